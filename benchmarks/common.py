@@ -1,0 +1,64 @@
+"""What the benchmark scripts share: where the data lies, what machine this is, and how a table looks."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import grids
+
+SHARED = Path(os.environ.get("GRIDS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+DATA = SHARED / "data"
+
+
+def need(path: Path) -> Path:
+    """The path, or an end with one line that says what is missing."""
+    if not path.exists():
+        raise SystemExit(f"this benchmark needs '{path}'; set GRIDS_SHARED to the folder that holds data/")
+    return path
+
+
+def split_files(split: str) -> list[Path]:
+    """The training photographs of one split (fit, val or calib) of data/train/split.csv."""
+    with need(DATA / "train" / "split.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["split"] == split]
+    return [DATA / "train" / row["file"] for row in rows]
+
+
+def machine() -> str:
+    """One line about the processor, the threads and the versions, to be printed above every table."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = models[0] if models else name
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return (
+        f"{name}, {torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, "
+        f"torch {torch.__version__}, grids {grids.__version__}"
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [list(map(str, header)), ["---"] * len(header), *(list(map(str, row)) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def seconds(call: Callable[[], Any], repeats: int = 5, warm_up: int = 1) -> float:
+    """The median time of a call."""
+    for _ in range(warm_up):
+        call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2]

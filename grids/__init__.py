@@ -1,0 +1,45 @@
+"""grids: how alike are image degradations, which tasks can share a network, which restorer fits an image.
+
+>>> import grids
+>>> similarity = grids.builtin_similarity()
+>>> similarity.distance("ringing", "defocus_blur") < similarity.distance("ringing", "salt_pepper")
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "GGDParams": "grids.results",
+    "all_degradations": "grids.degradations",
+    "GridsError": "grids.errors",
+    "SimilarityMatrix": "grids.results",
+    "SimilaritySettings": "grids.pipeline",
+    "builtin_similarity": "grids.pipeline",
+    "compare_runs": "grids.pipeline",
+    "degradation": "grids.degradations",
+    "degrade_file": "grids.pipeline",
+    "degrade_folder": "grids.pipeline",
+    "load_similarity": "grids.pipeline",
+    "measure_similarity": "grids.pipeline",
+    "write_similarity": "grids.pipeline",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes over a second to import: `grids --help` should not wait for it
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'grids' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,181 @@
+"""The command line: parse, call, print. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grids import __version__
+from grids.errors import GridsError
+
+MAX_PIXELS = 200_000_000
+Command = Callable[..., Any]
+
+
+class Commands(click.Group):
+    """A group that suggests the nearest command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from grids.errors import unknown_name
+
+            raise unknown_name("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="grids")
+def cli() -> None:
+    """Measure how alike image degradations are, and build on it.
+
+    \b
+    Examples:
+      grids similarity photos/          the similarity matrix on your photographs
+      grids similarity --show           the matrix that ships, at once
+      grids degrade photo.png --all     one photograph under all degradations
+    """
+
+
+def common(command: Command) -> Command:
+    """The options that every command has which works on images."""
+    for option in (
+        click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
+        click.option("--max-pixels", type=int, default=MAX_PIXELS, show_default=True, help="Refuse larger images."),
+        click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all cores]"),
+        click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn."),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("images", nargs=-1)
+@click.option("--out", "-o", type=Path, default=Path("runs/similarity"), show_default=True, help="The run folder.")
+@click.option("--degradations", help="Names, separated by commas.  [default: the paper's eleven]")
+@click.option(
+    "--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A function of your own."
+)
+@click.option("--extra", multiple=True, metavar="NAME=FOLDER", help="Images that already bear a degradation.")
+@click.option("--patches", type=int, help="Patches for each degradation.  [default: 192]")
+@click.option("--patch-size", type=int, help="Side of a patch in pixels.  [default: 32]")
+@click.option("--components", type=int, help="Principal components.  [default: 3/8 of the patches]")
+@click.option("--layer", help="Of the descriptor: last or body.  [default: last]")
+@click.option("--descriptor", type=Path, help="Weights of an SRResNet x4 (.safetensors, .pth).  [default: built in]")
+@click.option("--precision", help="Of the descriptor: auto, fp32 or bf16.  [default: auto]")
+@click.option("--intervals", is_flag=True, help="Measure an interval for every entry.")
+@click.option("--paper", is_flag=True, help="As published: 800 patches, 300 components, fp32.")
+@click.option("--order", default="cluster", show_default=True, help="Of the heatmap: cluster or paper.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--show", is_flag=True, help="Print the matrix of --out, or the one that ships; measure nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print similarity.json instead of tables.")
+@common
+def similarity(images: tuple[str, ...], **options: Any) -> None:
+    """Measure how alike degradations are on IMAGES: a folder, files, or the word `builtin` (the default).
+
+    \b
+    Examples:
+      grids similarity
+      grids similarity photos/ --out runs/mine --intervals
+      grids similarity photos/ --degradations jpeg,gaussian_noise,defocus_blur
+      grids similarity photos/ --extra haze=hazy_photos/ --degradation fog=my.py:fog
+    """
+    from grids import commands
+
+    commands.similarity(images, **options)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", "-o", type=Path, help="A folder for the comparison's report and pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+def compare(runs: tuple[str, ...], **options: Any) -> None:
+    """Compare the similarity matrix of the first of RUNS with the others': run folders, files, or `builtin`.
+
+    \b
+    Example:
+      grids compare builtin runs/similarity --out runs/comparison
+    """
+    from grids import commands
+
+    commands.compare(runs, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True)
+@click.option("--kind", "-k", help="The degradation, or several separated by commas.")
+@click.option("--all", "every", is_flag=True, help="Every degradation; for one photograph, a contact sheet.")
+@click.option(
+    "--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A function of your own."
+)
+@click.option("--severity", type=float, help="0 (mildest) to 1 (strongest).  [default: drawn at random]")
+@click.option("--out", "-o", type=Path, help="The file; for a folder of images, the folder.")
+@click.option("--no-rounding", is_flag=True, help="Do not round the result to 8 bit (16-bit files).")
+@common
+def degrade(images: tuple[str, ...], **options: Any) -> None:
+    """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.
+
+    \b
+    Examples:
+      grids degrade photo.png --kind jpeg --severity 0.5 --seed 7 -o out.png
+      grids degrade photo.png --all -o sheet.png
+      grids degrade photos/ --kind motion_blur -o pairs/
+    """
+    from grids import commands
+
+    commands.degrade(images, **options)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def degradations(as_json: bool) -> None:
+    """List the degradations, with parameters, ranges (mildest -> strongest), units and sources.
+
+    \b
+    Example:
+      grids degradations
+    """
+    from grids import commands
+
+    commands.degradations(as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: exit code 0, 1 (a wrong name, value or file), 2 (unknown option, missing argument) or 130."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors are printed in one line each."""
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="grids", standalone_mode=False)
+    except GridsError as error:
+        return _fail(str(error), 1)
+    except (click.NoSuchOption, click.MissingParameter) as error:
+        return _fail(error.format_message(), 2)
+    except click.ClickException as error:
+        # `--patches` without its value is a missing argument too; a value of the wrong kind is not
+        return _fail(error.format_message(), 2 if isinstance(error, click.BadOptionUsage) else 1)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # the reader has gone (| head): nothing is wrong, but Python would complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+    except MemoryError:
+        return _fail("out of memory: fewer patches (--patches) or a smaller --patch-size need less", 1)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo("grids: " + " ".join(message.split()), err=True)
+    return code

@@ -1,0 +1,137 @@
+"""JPEG compression: the codec itself on the CPU, and the same steps in torch for training on a GPU."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grids.degradations.base import Degradation, Parameters, Range
+from grids.errors import GridsError
+
+# ITU-T T.81, Annex K, tables K.1 (luminance) and K.2 (chrominance): what every common encoder scales by its quality
+LUMINANCE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+CHROMINANCE = (
+    (17, 18, 24, 47, 99, 99, 99, 99),
+    (18, 21, 26, 66, 99, 99, 99, 99),
+    (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+)
+
+
+class Jpeg(Degradation):
+    """JPEG compression, chroma at half resolution (4:2:0)."""
+
+    name = "jpeg"
+    ranges = (Range("quality", 60, 10, "of 100", whole=True),)
+    summary = "baseline, 4:2:0; libjpeg on the CPU, the same steps in torch on a GPU"
+    source = "kind: paper 004; range: ours, about PromptGIP's (10 to 40)"
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        if images.device.type == "cpu":
+            return codec_jpeg(images, parameters["quality"])
+        return torch_jpeg(images, parameters["quality"])
+
+
+def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
+    """Through libjpeg's encoder and decoder: (B, 3, H, W) on the CPU, quality (B,) in 1 to 100."""
+    import cv2
+    import numpy as np
+
+    bgr = images.flip(1).mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+    out = np.empty_like(bgr)
+    for image, q, target in zip(bgr, quality.tolist(), out, strict=True):
+        options = [cv2.IMWRITE_JPEG_QUALITY, round(q), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
+        done, data = cv2.imencode(".jpg", image, options)
+        if not done:
+            raise GridsError(f"an image of {image.shape[1]} x {image.shape[0]} pixels cannot be encoded as JPEG")
+        target[...] = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return torch.from_numpy(out).permute(0, 3, 1, 2).flip(1).float().div_(255)
+
+
+def torch_jpeg(images: Tensor, quality: Tensor) -> Tensor:
+    """The same in torch, on any device, within rounding of the codec: (B, 3, H, W), quality (B,) in 1 to 100.
+
+    Source: ITU-T T.81 (transform and tables), JFIF (colour), libjpeg's choices (rounding at every stage, averaged
+    chroma, triangle-filtered enlargement). Not differentiable.
+    """
+    h, w = images.shape[-2:]
+    pixels = images.mul(255).round().clamp(0, 255)
+    padded = F.pad(pixels, (0, -w % 16, 0, -h % 16), mode="replicate") if h % 16 or w % 16 else pixels
+    y, cb, cr = _to_ycbcr(padded).unbind(1)
+    chroma = _halve(torch.stack([cb, cr], 1))
+    y = _through_blocks(y.unsqueeze(1), _table(LUMINANCE, quality))[..., :h, :w]
+    chroma = _through_blocks(chroma, _table(CHROMINANCE, quality))
+    # the decoder knows only the chroma samples of the true size: what it sees beyond them is their border
+    chroma = _double(chroma[..., : math.ceil(h / 2), : math.ceil(w / 2)])[..., :h, :w]
+    return _to_rgb(torch.cat([y, chroma], 1)).div(255)
+
+
+def _to_ycbcr(rgb: Tensor) -> Tensor:
+    r, g, b = rgb.unbind(1)
+    y = 0.299 * r + 0.587 * g + 0.114 * b
+    return torch.stack([y, (b - y) / 1.772 + 128, (r - y) / 1.402 + 128], 1).round().clamp(0, 255)
+
+
+def _to_rgb(ycc: Tensor) -> Tensor:
+    y, cb, cr = ycc[:, 0], ycc[:, 1] - 128, ycc[:, 2] - 128
+    r, b = y + 1.402 * cr, y + 1.772 * cb
+    return torch.stack([r, y - 0.344136286 * cb - 0.714136286 * cr, b], 1).round().clamp(0, 255)
+
+
+def _halve(chroma: Tensor) -> Tensor:
+    # libjpeg rounds 2 x 2 means down and up in alternate columns, so that the mean stays
+    summed = F.avg_pool2d(chroma, 2) * 4
+    bias = 1 + torch.arange(summed.shape[-1], device=chroma.device) % 2
+    return ((summed + bias) / 4).floor()
+
+
+def _double(chroma: Tensor) -> Tensor:
+    for axis in (-1, -2):
+        before = torch.cat([chroma.narrow(axis, 0, 1), chroma.narrow(axis, 0, chroma.shape[axis] - 1)], axis)
+        after = torch.cat([chroma.narrow(axis, 1, chroma.shape[axis] - 1), chroma.narrow(axis, -1, 1)], axis)
+        pair = torch.stack([0.75 * chroma + 0.25 * before, 0.75 * chroma + 0.25 * after], axis)
+        chroma = pair.flatten(-2) if axis == -1 else pair.flatten(-3, -2)
+    return (chroma + 0.25).floor().clamp(0, 255)
+
+
+def _table(base: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
+    """libjpeg's scaling of a quantization table: quality (B,) -> (B, 1, 1, 1, 8, 8)."""
+    q = quality.float().round().clamp(1, 100)
+    scale = torch.where(q < 50, (5000 / q).floor(), 200 - 2 * q).view(-1, 1, 1)
+    steps = ((torch.tensor(base, device=quality.device) * scale + 50) / 100).floor().clamp(1, 255)
+    return steps.view(-1, 1, 1, 1, 8, 8)
+
+
+def _through_blocks(plane: Tensor, steps: Tensor) -> Tensor:
+    """Transform, quantize and back: (B, C, H, W), sides in eights -> the same shape."""
+    b, c, h, w = plane.shape
+    dct = _dct_matrix().to(plane.device)
+    blocks = (plane - 128).view(b, c, h // 8, 8, w // 8, 8).transpose(3, 4)
+    levels = (dct @ blocks @ dct.T / steps).round() * steps
+    back = (dct.T @ levels @ dct).transpose(3, 4).reshape(b, c, h, w)
+    return (back + 128).round().clamp(0, 255)
+
+
+@lru_cache(maxsize=1)
+def _dct_matrix() -> Tensor:
+    k = torch.arange(8, dtype=torch.float64)
+    matrix = torch.cos(math.pi * (2 * k + 1) * k.view(-1, 1) / 16) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix.float()

@@ -1,0 +1,58 @@
+"""Gaussian, Poisson and salt-and-pepper noise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from grids.degradations.base import Degradation, Parameters, Range, draw_seed, noise_generator, per_image
+
+
+class _Noise(Degradation):
+    """A degradation that draws for every pixel, from one seed for the batch."""
+
+    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
+        return {"seed": draw_seed(generator)}
+
+
+class GaussianNoise(_Noise):
+    """White Gaussian noise, independent in every pixel and channel."""
+
+    name = "gaussian_noise"
+    ranges = (Range("sigma", 10, 50, "/ 255"),)
+    summary = "white, independent in every pixel and channel"
+    source = "kind: paper 004; range: PromptGIP"
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        generator = noise_generator(images, parameters)
+        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        return torch.addcmul(images, noise, per_image(parameters["sigma"]) / 255)
+
+
+class PoissonNoise(_Noise):
+    """Photon noise: the variance is the brightness over the photons at white."""
+
+    name = "poisson_noise"
+    ranges = (Range("photons", 400, 50, "at white", log=True),)
+    summary = "Poisson counts, independent in every pixel and channel"
+    source = "kind: paper 004; range: ours, about PromptGIP's fixed 100"
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        photons = per_image(parameters["photons"])
+        counts = torch.poisson(images * photons, generator=noise_generator(images, parameters))
+        return counts / photons
+
+
+class SaltPepper(_Noise):
+    """Whole pixels replaced by white or black, half and half."""
+
+    name = "salt_pepper"
+    ranges = (Range("share", 0.02, 0.10, "of the pixels"),)
+    summary = "whole pixels, half of them white, half black"
+    source = "kind: paper 004; range: ours, about PromptGIP's fixed 0.05"
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        b, _, h, w = images.shape
+        draw = torch.rand((b, 1, h, w), generator=noise_generator(images, parameters), device=images.device)
+        share = per_image(parameters["share"])
+        return torch.where(draw < share, (draw < share / 2).to(images.dtype), images)

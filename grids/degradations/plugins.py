@@ -1,0 +1,117 @@
+"""Degradations that users bring: a function in a file, or an entry point of an installed package."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grids.degradations.base import Degradation, Parameters, draw_seed, noise_generator
+from grids.errors import GridsError
+
+DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+ENTRY_POINT_GROUP = "grids.degradations"
+
+
+class FunctionDegradation(Degradation):
+    """A plain function `(images, severity, generator) -> images` as a degradation.
+
+    Args:
+        name: the name of its row.
+        function: gets images (B, 3, H, W) in [0, 1], severity (B,) in [0, 1] and a generator on their device;
+            returns images of the same shape.
+        origin: where it comes from, for messages; the text of the file determines `identity`.
+    """
+
+    summary = "a function of the user's own"
+
+    def __init__(self, name: str, function: DegradationFunction, origin: str = "", text: str = "") -> None:
+        self.name = name  # type: ignore[misc]
+        self.function = function
+        self.source = origin or getattr(function, "__module__", "?")  # type: ignore[misc]
+        self._digest = hashlib.sha256(text.encode()).hexdigest()
+
+    def sample(
+        self,
+        batch_shape: Sequence[int],
+        generator: torch.Generator,
+        severity: float | Tensor | None = None,
+    ) -> Parameters:
+        """The severity of every image, drawn uniformly where none is given, and a seed. See `Degradation.sample`."""
+        drawn = torch.rand(batch_shape[0], generator=generator, device=generator.device)
+        levels = drawn if severity is None else torch.as_tensor(severity, dtype=torch.float32).expand(batch_shape[0])
+        return {"severity": levels, "seed": draw_seed(generator)}
+
+    def identity(self) -> str:
+        return self._digest
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        try:
+            result = self.function(images.clone(), parameters["severity"], noise_generator(images, parameters))
+        except Exception as error:
+            raise GridsError(f"{self._who()} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(result, Tensor) or result.shape != images.shape:
+            got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+            raise GridsError(f"{self._who()} must return a tensor of shape {tuple(images.shape)}, but returned {got}")
+        if not bool(torch.isfinite(result).all()):
+            raise GridsError(f"{self._who()} returned values that are not finite")
+        return result.to(images)
+
+    def _who(self) -> str:
+        return f"the degradation '{self.name}' ({self.source})"
+
+
+def load_function(name: str, location: str) -> FunctionDegradation:
+    """The degradation behind "my.py:fog".
+
+    Raises:
+        GridsError: the file is missing or fails to run, or holds no such function.
+    """
+    file, _, function_name = location.rpartition(":")
+    if not file or not function_name:
+        raise GridsError(f"a degradation of your own is given as NAME=FILE.py:FUNCTION, not '{name}={location}'")
+    path = Path(file)
+    if not path.is_file():
+        raise GridsError(f"cannot read the degradation '{name}': there is no file '{path}'")
+    spec = importlib.util.spec_from_file_location(f"grids_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise GridsError(f"cannot read the degradation '{name}': '{path}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise GridsError(f"'{path}' fails to run: {type(error).__name__}: {error}") from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise GridsError(f"'{path}' holds no function '{function_name}'")
+    return FunctionDegradation(name, function, location, path.read_text(encoding="utf-8", errors="replace"))
+
+
+def installed() -> dict[str, Degradation]:
+    """The degradations that installed packages offer through the entry-point group `grids.degradations`.
+
+    Raises:
+        GridsError: one of them cannot be loaded, or is neither a Degradation nor a function.
+    """
+    return {entry.name: _from_entry_point(entry.name, entry) for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _from_entry_point(name: str, entry: object) -> Degradation:
+    try:
+        loaded = entry.load()  # type: ignore[attr-defined]
+    except Exception as error:
+        raise GridsError(f"the installed degradation '{name}' fails to load: {error}") from error
+    if isinstance(loaded, type) and issubclass(loaded, Degradation):
+        return loaded()
+    if isinstance(loaded, Degradation):
+        return loaded
+    if callable(loaded):
+        return FunctionDegradation(name, loaded, f"entry point {name}")
+    raise GridsError(f"the installed degradation '{name}' is neither a Degradation nor a function")

@@ -1,0 +1,75 @@
+"""Writing files so that a crash, a full disk or Ctrl-C leaves the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from grids.errors import RunError
+
+
+def make_folder(folder: Path) -> Path:
+    """Make `folder` (with its parents) and see that it can be written to.
+
+    Raises:
+        RunError: it is a file, or it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(f"cannot write to the folder '{folder}': {error.strerror or error}") from error
+    return folder
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write `data` to `path` in one step: into a temporary file beside it, which then takes its place.
+
+    Raises:
+        RunError: the file cannot be written (full disk, read-only folder, ...); what was there stays.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise RunError(f"cannot write '{path}': {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """`write_bytes` for text, as UTF-8 with line feeds."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        RunError: it is missing, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise RunError(f"cannot read '{path}': {reason}") from error
+
+
+def _umask() -> int:
+    # mkstemp makes files private; the final file should be as readable as any other that the user writes
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

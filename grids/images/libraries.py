@@ -1,0 +1,84 @@
+"""Keeping Pillow and OpenCV strict and silent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from PIL import Image, ImageFile, _imaging
+
+from grids.errors import ImageError
+
+_CV2_LOCK = threading.Lock()
+
+
+class _Switches:
+    """Who is reading now, and the state of Pillow to go back to when the last reader leaves."""
+
+    lock = threading.Lock()
+    readers = 0
+    undo = contextlib.ExitStack()
+
+
+@contextlib.contextmanager
+def strict_pillow(max_pixels: int) -> Iterator[None]:
+    """Inside, Pillow neither warns nor fills in missing pixels, and its size limit is at least `max_pixels`.
+
+    All of that is global in Pillow, so threads that read at the same time share one change and one undoing.
+    """
+    with _Switches.lock:
+        if _Switches.readers == 0:
+            undo = _Switches.undo
+            undo.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            for module, name, value in ((Image, "MAX_IMAGE_PIXELS", 1), (ImageFile, "LOAD_TRUNCATED_IMAGES", False)):
+                undo.callback(setattr, module, name, getattr(module, name))
+                setattr(module, name, value)
+            logger = logging.getLogger("PIL")  # unconfigured, it prints errors to stderr too
+            undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)
+            # libtiff prints its errors to stderr itself; where Pillow holds it statically, it goes on doing so
+            with contextlib.suppress(OSError, AttributeError):
+                set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+                set_handler.restype, set_handler.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+                undo.callback(set_handler, set_handler(None))
+        _Switches.readers += 1
+        # Pillow refuses what has more than twice its limit
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 1, (max_pixels + 1) // 2)
+    try:
+        yield
+    finally:
+        with _Switches.lock:
+            _Switches.readers -= 1
+            if _Switches.readers == 0:
+                _Switches.undo.close()
+
+
+def opencv() -> Any:
+    """The module, imported late: it is slow to start. Raises ImageError where it cannot be imported."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise ImageError(
+            f"16-bit colour needs OpenCV, which cannot be imported ({error}); "
+            "where libGL is missing, opencv-python-headless serves as well as opencv-python"
+        ) from error
+    return cv2
+
+
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Inside, OpenCV keeps libtiff's and libpng's remarks off stderr. The level is global, so one thread at a time."""
+    cv2 = opencv()
+    with _CV2_LOCK:
+        level = cv2.utils.logging.getLogLevel()
+        try:
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            yield
+        finally:
+            cv2.utils.logging.setLogLevel(level)

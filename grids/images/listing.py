@@ -1,0 +1,79 @@
+"""Finding photographs: in folders, and in installed packages."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from grids.errors import ImageError
+
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"),
+)
+
+# (package, folder in it, files): what these hold besides are drawings, microscope slides, and blurred or flat scenes.
+_PHOTOGRAPHS = (
+    ("skimage", "data", "astronaut.png camera.png chelsea.png coffee.png rocket.jpg motorcycle_left.png coins.png"),
+    ("skimage", "data", "brick.png grass.png gravel.png"),
+    ("matplotlib", "mpl-data/sample_data", "grace_hopper.jpg"),
+)
+
+
+def list_images(inputs: Sequence[Path]) -> list[Path]:
+    """The image files that the inputs stand for, in their order, each once.
+
+    Args:
+        inputs: files, kept whatever their suffix, and folders, which stand for the files under them that have one of
+            `IMAGE_SUFFIXES`, sorted by path, without hidden files and folders. Links are followed.
+
+    Raises:
+        ImageError: an input is missing, a folder cannot be read, or nothing was found.
+    """
+    found: dict[str, Path] = {}
+    for given in map(Path, inputs):
+        try:
+            given.stat()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ImageError(f"cannot use the file or folder '{given}': {reason.lower()}") from error
+        for path in _walk(given) if given.is_dir() else [given]:
+            found.setdefault(os.path.realpath(path), path)
+    if not found:
+        names = ", ".join(f"'{given}'" for given in inputs) or "no input"
+        raise ImageError(f"found no image in {names} (looked for {' '.join(IMAGE_SUFFIXES)})")
+    return list(found.values())
+
+
+def _walk(folder: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise ImageError(f"cannot list the folder '{error.filename}': {error.strerror}") from error
+
+    seen, found = set(), []
+    for parent, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        seen.add(real)  # a link back up would go round for ever
+        found += [Path(parent, name) for name in files if not name.startswith(".")]
+    return sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def builtin_photos() -> list[Path]:
+    """Photographs that other packages bring along (scikit-image's and matplotlib's samples); nothing is downloaded.
+
+    Raises:
+        ImageError: neither package has them.
+    """
+    found = []
+    for package, folder, names in _PHOTOGRAPHS:
+        with contextlib.suppress(ImportError, ValueError):
+            spec = importlib.util.find_spec(package)  # finds without importing
+            for root in (spec.submodule_search_locations or []) if spec else []:
+                found += [Path(root, folder, name) for name in names.split()]
+    found = [path for path in found if path.is_file()]
+    if not found:
+        raise ImageError("there are no built-in photographs: install scikit-image (pip install scikit-image)")
+    return found

@@ -1,0 +1,286 @@
+"""Reading photographs: whole and upright, or not at all."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import stat
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from grids.errors import ImageError
+from grids.images.libraries import opencv, quiet_opencv, strict_pillow
+from grids.images.photo import Photo, Pixels, Skipped
+
+MAX_PIXELS = 200_000_000
+
+# Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "GIF")
+_ORIENTATION = int(ExifTags.Base.Orientation)
+# What describes the photograph in the first directory of a TIFF; its other tags describe the file that was read.
+_DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853}
+
+
+def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read one photograph: whole and upright, or not at all.
+
+    Grey, palette, CMYK and 1-bit images become RGB; of animations the first frame is read. 16 bits a channel are kept
+    for grey and colour PNG, TIFF, PGM and PPM; deeper AVIF, JPEG 2000 and CMYK arrive with 8.
+
+    Args:
+        path: the file.
+        max_pixels: refuse larger ones by their header, before anything is decoded.
+
+    Raises:
+        ImageError: missing, not a readable image, truncated, damaged, of floating point, or too large.
+    """
+    try:
+        return _read(Path(path), max_pixels)
+    except ImageError as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def read_photos(
+    paths: Sequence[Path],
+    max_pixels: int = MAX_PIXELS,
+    min_side: int = 1,
+    on_skip: Callable[[Skipped], object] | None = None,
+) -> Iterator[Photo]:
+    """Read photographs one after another, passing over those that cannot be used.
+
+    Args:
+        paths: the files. A single one is not passed over: what is wrong with it is raised.
+        max_pixels: as for `read_photo`.
+        min_side: pixels that both sides must have.
+        on_skip: called with every file passed over (`list.append` will do).
+
+    Raises:
+        ImageError: the only file, or every one of several, cannot be used.
+    """
+    used, first = 0, ""
+    for path in paths:
+        try:
+            photo = _read(Path(path), max_pixels)
+            if min(photo.height, photo.width) < min_side:
+                raise ImageError(f"{photo.width} x {photo.height} pixels, but at least {min_side} are needed")
+        except ImageError as error:
+            if len(paths) == 1:
+                raise _unreadable(path, str(error)) from error
+            first = first or f"'{path}': {error}"
+            if on_skip is not None:
+                on_skip(Skipped(Path(path), str(error)))
+            continue
+        used += 1
+        yield photo
+    if not used:
+        raise ImageError(
+            f"none of {len(paths)} images can be used (the first, {first})" if paths else "no images given"
+        )
+
+
+def _unreadable(path: str | os.PathLike[str], reason: str) -> ImageError:
+    return ImageError(" ".join(f"cannot use the image '{os.fspath(path)}': {reason}".split()))
+
+
+def _read(path: Path, max_pixels: int) -> Photo:
+    """`read_photo`, whose errors do not name the file."""
+    with _open(path) as stream, strict_pillow(max_pixels):
+        try:
+            return _decode(stream, path, max_pixels)
+        except ImageError:
+            raise
+        except UnidentifiedImageError as error:
+            raise ImageError(_unidentified(stream)) from error
+        except Image.DecompressionBombError as error:  # WebP checks before its decoder takes memory
+            size = re.search(r"\d+", str(error))
+            raise _too_large(int(size[0]) if size else 0, max_pixels) from error
+        except MemoryError as error:
+            raise ImageError("there is not enough memory to decode it") from error
+        except Exception as error:  # damaged bytes raise nearly anything in Pillow, from KeyError to struct.error
+            raise ImageError(f"it is truncated or damaged ({' '.join(str(error).split())[:120]})") from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ImageError("it is a folder")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise ImageError("it is not a regular file")
+        if status.st_size == 0:
+            raise ImageError("it is an empty file")
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise ImageError("there is no such file") from error
+    except (OSError, ValueError) as error:
+        raise ImageError((getattr(error, "strerror", None) or str(error)).lower()) from error
+
+
+def _unidentified(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    if stream.read(4) in (b"II*\0", b"MM\0*"):
+        return "it is a TIFF with a damaged header, or of a kind that is not supported, such as floating point"
+    return "it is not an image of a supported kind, or its header is damaged"
+
+
+def _too_large(pixels: int, max_pixels: int) -> ImageError:
+    found, limit = f"{pixels / 1e6:,.6g}", f"{max_pixels / 1e6:,.6g}"
+    return ImageError(f"{found} megapixels are more than the {limit} allowed (raise it with --max-pixels)")
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()  # a name that is not registered would be a KeyError: AVIF is missing from older releases
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
+    with Image.open(stream, formats=_formats()) as image:
+        if image.width * image.height > max_pixels:
+            raise _too_large(image.width * image.height, max_pixels)
+        _check_whole(image, stream)
+    with Image.open(stream, formats=_formats()) as image:  # again, because the check uses a PNG up
+        deepest = _deepest_colour(image)
+        image.load()
+        exif, orientation = _exif(image)
+        pixels, alpha = _decode_deep(image, stream, deepest) if deepest else _to_rgb(image)
+        icc = image.info.get("icc_profile")
+    if not (isinstance(icc, bytes) and icc[16:20] == b"RGB "):  # a profile of CMYK or grey is wrong for RGB pixels
+        icc = None
+    return Photo(
+        _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc
+    )
+
+
+def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:
+    """Find the damage that Pillow's decoders would paint over in black or grey."""
+    if image.format == "PNG":
+        image.verify()  # the checksums, which decoding skips
+    elif image.format in ("JPEG", "MPO"):
+        stream.seek(0)
+        _check_jpeg(stream.read())
+    elif image.format == "TIFF" and image.tile[0][0] == "raw":
+        layers = len(image.getbands()) if getattr(image, "tag_v2", {}).get(284) == 2 else 1
+        boxes = [tile[1] or (0, 0, 0, 0) for tile in image.tile]
+        if sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) < layers * image.width * image.height:
+            raise ImageError("it is truncated or damaged (strips are missing)")
+
+
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Walk the markers to the end of the image: at a stray or missing one libjpeg fills the rest with grey."""
+    at, scans = 2, 0
+    while match := _JPEG_MARKER.search(data, at):
+        marker = match[1][0]
+        if marker == 0xD9 and scans:
+            return
+        if marker < 0xC0 or marker in (0xD8, 0xD9):
+            break
+        scans += marker == 0xDA
+        at = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
+    raise ImageError("it is truncated or damaged (a JPEG marker is missing or out of place)")
+
+
+def _deepest_colour(image: ImageFile.ImageFile) -> int:
+    """The value of white in a colour image that Pillow would cut to 8 bits; 0 for every other image."""
+    if image.mode not in ("RGB", "RGBA") or not image.tile:
+        return 0
+    layout = image.tile[0][3]
+    if image.format == "PNG":
+        return 65535 if ";16" in str(layout) else 0
+    if image.format == "PPM" and isinstance(layout, tuple):
+        return int(layout[1]) if layout[1] > 255 else 0
+    tags = getattr(image, "tag_v2", {})
+    if max(tags.get(258, (8,))) <= 8:
+        return 0
+    if tags.get(284) == 2:
+        raise ImageError("16-bit TIFF with a plane for each colour is not supported; store its channels interleaved")
+    return 65535
+
+
+def _decode_deep(image: ImageFile.ImageFile, stream: IO[bytes], white: int) -> tuple[Pixels, Pixels | None]:
+    """16-bit colour, decoded by OpenCV. For TIFF it applies the orientation, as Pillow did to `image`."""
+    cv2 = opencv()
+    stream.seek(0)
+    data = stream.read()
+    if image.format == "PNG":
+        data = _bare_png(data)
+    with quiet_opencv():
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[1::-1] != image.size:
+        raise ImageError("it is a 16-bit colour image that OpenCV cannot decode")
+    pixels = decoded[..., 2::-1]
+    if white != 65535:
+        pixels = np.rint(pixels.clip(0, white) * (65535.0 / white)).astype(np.uint16)
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return pixels, None
+    alpha = decoded[..., 3]
+    if 1 in getattr(image, "tag_v2", {}).get(338, ()):  # colours were stored multiplied by alpha
+        opacity = np.maximum(alpha, 1)[..., None] / 65535.0
+        pixels = np.rint(np.minimum(pixels / opacity, 65535)).astype(np.uint16)
+    return pixels, alpha
+
+
+def _bare_png(data: bytes) -> bytes:
+    """The chunks that pixels come from: libpng would print a warning for each other one that it dislikes."""
+    kept, at = [data[:8]], 8
+    while at < len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name in (b"IHDR", b"tRNS", b"IDAT", b"IEND"):
+            kept.append(data[at : at + length + 12])
+        at = len(data) if name == b"IEND" else at + length + 12
+    return b"".join(kept)
+
+
+def _to_rgb(image: ImageFile.ImageFile) -> tuple[Pixels, Pixels | None]:
+    """The (H, W, 3) colours and (H, W) alpha of a decoded image of any of Pillow's modes."""
+    clear = image.info.get("transparency")
+    if image.mode == "F":
+        raise ImageError("it holds floating-point values, but only 8 and 16-bit integers can be read")
+    if image.mode.startswith("I"):
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise ImageError("it holds 32-bit integers outside 0 to 65535")
+        grey = grey.astype(np.uint16)
+        alpha = np.where(grey == clear, 0, 65535).astype(np.uint16) if isinstance(clear, int) else None
+        if getattr(image, "tag_v2", {}).get(262) == 0:  # white is zero: Pillow inverts it at 8 bits only
+            grey = 65535 - grey
+        return np.repeat(grey[..., None], 3, axis=2), alpha
+    if image.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and clear is None:
+        return np.array(image.convert("RGB")), None
+    straight = image.convert("LA") if image.mode == "La" else image
+    rgba = np.array(straight.convert("RGBA"))
+    return rgba[..., :3], rgba[..., 3]
+
+
+def _exif(image: ImageFile.ImageFile) -> tuple[bytes | None, int]:
+    """The EXIF block with its orientation reset, and the orientation (1 to 8) that the pixels still need."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        if image.format == "TIFF":
+            for tag in set(exif) - _DESCRIPTIVE:
+                del exif[tag]
+        elif _ORIENTATION in exif:
+            exif[_ORIENTATION] = 1
+        return (exif.tobytes() if len(exif) else None), orientation if orientation in range(1, 9) else 1
+    except Exception:  # damaged metadata does not make the photograph worse
+        return None, 1
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    if orientation >= 5:  # stored with rows and columns exchanged
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,81 @@
+"""SRResNet for x4 super-resolution, in the layout that BasicSR calls MSRResNet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.errors import WeightsError
+from grids.networks.blocks import ResidualBlock
+
+
+class SRResNetX4(nn.Module):
+    """SRResNet, x4: residual blocks without batch normalisation, two PixelShuffle stages, a bilinear global residual.
+
+    Source: Ledig et al., CVPR 2017, as changed in BasicSR (no batch norm, LeakyReLU 0.1, `conv_hr`).
+
+    Args:
+        channels: width of every layer.
+        blocks: number of residual blocks.
+        global_residual: add the bilinearly enlarged input to the output.
+    """
+
+    scale = 4
+    layers = ("body", "last")
+    """Where features can be tapped: after the residual blocks (H x W), and before the output convolution (4H x 4W)."""
+
+    def __init__(self, channels: int = 64, blocks: int = 16, global_residual: bool = True) -> None:
+        super().__init__()
+        self.channels = channels
+        self.global_residual = global_residual
+        self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
+        self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.upconv1 = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+        self.upconv2 = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+        self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def body_features(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> (B, C, H, W): the output of the residual blocks."""
+        features: Tensor = self.body(F.leaky_relu(self.conv_first(images), 0.1))
+        return features
+
+    def last_features(self, body: Tensor) -> Tensor:
+        """(B, C, H, W), the body's output -> (B, C, 4H, 4W): what the output convolution gets."""
+        # in place: these maps are the largest of the network, and fresh memory for each costs a fifth of the time
+        x = F.leaky_relu(F.pixel_shuffle(self.upconv1(body), 2), 0.1, inplace=True)
+        x = F.leaky_relu(F.pixel_shuffle(self.upconv2(x), 2), 0.1, inplace=True)
+        return F.leaky_relu(self.conv_hr(x), 0.1, inplace=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> (B, 3, 4H, 4W), not clipped."""
+        output: Tensor = self.conv_last(self.last_features(self.body_features(images)))
+        if self.global_residual:
+            output = output + F.interpolate(images, scale_factor=4, mode="bilinear", align_corners=False)
+        return output
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor], global_residual: bool = True) -> SRResNetX4:
+        """The network that a state dict belongs to: width and depth are read off it.
+
+        Raises:
+            WeightsError: it is not the state of an SRResNet x4.
+        """
+        first = state.get("conv_first.weight")
+        if first is None or first.ndim != 4:
+            raise WeightsError("these are not the weights of an SRResNet x4: there is no 'conv_first.weight'")
+        blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
+        network = cls(first.shape[0], blocks, global_residual)
+        expected = network.state_dict()
+        for key in sorted(expected.keys() | state.keys()):
+            if key not in state:
+                raise WeightsError(f"these are not the weights of an SRResNet x4: there is no '{key}'")
+            if key not in expected:
+                raise WeightsError(f"these are not the weights of an SRResNet x4: '{key}' does not belong to it")
+            if state[key].shape != expected[key].shape:
+                shapes = f"{tuple(state[key].shape)}, not {tuple(expected[key].shape)}"
+                raise WeightsError(f"these are not the weights of an SRResNet x4: '{key}' is {shapes}")
+        network.load_state_dict(dict(state))
+        return network

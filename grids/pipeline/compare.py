@@ -1,0 +1,51 @@
+"""How similarity matrices of different runs differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from grids.errors import GridsError
+from grids.files import make_folder, write_bytes, write_text
+from grids.pipeline.similarity import load_similarity
+from grids.reports.heatmap import figure_bytes, side_by_side
+from grids.reports.html import comparison_page
+from grids.reports.tables import Comparison, compare
+
+
+def compare_runs(runs: Sequence[str | Path], out: str | Path | None = None) -> list[Comparison]:
+    """Compare the first run with each of the others.
+
+    Args:
+        runs: two or more run folders, similarity.json files, or "builtin".
+        out: a folder for comparison.json, heatmaps.png, heatmaps.svg and report.html.
+
+    Returns:
+        One comparison for each run but the first.
+
+    Raises:
+        GridsError: fewer than two runs, one that cannot be read, or two that share fewer than three degradations.
+    """
+    if len(runs) < 2:
+        raise GridsError(f"comparing needs at least two runs, but got {len(runs)}")
+    labelled = list(zip(_labels(runs), (load_similarity(run) for run in runs), strict=True))
+    first_label, first = labelled[0]
+    found = [compare(first, other, (first_label, label)) for label, other in labelled[1:]]
+    if out is not None:
+        folder = make_folder(Path(out))
+        records = json.dumps([asdict(comparison) for comparison in found], indent=1)
+        figure = side_by_side(labelled)
+        write_text(folder / "comparison.json", records + "\n")
+        write_bytes(folder / "heatmaps.png", figure_bytes(figure, "png"))
+        write_bytes(folder / "heatmaps.svg", figure_bytes(figure, "svg"))
+        title = "How much do similarity matrices differ?"
+        write_text(folder / "report.html", comparison_page(found, labelled, title=title))
+    return found
+
+
+def _labels(runs: Sequence[str | Path]) -> list[str]:
+    """The last part of each path, or the whole path where those are not distinct."""
+    short = [Path(run).parent.name if Path(run).name == "similarity.json" else Path(run).name for run in runs]
+    return short if len(set(short)) == len(runs) and all(short) else [str(run) for run in runs]

@@ -1,0 +1,228 @@
+"""From photographs to the similarity matrix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grids import __version__, devices, weights
+from grids.degradations import ELEVEN, Degradation, FunctionDegradation, degradation, load_function
+from grids.errors import GridsError
+from grids.files import make_folder
+from grids.images import MAX_PIXELS, Skipped, builtin_photos, list_images
+from grids.results import SimilarityMatrix
+from grids.similarity import matrix as matrices
+from grids.similarity.descriptor import Descriptor
+from grids.similarity.patches import Crops, check_enough, draw_crops
+from grids.similarity.rows import Row, measure_row, row_key
+
+CLEAN = "clean"
+BUILTIN = "builtin"
+LEAST_PATCHES = 8
+"""Fewer patches have so few principal components that a fit means nothing."""
+
+
+@dataclass(frozen=True)
+class SimilaritySettings:
+    """What a similarity matrix is measured with.
+
+    Args:
+        patches: N, for each degradation; at least 8.
+        patch_size: side of a patch, in pixels; at least 8.
+        layer: of the descriptor: "last" (before the output convolution) or "body".
+        components: principal components; None for 3/8 of the patches, the share that was published (300 of 800).
+        intervals: measure the interval of every entry too.
+        seed: of everything that is drawn.
+        precision: of the descriptor: "fp32", "bf16", or "auto": bf16 on CPUs that compute in it (S moves by about
+            0.005, in half the time), else fp32.
+
+    Raises:
+        GridsError: a value is out of range.
+    """
+
+    patches: int = 192
+    patch_size: int = 32
+    layer: str = "last"
+    components: int | None = None
+    intervals: bool = False
+    seed: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.patches < LEAST_PATCHES:
+            raise GridsError(f"patches must be at least {LEAST_PATCHES}, but is {self.patches}")
+        if self.patches > 100_000:
+            raise GridsError(f"patches must be at most 100000, but is {self.patches}")
+        if not 8 <= self.patch_size <= 512:
+            raise GridsError(f"patch size must be 8 to 512 pixels, but is {self.patch_size}")
+        if not 1 <= self.used_components < self.patches:
+            raise GridsError(f"components must be 1 to {self.patches - 1}, but is {self.used_components}")
+        if self.seed < 0:
+            raise GridsError(f"seed must be 0 or larger, but is {self.seed}")
+
+    @property
+    def used_components(self) -> int:
+        """The number of components that None stands for, or the one given."""
+        return round(self.patches * 3 / 8) if self.components is None else self.components
+
+    @classmethod
+    def paper(cls, **changes: Any) -> SimilaritySettings:
+        """As published: 800 patches, 300 components (paper 004; SRGA), in fp32."""
+        return cls(**{"patches": 800, "components": 300, "precision": "fp32", **changes})
+
+
+Images = str | Path | Sequence[str | Path] | None
+Plugin = str | Callable[..., torch.Tensor] | Degradation
+
+
+def measure_similarity(
+    images: Images = None,
+    settings: SimilaritySettings | None = None,
+    *,
+    degradations: Sequence[str] = ELEVEN,
+    functions: Mapping[str, Plugin] | None = None,
+    extra: Mapping[str, Images] | None = None,
+    descriptor: str | Path | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    max_pixels: int = MAX_PIXELS,
+    on_row: Callable[[str, bool], None] | None = None,
+    on_skip: Callable[[Skipped], None] | None = None,
+) -> SimilarityMatrix:
+    """Measure how alike degradations are, on photographs. Source: paper 004, section 4.2.
+
+    Args:
+        images: a folder, files, or None or "builtin" for the photographs that installed packages carry.
+        settings: sizes and seed; the defaults if None.
+        degradations: names from `grids.all_degradations()`.
+        functions: more degradations by name: "file.py:function", a function (images, severity, generator) -> images,
+            or a Degradation.
+        extra: more rows by name: a folder of images that already bear a degradation.
+        descriptor: weights of another SRResNet x4; None for the one that ships.
+        device: "auto", "cpu", "cuda" or "mps".
+        out: a folder that keeps the rows, so that a later call measures only what is new.
+        max_pixels: refuse larger images.
+        on_row: called with (name, whether it was reused) after every row.
+        on_skip: called for every image that cannot be used.
+
+    Returns:
+        The matrix over degradations, functions and extras, in this order; its `ggd` holds "clean" too.
+
+    Raises:
+        GridsError: a name, value or file is wrong; the message names it.
+    """
+    used = settings or SimilaritySettings()
+    kinds = _kinds(degradations, functions or {}, extra or {})
+    where = devices.resolve(device)
+    describe = Descriptor(Path(descriptor) if descriptor else None, where, used.precision)
+    if used.layer not in describe.layers:
+        raise GridsError(f"layer must be one of {', '.join(describe.layers)}, but is '{used.layer}'")
+    folder = make_folder(Path(out) / "rows") if out is not None else None
+
+    def crops_of(source: Images) -> Crops:
+        drawn = draw_crops(_paths(source), used.patches, used.patch_size, used.seed, max_pixels, on_skip)
+        check_enough(drawn, used.patches)
+        return drawn
+
+    crops = crops_of(images)
+    sources = {name: crops_of(source) for name, source in (extra or {}).items()}
+    rows = []
+    for name, kind in kinds.items():
+        row, reused = _row(folder, sources.get(name, crops), name, kind, describe, used)
+        rows.append(row)
+        if on_row is not None:
+            on_row(name, reused)
+    return _assemble(rows, used, describe, crops, sources)
+
+
+def builtin_similarity() -> SimilarityMatrix:
+    """The matrix that ships: the eleven degradations on the fit split, at the published settings."""
+    return SimilarityMatrix.load(weights.builtin(weights.SIMILARITY))
+
+
+def load_similarity(run: str | Path) -> SimilarityMatrix:
+    """The matrix of a run folder, a similarity.json, or "builtin". Raises RunError."""
+    return builtin_similarity() if str(run) == BUILTIN else SimilarityMatrix.load(Path(run))
+
+
+def _paths(images: Images) -> list[Path]:
+    if images is None or images == BUILTIN or images == [BUILTIN] or images == (BUILTIN,):
+        return builtin_photos()
+    if isinstance(images, (str, Path)):
+        return list_images([Path(images)])
+    return list_images([Path(item) for item in images])
+
+
+def _kinds(
+    names: Sequence[str], functions: Mapping[str, Plugin], extra: Mapping[str, Images]
+) -> dict[str, Degradation | None]:
+    """Every row by name, with what makes it: clean first; None for rows whose images are taken as they are."""
+    kinds: dict[str, Degradation | None] = {CLEAN: None}
+    entries = [*((name, degradation(name)) for name in names), *((n, _plugin(n, f)) for n, f in functions.items())]
+    for name, kind in [*entries, *((name, None) for name in extra)]:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+            raise GridsError(f"a degradation's name is made of letters, digits, '_', '-' and '.', not '{name}'")
+        if name in kinds:
+            taken = "is the row of the undegraded photographs" if name == CLEAN else "is named twice"
+            raise GridsError(f"the degradation '{name}' {taken}")
+        kinds[name] = kind
+    if len(kinds) < 3:
+        raise GridsError("a similarity matrix needs at least two degradations")
+    return kinds
+
+
+def _plugin(name: str, plugin: Plugin) -> Degradation:
+    if isinstance(plugin, Degradation):
+        return plugin
+    return load_function(name, plugin) if isinstance(plugin, str) else FunctionDegradation(name, plugin)
+
+
+def _row(
+    folder: Path | None,
+    crops: Crops,
+    name: str,
+    kind: Degradation | None,
+    descriptor: Descriptor,
+    settings: SimilaritySettings,
+) -> tuple[Row, bool]:
+    file = folder / f"{name}.safetensors" if folder is not None else None
+    if file is not None:
+        key = row_key(crops, name, kind, descriptor, settings.layer, settings.seed)
+        if (stored := Row.load(file, key)) is not None:
+            return stored, True
+    row = measure_row(crops, name, kind, descriptor, settings.layer, settings.seed)
+    if file is not None:
+        row.save(file)
+    return row, False
+
+
+def _assemble(
+    rows: Sequence[Row],
+    settings: SimilaritySettings,
+    descriptor: Descriptor,
+    crops: Crops,
+    sources: Mapping[str, Crops],
+) -> SimilarityMatrix:
+    params = matrices.fit_rows(rows, settings.used_components)
+    shown = [row for row in rows if row.name != CLEAN]
+    names = [row.name for row in shown]
+    values = matrices.similarity_of(params, names)
+    low, high = None, None
+    if settings.intervals:
+        low, high = matrices.intervals(shown, values, settings.used_components, settings.seed)
+    record = asdict(settings) | {
+        "components": settings.used_components,
+        "photographs": len(crops.names),
+        "crops_sha256": crops.digest(),
+        "precision": descriptor.precision,
+        "device": descriptor.device.type,
+        "torch": torch.__version__,
+    }
+    if sources:
+        record["extra"] = {name: len(extra.names) for name, extra in sources.items()}
+    return SimilarityMatrix(tuple(names), values, params, low, high, record, descriptor.sha256, __version__)

@@ -1,0 +1,121 @@
+"""A run, or runs compared, as one HTML file that needs nothing beside it: no network, no scripts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from matplotlib.figure import Figure
+
+from grids.errors import GridsError
+from grids.reports.graph import draw_graph
+from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
+from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
+from grids.results import SimilarityMatrix
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PAIRS_SHOWN, CHANGES_SHOWN = 5, 15
+
+
+def similarity_page(
+    similarity: SimilarityMatrix,
+    *,
+    title: str,
+    pictures: Mapping[str, bytes] | None = None,
+    skipped: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """The report of one similarity matrix.
+
+    Args:
+        similarity: what was measured.
+        title: the heading, plain text.
+        pictures: caption -> PNG bytes, shown in this order (such as a contact sheet "examples").
+        skipped: (file, reason) for each image that was left out.
+        notes: sentences to print under the heading, plain text.
+
+    Returns:
+        a whole HTML document; every name, file name and note is escaped.
+
+    Raises:
+        GridsError: there are no degradations, or a picture is not a PNG.
+    """
+    order, _ = cluster_order(similarity)
+    return _template("similarity.html.j2").render(
+        title=title,
+        notes=notes,
+        similarity=similarity,
+        ordered=similarity.subset(order),
+        heatmap=_svg(heatmap(similarity, order)),
+        dendrogram=_svg(dendrogram(similarity)),
+        graph=_svg(draw_graph(similarity)),
+        extremes=closest_and_farthest(similarity, PAIRS_SHOWN),
+        pictures={caption: _png(caption, data) for caption, data in (pictures or {}).items()},
+        skipped=skipped,
+    )
+
+
+def comparison_page(
+    comparisons: Sequence[Comparison],
+    runs: Sequence[tuple[str, SimilarityMatrix]],
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+) -> str:
+    """The report of runs compared: all matrices on one colour scale, then each comparison.
+
+    Args:
+        comparisons: from `tables.compare`, in the order to show them.
+        runs: (label, matrix) of every run, for the picture; the first one sets the order.
+        title, notes: as for `similarity_page`.
+
+    Raises:
+        GridsError: there are no runs, or they share no degradation.
+    """
+    return _template("comparison.html.j2").render(
+        title=title,
+        notes=notes,
+        runs=runs,
+        comparisons=comparisons,
+        heatmaps=_svg(side_by_side(runs)),
+        changes_shown=CHANGES_SHOWN,
+    )
+
+
+@cache
+def _environment() -> Environment:
+    # autoescape by file suffix would not know .j2
+    environment = Environment(
+        loader=PackageLoader("grids.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(shown=shown, correlation=correlation_text, value=_value_text)
+    return environment
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
+
+
+def _svg(figure: Figure) -> str:
+    # an image, not inline: its ids cannot clash with another figure's, and it takes an alt text
+    return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode("ascii")
+
+
+def _png(caption: str, data: bytes) -> str:
+    if not data.startswith(PNG_SIGNATURE):
+        raise GridsError(f"the picture '{caption}' of a report must be a PNG file")
+    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+
+
+def _value_text(value: Any) -> str:
+    """A setting as a person reads it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,101 @@
+"""A contact sheet: small pictures with a label under each."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from grids.errors import GridsError
+from grids.reports.tables import shown
+
+MAX_TILE, MIN_CELL = 384, 200  # pixels; a label needs some room under a tiny picture
+MARGIN, GAP, FONT_SIZE, LINE, LABEL_GAP = 16, 14, 17, 22, 6
+INK, PAPER = (31, 41, 51), (255, 255, 255)
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def contact_sheet(tiles: Sequence[tuple[str, Pixels]], columns: int = 4) -> bytes:
+    """A PNG of labelled pictures in rows; the same bytes for the same tiles.
+
+    Args:
+        tiles: (label, picture), a picture being (H, W, 3) uint8 RGB; those wider than 384 pixels are scaled down, none
+            is stretched or scaled up. Their sizes may differ.
+        columns: how many stand in a row.
+
+    Raises:
+        GridsError: no tiles, no columns, or a picture of another form.
+    """
+    if not tiles or columns < 1:
+        raise GridsError(f"a contact sheet needs a picture and a column, but got {len(tiles)} and {columns}")
+    pictures = [_scaled(label, pixels) for label, pixels in tiles]
+    cell = max(MIN_CELL, *(picture.width for picture in pictures))
+    labels = [_wrapped(shown(label), cell) for label, _ in tiles]
+    columns = min(columns, len(tiles))
+    rows = [range(start, min(start + columns, len(tiles))) for start in range(0, len(tiles), columns)]
+    tall = [max(pictures[k].height for k in row) for row in rows]
+    deep = [LABEL_GAP + LINE * max(len(labels[k]) for k in row) for row in rows]
+    width = 2 * MARGIN + columns * cell + (columns - 1) * GAP
+    height = 2 * MARGIN + sum(tall) + sum(deep) + (len(rows) - 1) * GAP
+    sheet = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    top = MARGIN
+    for row, picture_height, label_height in zip(rows, tall, deep, strict=True):
+        for column, k in enumerate(row):
+            left = MARGIN + column * (cell + GAP)
+            picture = pictures[k]
+            corner = (left + (cell - picture.width) // 2, top + picture_height - picture.height)
+            sheet.paste(picture, corner)
+            for line, text in enumerate(labels[k]):
+                middle = (left + cell / 2, top + picture_height + LABEL_GAP + line * LINE)
+                pen.text(middle, text, font=_font(), fill=INK, anchor="ma")
+        top += picture_height + label_height + GAP
+    out = io.BytesIO()
+    sheet.save(out, format="PNG", optimize=True)
+    return out.getvalue()
+
+
+def _scaled(label: str, pixels: Pixels) -> Image.Image:
+    pixels = np.asarray(pixels)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise GridsError(f"the picture '{label}' must be (H, W, 3) uint8, but is {pixels.shape} {pixels.dtype}")
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    if picture.width <= MAX_TILE:
+        return picture
+    height = max(round(picture.height * MAX_TILE / picture.width), 1)
+    return picture.resize((MAX_TILE, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text as one line where it fits into `width` pixels, else broken at its spaces; a word too long is cut."""
+    if _font().getlength(text) <= width:
+        return [text]
+    lines: list[str] = []
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and _font().getlength(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(_cut(word, width))
+    return lines
+
+
+def _cut(word: str, width: int) -> str:
+    if _font().getlength(word) <= width:
+        return word
+    kept = next((end for end in range(len(word) - 1, 0, -1) if _font().getlength(word[:end] + "…") <= width), 0)
+    return word[:kept] + "…"
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    # matplotlib's own copy, so that the sheet is the same on a machine without fonts; BASIC, so that it is without raqm
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)

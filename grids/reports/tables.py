@@ -1,0 +1,262 @@
+"""What the reports show, as plain records, and as text for a terminal. No pixels here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+from scipy.stats import pearsonr, spearmanr
+
+from grids.errors import GridsError
+from grids.results import FloatArray, SimilarityMatrix
+
+NOT_RECORDED = "(not recorded)"
+TEXT_WIDTH = 120
+
+
+class Pair(NamedTuple):
+    """Two degradations and their S, with its interval where that was measured."""
+
+    s: float
+    first: str
+    second: str
+    low: float | None
+    high: float | None
+
+
+class Extremes(NamedTuple):
+    """The closest pairs, closest first, and the farthest, farthest first."""
+
+    closest: tuple[Pair, ...]
+    farthest: tuple[Pair, ...]
+
+
+class Change(NamedTuple):
+    """How S of a pair differs between two runs; change = S in the second run minus S in the first."""
+
+    first: str
+    second: str
+    s_first: float
+    s_second: float
+    change: float
+
+
+class SettingChange(NamedTuple):
+    """A setting that differs between two runs; NOT_RECORDED where a run has none."""
+
+    key: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far two similarity matrices agree on the degradations that they share.
+
+    Args:
+        labels: what the two runs are called.
+        common: the shared degradations, in the order of the first run.
+        only_first, only_second: the others.
+        spearman, pearson: correlations of S over all shared pairs, in [-1, 1]; None where a run's S is constant.
+        mean_absolute_change, mean_change: over all shared pairs, second minus first.
+        changes: every shared pair, the largest absolute change first.
+        settings: the settings (with descriptor checksum and version) that differ, sorted by key.
+    """
+
+    labels: tuple[str, str]
+    common: tuple[str, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    spearman: float | None
+    pearson: float | None
+    mean_absolute_change: float
+    mean_change: float
+    changes: tuple[Change, ...]
+    settings: tuple[SettingChange, ...]
+
+
+def shown(name: str) -> str:
+    """A name or label as people read it: underscores as spaces, nothing that a terminal or an SVG would choke on."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name.replace("_", " "))
+
+
+def cluster_order(similarity: SimilarityMatrix) -> tuple[tuple[str, ...], FloatArray | None]:
+    """The names with like beside like, and the average linkage on S behind it (None below two degradations).
+
+    Returns:
+        names in the order of the optimal leaves, and scipy's (n - 1, 4) linkage, its leaves numbered as the rows of S.
+    """
+    if len(similarity) < 2:
+        return similarity.degradations, None
+    symmetric = (similarity.matrix + similarity.matrix.T) / 2
+    linkage = hierarchy.linkage(squareform(symmetric, checks=False), method="average", optimal_ordering=True)
+    return tuple(similarity.degradations[leaf] for leaf in hierarchy.leaves_list(linkage)), linkage
+
+
+def matrix_text(similarity: SimilarityMatrix, width: int = TEXT_WIDTH) -> str:
+    """S as a table for a terminal: numbered rows, the numbers again as headings, in blocks no wider than `width`."""
+    count = len(similarity)
+    digits = len(str(count))
+    heads = _padded(f"{i:>{digits}} {shown(name)}" for i, name in enumerate(similarity.degradations, 1))
+    cells = [["-" if i == j else f"{similarity.matrix[i, j]:.2f}" for j in range(count)] for i in range(count)]
+    cell = max((len(text) for row in cells for text in row), default=0) + 1
+    head = max(map(len, heads), default=0)
+    at_once = max((width - head) // cell, 1)
+    blocks = []
+    for start in range(0, count, at_once):
+        columns = range(start, min(start + at_once, count))
+        lines = [" " * head + "".join(f"{j + 1:>{cell}}" for j in columns)]
+        lines += [heads[i] + "".join(f"{cells[i][j]:>{cell}}" for j in columns) for i in range(count)]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def closest_and_farthest(similarity: SimilarityMatrix, count: int = 3) -> Extremes:
+    """The `count` closest and the `count` farthest pairs; fewer where there are fewer."""
+    if count < 0:
+        raise GridsError(f"the number of pairs to show must not be negative, but is {count}")
+    pairs = [_pair(similarity, first, second) for _, first, second in similarity.pairs()]
+    return Extremes(tuple(pairs[:count]), tuple(pairs[::-1][:count]))
+
+
+def pairs_text(extremes: Extremes) -> str:
+    """`closest_and_farthest` for a terminal."""
+    rows = [*extremes.closest, *extremes.farthest]
+    if not rows:
+        return "no pairs: fewer than two degradations\n"
+    names = _padded(f"{shown(pair.first)} - {shown(pair.second)}" for pair in rows)
+    lines = [f"  {name}  {pair.s:5.2f}{_interval_text(pair)}" for name, pair in zip(names, rows, strict=True)]
+    split = len(extremes.closest)
+    return "\n".join(["closest", *lines[:split], "farthest", *lines[split:]]) + "\n"
+
+
+def nearest_neighbours(similarity: SimilarityMatrix) -> list[tuple[str, str, float]]:
+    """Each degradation with the one nearest to it and their S; empty below two degradations."""
+    if len(similarity) < 2:
+        return []
+    others = similarity.matrix + np.diag(np.full(len(similarity), np.inf))
+    names = similarity.degradations
+    return [(names[i], names[j], float(similarity.matrix[i, j])) for i, j in enumerate(others.argmin(axis=1))]
+
+
+def compare(
+    first: SimilarityMatrix, second: SimilarityMatrix, names: tuple[str, str] = ("first", "second")
+) -> Comparison:
+    """How far two runs agree; `names` are the labels of the two runs.
+
+    Raises:
+        GridsError: they share fewer than three degradations, so there is no ranking to compare.
+    """
+    common = tuple(name for name in first.degradations if name in second.degradations)
+    only_first = tuple(name for name in first.degradations if name not in common)
+    only_second = tuple(name for name in second.degradations if name not in common)
+    if len(common) < 3:
+        raise GridsError(
+            f"comparing '{names[0]}' with '{names[1]}' needs at least 3 common degradations, "
+            f"but there are {len(common)} "
+            f"(only in '{names[0]}': {_listed(only_first)}; only in '{names[1]}': {_listed(only_second)})"
+        )
+    changes = _changes(first, second, common)
+    before = np.array([change.s_first for change in changes])
+    after = np.array([change.s_second for change in changes])
+    return Comparison(
+        labels=names,
+        common=common,
+        only_first=only_first,
+        only_second=only_second,
+        spearman=_correlation(spearmanr, before, after),
+        pearson=_correlation(pearsonr, before, after),
+        mean_absolute_change=float(np.mean(np.abs(after - before))),
+        mean_change=float(np.mean(after - before)),
+        changes=tuple(changes),
+        settings=tuple(_setting_changes(first, second)),
+    )
+
+
+def comparison_text(comparison: Comparison, count: int = 10) -> str:
+    """A comparison for a terminal, with its `count` largest changes."""
+    first, second = (shown(label) for label in comparison.labels)
+    lines = [
+        f"{first} -> {second}: {len(comparison.common)} common degradations, {len(comparison.changes)} pairs",
+        f"  rank correlation of S (Spearman)    {correlation_text(comparison.spearman)}",
+        f"  linear correlation of S (Pearson)   {correlation_text(comparison.pearson)}",
+        f"  mean absolute change of S           {comparison.mean_absolute_change:6.3f}",
+        f"  mean change of S                    {comparison.mean_change:+6.3f}",
+        *_only_lines(comparison),
+        *_change_lines(comparison.changes[:count], len(comparison.changes)),
+    ]
+    if comparison.settings:
+        keys = _padded(setting.key for setting in comparison.settings)
+        lines += ["settings that differ"]
+        lines += [f"  {shown(k)}  {s.first} -> {s.second}" for k, s in zip(keys, comparison.settings, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def correlation_text(value: float | None) -> str:
+    """A correlation with three decimals, or a dash where it is not defined."""
+    return "    - (S is constant in a run)" if value is None else f"{value:6.3f}"
+
+
+def _pair(similarity: SimilarityMatrix, first: str, second: str) -> Pair:
+    i, j = similarity.index(first), similarity.index(second)
+    low, high = (None if bound is None else float(bound[i, j]) for bound in (similarity.low, similarity.high))
+    return Pair(float(similarity.matrix[i, j]), first, second, low, high)
+
+
+def _changes(first: SimilarityMatrix, second: SimilarityMatrix, common: Sequence[str]) -> list[Change]:
+    found = []
+    for a, b in itertools.combinations(common, 2):
+        before, after = first.distance(a, b), second.distance(a, b)
+        found.append(Change(a, b, before, after, after - before))
+    return sorted(found, key=lambda change: (-abs(change.change), change.first, change.second))
+
+
+def _setting_changes(first: SimilarityMatrix, second: SimilarityMatrix) -> list[SettingChange]:
+    before, after = _all_settings(first), _all_settings(second)
+    rows = ((key, before.get(key, NOT_RECORDED), after.get(key, NOT_RECORDED)) for key in sorted({*before, *after}))
+    return [SettingChange(*row) for row in rows if row[1] != row[2]]
+
+
+def _all_settings(similarity: SimilarityMatrix) -> dict[str, Any]:
+    identity = {"descriptor_sha256": similarity.descriptor_sha256, "grids_version": similarity.grids_version}
+    return {**similarity.settings, **{key: value or NOT_RECORDED for key, value in identity.items()}}
+
+
+def _correlation(function: Any, before: FloatArray, after: FloatArray) -> float | None:
+    # scipy warns and answers NaN for a constant input, and for one that is constant up to rounding
+    if np.ptp(before) < 1e-9 or np.ptp(after) < 1e-9:
+        return None
+    return float(function(before, after).statistic)
+
+
+def _only_lines(comparison: Comparison) -> list[str]:
+    sides = zip(comparison.labels, (comparison.only_first, comparison.only_second), strict=True)
+    return [f"  only in {shown(label)}: {_listed(names)}" for label, names in sides if names]
+
+
+def _change_lines(changes: Sequence[Change], total: int) -> list[str]:
+    names = _padded(f"{shown(change.first)} - {shown(change.second)}" for change in changes)
+    head = "changes, the largest first" if len(changes) == total else f"the {len(changes)} largest of {total} changes"
+    rows = [
+        f"  {n}  {c.s_first:5.2f} -> {c.s_second:5.2f}  {c.change:+.2f}" for n, c in zip(names, changes, strict=True)
+    ]
+    return [head, *rows]
+
+
+def _interval_text(pair: Pair) -> str:
+    return "" if pair.low is None or pair.high is None else f"  [{pair.low:.2f}, {pair.high:.2f}]"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(shown(name) for name in names) or "none"
+
+
+def _padded(texts: Iterable[str]) -> list[str]:
+    kept = list(texts)
+    width = max(map(len, kept), default=0)
+    return [text.ljust(width) for text in kept]

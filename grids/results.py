@@ -1,0 +1,186 @@
+"""The records that the stages hand to one another, with JSON in and out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grids.errors import GridsError, RunError, unknown_name
+from grids.files import read_text, write_text
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class GGDParams:
+    """A zero-mean generalized Gaussian: shape alpha > 0 (2 Gaussian, 1 Laplace) and scale sigma > 0 (its RMS)."""
+
+    alpha: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("alpha", self.alpha), ("sigma", self.sigma)):
+            if not (math.isfinite(value) and value > 0):
+                raise GridsError(f"the {name} of a generalized Gaussian must be positive and finite, but is {value}")
+
+
+@dataclass(frozen=True)
+class SimilarityMatrix:
+    """How alike degradations are: S_ij = log10((KL_ij + KL_ji) / 2 + 1e-5) + 5; small means alike.
+
+    Args:
+        degradations: n distinct names, in the order of the rows.
+        matrix: (n, n), finite, symmetric, zero on the diagonal.
+        ggd: the fitted distribution of each degradation (and of "clean", where it was measured).
+        low, high: (n, n) each, the interval of every entry, where it was measured.
+        settings: what the matrix was measured with.
+        descriptor_sha256: the checksum of the descriptor's weights.
+        grids_version: the version that measured it.
+
+    Raises:
+        GridsError: the names repeat, or the matrix is not (n, n), finite, symmetric with a zero diagonal.
+    """
+
+    degradations: tuple[str, ...]
+    matrix: FloatArray
+    ggd: dict[str, GGDParams] = field(default_factory=dict)
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    descriptor_sha256: str = ""
+    grids_version: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "degradations", tuple(self.degradations))
+        n = len(self.degradations)
+        if len(set(self.degradations)) != n:
+            raise GridsError(f"degradations must be distinct, but are {', '.join(self.degradations)}")
+        for name in ("matrix", "low", "high"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _square(name, value, n))
+        if np.any(np.diag(self.matrix) != 0):
+            raise GridsError("a similarity matrix must be zero on its diagonal")
+
+    def __len__(self) -> int:
+        return len(self.degradations)
+
+    def index(self, name: str) -> int:
+        """The row of a degradation. Raises UnknownNameError."""
+        if name not in self.degradations:
+            raise unknown_name("degradation", name, self.degradations)
+        return self.degradations.index(name)
+
+    def distance(self, first: str, second: str) -> float:
+        """S between two degradations."""
+        return float(self.matrix[self.index(first), self.index(second)])
+
+    def group_distance(self, names: tuple[str, ...] | list[str]) -> float:
+        """The mean of S over all pairs of a group (paper 004, Table 2); 0 for a group of one."""
+        pairs = [self.distance(a, b) for a, b in itertools.combinations(names, 2)]
+        return float(np.mean(pairs)) if pairs else 0.0
+
+    def pairs(self) -> list[tuple[float, str, str]]:
+        """All pairs as (S, name, name), the closest first."""
+        found = [(self.distance(a, b), a, b) for a, b in itertools.combinations(self.degradations, 2)]
+        return sorted(found)
+
+    def subset(self, names: tuple[str, ...] | list[str]) -> SimilarityMatrix:
+        """The same matrix for some of its degradations, in the order given."""
+        rows = np.array([self.index(name) for name in names], dtype=int)
+        cut = [None if m is None else m[np.ix_(rows, rows)] for m in (self.matrix, self.low, self.high)]
+        ggd = {name: params for name, params in self.ggd.items() if name in names or name == "clean"}
+        assert cut[0] is not None
+        return SimilarityMatrix(
+            tuple(names), cut[0], ggd, cut[1], cut[2], self.settings, self.descriptor_sha256, self.grids_version
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of similarity.json (the design's format, with "intervals" where they were measured)."""
+        data: dict[str, Any] = {
+            "degradations": list(self.degradations),
+            "matrix": _rounded(self.matrix),
+            "ggd": {name: {"alpha": p.alpha, "sigma": p.sigma} for name, p in self.ggd.items()},
+            "settings": self.settings,
+            "descriptor_sha256": self.descriptor_sha256,
+            "grids_version": self.grids_version,
+        }
+        if self.low is not None and self.high is not None:
+            data["intervals"] = {"low": _rounded(self.low), "high": _rounded(self.high)}
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> SimilarityMatrix:
+        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
+        try:
+            intervals = data.get("intervals") or {}
+            return cls(
+                degradations=tuple(data["degradations"]),
+                matrix=np.array(data["matrix"], dtype=float),
+                ggd={name: GGDParams(float(p["alpha"]), float(p["sigma"])) for name, p in data["ggd"].items()},
+                low=np.array(intervals["low"], dtype=float) if intervals else None,
+                high=np.array(intervals["high"], dtype=float) if intervals else None,
+                settings=dict(data["settings"]),
+                descriptor_sha256=str(data["descriptor_sha256"]),
+                grids_version=str(data["grids_version"]),
+            )
+        except KeyError as error:
+            raise GridsError(f"a similarity matrix without its '{error.args[0]}'") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise GridsError(f"a similarity matrix of the wrong form ({error})") from error
+
+    def save(self, path: Path) -> Path:
+        """Write similarity.json, in one step."""
+        return write_text(path, json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> SimilarityMatrix:
+        """Read similarity.json, or the one in a run folder.
+
+        Raises:
+            RunError: the file is missing, is not JSON or holds no similarity matrix.
+        """
+        file = path / "similarity.json" if path.is_dir() else path
+        try:
+            data = json.loads(read_text(file))
+            if not isinstance(data, dict):
+                raise GridsError("it holds no similarity matrix")
+            return cls.from_json(data)
+        except json.JSONDecodeError as error:
+            raise RunError(f"cannot read '{file}': it is not JSON ({error})") from error
+        except RunError:
+            raise
+        except GridsError as error:
+            raise RunError(f"cannot read '{file}': {error}") from error
+
+    def to_csv(self) -> str:
+        """The matrix as a table: a header of names, then a row per degradation, four decimals."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["degradation", *self.degradations])
+        for name, row in zip(self.degradations, self.matrix, strict=True):
+            writer.writerow([name, *(f"{value:.4f}" for value in row)])
+        return out.getvalue()
+
+
+def _square(name: str, value: Any, n: int) -> FloatArray:
+    array = np.asarray(value, dtype=float)
+    if array.shape != (n, n):
+        raise GridsError(f"{name} must be ({n}, {n}) for {n} degradations, but is {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise GridsError(f"{name} must be finite")
+    if not np.allclose(array, array.T, atol=1e-6):
+        raise GridsError(f"{name} must be symmetric")
+    return array
+
+
+def _rounded(matrix: FloatArray) -> list[list[float]]:
+    return [[round(float(value), 6) for value in row] for row in matrix]

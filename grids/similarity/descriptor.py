@@ -1,0 +1,108 @@
+"""The descriptor: a super-resolution network whose deep features describe degradations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grids import weights
+from grids.errors import GridsError, unknown_name
+from grids.networks import SRResNetX4
+
+BATCH = 8
+PRECISIONS = ("auto", "fp32", "bf16")
+HALO = 2
+"""LR rows on either side of a strip that its features depend on: 7 pixels at x4 (1 + 2 + 4 of three convolutions)."""
+
+
+class Descriptor:
+    """SRResNet x4 features. Source: paper 004, section 4.1; Liu et al., arXiv 2108.00406.
+
+    Args:
+        file: weights of an SRResNet x4 (safetensors, or a BasicSR-style checkpoint); None for the one that ships.
+        device: where it runs.
+        precision: "fp32", "bf16", or "auto": bf16 on a CPU that computes in it, else fp32.
+
+    Raises:
+        GridsError: the precision is none of these.
+        WeightsError: the file is not such a network's, or holds values that are not finite.
+    """
+
+    layers = SRResNetX4.layers
+
+    def __init__(self, file: Path | None = None, device: str | torch.device = "cpu", precision: str = "fp32") -> None:
+        path = file or weights.builtin(weights.DESCRIPTOR)
+        self.sha256 = weights.sha256(path)
+        self.device = torch.device(device)
+        self.precision = _resolve_precision(precision, self.device)
+        network = SRResNetX4.from_state(weights.load_state(path))
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(self.device).eval().requires_grad_(False)
+
+    def feature_blocks(self, patches: Tensor, layer: str = "last", budget: int = 2**30) -> Iterator[Tensor]:
+        """The features of all patches, a block of columns at a time: whole maps would not fit into memory.
+
+        The body's features are kept (small), and the last layer's are made strip by strip of rows, each strip with
+        the rows around it that it depends on, so that the blocks together are the layer's exact output.
+
+        Args:
+            patches: (N, 3, h, w) in [0, 1].
+            layer: "body" (64 features a pixel) or "last" (64 features each of the 16 pixels that it becomes).
+            budget: bytes that one block may take.
+
+        Yields:
+            (N, d) float32, in a buffer that the next block overwrites.
+        """
+        if layer not in self.layers:
+            raise unknown_name("layer", layer, self.layers)
+        if patches.ndim != 4 or patches.shape[1] != 3 or not len(patches):
+            raise GridsError(f"patches must be (N, 3, h, w), but are {tuple(patches.shape)}")
+        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        with torch.inference_mode(), bf16:
+            body = torch.cat([self._body(part) for part in patches.split(BATCH)])
+            if layer == "body":
+                yield body.permute(0, 2, 3, 1).reshape(len(body), -1)
+                return
+            yield from self._last_strips(body, budget)
+
+    def features(self, patches: Tensor, layer: str = "last") -> Tensor:
+        """The same in one piece: (N, D) float32, D = 64 h w for "body" and 1024 h w for "last"."""
+        return torch.cat([block.clone() for block in self.feature_blocks(patches, layer)], 1)
+
+    def _body(self, patches: Tensor) -> Tensor:
+        return self.network.body_features(patches.to(self.device, memory_format=torch.channels_last)).float()
+
+    def _last_strips(self, body: Tensor, budget: int) -> Iterator[Tensor]:
+        n, c, h, w = body.shape
+        scale = self.network.scale
+        row_bytes = n * c * scale * scale * w * body.element_size()
+        rows = min(h, max(1, budget // row_bytes))
+        buffer = body.new_empty((n, scale * rows, scale * w, c))
+        for top in range(0, h, rows):
+            bottom = min(top + rows, h)
+            block = buffer[:, : scale * (bottom - top)]
+            for first in range(0, n, BATCH):
+                part = slice(first, first + BATCH)
+                block[part] = self._strip(body[part], top, bottom)
+            yield block.reshape(n, -1)
+
+    def _strip(self, body: Tensor, top: int, bottom: int) -> Tensor:
+        """(B, C, h, w) -> (B, 4 (bottom - top), 4 w, C): the last layer's rows for rows top to bottom of the body."""
+        above = min(HALO, top)
+        rows = body[:, :, top - above : bottom + HALO].contiguous(memory_format=torch.channels_last)
+        out = self.network.last_features(rows)
+        start, stop = above * self.network.scale, (above + bottom - top) * self.network.scale
+        return out[:, :, start:stop].permute(0, 2, 3, 1)
+
+
+def _resolve_precision(name: str, device: torch.device) -> str:
+    if name not in PRECISIONS:
+        raise unknown_name("precision", name, PRECISIONS)
+    if name != "auto":
+        return name
+    # without the instructions PyTorch emulates bf16, slower than fp32; the probe is private, so its absence is a no
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return "bf16" if device.type == "cpu" and probe is not None and probe() else "fp32"

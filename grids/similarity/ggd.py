@@ -1,0 +1,74 @@
+"""Fitting generalized Gaussian distributions (GGD) by their moments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize.elementwise import find_root
+from scipy.special import gammaln
+
+from grids.errors import GridsError
+from grids.results import FloatArray
+
+ALPHA_RANGE = (0.2, 10.0)
+OUTLIER_SIGMAS = 5.0
+
+
+def fit(values: np.ndarray[Any, Any]) -> tuple[FloatArray, FloatArray]:
+    """Fit a GGD to each set of values, after the five-sigma rule has dropped outliers in one pass.
+
+    Moments: sigma^2 = E[x^2], and alpha solves rho(alpha) = E[x^2] / E|x - mean|^2 to 1e-6, where rho(a) =
+    Gamma(1/a) Gamma(3/a) / Gamma(2/a)^2; alpha is held within [0.2, 10].
+    Source: paper 004, eq. 1, and the SRGA code (Liu et al., TPAMI 2023), which searches a grid of step 0.001.
+
+    Args:
+        values: (..., n): one distribution for every index but the last.
+
+    Returns:
+        alpha and sigma, each of shape (...), float64.
+
+    Raises:
+        GridsError: a set of values is empty, not finite, or does not vary.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if x.shape[-1] < 2 or not np.all(np.isfinite(x)):
+        raise GridsError("a generalized Gaussian needs at least two values, all of them finite")
+    mean, deviation = x.mean(-1, keepdims=True), x.std(-1, keepdims=True)
+    if not np.all(deviation > 0):
+        raise GridsError("a generalized Gaussian cannot be fitted to values that do not vary (flat images?)")
+    kept = np.abs(x - mean) < OUTLIER_SIGMAS * deviation
+    count = kept.sum(-1)
+    mean = np.sum(x, -1, where=kept) / count
+    square = np.sum(x**2, -1, where=kept) / count
+    spread = np.sum(np.abs(x - mean[..., None]), -1, where=kept) / count
+    return solve_alpha(square / spread**2), np.sqrt(square)
+
+
+def solve_alpha(ratio: FloatArray) -> FloatArray:
+    """The alpha in [0.2, 10] with rho(alpha) = ratio, for any shape; the nearest end where there is none."""
+    low, high = ALPHA_RANGE
+    target = np.clip(np.log(ratio), log_ratio(np.array(high)), log_ratio(np.array(low)))
+    bracket = (np.full_like(target, low), np.full_like(target, high))
+    found = find_root(lambda a, t: log_ratio(a) - t, bracket, args=(target,), tolerances={"xatol": 1e-9})
+    # where the target is an end of the range, the bracket's sign test can miss by a rounding
+    nearest = np.where(target >= log_ratio(np.array(low)) - 1e-12, low, high)
+    return np.asarray(np.where(found.success, found.x, nearest), dtype=np.float64)
+
+
+def log_ratio(alpha: FloatArray) -> FloatArray:
+    """ln rho(alpha), which falls from 4.9 at 0.2 to 0.29 at 10."""
+    a = np.asarray(alpha, dtype=np.float64)
+    return np.asarray(gammaln(1 / a) + gammaln(3 / a) - 2 * gammaln(2 / a))
+
+
+def density(x: FloatArray, alpha: float, sigma: float) -> FloatArray:
+    """The GGD's density at x (paper 004, eq. 1)."""
+    beta = np.exp(log_beta(np.array(alpha), np.array(sigma)))
+    scale = np.log(alpha) - np.log(2 * beta) - gammaln(1 / alpha)
+    return np.asarray(np.exp(scale - (np.abs(x) / beta) ** alpha))
+
+
+def log_beta(alpha: FloatArray, sigma: FloatArray) -> FloatArray:
+    """ln beta, with beta = sigma sqrt(Gamma(1/alpha) / Gamma(3/alpha))."""
+    return np.asarray(np.log(sigma) + 0.5 * (gammaln(1 / alpha) - gammaln(3 / alpha)))

@@ -1,0 +1,167 @@
+"""Clean crops drawn from photographs, degraded, and the patches cut from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grids.degradations import Degradation
+from grids.errors import ImageError
+from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
+
+CROP = 256
+"""Side of the clean crop that is degraded (paper 004 trains on crops of this size)."""
+MARGIN = 24
+"""Context kept around a patch where the photograph allows: no degradation reaches further than 16 pixels."""
+CHUNK = 16
+
+Uint8Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Crops:
+    """N clean crops, each with the place of its patch.
+
+    pixels: N arrays (H, W, 3), uint8 RGB, 256 x 256 where the photograph is large enough.
+    corners: (N, 2), top and left of the patch within its crop.
+    photo: (N,), which photograph each comes from.
+    names: the photographs' file names.
+    """
+
+    pixels: list[Uint8Array]
+    corners: np.ndarray[Any, np.dtype[np.int64]]
+    photo: np.ndarray[Any, np.dtype[np.int64]]
+    names: tuple[str, ...]
+    patch_size: int
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def digest(self) -> str:
+        """A checksum of the pixels and the places, whatever the files are called."""
+        digest = hashlib.sha256(f"{self.patch_size} {self.photo.tolist()} {self.corners.tolist()}".encode())
+        for crop in self.pixels:
+            digest.update(str(crop.shape).encode())
+            digest.update(crop.tobytes())
+        return digest.hexdigest()
+
+
+def draw_crops(
+    paths: Sequence[Path],
+    patches: int,
+    patch_size: int,
+    seed: int,
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+) -> Crops:
+    """Draw crops evenly from photographs, at random places.
+
+    A photograph that cannot be used is reported and left out, and leaves no trace in what is drawn from the others.
+
+    Raises:
+        ImageError: no photograph can be used.
+    """
+    skipped: list[Path] = []
+
+    def skip(bad: Skipped) -> None:
+        skipped.append(bad.path)
+        if on_skip is not None:
+            on_skip(bad)
+
+    usable = sorted(paths)
+    while True:
+        chosen = _choose(usable, patches, seed)
+        photos = read_photos(chosen, max_pixels=max_pixels, min_side=patch_size, on_skip=skip)
+        crops = _cut(photos, len(chosen), patches, patch_size, seed)
+        bad = set(skipped) & set(chosen)
+        if not bad:
+            return crops
+        usable = [path for path in usable if path not in bad]
+
+
+def _choose(paths: Sequence[Path], patches: int, seed: int) -> list[Path]:
+    if len(paths) <= patches:
+        return list(paths)
+    rows = np.random.default_rng([seed, 1]).choice(len(paths), patches, replace=False)
+    return [paths[i] for i in sorted(rows)]
+
+
+def _cut(photos: Iterator[Photo], count: int, patches: int, patch_size: int, seed: int) -> Crops:
+    rng = np.random.default_rng([seed, 2])
+    pixels: list[Uint8Array] = []
+    corners: list[tuple[int, int]] = []
+    photo_index: list[int] = []
+    names: list[str] = []
+    for i, photo in enumerate(photos):
+        share = patches * (i + 1) // count - patches * i // count
+        whole = to_8_bit(photo.pixels)
+        for _ in range(share):
+            crop, corner = _cut_one(whole, patch_size, rng)
+            pixels.append(crop)
+            corners.append(corner)
+            photo_index.append(i)
+        names.append(photo.path.name if photo.path else str(i))
+    return Crops(pixels, np.array(corners).reshape(-1, 2), np.array(photo_index), tuple(names), patch_size)
+
+
+def _cut_one(whole: Uint8Array, patch_size: int, rng: np.random.Generator) -> tuple[Uint8Array, tuple[int, int]]:
+    starts, corner = [], []
+    side = max(CROP, patch_size + 2 * MARGIN)
+    for size in whole.shape[:2]:
+        span = min(side, size)
+        margin = min(MARGIN, (span - patch_size) // 2)
+        starts.append(slice(first := int(rng.integers(size - span + 1)), first + span))
+        corner.append(int(rng.integers(margin, span - patch_size - margin + 1)))
+    return whole[starts[0], starts[1]].copy(), (corner[0], corner[1])
+
+
+def to_8_bit(pixels: np.ndarray[Any, Any]) -> Uint8Array:
+    """uint8 or uint16 pixels as uint8."""
+    if pixels.dtype == np.uint16:
+        return np.asarray((pixels.astype(np.uint32) + 128) // 257, dtype=np.uint8)
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -> Tensor:
+    """The patches of the degraded crops, each crop with its own random parameters; None leaves them clean.
+
+    Returns:
+        (N, 3, patch_size, patch_size), float32 in [0, 1], on the CPU, in the order of the crops.
+    """
+    size = crops.patch_size
+    patches = torch.empty((len(crops), 3, size, size))
+    generator = torch.Generator().manual_seed(seed)
+    for rows in _chunks_of_one_shape(crops):
+        images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows])).permute(0, 3, 1, 2).float().div_(255)
+        result = images if degradation is None else degradation(images, generator)
+        for row, image in zip(rows, result, strict=True):
+            top, left = crops.corners[row]
+            patches[row] = image[:, top : top + size, left : left + size]
+    return patches
+
+
+def _chunks_of_one_shape(crops: Crops) -> Iterator[list[int]]:
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for i, crop in enumerate(crops.pixels):
+        by_shape.setdefault(crop.shape, []).append(i)
+    for rows in by_shape.values():
+        for first in range(0, len(rows), CHUNK):
+            yield rows[first : first + CHUNK]
+
+
+def seed_for(seed: int, name: str) -> int:
+    """A seed for one degradation, so that its row does not depend on which others are measured."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:7], "big")
+
+
+def check_enough(crops: Crops, least: int) -> None:
+    """Raise ImageError where fewer crops were drawn than a fit needs."""
+    if len(crops) < least:
+        raise ImageError(f"only {len(crops)} patches could be drawn, but at least {least} are needed")

@@ -1,0 +1,91 @@
+"""A row: what is kept of one degradation's features, enough to fit it again on any part of the photographs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from grids import __version__
+from grids.degradations import Degradation
+from grids.files import write_bytes
+from grids.results import FloatArray
+from grids.similarity.components import gram_matrix
+from grids.similarity.descriptor import Descriptor
+from grids.similarity.patches import Crops, degraded_patches, seed_for
+
+
+@dataclass(frozen=True)
+class Row:
+    """The Gram matrix of one degradation's features.
+
+    name: the degradation's name.
+    key: a checksum of all that determines the rest.
+    gram: (N, N) of the centred features; float32's precision, so that a stored row gives the same results.
+    photo: (N,), which photograph each patch comes from.
+    """
+
+    name: str
+    key: str
+    gram: FloatArray
+    photo: np.ndarray[Any, np.dtype[np.int64]]
+
+    def save(self, path: Path) -> Path:
+        """Write the row as safetensors, in one step."""
+        tensors: dict[str, np.ndarray[Any, Any]] = {
+            "gram": self.gram.astype(np.float32),
+            "photo": self.photo.astype(np.int64),
+        }
+        return write_bytes(path, save(tensors, metadata={"name": self.name, "key": self.key}))
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> Row | None:
+        """The stored row, or None where there is none with this key; a damaged file counts as none."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("key") != key:
+                    return None
+                gram, photo = file.get_tensor("gram"), file.get_tensor("photo")
+        except (OSError, SafetensorError):
+            return None
+        return cls(metadata["name"], key, gram.astype(np.float64), photo)
+
+
+def row_key(
+    crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
+) -> str:
+    """A checksum of everything that a row's content depends on."""
+    parts = {
+        "version": __version__,
+        "crops": crops.digest(),
+        "degradation": [name, degradation.identity() if degradation else None],
+        "descriptor": descriptor.sha256,
+        "layer": layer,
+        "seed": seed,
+        "device": f"{descriptor.device.type} {descriptor.precision}",
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def measure_row(
+    crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
+) -> Row:
+    """Degrade the crops, describe their patches, and keep the Gram matrix.
+
+    Args:
+        crops: N clean crops (or, with no degradation, crops of images that already bear one).
+        name, degradation: what to apply; None for nothing.
+        descriptor, layer: what features to take.
+        seed: of the whole measurement; each degradation draws from its own seed.
+    """
+    patches = degraded_patches(crops, degradation, seed_for(seed, name))
+    gram = gram_matrix(descriptor.feature_blocks(patches, layer))
+    key = row_key(crops, name, degradation, descriptor, layer, seed)
+    return Row(name, key, gram.astype(np.float32).astype(np.float64), crops.photo)

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+import pytest
+from reports.samples import eleven
+
+from grids.results import SimilarityMatrix
+
+
+@pytest.fixture
+def similarity() -> SimilarityMatrix:
+    return eleven()
