@@ -24,7 +24,7 @@ if __name__ == "__main__":
         split_files("fit"),
         grids.SimilaritySettings.paper(intervals=True),
         out=run,
-        on_row=lambda name, reused: print(f"{time.perf_counter() - start:7.1f} s  {name}{' (reused)' * reused}", flush=True),
+        on_row=lambda name, _: print(f"{time.perf_counter() - start:7.1f} s  {name}", flush=True),
     )
     grids.write_similarity(similarity, run)
     folder = Path(weights.__file__).parent

@@ -71,7 +71,7 @@ def common(command: Command) -> Command:
 @click.option("--precision", help="Of the descriptor: auto, fp32 or bf16.  [default: auto]")
 @click.option("--intervals", is_flag=True, help="Measure an interval for every entry.")
 @click.option("--paper", is_flag=True, help="As published: 800 patches, 300 components, fp32.")
-@click.option("--order", default="cluster", show_default=True, help="Of the heatmap: cluster or paper.")
+@click.option("--order", type=click.Choice(["cluster", "paper"]), default="cluster", help="Of the heatmap's rows.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--show", is_flag=True, help="Print the matrix of --out, or the one that ships; measure nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print similarity.json instead of tables.")
@@ -171,8 +171,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
-    except MemoryError:
-        return _fail("out of memory: fewer patches (--patches) or a smaller --patch-size need less", 1)
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch has no exception of its own for CPU memory
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        return _fail("out of memory: fewer patches (--patches) or smaller ones (--patch-size) need less", 1)
     return 0
 
 

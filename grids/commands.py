@@ -16,8 +16,8 @@ from tqdm import tqdm
 from grids import devices, pipeline
 from grids.degradations import ELEVEN, Degradation, all_degradations, check_names, load_function
 from grids.errors import GridsError
-from grids.images import Skipped, builtin_photos, list_images
-from grids.pipeline.degrade import folder_photo, write_sheet
+from grids.images import Skipped, read_photo
+from grids.pipeline.degrade import write_sheet
 from grids.reports import tables
 from grids.results import SimilarityMatrix
 
@@ -57,11 +57,8 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
             on_row=on_row,
             on_skip=_skipper(skipped),
         )
-    sheet = {
-        "One of the photographs under every degradation, at severity 0.5, with the PSNR": _examples(
-            images, names, functions
-        )
-    }
+    examples = pipeline.example_sheet(_images(images), names, functions, max_pixels=options["max_pixels"])
+    sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
     written = pipeline.write_similarity(found, out, order=options["order"], pictures=sheet, skipped=skipped)
     if options["as_json"]:
         click.echo(json.dumps(found.to_json()))
@@ -92,7 +89,7 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
     if one_file and len(kinds) > 1:
         source = Path(images[0])
         target = options["out"] or Path(f"{source.stem}_degradations.png")
-        photo = folder_photo(source, options["max_pixels"])
+        photo = read_photo(source, options["max_pixels"])
         write_sheet(target, pipeline.contact_sheet_of(photo, kinds, severity=severity, seed=seed))
         _say(options, str(target))
     elif one_file:
@@ -130,8 +127,7 @@ def degradations(as_json: bool) -> None:
 def _degrade_folder(images: tuple[str, ...], kinds: dict[str, Degradation], options: dict[str, Any]) -> None:
     if options["out"] is None:
         raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
-    given = _images(images)
-    sources = builtin_photos() if given is None else list_images([Path(item) for item in given])
+    sources = pipeline.photo_paths(_images(images))
     skipped: list[Skipped] = []
     with _progress(len(sources), "images", options["quiet"]) as bar:
         rows = pipeline.degrade_folder(
@@ -166,14 +162,6 @@ def _show(images: tuple[str, ...], options: dict[str, Any]) -> None:
 def _print_matrix(found: SimilarityMatrix) -> None:
     click.echo(tables.matrix_text(found))
     click.echo(tables.pairs_text(tables.closest_and_farthest(found)))
-
-
-def _examples(images: tuple[str, ...], names: Sequence[str], functions: dict[str, str]) -> bytes:
-    kinds = {name: all_degradations()[name] for name in names}
-    kinds |= {name: load_function(name, location) for name, location in functions.items()}
-    given = _images(images)
-    paths = builtin_photos() if given is None else list_images([Path(item) for item in given])
-    return pipeline.contact_sheet_of(folder_photo(paths[0]), kinds, severity=0.5, side=256)
 
 
 def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grids.degradations.base import Degradation, Parameters, Range
 from grids.errors import GridsError
+from grids.images.libraries import opencv
 
 # ITU-T T.81, Annex K, tables K.1 (luminance) and K.2 (chrominance): what every common encoder scales by its quality
 LUMINANCE = (
@@ -51,9 +52,9 @@ class Jpeg(Degradation):
 
 def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
     """Through libjpeg's encoder and decoder: (B, 3, H, W) on the CPU, quality (B,) in 1 to 100."""
-    import cv2
     import numpy as np
 
+    cv2 = opencv()
     bgr = images.flip(1).mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
     out = np.empty_like(bgr)
     for image, q, target in zip(bgr, quality.tolist(), out, strict=True):

@@ -65,7 +65,7 @@ def opencv() -> Any:
         import cv2
     except ImportError as error:
         raise ImageError(
-            f"16-bit colour needs OpenCV, which cannot be imported ({error}); "
+            f"OpenCV, which this needs, cannot be imported ({error}); "
             "where libGL is missing, opencv-python-headless serves as well as opencv-python"
         ) from error
     return cv2

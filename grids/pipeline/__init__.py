@@ -6,8 +6,10 @@ from grids.pipeline.outputs import write_similarity
 from grids.pipeline.similarity import (
     SimilaritySettings,
     builtin_similarity,
+    example_sheet,
     load_similarity,
     measure_similarity,
+    photo_paths,
 )
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "contact_sheet_of",
     "degrade_file",
     "degrade_folder",
+    "example_sheet",
     "load_similarity",
     "measure_similarity",
+    "photo_paths",
     "write_similarity",
 ]

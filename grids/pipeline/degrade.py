@@ -16,7 +16,7 @@ from torch import Tensor
 from grids.degradations import Degradation, Parameters, psnr
 from grids.errors import GridsError
 from grids.files import make_folder, write_bytes, write_text
-from grids.images import MAX_PIXELS, Photo, Skipped, list_images, read_photo, read_photos, write_photo
+from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
 from grids.reports.sheet import contact_sheet
 from grids.similarity.patches import seed_for
 
@@ -119,11 +119,6 @@ def degrade_folder(
             on_image(photo.path)
     write_text(folder / "params.csv", _csv(rows))
     return rows
-
-
-def folder_photo(source: Path, max_pixels: int = MAX_PIXELS) -> Photo:
-    """The photograph at `source`, or the first usable one in that folder."""
-    return next(read_photos(list_images([source]), max_pixels=max_pixels))
 
 
 def write_sheet(target: Path, data: bytes) -> Path:

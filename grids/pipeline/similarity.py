@@ -14,7 +14,8 @@ from grids import __version__, devices, weights
 from grids.degradations import ELEVEN, Degradation, FunctionDegradation, degradation, load_function
 from grids.errors import GridsError
 from grids.files import make_folder
-from grids.images import MAX_PIXELS, Skipped, builtin_photos, list_images
+from grids.images import MAX_PIXELS, Skipped, builtin_photos, list_images, read_photos
+from grids.pipeline.degrade import contact_sheet_of
 from grids.results import SimilarityMatrix
 from grids.similarity import matrix as matrices
 from grids.similarity.descriptor import Descriptor
@@ -125,12 +126,14 @@ def measure_similarity(
     folder = make_folder(Path(out) / "rows") if out is not None else None
 
     def crops_of(source: Images) -> Crops:
-        drawn = draw_crops(_paths(source), used.patches, used.patch_size, used.seed, max_pixels, on_skip)
+        drawn = draw_crops(photo_paths(source), used.patches, used.patch_size, used.seed, max_pixels, on_skip)
         check_enough(drawn, used.patches)
         return drawn
 
     crops = crops_of(images)
     sources = {name: crops_of(source) for name, source in (extra or {}).items()}
+    if used.intervals:
+        matrices.check_photos({"the photographs": crops.photo} | {name: c.photo for name, c in sources.items()})
     rows = []
     for name, kind in kinds.items():
         row, reused = _row(folder, sources.get(name, crops), name, kind, describe, used)
@@ -138,6 +141,18 @@ def measure_similarity(
         if on_row is not None:
             on_row(name, reused)
     return _assemble(rows, used, describe, crops, sources)
+
+
+def example_sheet(
+    images: Images,
+    degradations: Sequence[str] = ELEVEN,
+    functions: Mapping[str, Plugin] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> bytes:
+    """A PNG of the first usable photograph under every degradation at severity 0.5, for a report."""
+    kinds = {name: kind for name, kind in _kinds(degradations, functions or {}, {}).items() if kind is not None}
+    photo = next(read_photos(photo_paths(images), max_pixels=max_pixels))
+    return contact_sheet_of(photo, kinds, severity=0.5, side=256)
 
 
 def builtin_similarity() -> SimilarityMatrix:
@@ -150,12 +165,12 @@ def load_similarity(run: str | Path) -> SimilarityMatrix:
     return builtin_similarity() if str(run) == BUILTIN else SimilarityMatrix.load(Path(run))
 
 
-def _paths(images: Images) -> list[Path]:
-    if images is None or images == BUILTIN or images == [BUILTIN] or images == (BUILTIN,):
+def photo_paths(images: Images) -> list[Path]:
+    """The files that "images" stands for: None or "builtin", a folder, a file, or several. Raises ImageError."""
+    if images is None or images == BUILTIN or list(images if isinstance(images, (list, tuple)) else ()) == [BUILTIN]:
         return builtin_photos()
-    if isinstance(images, (str, Path)):
-        return list_images([Path(images)])
-    return list_images([Path(item) for item in images])
+    given = [images] if isinstance(images, (str, Path)) else images
+    return list_images([Path(item) for item in given])
 
 
 def _kinds(

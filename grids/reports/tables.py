@@ -80,9 +80,14 @@ class Comparison:
     settings: tuple[SettingChange, ...]
 
 
+def printable(name: str) -> str:
+    """A name as it is typed, without anything that a terminal or an SVG would choke on."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+
+
 def shown(name: str) -> str:
-    """A name or label as people read it: underscores as spaces, nothing that a terminal or an SVG would choke on."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name.replace("_", " "))
+    """A name or label as people read it in pictures and pages: `printable`, underscores as spaces."""
+    return printable(name.replace("_", " "))
 
 
 def cluster_order(similarity: SimilarityMatrix) -> tuple[tuple[str, ...], FloatArray | None]:
@@ -102,7 +107,7 @@ def matrix_text(similarity: SimilarityMatrix, width: int = TEXT_WIDTH) -> str:
     """S as a table for a terminal: numbered rows, the numbers again as headings, in blocks no wider than `width`."""
     count = len(similarity)
     digits = len(str(count))
-    heads = _padded(f"{i:>{digits}} {shown(name)}" for i, name in enumerate(similarity.degradations, 1))
+    heads = _padded(f"{i:>{digits}} {printable(name)}" for i, name in enumerate(similarity.degradations, 1))
     cells = [["-" if i == j else f"{similarity.matrix[i, j]:.2f}" for j in range(count)] for i in range(count)]
     cell = max((len(text) for row in cells for text in row), default=0) + 1
     head = max(map(len, heads), default=0)
@@ -129,7 +134,7 @@ def pairs_text(extremes: Extremes) -> str:
     rows = [*extremes.closest, *extremes.farthest]
     if not rows:
         return "no pairs: fewer than two degradations\n"
-    names = _padded(f"{shown(pair.first)} - {shown(pair.second)}" for pair in rows)
+    names = _padded(f"{printable(pair.first)} - {printable(pair.second)}" for pair in rows)
     lines = [f"  {name}  {pair.s:5.2f}{_interval_text(pair)}" for name, pair in zip(names, rows, strict=True)]
     split = len(extremes.closest)
     return "\n".join(["closest", *lines[:split], "farthest", *lines[split:]]) + "\n"
@@ -180,7 +185,7 @@ def compare(
 
 def comparison_text(comparison: Comparison, count: int = 10) -> str:
     """A comparison for a terminal, with its `count` largest changes."""
-    first, second = (shown(label) for label in comparison.labels)
+    first, second = (printable(label) for label in comparison.labels)
     lines = [
         f"{first} -> {second}: {len(comparison.common)} common degradations, {len(comparison.changes)} pairs",
         f"  rank correlation of S (Spearman)    {correlation_text(comparison.spearman)}",
@@ -193,7 +198,7 @@ def comparison_text(comparison: Comparison, count: int = 10) -> str:
     if comparison.settings:
         keys = _padded(setting.key for setting in comparison.settings)
         lines += ["settings that differ"]
-        lines += [f"  {shown(k)}  {s.first} -> {s.second}" for k, s in zip(keys, comparison.settings, strict=True)]
+        lines += [f"  {printable(k)}  {s.first} -> {s.second}" for k, s in zip(keys, comparison.settings, strict=True)]
     return "\n".join(lines) + "\n"
 
 
@@ -236,11 +241,11 @@ def _correlation(function: Any, before: FloatArray, after: FloatArray) -> float 
 
 def _only_lines(comparison: Comparison) -> list[str]:
     sides = zip(comparison.labels, (comparison.only_first, comparison.only_second), strict=True)
-    return [f"  only in {shown(label)}: {_listed(names)}" for label, names in sides if names]
+    return [f"  only in {printable(label)}: {_listed(names)}" for label, names in sides if names]
 
 
 def _change_lines(changes: Sequence[Change], total: int) -> list[str]:
-    names = _padded(f"{shown(change.first)} - {shown(change.second)}" for change in changes)
+    names = _padded(f"{printable(change.first)} - {printable(change.second)}" for change in changes)
     head = "changes, the largest first" if len(changes) == total else f"the {len(changes)} largest of {total} changes"
     rows = [
         f"  {n}  {c.s_first:5.2f} -> {c.s_second:5.2f}  {c.change:+.2f}" for n, c in zip(names, changes, strict=True)
@@ -253,7 +258,7 @@ def _interval_text(pair: Pair) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(shown(name) for name in names) or "none"
+    return ", ".join(printable(name) for name in names) or "none"
 
 
 def _padded(texts: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,10 +48,7 @@ def intervals(rows: Sequence[Row], matrix: FloatArray, components: int, seed: in
     Raises:
         GridsError: a row has fewer than four photographs.
     """
-    fewest = min(rows, key=lambda row: len(np.unique(row.photo)))
-    if len(np.unique(fewest.photo)) < LEAST_PHOTOS:
-        count = len(np.unique(fewest.photo))
-        raise GridsError(f"intervals need at least {LEAST_PHOTOS} photographs, but '{fewest.name}' has {count}")
+    check_photos({row.name: row.photo for row in rows})
     share = components / len(rows[0].gram)
     squares = [
         np.square(_half_matrix(rows, share, seed, split, 0) - _half_matrix(rows, share, seed, split, 1))
@@ -58,6 +56,13 @@ def intervals(rows: Sequence[Row], matrix: FloatArray, components: int, seed: in
     ]
     reach = 1.96 * np.sqrt(np.mean(squares, axis=0) / 4)
     return np.maximum(matrix - reach, 0.0), matrix + reach
+
+
+def check_photos(photo: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Raise GridsError where one of the named rows has too few photographs for intervals."""
+    for name, index in photo.items():
+        if (count := len(np.unique(index))) < LEAST_PHOTOS:
+            raise GridsError(f"intervals need at least {LEAST_PHOTOS} photographs, but there are {count} ({name})")
 
 
 def _half_matrix(rows: Sequence[Row], share: float, seed: int, split: int, half: int) -> FloatArray:

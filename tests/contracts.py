@@ -1,0 +1,365 @@
+"""The one suite that every degradation passes, and the one that every network passes, in small checks.
+
+A test module parametrizes over `DEGRADATION_CHECKS` or `NETWORK_CHECKS`; `check_degradation(kind)` and
+`check_network(cls)` run them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from grids.degradations import Degradation, Parameters, psnr
+from grids.errors import GridsError, WeightsError
+
+SIZES = ((1, 1), (1, 7), (5, 3), (17, 33))
+BAD_SHAPES = ((3, 8, 8), (1, 1, 8, 8), (2, 4, 8, 8), (1, 3, 0, 8), (0, 3, 8, 8), (1, 8, 8, 3), ())
+BAD_DTYPES = (torch.float64, torch.float16, torch.uint8)
+
+
+def generator(seed: int = 0, device: str = "cpu") -> torch.Generator:
+    return torch.Generator(device=device).manual_seed(seed)
+
+
+def noise_images(*shape: int, seed: int = 0) -> Tensor:
+    """A batch off the 8-bit grid."""
+    return torch.rand(shape or (2, 3, 24, 20), generator=generator(seed))
+
+
+def scene(count: int = 2, size: int = 64) -> Tensor:
+    """Pictures with edges, a texture and smooth parts, on the 8-bit grid, away from black and white."""
+    y, x = torch.meshgrid(torch.arange(size).float(), torch.arange(size).float(), indexing="ij")
+    planes = []
+    for i in range(3 * count):
+        stripes = 0.12 * torch.sin(x * (0.3 + 0.15 * i) + y * 0.2)
+        steps = 0.2 * ((x + 7 * i) // 16 % 2) + 0.15 * ((y - x / 3) > size / 3)
+        planes.append(0.25 + stripes + steps + 0.1 * y / size)
+    return torch.stack(planes).view(count, 3, size, size).mul(255).round().clamp(0, 255).div(255)
+
+
+def raises_line(call: Callable[[], object], *fragments: str, kind: type[GridsError] = GridsError) -> str:
+    """Demand a GridsError of one line that names every fragment."""
+    with pytest.raises(kind) as caught:
+        call()
+    message = str(caught.value)
+    assert message, "an error must say what is wrong"
+    assert len(message.splitlines()) == 1, f"an error must be one line, but is {message!r}"
+    for fragment in fragments:
+        assert fragment in message, f"{fragment!r} is missing from {message!r}"
+    return message
+
+
+def same_parameters(first: Parameters, second: Parameters) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+# ---------------------------------------------------------------- degradations
+
+
+def check_identity_card(kind: Degradation) -> None:
+    assert kind.name
+    assert kind.name == kind.name.lower()
+    assert kind.summary
+    assert kind.source
+    assert "\n" not in kind.summary + kind.source
+
+
+def check_result(kind: Degradation) -> None:
+    """The shape, dtype and range, with rounding and without."""
+    images = noise_images()
+    for rounded in (True, False):
+        result = kind(images, generator(), round_to_8_bit=rounded)
+        assert result.shape == images.shape
+        assert result.dtype == torch.float32
+        assert result.device == images.device
+        assert 0 <= float(result.min()) <= float(result.max()) <= 1
+
+
+def check_rounding(kind: Degradation) -> None:
+    """Rounding is the last step, on by default, and can be switched off."""
+    images = noise_images()
+    parameters = kind.sample(images.shape, generator())
+    exact = kind.apply(images, parameters, round_to_8_bit=False)
+    rounded = kind.apply(images, parameters)
+    levels = rounded * 255
+    assert float((levels - levels.round()).abs().max()) < 1e-3
+    assert torch.equal(exact.mul(255).round().div(255), rounded)
+
+
+def check_parameters(kind: Degradation) -> None:
+    """One row of parameters for each image, and at most one seed for the batch."""
+    for name, value in kind.sample((5, 3, 16, 16), generator()).items():
+        assert isinstance(value, Tensor)
+        assert value.shape == () if name == "seed" else value.shape[0] == 5, f"{name} is {tuple(value.shape)}"
+
+
+def check_same_seed(kind: Degradation) -> None:
+    images = noise_images()
+    for severity in (None, 0.3):
+        first, second = (kind.sample(images.shape, generator(7), severity) for _ in range(2))
+        assert same_parameters(first, second)
+        result = kind.apply(images, first)
+        assert torch.equal(result, kind.apply(images, second))
+        assert torch.equal(result, kind(images, generator(7), severity))
+
+
+def check_replay(kind: Degradation) -> None:
+    """Applying draws nothing and leaves the parameters alone, so they replay at any later time."""
+    images = noise_images()
+    parameters = kind.sample(images.shape, generator(3))
+    kept = {name: value.clone() for name, value in parameters.items()}
+    first = kind.apply(images, parameters)
+    kind.apply(noise_images(2, 3, 9, 9, seed=1), kind.sample((2, 3, 9, 9), generator(4)))
+    assert torch.equal(kind.apply(images, parameters), first)
+    assert same_parameters(parameters, kept)
+
+
+def check_own_randomness(kind: Degradation) -> None:
+    """All randomness comes from the generator: the global one is neither read nor moved."""
+    images = noise_images()
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = kind(images, generator(5))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(kind(images, generator(5)), first)
+
+
+def check_parameters_ignore_pixels(kind: Degradation) -> None:
+    """Parameters depend on the generator, the batch's shape and the severity; a row on its own severity alone."""
+    one = kind.sample((4, 3, 16, 16), generator(2), torch.tensor([0.0, 0.2, 0.5, 1.0]))
+    two = kind.sample((4, 3, 16, 16), generator(2), torch.tensor([0.9, 0.2, 0.5, 0.1]))
+    for name, value in one.items():
+        if name != "seed":
+            assert torch.equal(value[1:3], two[name][1:3])
+
+
+def check_images_apart(kind: Degradation) -> None:
+    """What becomes of one image does not depend on its neighbours in the batch."""
+    images = noise_images(3, 3, 24, 20)
+    parameters = kind.sample(images.shape, generator())
+    result = kind.apply(images, parameters, round_to_8_bit=False)
+    others = images.clone()
+    others[0] = 0.5
+    if "seed" not in parameters:  # noise may spend its random numbers in an order that depends on the pixels
+        again = kind.apply(others, parameters, round_to_8_bit=False)
+        assert torch.allclose(again[1:], result[1:], atol=1e-6)
+        for i in range(3):
+            row = {name: value[i : i + 1] for name, value in parameters.items()}
+            alone = kind.apply(images[i : i + 1], row, round_to_8_bit=False)
+            assert torch.allclose(alone, result[i : i + 1], atol=1e-5)
+
+
+def check_mildest_is_visible(kind: Degradation) -> None:
+    images = scene()
+    for image, result in zip(images, kind(images, generator(), 0.0), strict=True):
+        assert psnr(result, image) < 50
+
+
+def check_bad_severity(kind: Degradation) -> None:
+    for severity in (-0.01, 1.01, math.nan, math.inf, torch.tensor([0.5, 2.0]), torch.tensor([math.nan, 0.5])):
+        raises_line(lambda s=severity: kind.sample((2, 3, 8, 8), generator(), s), "severity")
+    for severity in (torch.tensor([0.5, 0.5, 0.5]), torch.full((2, 1), 0.5)):
+        raises_line(lambda s=severity: kind.sample((2, 3, 8, 8), generator(), s), "severity", str(tuple(severity.shape)))
+
+
+def check_severity_per_image(kind: Degradation) -> None:
+    levels = torch.tensor([0.0, 1.0])
+    images = scene(1).repeat(2, 1, 1, 1)
+    mixed = kind.sample(images.shape, generator(), levels)
+    for i, level in enumerate((0.0, 1.0)):
+        single = kind.sample(images.shape, generator(), level)
+        for r in kind.drawn_ranges(levels):
+            assert float(mixed[r.name][i]) == float(single[r.name][i]) == pytest.approx((r.mild, r.strong)[i])
+    mild, strong = kind.apply(images, mixed)
+    assert psnr(mild, images[0]) > psnr(strong, images[1])
+
+
+def check_psnr_falls(kind: Degradation) -> None:
+    """Stronger is worse, on the average over seeds."""
+    images = scene(2)
+
+    def mean(severity: float) -> float:
+        return sum(psnr(kind(images, generator(seed), severity), images) for seed in range(4)) / 4
+
+    mild, middle, strong = (mean(severity) for severity in (0.0, 0.5, 1.0))
+    assert strong - 0.05 <= middle <= mild + 0.05
+    assert strong < mild
+
+
+def check_bad_shapes(kind: Degradation) -> None:
+    parameters = kind.sample((1, 3, 8, 8), generator())
+    for shape in BAD_SHAPES:
+        raises_line(lambda s=shape: kind.sample(s, generator()), str(shape))
+        raises_line(lambda s=shape: kind.apply(torch.zeros(s), parameters), str(shape))
+
+
+def check_bad_dtypes(kind: Degradation) -> None:
+    parameters = kind.sample((1, 3, 8, 8), generator())
+    for dtype in BAD_DTYPES:
+        raises_line(lambda d=dtype: kind.apply(torch.zeros(1, 3, 8, 8, dtype=d), parameters), str(dtype))
+
+
+def check_input_kept(kind: Degradation) -> None:
+    images = noise_images()
+    kept = images.clone()
+    result = kind(images, generator(), 1.0)
+    result.zero_()
+    assert torch.equal(images, kept), "the result must not share the memory of the input"
+
+
+def check_sizes(kind: Degradation) -> None:
+    for height, width in SIZES:
+        for severity in (None, 0.0, 1.0):
+            images = noise_images(2, 3, height, width)
+            result = kind(images, generator(), severity)
+            assert result.shape == images.shape
+            assert 0 <= float(result.min()) <= float(result.max()) <= 1
+
+
+def check_memory_layouts(kind: Degradation) -> None:
+    images = noise_images(2, 3, 24, 20)
+    parameters = kind.sample(images.shape, generator())
+    expected = kind.apply(images, parameters, round_to_8_bit=False)
+    strided = torch.zeros(2, 3, 48, 40)[..., ::2, ::2].copy_(images)
+    turned = images.transpose(-1, -2).contiguous().transpose(-1, -2)
+    for layout in (strided, turned, images.contiguous(memory_format=torch.channels_last)):
+        assert torch.equal(layout, images)
+        assert torch.allclose(kind.apply(layout, parameters, round_to_8_bit=False), expected, atol=1e-6)
+
+
+def check_autocast(kind: Degradation) -> None:
+    """Mixed precision around the call changes nothing."""
+    images = noise_images()
+    parameters = kind.sample(images.shape, generator())
+    expected = kind.apply(images, parameters, round_to_8_bit=False)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = kind.apply(images, parameters, round_to_8_bit=False)
+    assert again.dtype == torch.float32
+    assert torch.equal(again, expected)
+
+
+def check_gpu(kind: Degradation) -> None:
+    """On a GPU: the same parameters give the same pixels, but for noise (other numbers) and JPEG (rounding)."""
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device here")
+    images = scene()
+    parameters = kind.sample(images.shape, generator())
+    first, second = (kind.apply(images.cuda(), parameters) for _ in range(2))
+    assert first.is_cuda
+    assert torch.equal(first, second)
+    own = kind.sample(images.shape, generator(0, "cuda"))
+    assert all(value.is_cuda for value in own.values())
+    here = kind.apply(images, parameters)
+    if "seed" in parameters:
+        assert psnr(first.cpu(), images) == pytest.approx(psnr(here, images), abs=1)
+    else:
+        assert psnr(first.cpu(), here) > 38
+
+
+DEGRADATION_CHECKS: tuple[Callable[[Degradation], None], ...] = (
+    check_identity_card,
+    check_result,
+    check_rounding,
+    check_parameters,
+    check_same_seed,
+    check_replay,
+    check_own_randomness,
+    check_parameters_ignore_pixels,
+    check_images_apart,
+    check_mildest_is_visible,
+    check_bad_severity,
+    check_severity_per_image,
+    check_psnr_falls,
+    check_bad_shapes,
+    check_bad_dtypes,
+    check_input_kept,
+    check_sizes,
+    check_memory_layouts,
+    check_autocast,
+    check_gpu,
+)
+
+
+def check_degradation(kind: Degradation) -> None:
+    """The whole contract; without a GPU that part is left out."""
+    for check in DEGRADATION_CHECKS:
+        if check is not check_gpu or torch.cuda.is_available():
+            check(kind)
+
+
+# ---------------------------------------------------------------- networks
+
+
+def _built(cls: type[nn.Module]) -> nn.Module:
+    torch.manual_seed(0)
+    return cls().eval()
+
+
+def check_output(cls: type[nn.Module]) -> None:
+    """(B, 3, H, W) -> (B, 3, scale H, scale W), for any size, finite, the same every time."""
+    network = _built(cls)
+    with torch.no_grad():
+        for shape in ((1, 3, 1, 1), (2, 3, 5, 8), (1, 3, 9, 6)):
+            images = noise_images(*shape)
+            kept = images.clone()
+            output = network(images)
+            assert output.shape == (shape[0], 3, cls.scale * shape[2], cls.scale * shape[3])
+            assert output.dtype == torch.float32
+            assert bool(torch.isfinite(output).all())
+            assert torch.equal(network(images), output)
+            assert torch.equal(images, kept)
+
+
+def check_gradients(cls: type[nn.Module]) -> None:
+    """Every parameter takes part in the output."""
+    network = _built(cls).train()
+    network(noise_images(1, 3, 8, 8)).square().mean().backward()
+    for name, value in network.named_parameters():
+        assert value.grad is not None, f"{name} gets no gradient"
+        assert bool(torch.isfinite(value.grad).all())
+        assert float(value.grad.abs().max()) > 0, f"the gradient of {name} is 0"
+
+
+def check_round_trip(cls: type[nn.Module]) -> None:
+    """The state alone rebuilds the network, pixel for pixel, and is copied, not shared."""
+    network = _built(cls)
+    state = network.state_dict()
+    again = cls.from_state(state).eval()
+    images = noise_images(1, 3, 6, 7)
+    with torch.no_grad():
+        expected = network(images)
+        assert torch.equal(again(images), expected)
+        for value in state.values():
+            value.zero_()
+        assert torch.equal(again(images), expected)
+
+
+def check_bad_states(cls: type[nn.Module]) -> None:
+    """A missing, unexpected or misshapen entry is a WeightsError that names its key."""
+    state = _built(cls).state_dict()
+    for key in (next(iter(state)), list(state)[len(state) // 2], list(state)[-1]):
+        missing = {name: value for name, value in state.items() if name != key}
+        raises_line(lambda s=missing: cls.from_state(s), f"'{key}'", kind=WeightsError)
+        misshapen = state | {key: torch.zeros(*state[key].shape, 2)}
+        raises_line(lambda s=misshapen: cls.from_state(s), f"'{key}'", kind=WeightsError)
+    raises_line(lambda: cls.from_state(state | {"stranger": torch.zeros(1)}), "'stranger'", kind=WeightsError)
+    raises_line(lambda: cls.from_state({}), kind=WeightsError)
+
+
+NETWORK_CHECKS: tuple[Callable[[type[nn.Module]], None], ...] = (
+    check_output,
+    check_gradients,
+    check_round_trip,
+    check_bad_states,
+)
+
+
+def check_network(cls: type[nn.Module]) -> None:
+    """The whole contract of a network."""
+    for check in NETWORK_CHECKS:
+        check(cls)

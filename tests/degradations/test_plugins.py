@@ -1,0 +1,195 @@
+"""Functions that users bring in a file: what works, and one clear line for what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from contracts import check_degradation, generator, noise_images, raises_line, same_parameters
+
+from grids.degradations import FunctionDegradation, all_degradations, check_names, load_function, plugins
+from grids.errors import GridsError, UnknownNameError
+
+FOG = """
+def fog(images, severity, generator):
+    share = (0.2 + 0.6 * severity).view(-1, 1, 1, 1)
+    return images * (1 - share) + 0.9 * share
+"""
+
+
+def written(folder: Path, text: str, name: str = "my.py") -> str:
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.fixture
+def fog(tmp_path: Path) -> FunctionDegradation:
+    return load_function("fog", written(tmp_path, FOG) + ":fog")
+
+
+def test_a_function_in_a_file_is_a_degradation(fog: FunctionDegradation) -> None:
+    images = noise_images()
+    assert fog.name == "fog"
+    assert fog.source.endswith("my.py:fog")
+    parameters = fog.sample(images.shape, generator(), torch.tensor([0.0, 1.0]))
+    result = fog.apply(images, parameters, round_to_8_bit=False)
+    assert torch.allclose(result[0], images[0] * 0.8 + 0.18, atol=1e-6)
+    assert torch.allclose(result[1], images[1] * 0.2 + 0.72, atol=1e-6)
+
+
+def test_it_keeps_the_whole_contract(fog: FunctionDegradation) -> None:
+    check_degradation(fog)
+
+
+def test_its_severity_is_drawn_from_the_whole_range(fog: FunctionDegradation) -> None:
+    levels = fog.sample((2000, 3, 8, 8), generator())["severity"]
+    assert 0 <= float(levels.min()) < 0.01
+    assert 0.99 < float(levels.max()) <= 1
+    assert same_parameters(fog.sample((3, 3, 8, 8), generator(1)), fog.sample((3, 3, 8, 8), generator(1)))
+
+
+def test_its_random_numbers_come_from_the_seed(tmp_path: Path) -> None:
+    text = "import torch\ndef f(images, severity, generator):\n    return torch.rand(images.shape, generator=generator)\n"
+    kind = load_function("f", written(tmp_path, text) + ":f")
+    images = noise_images()
+    assert torch.equal(kind(images, generator(1)), kind(images, generator(1)))
+    assert not torch.equal(kind(images, generator(1)), kind(images, generator(2)))
+
+
+def test_a_function_that_writes_into_its_argument_spoils_nothing(tmp_path: Path) -> None:
+    text = "def f(images, severity, generator):\n    return images.mul_(0.5)\n"
+    kind = load_function("f", written(tmp_path, text) + ":f")
+    images = noise_images()
+    kept = images.clone()
+    kind(images, generator())
+    assert torch.equal(images, kept)
+
+
+def test_its_result_is_clipped_and_made_float32(tmp_path: Path) -> None:
+    text = "def f(images, severity, generator):\n    return images.double() * 3 - 1\n"
+    result = load_function("f", written(tmp_path, text) + ":f")(noise_images(), generator())
+    assert result.dtype == torch.float32
+    assert float(result.min()) == 0
+    assert float(result.max()) == 1
+
+
+def test_identity_is_the_text_of_the_file(tmp_path: Path, fog: FunctionDegradation) -> None:
+    same = load_function("fog", written(tmp_path, FOG, "other.py") + ":fog")
+    other = load_function("fog", written(tmp_path, FOG.replace("0.6", "0.7"), "third.py") + ":fog")
+    assert fog.identity() == same.identity() != other.identity()
+
+
+@pytest.mark.parametrize("location", ["", "my.py", "my.py:", ":fog", ":"])
+def test_a_location_must_have_both_parts(location: str) -> None:
+    raises_line(lambda: load_function("fog", location), "FILE.py:FUNCTION", f"fog={location}")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    raises_line(lambda: load_function("fog", f"{tmp_path / 'no.py'}:fog"), "no.py", "fog")
+    raises_line(lambda: load_function("fog", f"{tmp_path}:fog"), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("def fog(:\n", "SyntaxError"),
+        ("import a_package_that_is_not_there\n", "a_package_that_is_not_there"),
+        ("raise ValueError('first\\nsecond')\n", "ValueError"),
+        ("raise SystemExit(3)\n", "SystemExit"),
+        ("x = 1 / 0\n", "ZeroDivisionError"),
+        ("\x00", "Error"),
+    ],
+    ids=["syntax", "import", "two lines", "exit", "division", "zero byte"],
+)
+def test_a_file_that_does_not_run(tmp_path: Path, text: str, fragment: str) -> None:
+    raises_line(lambda: load_function("fog", written(tmp_path, text) + ":fog"), "my.py", fragment)
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_bytes(b"x = '\xff\xfe'\n")
+    raises_line(lambda: load_function("fog", f"{tmp_path / 'my.py'}:fog"), "my.py")
+    (tmp_path / "my.txt").write_text(FOG)
+    raises_line(lambda: load_function("fog", f"{tmp_path / 'my.txt'}:fog"), "my.txt")
+
+
+def test_a_missing_function(tmp_path: Path) -> None:
+    location = written(tmp_path, FOG + "\nmist = 3\n")
+    raises_line(lambda: load_function("fog", location + ":frog"), "my.py", "frog")
+    raises_line(lambda: load_function("fog", location + ":mist"), "my.py", "mist")
+
+
+@pytest.mark.parametrize(
+    ("body", "fragments"),
+    [
+        ("raise KeyError('depth')", ["fog", "KeyError", "depth"]),
+        ("raise ValueError('first\\nsecond')", ["fog", "ValueError"]),
+        ("return images[..., 1:]", ["fog", "(2, 3, 24, 20)", "(2, 3, 24, 19)"]),
+        ("return images[0]", ["fog", "(3, 24, 20)"]),
+        ("return None", ["fog", "NoneType"]),
+        ("return images.numpy()", ["fog", "ndarray"]),
+        ("return images * float('nan')", ["fog", "not finite"]),
+        ("return images / 0", ["fog", "not finite"]),
+    ],
+    ids=["raises", "two lines", "cropped", "no batch", "None", "numpy", "NaN", "inf"],
+)
+def test_a_function_that_goes_wrong(tmp_path: Path, body: str, fragments: list[str]) -> None:
+    kind = load_function("fog", written(tmp_path, f"def fog(images, severity, generator):\n    {body}\n") + ":fog")
+    raises_line(lambda: kind(noise_images(), generator()), *fragments)
+
+
+def test_a_function_with_other_arguments(tmp_path: Path) -> None:
+    kind = load_function("fog", written(tmp_path, "def fog(images):\n    return images\n") + ":fog")
+    raises_line(lambda: kind(noise_images(), generator()), "fog", "TypeError")
+
+
+class _Entry:
+    def __init__(self, name: str, loaded: object) -> None:
+        self.name = name
+        self.loaded = loaded
+
+    def load(self) -> object:
+        if isinstance(self.loaded, Exception):
+            raise self.loaded
+        return self.loaded
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *entries: _Entry) -> None:
+    monkeypatch.setattr(plugins, "entry_points", lambda group: entries if group == "grids.degradations" else ())
+
+
+def test_installed_packages_offer_functions_classes_and_objects(
+    monkeypatch: pytest.MonkeyPatch, fog: FunctionDegradation
+) -> None:
+    blur = type(all_degradations()["gaussian_blur"])
+    entries = [_Entry("mist", fog.function), _Entry("soft", blur), _Entry("fog", fog)]
+    install(monkeypatch, *entries)
+    found = all_degradations()
+    assert list(found)[11:] == ["mist", "soft", "fog"]
+    assert found["fog"] is fog
+    assert isinstance(found["soft"], blur)
+    assert check_names(["mist", "jpeg"]) == ("mist", "jpeg")
+
+
+@pytest.mark.parametrize(
+    ("name", "loaded", "fragments"),
+    [
+        ("jpeg", lambda *_: None, ["'jpeg'", "taken"]),
+        ("mist", ImportError("no such module\nat all"), ["'mist'", "no such module"]),
+        ("mist", 3, ["'mist'"]),
+    ],
+    ids=["taken", "broken", "neither"],
+)
+def test_what_installed_packages_get_wrong(
+    monkeypatch: pytest.MonkeyPatch, name: str, loaded: object, fragments: list[str]
+) -> None:
+    install(monkeypatch, _Entry(name, loaded))
+    raises_line(all_degradations, *fragments)
+
+
+def test_names_are_checked() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'jpeg'"):
+        check_names(["jpg"])
+    with pytest.raises(GridsError, match="'jpeg' is named twice"):
+        check_names(["jpeg", "ringing", "jpeg"])

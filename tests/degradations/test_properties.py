@@ -1,0 +1,98 @@
+"""Properties that hold for any size, seed and severity."""
+
+from __future__ import annotations
+
+import torch
+from contracts import generator, noise_images
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grids.degradations import TABLE, Degradation, Range, check_names
+from grids.degradations.artifacts import line_mask
+from grids.degradations.kernels import box_taps, gaussian_taps, reflect
+
+kinds = st.sampled_from(TABLE)
+seeds = st.integers(0, 2**32 - 1)
+severities = st.one_of(st.none(), st.floats(0, 1))
+sides = st.integers(1, 40)
+modest = settings(deadline=None, max_examples=60, derandomize=True)
+
+
+@modest
+@given(kinds, st.integers(1, 3), sides, sides, seeds, severities)
+def test_any_batch_keeps_its_shape_and_range_and_replays(
+    kind: Degradation, count: int, height: int, width: int, seed: int, severity: float | None
+) -> None:
+    images = noise_images(count, 3, height, width, seed=seed % 1000)
+    parameters = kind.sample(images.shape, generator(seed), severity)
+    result = kind.apply(images, parameters)
+    assert result.shape == images.shape
+    assert 0 <= float(result.min()) <= float(result.max()) <= 1
+    assert torch.equal(result, kind(images, generator(seed), severity))
+
+
+@modest
+@given(kinds, seeds, severities)
+def test_values_lie_in_their_ranges(kind: Degradation, seed: int, severity: float | None) -> None:
+    drawn = kind.sample((5, 3, 16, 16), generator(seed), severity)
+    for r in kind.ranges:
+        low, high = sorted((r.mild, r.strong))
+        assert float(drawn[r.name].min()) >= low * (1 - 1e-5)
+        assert float(drawn[r.name].max()) <= high * (1 + 1e-5)
+        if r.whole:
+            assert torch.equal(drawn[r.name], drawn[r.name].round())
+
+
+@modest
+@given(st.floats(0.01, 500), st.floats(0.01, 500), st.booleans(), st.floats(0, 1), st.floats(0, 1))
+def test_a_range_goes_one_way_between_its_ends(mild: float, strong: float, log: bool, a: float, b: float) -> None:
+    r = Range("x", mild, strong, "", log=log)
+    slack = 1e-4 * max(mild, strong)
+    first, second = (float(r.at(torch.tensor(s))) for s in sorted((a, b)))
+    assert min(mild, strong) - slack <= first <= max(mild, strong) + slack
+    assert (second - first) * (strong - mild) >= -slack * abs(strong - mild)
+
+
+@modest
+@given(sides, sides, st.integers(0, 50))
+def test_reflection_only_repeats_pixels(height: int, width: int, margin: int) -> None:
+    image = torch.arange(height * width).float().view(1, 1, height, width)
+    padded = reflect(image, margin)
+    assert padded.shape[-2:] == (height + 2 * margin, width + 2 * margin)
+    assert torch.equal(padded[..., margin : margin + height, margin : margin + width], image)
+    assert torch.equal(padded.unique(), image.flatten())
+    steps = padded[0, 0].diff(dim=-1).abs()
+    assert bool((steps == (1 if width > 1 else 0)).all())
+
+
+@modest
+@given(st.floats(0.3, 8), st.integers(1, 15))
+def test_taps_sum_to_one_and_fall_from_the_middle(sigma: float, half: int) -> None:
+    taps = gaussian_taps(torch.tensor([sigma]), 2 * half + 1)[0]
+    assert abs(float(taps.sum()) - 1) < 1e-5
+    assert torch.allclose(taps, taps.flip(0))
+    assert bool((taps[half:].diff() <= 0).all())
+    box = box_taps(torch.tensor([3.0]), 2 * half + 1)[0]
+    assert int((box > 0).sum()) == 3
+    assert abs(float(box.sum()) - 1) < 1e-6
+
+
+@modest
+@given(sides, sides, st.integers(1, 8), st.floats(0.1, 12), seeds)
+def test_more_lines_and_thicker_ones_cover_no_less(
+    height: int, width: int, count: int, thickness: float, seed: int
+) -> None:
+    scale = torch.tensor([width - 1, height - 1, width - 1, height - 1.0])
+    ends = torch.rand(1, count, 4, generator=generator(seed)) * scale
+    wide = torch.full((1, count), thickness)
+    shown = torch.arange(count).view(1, count) < max(1, count // 2)
+    mask = line_mask(ends, wide, shown, height, width)
+    assert mask.shape == (1, height, width)
+    assert not bool((mask & ~line_mask(ends, wide, torch.ones_like(shown), height, width)).any())
+    assert not bool((mask & ~line_mask(ends, wide + 0.5, shown, height, width)).any())
+
+
+@modest
+@given(st.permutations([kind.name for kind in TABLE]), st.integers(1, 11))
+def test_names_are_kept_in_the_order_given(names: list[str], count: int) -> None:
+    assert check_names(iter(names[:count])) == tuple(names[:count])
