@@ -164,7 +164,9 @@ def check_bad_severity(kind: Degradation) -> None:
     for severity in (-0.01, 1.01, math.nan, math.inf, torch.tensor([0.5, 2.0]), torch.tensor([math.nan, 0.5])):
         raises_line(lambda s=severity: kind.sample((2, 3, 8, 8), generator(), s), "severity")
     for severity in (torch.tensor([0.5, 0.5, 0.5]), torch.full((2, 1), 0.5)):
-        raises_line(lambda s=severity: kind.sample((2, 3, 8, 8), generator(), s), "severity", str(tuple(severity.shape)))
+        raises_line(
+            lambda s=severity: kind.sample((2, 3, 8, 8), generator(), s), "severity", str(tuple(severity.shape))
+        )
 
 
 def check_severity_per_image(kind: Degradation) -> None:

@@ -22,7 +22,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
-from grids.images import reading
 from grids.errors import ImageError, RunError
 from grids.images import (
     IMAGE_SUFFIXES,
@@ -34,6 +33,7 @@ from grids.images import (
     photo_from_tensor,
     read_photo,
     read_photos,
+    reading,
     write_photo,
 )
 

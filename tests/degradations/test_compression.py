@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from grids.degradations import degradation, psnr
-from grids.degradations.compression import _table, CHROMINANCE, LUMINANCE, codec_jpeg, torch_jpeg
+from grids.degradations.compression import CHROMINANCE, LUMINANCE, _table, codec_jpeg, torch_jpeg
 
 QUALITIES = (5, 10, 25, 49, 50, 51, 60, 75, 95)
 

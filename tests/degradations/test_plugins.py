@@ -51,7 +51,9 @@ def test_its_severity_is_drawn_from_the_whole_range(fog: FunctionDegradation) ->
 
 
 def test_its_random_numbers_come_from_the_seed(tmp_path: Path) -> None:
-    text = "import torch\ndef f(images, severity, generator):\n    return torch.rand(images.shape, generator=generator)\n"
+    text = (
+        "import torch\ndef f(images, severity, generator):\n    return torch.rand(images.shape, generator=generator)\n"
+    )
     kind = load_function("f", written(tmp_path, text) + ":f")
     images = noise_images()
     assert torch.equal(kind(images, generator(1)), kind(images, generator(1)))

@@ -51,7 +51,9 @@ def test_without_a_severity_the_whole_range_is_drawn_evenly(kind: Degradation) -
         if r.whole or low == high:
             assert sorted(values.unique().tolist()) == list(range(int(low), int(high) + 1))
             continue
-        even = (values / r.mild).log() / torch.tensor(r.strong / r.mild).log() if r.log else (values - low) / (high - low)
+        even = (
+            (values / r.mild).log() / torch.tensor(r.strong / r.mild).log() if r.log else (values - low) / (high - low)
+        )
         assert scipy.stats.kstest(even.numpy(), "uniform").pvalue > 1e-3
 
 

@@ -110,7 +110,7 @@ def test_compare_lists_settings_that_differ() -> None:
     )
     assert result.spearman == pytest.approx(1) and result.mean_absolute_change == 0
     text = tables.comparison_text(result)
-    assert "paper -> ours v2" in text and "50 -> 20" in text and "10 largest of 55" in text
+    assert "paper -> ours_v2" in text and "50 -> 20" in text and "10 largest of 55" in text
 
 
 def test_compare_of_constant_matrices_has_no_correlation() -> None:
@@ -121,5 +121,5 @@ def test_compare_of_constant_matrices_has_no_correlation() -> None:
 
 
 def test_compare_needs_three_common_degradations() -> None:
-    with pytest.raises(GridsError, match=r"at least 3 common.* are 2 .*only in 'x': salt pepper"):
+    with pytest.raises(GridsError, match=r"at least 3 common.* are 2 .*only in 'x': salt_pepper"):
         tables.compare(eleven().subset(["jpeg", "ringing", "salt_pepper"]), eleven().subset(NAMES[:7]), ("x", "y"))
