@@ -180,5 +180,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo("grids: " + " ".join(message.split()), err=True)
+    click.echo(f"grids: {' '.join(message.split())}", err=True)
     return code

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 
 class GridsError(Exception):
-    """A wrong name, value or file. The command line prints the message on stderr and exits with 1."""
+    """A wrong name, value or file. The command line prints the message, one line, on stderr and exits with 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 class UnknownNameError(GridsError):

@@ -206,6 +206,13 @@ def check_bad_dtypes(kind: Degradation) -> None:
         raises_line(lambda d=dtype: kind.apply(torch.zeros(1, 3, 8, 8, dtype=d), parameters), str(dtype))
 
 
+def check_foreign_parameters(kind: Degradation) -> None:
+    """The parameters of another batch are refused, not spread over the images, nor are images left out."""
+    for drawn, given in ((1, 3), (3, 1), (2, 3)):
+        parameters = kind.sample((drawn, 3, 8, 8), generator())
+        raises_line(lambda p=parameters, n=given: kind.apply(noise_images(n, 3, 8, 8), p))
+
+
 def check_input_kept(kind: Degradation) -> None:
     images = noise_images()
     kept = images.clone()
@@ -279,6 +286,7 @@ DEGRADATION_CHECKS: tuple[Callable[[Degradation], None], ...] = (
     check_psnr_falls,
     check_bad_shapes,
     check_bad_dtypes,
+    check_foreign_parameters,
     check_input_kept,
     check_sizes,
     check_memory_layouts,

@@ -90,7 +90,8 @@ def _band_run(x0: Tensor, y0: Tensor, x1: Tensor, y1: Tensor, half: Tensor, row:
     across = _strip(-uy, dy * ux, -half.unsqueeze(-1), half.unsqueeze(-1))
     along = _strip(ux, dy * uy, torch.zeros_like(ux), length.unsqueeze(-1))
     left, right = torch.maximum(across[0], along[0]), torch.minimum(across[1], along[1])
-    empty = left > right
+    # a line of no length is only its round end: its direction, and so its rectangle, is undefined
+    empty = (left > right) | (length <= 1e-6).unsqueeze(-1)
     x = x0.unsqueeze(-1)
     return torch.where(empty, math.inf, x + left), torch.where(empty, -math.inf, x + right)
 

@@ -98,11 +98,14 @@ class Degradation(ABC):
             (B, 3, H, W), float32 in [0, 1], on the device of `images`.
 
         Raises:
-            GridsError: the images are not such a batch.
+            GridsError: the images are not such a batch, or the parameters are for another number of images.
         """
         _checked_shape(images.shape)
         if images.dtype != torch.float32:
             raise GridsError(f"images must be float32 in [0, 1], but are {images.dtype}")
+        for name, value in parameters.items():
+            if value.ndim and len(value) != len(images):
+                raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {len(images)}")
         here = {name: value.to(images.device) for name, value in parameters.items()}
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
         with torch.autocast(images.device.type, enabled=False):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, draw_seed, noise_generator
+from grids.degradations.base import Degradation, Parameters, Range, draw_seed, noise_generator
 from grids.errors import GridsError
 
 DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -29,6 +29,7 @@ class FunctionDegradation(Degradation):
         origin: where it comes from, for messages; the text of the file determines `identity`.
     """
 
+    ranges = (Range("severity", 0, 1, "as the function takes it"),)
     summary = "a function of the user's own"
 
     def __init__(self, name: str, function: DegradationFunction, origin: str = "", text: str = "") -> None:
@@ -37,16 +38,8 @@ class FunctionDegradation(Degradation):
         self.source = origin or getattr(function, "__module__", "?")  # type: ignore[misc]
         self._digest = hashlib.sha256(text.encode()).hexdigest()
 
-    def sample(
-        self,
-        batch_shape: Sequence[int],
-        generator: torch.Generator,
-        severity: float | Tensor | None = None,
-    ) -> Parameters:
-        """The severity of every image, drawn uniformly where none is given, and a seed. See `Degradation.sample`."""
-        drawn = torch.rand(batch_shape[0], generator=generator, device=generator.device)
-        levels = drawn if severity is None else torch.as_tensor(severity, dtype=torch.float32).expand(batch_shape[0])
-        return {"severity": levels, "seed": draw_seed(generator)}
+    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
+        return {"seed": draw_seed(generator)}
 
     def identity(self) -> str:
         return self._digest
@@ -86,7 +79,7 @@ def load_function(name: str, location: str) -> FunctionDegradation:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise GridsError(f"'{path}' fails to run: {type(error).__name__}: {error}") from error
     function = getattr(module, function_name, None)
     if not callable(function):
