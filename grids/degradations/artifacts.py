@@ -70,7 +70,7 @@ def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) ->
     one = torch.ones((), device=ends.device, dtype=torch.int32)
     step.index_put_((batch[drawn], rows[drawn], first[drawn].long()), one, accumulate=True)
     step.index_put_((batch[drawn], rows[drawn], last[drawn].long()), -one, accumulate=True)
-    return step.cumsum(-1)[..., :w] > 0
+    return step.cumsum(-1, dtype=torch.int32)[..., :w] > 0
 
 
 def _disc_run(x: Tensor, y: Tensor, radius: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -35,7 +37,9 @@ class MotionBlur(Degradation):
         return {"angle": 180 * torch.rand(shape[0], generator=generator, device=generator.device)}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        return kernels.filter2d(images, kernels.streak(parameters["length"], parameters["angle"], self.window))
+        # the time is that of the window, so it is no wider than the longest streak of the batch, and its soft ends
+        window = min(self.window, 2 * math.ceil(float(parameters["length"].max()) / 2) + 1)
+        return kernels.filter2d(images, kernels.streak(parameters["length"], parameters["angle"], window))
 
 
 class DefocusBlur(Degradation):

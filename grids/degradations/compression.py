@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
@@ -55,15 +56,21 @@ def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
     import numpy as np
 
     cv2 = opencv()
-    bgr = images.flip(1).mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
-    out = np.empty_like(bgr)
-    for image, q, target in zip(bgr, quality.tolist(), out, strict=True):
-        options = [cv2.IMWRITE_JPEG_QUALITY, round(q), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
-        done, data = cv2.imencode(".jpg", image, options)
+    planes = images.mul(255).round_().clamp_(0, 255).byte().numpy()
+    out = np.empty_like(planes)
+
+    def through(i: int) -> None:
+        options = [cv2.IMWRITE_JPEG_QUALITY, round(float(quality[i])), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
+        # OpenCV counts colours from blue
+        done, data = cv2.imencode(".jpg", cv2.merge(tuple(planes[i, ::-1])), options)
         if not done:
-            raise GridsError(f"an image of {image.shape[1]} x {image.shape[0]} pixels cannot be encoded as JPEG")
-        target[...] = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return torch.from_numpy(out).permute(0, 3, 1, 2).flip(1).float().div_(255)
+            raise GridsError(f"an image of {planes.shape[3]} x {planes.shape[2]} pixels cannot be encoded as JPEG")
+        cv2.split(cv2.imdecode(data, cv2.IMREAD_COLOR), tuple(out[i, ::-1]))
+
+    # the codec runs outside Python's lock
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(through, range(len(planes))))
+    return torch.from_numpy(out).float().div_(255)
 
 
 def torch_jpeg(images: Tensor, quality: Tensor) -> Tensor:

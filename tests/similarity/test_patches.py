@@ -204,7 +204,7 @@ def test_crops_of_several_shapes_keep_their_order(tmp_path: Path) -> None:
         pixels = np.full((*size, 3), 60 * i, np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{i}.png")
     crops = drawn(tmp_path, 12)
-    patches = degraded_patches(crops, degradation("jpeg"), 0)
+    patches = degraded_patches(crops, degradation("gaussian_blur"), 0)
     shades = patches.mean((1, 2, 3)).mul(255).round().int().tolist()
     assert shades == [60 * int(i) for i in crops.photo]
 
