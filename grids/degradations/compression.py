@@ -56,7 +56,7 @@ def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
     import numpy as np
 
     cv2 = opencv()
-    planes = images.mul(255).round_().clamp_(0, 255).byte().numpy()
+    planes = images.contiguous().mul(255).round_().clamp_(0, 255).byte().numpy()
     out = np.empty_like(planes)
 
     def through(i: int) -> None:
