@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 from grids.images import builtin_photos, read_photo
 from grids.networks import SRResNetX4
 
+torch.set_num_threads(1)  # the tensors here are small: threads that wait for one another on a busy machine cost more
+
 
 @pytest.fixture(scope="session")
 def scenes() -> list[np.ndarray]:

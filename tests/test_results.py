@@ -173,7 +173,7 @@ def test_a_record_that_lacks_a_part_is_refused(key: str) -> None:
         {"intervals": [1]},
         {"intervals": {"low": VALUES.tolist(), "high": [[1]]}},
     ],
-    ids=str,
+    ids=lambda changes: str(changes)[:60],
 )
 def test_a_record_with_a_wrong_part_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(GridsError):

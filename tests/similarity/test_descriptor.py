@@ -62,7 +62,7 @@ def test_features_of_the_descriptor_that_ships() -> None:
     descriptor = Descriptor()
     images = patches(2, 8, 8)
     assert (descriptor.network.channels, len(descriptor.network.body)) == (64, 16)
-    blocks = list(block.clone() for block in descriptor.feature_blocks(images, budget=1))
+    blocks = [block.clone() for block in descriptor.feature_blocks(images, budget=1)]
     found = torch.cat(blocks, 1)
     assert found.shape == (2, 1024 * 8 * 8)
     expected = own_maps(descriptor.network, images, "last").reshape(2, -1)

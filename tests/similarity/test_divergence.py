@@ -16,7 +16,7 @@ from grids.similarity.divergence import kl, score, similarity
 ALPHAS = st.floats(0.2, 10)
 SIGMAS = st.floats(1e-3, 1e3)
 
-# facts/srga.md: sigma and alpha of clean, blur 2 and blur 5 as the SRGA repository shows them; KL and score of each blur
+# sigma and alpha of clean, blur 2 and blur 5, as a figure of the SRGA repository shows them; KL and score of the blurs
 PUBLISHED = {
     "SRResNet (clean)": ((2.718, 0.687), (2.333, 0.596), (2.007, 0.466), (0.02114, 3.325), (0.11760, 4.070)),
     "SRResNet (blur 0-4)": ((2.866, 0.691), (2.795, 0.683), (2.299, 0.526), (0.00036, 1.563), (0.05907, 3.771)),

@@ -21,7 +21,7 @@ def samples(alpha: float, sigma: float, count: int, seed: int = 0) -> np.ndarray
 
 
 def grid_search(values: np.ndarray) -> tuple[float, float]:
-    """The public script's fit, as facts/srga.md describes it: outliers, moments, the nearest of a grid of step 0.001."""
+    """The fit of the SRGA authors' script, by description: outliers, moments, the nearest of a grid of step 0.001."""
     mean, deviation = values.mean(), values.std()
     kept = values[(values > mean - 5 * deviation) & (values < mean + 5 * deviation)]
     ratio = np.mean(kept**2) / np.mean(np.abs(kept - kept.mean())) ** 2
@@ -45,7 +45,11 @@ def truncated(alpha: float, sigma: float) -> tuple[float, float]:
     beta = sigma * np.sqrt(gamma(1 / alpha) / gamma(3 / alpha))
     reach = (5 * sigma / beta) ** alpha
     first, second = (
-        beta**k * gamma((k + 1) / alpha) * gammainc((k + 1) / alpha, reach) / gamma(1 / alpha) / gammainc(1 / alpha, reach)
+        beta**k
+        * gamma((k + 1) / alpha)
+        * gammainc((k + 1) / alpha, reach)
+        / gamma(1 / alpha)
+        / gammainc(1 / alpha, reach)
         for k in (1, 2)
     )
     return float(solve_alpha(np.array(second / first**2))), float(np.sqrt(second))

@@ -103,7 +103,7 @@ def test_intervals_cover_the_difference_between_new_sets_of_photographs() -> Non
         given, others = rows(24, seed=seed), rows(24, seed=1000 + seed)
         names = ["a", "b", "c"]
         matrix, other = (similarity_of(fit_rows(part, 18), names) for part in (given, others))
-        low, high = intervals(given, matrix, 18, seed=0)
+        _, high = intervals(given, matrix, 18, seed=0)
         reach = np.sqrt(2) * (high - matrix)
         covered += list((np.abs(other - matrix) <= reach)[np.triu_indices(3, 1)])
     assert 0.85 <= np.mean(covered) <= 1

@@ -107,6 +107,12 @@ def test_a_damaged_row_counts_as_none(row: Row, tmp_path: Path, damage: str) -> 
     else:
         flipped = bytearray(data)
         flipped[-len(data) // 4] ^= 0x40
-        broken = {"empty": b"", "text": b"words", "cut header": data[:60], "cut data": data[:-9], "flipped bit": flipped}
+        broken = {
+            "empty": b"",
+            "text": b"words",
+            "cut header": data[:60],
+            "cut data": data[:-9],
+            "flipped bit": flipped,
+        }
         file.write_bytes(broken[damage])
     assert Row.load(file, row.key) is None
