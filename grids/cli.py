@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,9 +29,14 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="grids")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Measure how alike image degradations are, and build on it.
 
     \b
@@ -41,13 +45,21 @@ def cli() -> None:
       grids similarity --show           the matrix that ships, at once
       grids degrade photo.png --all     one photograph under all degradations
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def common(command: Command) -> Command:
     """The options that every command has which works on images."""
     for option in (
         click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
-        click.option("--max-pixels", type=int, default=MAX_PIXELS, show_default=True, help="Refuse larger images."),
+        click.option(
+            "--max-pixels",
+            type=click.IntRange(min=1),
+            default=MAX_PIXELS,
+            show_default=True,
+            help="Refuse larger images.",
+        ),
         click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all cores]"),
         click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn."),
     ):
@@ -165,10 +177,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), 2 if isinstance(error, click.BadOptionUsage) else 1)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
-    except BrokenPipeError:
-        # the reader has gone (| head): nothing is wrong, but Python would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit:
+        return 0  # click's way out when the reader of a pipe has gone (| head): nothing is wrong
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except (MemoryError, RuntimeError) as error:

@@ -168,7 +168,11 @@ def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
     if options["every"] and options["kind"]:
         raise GridsError("give --kind or --all, not both")
     own = {name: load_function(name, where) for name, where in _pairs(options["plugins"], "--degradation").items()}
-    known = all_degradations() | own
+    known = all_degradations()
+    for name in own:
+        if name in known:
+            raise GridsError(f"the degradation '{name}' is named twice: there is a built-in one")
+    known |= own
     if options["every"]:
         return known
     if options["kind"]:

@@ -51,8 +51,8 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """`write_bytes` for text, as UTF-8 with line feeds."""
-    return write_bytes(path, text.encode("utf-8"))
+    """`write_bytes` for text, as UTF-8 with line feeds; parts of file names that are no text are escaped."""
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_text(path: Path) -> str:

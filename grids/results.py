@@ -122,6 +122,8 @@ class SimilarityMatrix:
         """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
         try:
             intervals = data.get("intervals") or {}
+            if not isinstance(data["degradations"], list) or not all(isinstance(n, str) for n in data["degradations"]):
+                raise GridsError("the 'degradations' of a similarity matrix must be a list of names")
             return cls(
                 degradations=tuple(data["degradations"]),
                 matrix=np.array(data["matrix"], dtype=float),
@@ -134,7 +136,7 @@ class SimilarityMatrix:
             )
         except KeyError as error:
             raise GridsError(f"a similarity matrix without its '{error.args[0]}'") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise GridsError(f"a similarity matrix of the wrong form ({error})") from error
 
     def save(self, path: Path) -> Path:
@@ -154,7 +156,7 @@ class SimilarityMatrix:
             if not isinstance(data, dict):
                 raise GridsError("it holds no similarity matrix")
             return cls.from_json(data)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise RunError(f"cannot read '{file}': it is not JSON ({error})") from error
         except RunError:
             raise

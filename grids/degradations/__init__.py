@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from grids.degradations.artifacts import Inpainting
-from grids.degradations.base import Degradation, Parameters, Range, psnr
+from grids.degradations.base import Degradation, Parameters, Range, psnr, seeded
 from grids.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur, RichardsonLucy
 from grids.degradations.compression import Jpeg
 from grids.degradations.noise import GaussianNoise, PoissonNoise, SaltPepper
-from grids.degradations.plugins import FunctionDegradation, installed, load_function
+from grids.degradations.plugins import FunctionDegradation, check_name, installed, load_function
 from grids.degradations.resampling import Ringing, SuperResolution
 from grids.errors import GridsError, unknown_name
 
@@ -23,9 +23,11 @@ __all__ = [
     "Parameters",
     "Range",
     "all_degradations",
+    "check_name",
     "degradation",
     "load_function",
     "psnr",
+    "seeded",
 ]
 
 TABLE: tuple[Degradation, ...] = (

@@ -128,8 +128,13 @@ class Degradation(ABC):
         """The ranges to draw from; a hook for kinds whose default is a fixed value."""
         return self.ranges
 
-    def identity(self) -> str:
-        """What, beside its name, determines what this degradation does: results are kept under it."""
+    def identity(self) -> str | None:
+        """What, beside its name and the version of grids, determines what this degradation does.
+
+        None where that cannot be known, as for code from elsewhere: then no stored result stands for it.
+        """
+        if not type(self).__module__.startswith("grids.degradations."):
+            return None
         return "; ".join(str(r) for r in self.ranges)
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
@@ -137,6 +142,13 @@ class Degradation(ABC):
 
     @abstractmethod
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor: ...
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A CPU generator. Raises GridsError for a seed outside 0 to 2^63 - 1."""
+    if not 0 <= seed < 2**63:
+        raise GridsError(f"seed must be 0 to 2^63 - 1, but is {seed}")
+    return torch.Generator().manual_seed(seed)
 
 
 def draw_seed(generator: torch.Generator) -> Tensor:

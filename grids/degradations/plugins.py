@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -26,7 +27,8 @@ class FunctionDegradation(Degradation):
         name: the name of its row.
         function: gets images (B, 3, H, W) in [0, 1], severity (B,) in [0, 1] and a generator on their device;
             returns images of the same shape.
-        origin: where it comes from, for messages; the text of the file determines `identity`.
+        origin: where it comes from, for messages.
+        text: the source of the file that holds it, if it came from one; `identity` is made of it and of the origin.
     """
 
     ranges = (Range("severity", 0, 1, "as the function takes it"),)
@@ -36,13 +38,16 @@ class FunctionDegradation(Degradation):
         self.name = name  # type: ignore[misc]
         self.function = function
         self.source = origin or getattr(function, "__module__", "?")  # type: ignore[misc]
-        self._digest = hashlib.sha256(text.encode()).hexdigest()
+        self._text = text
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         return {"seed": draw_seed(generator)}
 
-    def identity(self) -> str:
-        return self._digest
+    def identity(self) -> str | None:
+        if not self._text:
+            return None
+        function = self.source.rpartition(":")[2]
+        return f"{function} {hashlib.sha256(self._text.encode(errors='surrogateescape')).hexdigest()}"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         try:
@@ -60,12 +65,19 @@ class FunctionDegradation(Degradation):
         return f"the degradation '{self.name}' ({self.source})"
 
 
+def check_name(name: str) -> None:
+    """Raise GridsError for a name that could not be a file's, or would not fit into a table."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise GridsError(f"a degradation's name is made of letters, digits, '_', '-' and '.', not '{name}'")
+
+
 def load_function(name: str, location: str) -> FunctionDegradation:
     """The degradation behind "my.py:fog".
 
     Raises:
-        GridsError: the file is missing or fails to run, or holds no such function.
+        GridsError: the name is not one, the file is missing or fails to run, or holds no such function.
     """
+    check_name(name)
     file, _, function_name = location.rpartition(":")
     if not file or not function_name:
         raise GridsError(f"a degradation of your own is given as NAME=FILE.py:FUNCTION, not '{name}={location}'")

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from grids.degradations import Degradation, Parameters, psnr
+from grids.degradations import Degradation, Parameters, psnr, seeded
 from grids.errors import GridsError
 from grids.files import make_folder, write_bytes, write_text
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
@@ -132,7 +131,7 @@ def _degrade(
     clean: Tensor, kind: Degradation, severity: float | None, seed: int, round_to_8_bit: bool
 ) -> tuple[Tensor, Parameters]:
     batch = clean.unsqueeze(0)
-    parameters = kind.sample(batch.shape, torch.Generator().manual_seed(seed), severity)
+    parameters = kind.sample(batch.shape, seeded(seed), severity)
     return kind.apply(batch, parameters, round_to_8_bit)[0], parameters
 
 

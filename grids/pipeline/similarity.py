@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 import torch
 
 from grids import __version__, devices, weights
-from grids.degradations import ELEVEN, Degradation, FunctionDegradation, degradation, load_function
-from grids.errors import GridsError
+from grids.degradations import ELEVEN, Degradation, FunctionDegradation, check_name, degradation, load_function
+from grids.errors import GridsError, unknown_name
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped, builtin_photos, list_images, read_photos
 from grids.pipeline.degrade import contact_sheet_of
@@ -63,8 +62,10 @@ class SimilaritySettings:
             raise GridsError(f"patch size must be 8 to 512 pixels, but is {self.patch_size}")
         if not 1 <= self.used_components < self.patches:
             raise GridsError(f"components must be 1 to {self.patches - 1}, but is {self.used_components}")
-        if self.seed < 0:
-            raise GridsError(f"seed must be 0 or larger, but is {self.seed}")
+        if not 0 <= self.seed < 2**63:
+            raise GridsError(f"seed must be 0 to 2^63 - 1, but is {self.seed}")
+        if self.layer not in Descriptor.layers:
+            raise unknown_name("layer", self.layer, Descriptor.layers)
 
     @property
     def used_components(self) -> int:
@@ -121,8 +122,6 @@ def measure_similarity(
     kinds = _kinds(degradations, functions or {}, extra or {})
     where = devices.resolve(device)
     describe = Descriptor(Path(descriptor) if descriptor else None, where, used.precision)
-    if used.layer not in describe.layers:
-        raise GridsError(f"layer must be one of {', '.join(describe.layers)}, but is '{used.layer}'")
     folder = make_folder(Path(out) / "rows") if out is not None else None
 
     def crops_of(source: Images) -> Crops:
@@ -177,11 +176,12 @@ def _kinds(
     names: Sequence[str], functions: Mapping[str, Plugin], extra: Mapping[str, Images]
 ) -> dict[str, Degradation | None]:
     """Every row by name, with what makes it: clean first; None for rows whose images are taken as they are."""
+    if isinstance(names, str):
+        raise GridsError(f"degradations must be a list of names, not the text '{names}'")
     kinds: dict[str, Degradation | None] = {CLEAN: None}
     entries = [*((name, degradation(name)) for name in names), *((n, _plugin(n, f)) for n, f in functions.items())]
     for name, kind in [*entries, *((name, None) for name in extra)]:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-            raise GridsError(f"a degradation's name is made of letters, digits, '_', '-' and '.', not '{name}'")
+        check_name(name)
         if name in kinds:
             taken = "is the row of the undegraded photographs" if name == CLEAN else "is named twice"
             raise GridsError(f"the degradation '{name}' {taken}")
@@ -205,7 +205,9 @@ def _row(
     descriptor: Descriptor,
     settings: SimilaritySettings,
 ) -> tuple[Row, bool]:
-    file = folder / f"{name}.safetensors" if folder is not None else None
+    # what a function of unknown source does cannot be known from a file: it is measured every time
+    reusable = kind is None or kind.identity() is not None
+    file = folder / f"{name}.safetensors" if folder is not None and reusable else None
     if file is not None:
         key = row_key(crops, name, kind, descriptor, settings.layer, settings.seed)
         if (stored := Row.load(file, key)) is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grids.degradations import Degradation
+from grids.degradations import Degradation, seeded
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
 
@@ -79,7 +79,11 @@ def draw_crops(
     while True:
         chosen = _choose(usable, patches, seed)
         photos = read_photos(chosen, max_pixels=max_pixels, min_side=patch_size, on_skip=skip)
-        crops = _cut(photos, len(chosen), patches, patch_size, seed)
+        try:
+            crops = _cut(photos, len(chosen), patches, patch_size, seed)
+        except ImageError:
+            if set(usable) <= set(skipped) or len(usable) == 1:
+                raise
         bad = set(skipped) & set(chosen)
         if not bad:
             return crops
@@ -87,10 +91,9 @@ def draw_crops(
 
 
 def _choose(paths: Sequence[Path], patches: int, seed: int) -> list[Path]:
-    if len(paths) <= patches:
-        return list(paths)
-    rows = np.random.default_rng([seed, 1]).choice(len(paths), patches, replace=False)
-    return [paths[i] for i in sorted(rows)]
+    """At most one photograph per patch, by lot: each name draws its own, so that a bad file changes no other's."""
+    lots = sorted(paths, key=lambda path: (seed_for(seed, path.name), path))
+    return sorted(lots[:patches])
 
 
 def _cut(photos: Iterator[Photo], count: int, patches: int, patch_size: int, seed: int) -> Crops:
@@ -137,7 +140,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
     """
     size = crops.patch_size
     patches = torch.empty((len(crops), 3, size, size))
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     for rows in _chunks_of_one_shape(crops):
         images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows])).permute(0, 3, 1, 2).float().div_(255)
         result = images if degradation is None else degradation(images, generator)
@@ -158,7 +161,7 @@ def _chunks_of_one_shape(crops: Crops) -> Iterator[list[int]]:
 
 def seed_for(seed: int, name: str) -> int:
     """A seed for one degradation, so that its row does not depend on which others are measured."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:7], "big")
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()[:7], "big")
 
 
 def check_enough(crops: Crops, least: int) -> None:

@@ -42,20 +42,26 @@ class Row:
             "gram": self.gram.astype(np.float32),
             "photo": self.photo.astype(np.int64),
         }
-        return write_bytes(path, save(tensors, metadata={"name": self.name, "key": self.key}))
+        label = {"name": self.name, "key": self.key, "sha256": _digest(tensors)}
+        # one entry of metadata: safetensors writes several in random order
+        return write_bytes(path, save(tensors, metadata={"row": json.dumps(label)}))
 
     @classmethod
     def load(cls, path: Path, key: str) -> Row | None:
         """The stored row, or None where there is none with this key; a damaged file counts as none."""
         try:
             with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("key") != key:
-                    return None
-                gram, photo = file.get_tensor("gram"), file.get_tensor("photo")
-        except (OSError, SafetensorError):
+                label = json.loads((file.metadata() or {})["row"])
+                tensors = {name: file.get_tensor(name) for name in ("gram", "photo")}
+            if label["key"] != key or label["sha256"] != _digest(tensors):
+                return None
+            return cls(label["name"], key, tensors["gram"].astype(np.float64), tensors["photo"])
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
             return None
-        return cls(metadata["name"], key, gram.astype(np.float64), photo)
+
+
+def _digest(tensors: dict[str, np.ndarray[Any, Any]]) -> str:
+    return hashlib.sha256(b"".join(tensors[name].tobytes() for name in sorted(tensors))).hexdigest()
 
 
 def row_key(

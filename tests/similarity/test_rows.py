@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import tiny_descriptor
 
 from grids.degradations import FunctionDegradation, degradation
@@ -85,8 +86,12 @@ def test_the_key_changes_with_every_ingredient(crops: Crops, tiny: Path, tmp_pat
 
 
 def test_the_key_changes_with_the_function_of_a_plugin(crops: Crops, tiny: Path) -> None:
-    dark = FunctionDegradation("own", lambda images, severity, generator: images / 2)
-    bright = FunctionDegradation("own", lambda images, severity, generator: images.sqrt())
+    def function(images: torch.Tensor, severity: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return images / 2
+
+    assert FunctionDegradation("own", function).identity() is None
+    dark = FunctionDegradation("own", function, "my.py:dark", "the text of the file")
+    bright = FunctionDegradation("own", function, "my.py:bright", "the text of the file")
     descriptor = Descriptor(tiny)
     assert row_key(crops, "own", dark, descriptor, "last", 0) != row_key(crops, "own", bright, descriptor, "last", 0)
 
