@@ -14,14 +14,13 @@ import torch
 
 import grids
 
-SHARED = Path(os.environ.get("GRIDS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-DATA = SHARED / "data"
+DATA = Path(os.environ.get("GRIDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
 def need(path: Path) -> Path:
     """The path, or an end with one line that says what is missing."""
     if not path.exists():
-        raise SystemExit(f"this benchmark needs '{path}'; set GRIDS_SHARED to the folder that holds data/")
+        raise SystemExit(f"this benchmark needs '{path}'; set GRIDS_DATA to the folder of the photographs")
     return path
 
 

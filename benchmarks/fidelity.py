@@ -1,4 +1,4 @@
-"""Our group distances against the nine legible ones of paper 004's Table 2, on Kodak24.
+"""Our group distances against the nine legible ones of GRIDS's Table 2, on Kodak24.
 
     python benchmarks/fidelity.py [--quick]
 

@@ -9,7 +9,22 @@ True
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grids.degradations import all_degradations as all_degradations
+    from grids.degradations import degradation as degradation
+    from grids.errors import GridsError as GridsError
+    from grids.pipeline import SimilaritySettings as SimilaritySettings
+    from grids.pipeline import builtin_similarity as builtin_similarity
+    from grids.pipeline import compare_runs as compare_runs
+    from grids.pipeline import degrade_file as degrade_file
+    from grids.pipeline import degrade_folder as degrade_folder
+    from grids.pipeline import load_similarity as load_similarity
+    from grids.pipeline import measure_similarity as measure_similarity
+    from grids.pipeline import write_similarity as write_similarity
+    from grids.results import GGDParams as GGDParams
+    from grids.results import SimilarityMatrix as SimilarityMatrix
 
 __version__ = "0.1.0"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ def common(command: Command) -> Command:
 
 @cli.command()
 @click.argument("images", nargs=-1)
-@click.option("--out", "-o", type=Path, default=Path("runs/similarity"), show_default=True, help="The run folder.")
+@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/similarity]")
 @click.option("--degradations", help="Names, separated by commas.  [default: the paper's eleven]")
 @click.option(
     "--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A function of your own."
@@ -183,9 +184,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except (MemoryError, RuntimeError) as error:
         # PyTorch has no exception of its own for CPU memory
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if isinstance(error, RuntimeError) and not re.search("can't allocate memory|out of memory", str(error)):
             raise
-        return _fail("out of memory: fewer patches (--patches) or smaller ones (--patch-size) need less", 1)
+        return _fail("out of memory: smaller images, fewer patches (--patches) or smaller ones need less", 1)
     return 0
 
 

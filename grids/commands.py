@@ -14,7 +14,7 @@ import click
 from tqdm import tqdm
 
 from grids import devices, pipeline
-from grids.degradations import ELEVEN, Degradation, all_degradations, check_names, load_function
+from grids.degradations import ELEVEN, Degradation, all_degradations, degradation, load_function
 from grids.errors import GridsError
 from grids.images import Skipped, read_photo
 from grids.pipeline.degrade import write_sheet
@@ -29,6 +29,7 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
     if options["show"]:
         _show(images, options)
         return
+    out = options["out"] or Path("runs/similarity")
     devices.use_threads(options["jobs"])
     chosen = {name: options[name] for name in ("patches", "patch_size", "components", "layer", "precision")}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -36,12 +37,14 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
     settings = pipeline.SimilaritySettings.paper(**given) if options["paper"] else pipeline.SimilaritySettings(**given)
     names = _split(options["degradations"]) if options["degradations"] is not None else ELEVEN
     functions, extra = _pairs(options["plugins"], "--degradation"), _pairs(options["extra"], "--extra")
-    quiet, out = options["quiet"], options["out"]
+    quiet = options["quiet"]
     skipped: list[Skipped] = []
+    reused: list[str] = []
     with _progress(1 + len(names) + len(functions) + len(extra), "degradations", quiet) as bar:
 
-        def on_row(name: str, reused: bool) -> None:
-            bar.set_postfix_str(f"{name}{' (reused)' if reused else ''}")
+        def on_row(name: str, was_reused: bool) -> None:
+            reused.extend([name] * was_reused)
+            bar.set_postfix_str(name)
             bar.update()
 
         found = pipeline.measure_similarity(
@@ -65,6 +68,8 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
     elif not quiet:
         _print_matrix(found)
         click.echo(f"heatmap  {written['heatmap.png']}\nreport   {written['report.html']}")
+        if reused:
+            click.echo(f"{len(reused)} of {bar.total} rows were taken from {out / 'rows'}", err=True)
     _count_skipped(skipped)
 
 
@@ -146,11 +151,10 @@ def _degrade_folder(images: tuple[str, ...], kinds: dict[str, Degradation], opti
 
 
 def _show(images: tuple[str, ...], options: dict[str, Any]) -> None:
-    if images:
-        raise GridsError("--show prints a matrix that was measured before: give a run with --out, and no images")
-    context = click.get_current_context()
-    chosen = context.get_parameter_source("out") == click.core.ParameterSource.COMMANDLINE
-    found = pipeline.load_similarity(options["out"] if chosen else BUILTIN)
+    measuring = ("plugins", "extra", "patches", "patch_size", "components", "layer", "descriptor", "precision")
+    if images or options["paper"] or options["intervals"] or any(options[name] for name in measuring):
+        raise GridsError("--show measures nothing: it takes --out RUN, --degradations and --json only")
+    found = pipeline.load_similarity(options["out"] or BUILTIN)
     if options["degradations"] is not None:
         found = found.subset(_split(options["degradations"]))
     if options["as_json"]:
@@ -168,20 +172,21 @@ def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
     if options["every"] and options["kind"]:
         raise GridsError("give --kind or --all, not both")
     own = {name: load_function(name, where) for name, where in _pairs(options["plugins"], "--degradation").items()}
-    known = all_degradations()
     for name in own:
-        if name in known:
+        if name in ELEVEN:
             raise GridsError(f"the degradation '{name}' is named twice: there is a built-in one")
-    known |= own
     if options["every"]:
-        return known
+        return all_degradations() | own
     if options["kind"]:
-        names = _split(options["kind"])
-        check_names(name for name in names if name not in own)
-        return {name: known[name] for name in names}
+        unused = sorted(own.keys() - set(names := _split(options["kind"])))
+        if unused:
+            raise GridsError(f"--degradation {unused[0]} is not among --kind {options['kind']}")
+        if len(set(names)) < len(names):
+            raise GridsError(f"a degradation is named twice in '{options['kind']}'")
+        return {name: own[name] if name in own else degradation(name) for name in names}
     if own:
         return dict(own)
-    raise GridsError(f"which degradation? give --kind NAME ({', '.join(known)}) or --all")
+    raise GridsError(f"which degradation? give --kind NAME ({', '.join(ELEVEN)}) or --all")
 
 
 def _images(images: tuple[str, ...]) -> list[str] | None:

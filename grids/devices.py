@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from grids.errors import GridsError, unknown_name
 
@@ -29,6 +31,22 @@ def resolve(name: str) -> torch.device:
         usable = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise GridsError(f"PyTorch finds no device '{name}' on this machine (usable: {usable})")
     return torch.device(name)
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32)."""
+    import torch
+
+    switches: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.allow_tf32 = value
 
 
 def use_threads(jobs: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -31,22 +32,17 @@ def write_bytes(path: Path, data: bytes) -> Path:
     Raises:
         RunError: the file cannot be written (full disk, read-only folder, ...); what was there stays.
     """
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
             stream.write(data)
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-        temporary = None
     except OSError as error:
         raise RunError(f"cannot write '{path}': {error.strerror or error}") from error
     finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return path
 
 
@@ -66,10 +62,3 @@ def read_text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise RunError(f"cannot read '{path}': {reason}") from error
-
-
-def _umask() -> int:
-    # mkstemp makes files private; the final file should be as readable as any other that the user writes
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

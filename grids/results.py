@@ -32,7 +32,7 @@ class GGDParams:
                 raise GridsError(f"the {name} of a generalized Gaussian must be positive and finite, but is {value}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SimilarityMatrix:
     """How alike degradations are: S_ij = log10((KL_ij + KL_ji) / 2 + 1e-5) + 5; small means alike.
 
@@ -84,7 +84,7 @@ class SimilarityMatrix:
         return float(self.matrix[self.index(first), self.index(second)])
 
     def group_distance(self, names: tuple[str, ...] | list[str]) -> float:
-        """The mean of S over all pairs of a group (paper 004, Table 2); 0 for a group of one."""
+        """The mean of S over all pairs of a group (GRIDS, Table 2); 0 for a group of one."""
         pairs = [self.distance(a, b) for a, b in itertools.combinations(names, 2)]
         return float(np.mean(pairs)) if pairs else 0.0
 
@@ -174,13 +174,14 @@ class SimilarityMatrix:
 
 
 def _square(name: str, value: Any, n: int) -> FloatArray:
-    array = np.asarray(value, dtype=float)
+    array = np.array(value, dtype=float)
     if array.shape != (n, n):
         raise GridsError(f"{name} must be ({n}, {n}) for {n} degradations, but is {array.shape}")
     if not np.all(np.isfinite(array)):
         raise GridsError(f"{name} must be finite")
     if not np.allclose(array, array.T, atol=1e-6):
         raise GridsError(f"{name} must be symmetric")
+    array.setflags(write=False)
     return array
 
 

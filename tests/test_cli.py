@@ -195,7 +195,7 @@ def test_unknown_options_and_missing_arguments_exit_with_2(call: Grids, argument
         (["similarity", "--degradation", "fog=none.py:fog"], "no file 'none.py'"),
         (["similarity", "nowhere"], "nowhere"),
         (["similarity", "builtin", "nowhere"], "cannot be mixed"),
-        (["similarity", "--show", "photos"], "no images"),
+        (["similarity", "--show", "photos"], "measures nothing"),
         (["similarity", "--show", "--out", "nowhere"], "nowhere"),
         (["similarity", "--show", "--degradations", "jpeg,rining"], "did you mean 'ringing'"),
         (["compare", "builtin"], "at least two runs"),
@@ -606,7 +606,9 @@ def test_similarity_options_reach_the_measurement(measure: Grids, here: Path, ph
 def test_a_second_measurement_shows_the_same(measure: Grids) -> None:
     first = measure("--out", "run")
     assert first[0] == 0
-    assert measure("--out", "run") == first
+    code, out, err = measure("--out", "run")
+    assert (code, out) == first[:2]
+    assert err == "4 of 4 rows were taken from run/rows\n"
 
 
 def test_show_prints_the_matrix_that_ships(call: Grids, here: Path) -> None:

@@ -100,8 +100,15 @@ def test_the_check_itself(source: str, expected: str | None) -> None:
 
 
 def test_the_package_itself_imports_nothing_of_its_own() -> None:
+    code = "import sys, grids; print([name for name in sys.modules if name.startswith('grids.')])"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_type_checkers_see_every_public_name() -> None:
     source = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
-    assert [full for _, full in imported(source, "grids") if full.startswith("grids")] == []
+    seen = {full.rpartition(".")[2] for _, full in imported(source, "grids") if full.startswith("grids")}
+    assert seen == set(grids.__all__) - {"__version__"}
 
 
 @pytest.mark.parametrize("name", [name for name in grids.__all__ if name != "__version__"])

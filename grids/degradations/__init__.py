@@ -5,14 +5,12 @@ A new one is a class in a family file and a line in `TABLE`; see CONTRIBUTING.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from grids.degradations.artifacts import Inpainting
 from grids.degradations.base import Degradation, Parameters, Range, psnr, seeded
 from grids.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur, RichardsonLucy
 from grids.degradations.compression import Jpeg
 from grids.degradations.noise import GaussianNoise, PoissonNoise, SaltPepper
-from grids.degradations.plugins import FunctionDegradation, check_name, installed, load_function
+from grids.degradations.plugins import FunctionDegradation, check_name, installed_names, load_function, load_installed
 from grids.degradations.resampling import Ringing, SuperResolution
 from grids.errors import GridsError, unknown_name
 
@@ -55,29 +53,22 @@ def all_degradations() -> dict[str, Degradation]:
         GridsError: an installed package offers one that cannot be loaded, or under a name that is taken.
     """
     found = {kind.name: kind for kind in TABLE}
-    for name, kind in installed().items():
+    for name in installed_names():
         if name in found:
             raise GridsError(f"an installed package offers a degradation '{name}', but that name is taken")
-        found[name] = kind
+        found[name] = load_installed(name)
     return found
 
 
 def degradation(name: str) -> Degradation:
-    """The degradation of that name. Raises UnknownNameError, which suggests the nearest."""
-    known = all_degradations()
-    if name not in known:
-        raise unknown_name("degradation", name, known)
-    return known[name]
+    """The degradation of that name; a package is loaded only for its own.
 
-
-def check_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The names as a tuple. Raises GridsError for an unknown, empty or repeated one."""
-    known = all_degradations()
-    checked: list[str] = []
-    for name in names:
-        if name not in known:
-            raise unknown_name("degradation", name, known)
-        if name in checked:
-            raise GridsError(f"the degradation '{name}' is named twice")
-        checked.append(name)
-    return tuple(checked)
+    Raises:
+        UnknownNameError: there is none; the nearest name is suggested.
+        GridsError: an installed package offers it, but it cannot be loaded.
+    """
+    found = {kind.name: kind for kind in TABLE}
+    others = installed_names()
+    if name not in found and name not in others:
+        raise unknown_name("degradation", name, [*found, *others])
+    return found[name] if name in found else load_installed(name)

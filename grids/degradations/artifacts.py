@@ -19,7 +19,7 @@ class Inpainting(Degradation):
         Range("thickness", 5, 10, "px"),
     )
     summary = "straight lines, black or white; their number grows with sqrt(area / 256^2), so the covered share stays"
-    source = "kind: paper 004; range: PromptGIP (5 to 10 lines, 5 to 10 px)"
+    source = "kind: GRIDS; range: PromptGIP (5 to 10 lines, 5 to 10 px)"
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         b, _, h, w = shape

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from grids.devices import exact_float32
 from grids.errors import GridsError
 
 Parameters = dict[str, Tensor]
@@ -106,10 +107,12 @@ class Degradation(ABC):
         for name, value in parameters.items():
             if value.ndim and len(value) != len(images):
                 raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {len(images)}")
-        here = {name: value.to(images.device) for name, value in parameters.items()}
+        # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
+        device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
+        here = {name: value.to(device) for name, value in parameters.items()}
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
-        with torch.autocast(images.device.type, enabled=False):
-            result = self._apply(images, here)
+        with torch.autocast(device.type, enabled=False), exact_float32():
+            result = self._apply(images.to(device), here).to(images.device)
         if round_to_8_bit:
             return result.mul(255).round_().clamp_(0, 255).div_(255)
         return result.clamp(0, 1)
@@ -187,5 +190,5 @@ def _checked_severity(severity: float | Tensor | None, count: int, device: torch
 def psnr(first: Tensor, second: Tensor) -> float:
     """PSNR in dB of two images or batches in [0, 1]: RGB, no border crop, both rounded to 8 bit; inf if equal."""
     difference = first.mul(255).round() - second.mul(255).round()
-    error = float(difference.double().square().mean())
+    error = float(difference.cpu().double().square().mean())
     return 10 * math.log10(255.0**2 / error) if error else math.inf

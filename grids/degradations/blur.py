@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ class GaussianBlur(Degradation):
     name = "gaussian_blur"
     ranges = (Range("sigma", 1, 4, "px"),)
     summary = "isotropic Gaussian, window 21, reflected border"
-    source = "kind: paper 004; range: PromptGIP's mismatched variant (1 to 4)"
+    source = "kind: GRIDS; range: PromptGIP's mismatched variant (1 to 4)"
     window = 21
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
@@ -30,7 +31,7 @@ class MotionBlur(Degradation):
     name = "motion_blur"
     ranges = (Range("length", 7, 31, "px"),)
     summary = "straight streak at an angle uniform in [0, 180) degrees, reflected border"
-    source = "kind: paper 004 (no parameters published); range: ours"
+    source = "kind: GRIDS (no parameters published); range: ours"
     window = 33  # the longest streak, and its anti-aliased ends
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
@@ -48,7 +49,7 @@ class DefocusBlur(Degradation):
     name = "defocus_blur"
     ranges = (Range("radius", 1.5, 4.5, "px"),)
     summary = "uniform anti-aliased disc, reflected border"
-    source = "kind: paper 004 (no parameters published); range: ours"
+    source = "kind: GRIDS (no parameters published); range: ours"
     window = 11
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
@@ -66,18 +67,23 @@ class RichardsonLucy(Degradation):
     name = "richardson_lucy"
     ranges = (Range("psf", 3, 7, "px"),)
     summary = "one Richardson-Lucy iteration, flat PSF of 5 x 5 px (3 x 3, 5 x 5, 7 x 7 by severity), start 0.5"
-    source = "kind: paper 004; 5 x 5 and one iteration: PromptGIP"
+    source = "kind: GRIDS; 5 x 5 and one iteration: PromptGIP"
     margin = 7
     window = 7
 
     def drawn_ranges(self, severity: Tensor | None) -> tuple[Range, ...]:
         return (Range("psf", 5, 5, "px"),) if severity is None else self.ranges
 
+    def sample(
+        self, batch_shape: Sequence[int], generator: torch.Generator, severity: float | Tensor | None = None
+    ) -> Parameters:
+        parameters = super().sample(batch_shape, generator, severity)
+        return parameters | {"psf": 2 * ((parameters["psf"] - 1) / 2).round() + 1}  # odd sizes only
+
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        odd = 2 * ((parameters["psf"] - 1) / 2).round() + 1
         spare = self.margin - self.window // 2
         padded = _ramp(_ramp(images, self.margin, -1), self.margin, -2)
-        result = kernels.separable_valid(padded, kernels.box_taps(odd, self.window))
+        result = kernels.separable_valid(padded, kernels.box_taps(parameters["psf"], self.window))
         return result[..., spare:-spare, spare:-spare]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grids.degradations.base import Degradation, Parameters, Range
 from grids.errors import GridsError
-from grids.images.libraries import opencv
+from grids.images.libraries import opencv, quiet_opencv
 
 # ITU-T T.81, Annex K, tables K.1 (luminance) and K.2 (chrominance): what every common encoder scales by its quality
 LUMINANCE = (
@@ -43,7 +43,7 @@ class Jpeg(Degradation):
     name = "jpeg"
     ranges = (Range("quality", 60, 10, "of 100", whole=True),)
     summary = "baseline, 4:2:0; libjpeg on the CPU, the same steps in torch on a GPU"
-    source = "kind: paper 004; range: ours, about PromptGIP's (10 to 40)"
+    source = "kind: GRIDS; range: ours, about PromptGIP's (10 to 40)"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         if images.device.type == "cpu":
@@ -56,19 +56,19 @@ def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
     import numpy as np
 
     cv2 = opencv()
+    if max(images.shape[-2:]) > 65500:
+        raise GridsError(f"JPEG holds 65500 pixels a side, but the image has {images.shape[-1]} x {images.shape[-2]}")
     planes = images.contiguous().mul(255).round_().clamp_(0, 255).byte().numpy()
     out = np.empty_like(planes)
 
     def through(i: int) -> None:
         options = [cv2.IMWRITE_JPEG_QUALITY, round(float(quality[i])), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
         # OpenCV counts colours from blue
-        done, data = cv2.imencode(".jpg", cv2.merge(tuple(planes[i, ::-1])), options)
-        if not done:
-            raise GridsError(f"an image of {planes.shape[3]} x {planes.shape[2]} pixels cannot be encoded as JPEG")
+        _, data = cv2.imencode(".jpg", cv2.merge(tuple(planes[i, ::-1])), options)
         cv2.split(cv2.imdecode(data, cv2.IMREAD_COLOR), tuple(out[i, ::-1]))
 
     # the codec runs outside Python's lock
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with quiet_opencv(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
         list(pool.map(through, range(len(planes))))
     return torch.from_numpy(out).float().div_(255)
 

@@ -21,7 +21,7 @@ class GaussianNoise(_Noise):
     name = "gaussian_noise"
     ranges = (Range("sigma", 10, 50, "/ 255"),)
     summary = "white, independent in every pixel and channel"
-    source = "kind: paper 004; range: PromptGIP"
+    source = "kind: GRIDS; range: PromptGIP"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         generator = noise_generator(images, parameters)
@@ -35,11 +35,11 @@ class PoissonNoise(_Noise):
     name = "poisson_noise"
     ranges = (Range("photons", 400, 50, "at white", log=True),)
     summary = "Poisson counts, independent in every pixel and channel"
-    source = "kind: paper 004; range: ours, about PromptGIP's fixed 100"
+    source = "kind: GRIDS; range: ours, about PromptGIP's fixed 100"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         photons = per_image(parameters["photons"])
-        counts = torch.poisson(images * photons, generator=noise_generator(images, parameters))
+        counts = torch.poisson(images.clamp_min(0) * photons, generator=noise_generator(images, parameters))
         return counts / photons
 
 
@@ -49,7 +49,7 @@ class SaltPepper(_Noise):
     name = "salt_pepper"
     ranges = (Range("share", 0.02, 0.10, "of the pixels"),)
     summary = "whole pixels, half of them white, half black"
-    source = "kind: paper 004; range: ours, about PromptGIP's fixed 0.05"
+    source = "kind: GRIDS; range: ours, about PromptGIP's fixed 0.05"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         b, _, h, w = images.shape

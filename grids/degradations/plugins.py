@@ -99,18 +99,20 @@ def load_function(name: str, location: str) -> FunctionDegradation:
     return FunctionDegradation(name, function, location, path.read_text(encoding="utf-8", errors="replace"))
 
 
-def installed() -> dict[str, Degradation]:
-    """The degradations that installed packages offer through the entry-point group `grids.degradations`.
+def installed_names() -> tuple[str, ...]:
+    """The names that installed packages offer through the entry-point group `grids.degradations`; nothing is loaded."""
+    return tuple(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+
+
+def load_installed(name: str) -> Degradation:
+    """The degradation that an installed package offers under that name.
 
     Raises:
-        GridsError: one of them cannot be loaded, or is neither a Degradation nor a function.
+        GridsError: it cannot be loaded, or is neither a Degradation nor a function.
     """
-    return {entry.name: _from_entry_point(entry.name, entry) for entry in entry_points(group=ENTRY_POINT_GROUP)}
-
-
-def _from_entry_point(name: str, entry: object) -> Degradation:
+    (entry, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:
-        loaded = entry.load()  # type: ignore[attr-defined]
+        loaded = entry.load()
     except Exception as error:
         raise GridsError(f"the installed degradation '{name}' fails to load: {error}") from error
     if isinstance(loaded, type) and issubclass(loaded, Degradation):

@@ -19,7 +19,7 @@ class SuperResolution(Degradation):
     name = "super_resolution"
     ranges = (Range("factor", 1.5, 4, "times smaller"),)
     summary = "antialiased down by area, bilinear or bicubic, up by bilinear or bicubic, drawn for every image"
-    source = "kind: paper 004; range: after GLV (scale 0.25 to 1, random modes), antialiased"
+    source = "kind: GRIDS; range: after GLV (scale 0.25 to 1, random modes), antialiased"
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         def draw(choices: int) -> Tensor:
@@ -40,7 +40,7 @@ class Ringing(Degradation):
     name = "ringing"
     ranges = (Range("cutoff", 2.0, 1.05, "rad / px"),)
     summary = "circular sinc kernel truncated to 21 x 21, reflected border"
-    source = "kind: paper 004; range: after PromptGIP (1.2) and GLV (pi / 3 to pi)"
+    source = "kind: GRIDS; range: after PromptGIP (1.2) and GLV (pi / 3 to pi)"
     window = 21
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:

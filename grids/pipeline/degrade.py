@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from torch import Tensor
 
 from grids.degradations import Degradation, Parameters, psnr, seeded
 from grids.errors import GridsError
-from grids.files import make_folder, write_bytes, write_text
-from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
+from grids.files import make_folder, write_bytes
+from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
 from grids.reports.sheet import contact_sheet
 from grids.similarity.patches import seed_for
+
+PARAMS = "params.csv"
 
 
 def degrade_file(
@@ -47,6 +49,8 @@ def degrade_file(
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
     """
     photo = read_photo(Path(source), max_pixels=max_pixels)
+    if _absolute(Path(source)) == _absolute(Path(target)):
+        raise GridsError(f"the result would replace the image '{source}': choose another name")
     clean = photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
     write_photo(Path(target), photo.with_pixels(result))
@@ -63,9 +67,10 @@ def contact_sheet_of(
 ) -> bytes:
     """A PNG of the photograph (its middle, `side` pixels at most) under every degradation, with the PSNR in dB."""
     clean = _middle(photo.tensor(), side)
-    tiles = [("clean", _to_bytes(clean))]
+    size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape[1:] != (photo.height, photo.width) else "clean"
+    tiles = [(size, _to_bytes(clean))]
     for name, kind in kinds.items():
-        result, _ = _degrade(clean, kind, severity, seed_for(seed, name), True)
+        result, _ = _degrade(clean, kind, severity, seed, True)
         tiles.append((f"{name}  {psnr(clean, result):.1f} dB", _to_bytes(result)))
     return contact_sheet(tiles)
 
@@ -85,16 +90,18 @@ def degrade_folder(
     """Degrade many images for a trainer: LQ/ and GT/ with matching names, and params.csv.
 
     With several kinds each has a folder of its own for LQ/ and GT/. Images become PNG, with the sub-folders that they
-    lie in. The seed in params.csv gives the same image again (`degrade_file` with that seed).
+    lie in. `degrade_file` with the seed, severity and rounding of a row of params.csv gives the same image again. Rows
+    are written as the images are, so an interrupted call leaves pairs and rows that match.
 
     Returns:
-        The rows of params.csv: file, kind, seed, parameters (JSON), psnr_db.
+        The rows of params.csv: file, kind, seed, severity (empty if drawn), rounded, parameters (JSON), psnr_db.
 
     Raises:
-        GridsError: no image can be used, two would get the same name, or the folder cannot be written to.
+        GridsError: no image can be used, two would get the same name, `out` holds one of them or an earlier params.csv,
+            or cannot be written to.
     """
-    folder = make_folder(Path(out))
     names = _target_names(sources)
+    folder = _fresh_folder(Path(out), sources)
     rows: list[dict[str, Any]] = []
     for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
         assert photo.path is not None
@@ -105,18 +112,19 @@ def degrade_folder(
             result, parameters = _degrade(clean, kind, severity, image_seed, round_to_8_bit)
             write_photo(base / "GT" / name, photo)
             write_photo(base / "LQ" / name, photo.with_pixels(result))
-            rows.append(
-                {
-                    "file": name,
-                    "kind": kind_name,
-                    "seed": image_seed,
-                    "parameters": json.dumps(_listed(parameters)),
-                    "psnr_db": f"{psnr(clean, result):.3f}",
-                }
-            )
+            row = {
+                "file": name,
+                "kind": kind_name,
+                "seed": image_seed,
+                "severity": "" if severity is None else severity,
+                "rounded": round_to_8_bit,
+                "parameters": json.dumps(_listed(parameters)),
+                "psnr_db": f"{psnr(clean, result):.3f}",
+            }
+            _append_row(folder / PARAMS, row, first=not rows)
+            rows.append(row)
         if on_image is not None:
             on_image(photo.path)
-    write_text(folder / "params.csv", _csv(rows))
     return rows
 
 
@@ -135,34 +143,54 @@ def _degrade(
     return kind.apply(batch, parameters, round_to_8_bit)[0], parameters
 
 
+def _fresh_folder(out: Path, sources: Sequence[Path]) -> Path:
+    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call."""
+    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+        raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
+    inside = next((path for path in sources if _absolute(path).is_relative_to(_absolute(out))), None)
+    if inside is not None:
+        raise GridsError(f"the folder for the results, '{out}', holds the image '{inside}': choose another")
+    if (out / PARAMS).exists():
+        raise GridsError(f"'{out}' holds the results of an earlier call ({PARAMS}): choose another folder or remove it")
+    return make_folder(out)
+
+
 def _target_names(sources: Sequence[Path]) -> dict[Path, str]:
     """A .png name for every source: its path below the folder that all share."""
-    parents = {path.parent for path in sources}
-    base = min(parents, key=lambda p: len(p.parts))
-    while not all(parent.is_relative_to(base) for parent in parents):
-        base = base.parent
+    try:
+        base = os.path.commonpath([_absolute(path).parent for path in sources])
+    except ValueError as error:
+        raise GridsError(f"the images share no folder ({error})") from error
     names: dict[Path, str] = {}
     taken: dict[str, Path] = {}
     for path in sources:
-        name = path.relative_to(base).with_suffix(".png").as_posix()
-        if name in taken:  # a.jpg beside a.png
-            name = path.relative_to(base).as_posix().replace(".", "_") + ".png"
-        if name in taken:
-            raise GridsError(f"'{path}' and '{taken[name]}' would both become '{name}'")
-        names[path], taken[name] = name, path
+        below = _absolute(path).relative_to(base)
+        name = below.with_suffix(".png").as_posix()
+        if name.casefold() in taken:  # a.jpg beside a.png
+            name = below.as_posix().replace(".", "_") + ".png"
+        if name.casefold() in taken:
+            raise GridsError(f"'{path}' and '{taken[name.casefold()]}' would both become '{name}'")
+        names[path], taken[name.casefold()] = name, path
     return names
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - unlike resolve(), this keeps links
+
+
+def _append_row(file: Path, row: dict[str, Any], first: bool) -> None:
+    try:
+        with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+            if first:
+                writer.writeheader()
+            writer.writerow(row)
+    except OSError as error:
+        raise GridsError(f"cannot write '{file}': {error.strerror or error}") from error
 
 
 def _listed(parameters: Parameters) -> dict[str, Any]:
     return {name: value[0].tolist() if value.ndim else value.item() for name, value in parameters.items()}
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, ["file", "kind", "seed", "parameters", "psnr_db"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def _middle(image: Tensor, side: int) -> Tensor:

@@ -44,13 +44,13 @@ def write_similarity(
     if order not in ORDERS:
         raise unknown_name("order", order, ORDERS)
     folder = make_folder(Path(out))
-    names = cluster_order(similarity)[0] if order == "cluster" else similarity.degradations
+    names = None if order == "cluster" else similarity.degradations
     written = {
         "similarity.json": similarity.save(folder / "similarity.json"),
         "similarity.csv": write_text(folder / "similarity.csv", similarity.to_csv()),
     }
     figures = {
-        "heatmap": heatmap(similarity, names),
+        "heatmap": heatmap(similarity, names or cluster_order(similarity)[0]),
         "dendrogram": dendrogram(similarity),
         "graph": draw_graph(similarity),
     }
@@ -61,6 +61,7 @@ def write_similarity(
     page = similarity_page(
         similarity,
         title=f"How alike are {len(similarity)} degradations?",
+        order=names,
         pictures=pictures,
         skipped=[(str(bad.path), bad.reason) for bad in skipped],
     )

@@ -18,7 +18,7 @@ from grids.pipeline.degrade import contact_sheet_of
 from grids.results import SimilarityMatrix
 from grids.similarity import matrix as matrices
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.patches import Crops, check_enough, draw_crops
+from grids.similarity.patches import Crops, draw_crops
 from grids.similarity.rows import Row, measure_row, row_key
 
 CLEAN = "clean"
@@ -74,7 +74,7 @@ class SimilaritySettings:
 
     @classmethod
     def paper(cls, **changes: Any) -> SimilaritySettings:
-        """As published: 800 patches, 300 components (paper 004; SRGA), in fp32."""
+        """As published: 800 patches, 300 components (GRIDS; SRGA), in fp32."""
         return cls(**{"patches": 800, "components": 300, "precision": "fp32", **changes})
 
 
@@ -96,7 +96,7 @@ def measure_similarity(
     on_row: Callable[[str, bool], None] | None = None,
     on_skip: Callable[[Skipped], None] | None = None,
 ) -> SimilarityMatrix:
-    """Measure how alike degradations are, on photographs. Source: paper 004, section 4.2.
+    """Measure how alike degradations are, on photographs. Source: GRIDS, section 4.2.
 
     Args:
         images: a folder, files, or None or "builtin" for the photographs that installed packages carry.
@@ -125,9 +125,7 @@ def measure_similarity(
     folder = make_folder(Path(out) / "rows") if out is not None else None
 
     def crops_of(source: Images) -> Crops:
-        drawn = draw_crops(photo_paths(source), used.patches, used.patch_size, used.seed, max_pixels, on_skip)
-        check_enough(drawn, used.patches)
-        return drawn
+        return draw_crops(photo_paths(source), used.patches, used.patch_size, used.seed, max_pixels, on_skip)
 
     crops = crops_of(images)
     sources = {name: crops_of(source) for name, source in (extra or {}).items()}
@@ -139,7 +137,7 @@ def measure_similarity(
         rows.append(row)
         if on_row is not None:
             on_row(name, reused)
-    return _assemble(rows, used, describe, crops, sources)
+    return _assemble(rows, kinds, used, describe, crops, sources)
 
 
 def example_sheet(
@@ -197,6 +195,10 @@ def _plugin(name: str, plugin: Plugin) -> Degradation:
     return load_function(name, plugin) if isinstance(plugin, str) else FunctionDegradation(name, plugin)
 
 
+def _identity(kind: Degradation | None) -> str | None:
+    return kind.identity() if kind is not None else None
+
+
 def _row(
     folder: Path | None,
     crops: Crops,
@@ -220,6 +222,7 @@ def _row(
 
 def _assemble(
     rows: Sequence[Row],
+    kinds: Mapping[str, Degradation | None],
     settings: SimilaritySettings,
     descriptor: Descriptor,
     crops: Crops,
@@ -235,11 +238,16 @@ def _assemble(
     record = asdict(settings) | {
         "components": settings.used_components,
         "photographs": len(crops.names),
-        "crops_sha256": crops.digest(),
+        "crops_sha256": crops.digest,
         "precision": descriptor.precision,
         "device": descriptor.device.type,
         "torch": torch.__version__,
     }
     if sources:
         record["extra"] = {name: len(extra.names) for name, extra in sources.items()}
+    # what the rows are made of, so that two matrices can be told apart; null where that cannot be known
+    record["made_of"] = {
+        row.name: f"images {sources[row.name].digest}" if row.name in sources else _identity(kinds[row.name])
+        for row in shown
+    }
     return SimilarityMatrix(tuple(names), values, params, low, high, record, descriptor.sha256, __version__)

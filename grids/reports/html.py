@@ -25,6 +25,7 @@ def similarity_page(
     similarity: SimilarityMatrix,
     *,
     title: str,
+    order: Sequence[str] | None = None,
     pictures: Mapping[str, bytes] | None = None,
     skipped: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
@@ -34,6 +35,7 @@ def similarity_page(
     Args:
         similarity: what was measured.
         title: the heading, plain text.
+        order: of the rows; like beside like if None.
         pictures: caption -> PNG bytes, shown in this order (such as a contact sheet "examples").
         skipped: (file, reason) for each image that was left out.
         notes: sentences to print under the heading, plain text.
@@ -44,12 +46,14 @@ def similarity_page(
     Raises:
         GridsError: there are no degradations, or a picture is not a PNG.
     """
-    order, _ = cluster_order(similarity)
+    clustered = order is None
+    order = cluster_order(similarity)[0] if order is None else order
     return _template("similarity.html.j2").render(
         title=title,
         notes=notes,
         similarity=similarity,
-        ordered=similarity.subset(order),
+        ordered=similarity.subset(tuple(order)),
+        clustered=clustered,
         heatmap=_svg(heatmap(similarity, order)),
         dendrogram=_svg(dendrogram(similarity)),
         graph=_svg(draw_graph(similarity)),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grids.devices import exact_float32
 from grids.errors import GridsError
 from grids.results import FloatArray
 
@@ -31,15 +32,17 @@ def gram_matrix(blocks: Iterable[Tensor]) -> FloatArray:
     total: Tensor | None = None
     for block in blocks:
         if total is None:
-            total = torch.zeros((len(block), len(block)), dtype=torch.float64, device=block.device)
+            # on the CPU: not every kind of GPU has float64
+            total = torch.zeros((len(block), len(block)), dtype=torch.float64)
         if block.ndim != 2 or len(block) != len(total):
             raise GridsError(f"every block of features must be ({len(total)}, d), but one is {tuple(block.shape)}")
         for part in block.split(COLUMNS, dim=1):
             # each column block holds every sample, so the mean is exact and the features are never held centred
-            _add_lower(total, part - part.mean(0))
+            with exact_float32():
+                _add_lower(total, part - part.mean(0))
     if total is None:
         raise GridsError("there are no features")
-    lower = total.cpu().numpy()
+    lower = total.numpy()
     return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
 
 
@@ -48,7 +51,7 @@ def _add_lower(total: Tensor, part: Tensor) -> None:
     n = len(part)
     edges = [round(n * i / ROW_BLOCKS) for i in range(ROW_BLOCKS + 1)]
     for first, last in itertools.pairwise(edges):
-        total[first:last, :last] += part[first:last] @ part[:last].T
+        total[first:last, :last] += (part[first:last] @ part[:last].T).cpu()
 
 
 def centre(gram: FloatArray) -> FloatArray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from grids import weights
+from grids.devices import exact_float32
 from grids.errors import GridsError, unknown_name
 from grids.networks import SRResNetX4
 
@@ -19,7 +21,7 @@ HALO = 2
 
 
 class Descriptor:
-    """SRResNet x4 features. Source: paper 004, section 4.1; Liu et al., arXiv 2108.00406.
+    """SRResNet x4 features. Source: GRIDS, section 4.1; Liu et al., arXiv 2108.00406.
 
     Args:
         file: weights of an SRResNet x4 (safetensors, or a BasicSR-style checkpoint); None for the one that ships.
@@ -60,20 +62,26 @@ class Descriptor:
             raise unknown_name("layer", layer, self.layers)
         if patches.ndim != 4 or patches.shape[1] != 3 or not len(patches):
             raise GridsError(f"patches must be (N, 3, h, w), but are {tuple(patches.shape)}")
-        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-        with torch.inference_mode(), bf16:
-            body = torch.cat([self._body(part) for part in patches.split(BATCH)])
-            if layer == "body":
-                yield body.permute(0, 2, 3, 1).reshape(len(body), -1)
-                return
+        body = torch.cat([self._body(part) for part in patches.split(BATCH)])
+        if layer == "body":
+            yield body.permute(0, 2, 3, 1).reshape(len(body), -1)
+        else:
             yield from self._last_strips(body, budget)
 
     def features(self, patches: Tensor, layer: str = "last") -> Tensor:
         """The same in one piece: (N, D) float32, D = 64 h w for "body" and 1024 h w for "last"."""
         return torch.cat([block.clone() for block in self.feature_blocks(patches, layer)], 1)
 
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        # never around a yield: both modes would go on in the caller, who multiplies what he gets
+        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        with torch.no_grad(), bf16, exact_float32():
+            yield
+
     def _body(self, patches: Tensor) -> Tensor:
-        return self.network.body_features(patches.to(self.device, memory_format=torch.channels_last)).float()
+        with self._computing():
+            return self.network.body_features(patches.to(self.device, memory_format=torch.channels_last)).float()
 
     def _last_strips(self, body: Tensor, budget: int) -> Iterator[Tensor]:
         n, c, h, w = body.shape
@@ -93,7 +101,8 @@ class Descriptor:
         """(B, C, h, w) -> (B, 4 (bottom - top), 4 w, C): the last layer's rows for rows top to bottom of the body."""
         above = min(HALO, top)
         rows = body[:, :, top - above : bottom + HALO].contiguous(memory_format=torch.channels_last)
-        out = self.network.last_features(rows)
+        with self._computing():
+            out = self.network.last_features(rows)
         start, stop = above * self.network.scale, (above + bottom - top) * self.network.scale
         return out[:, :, start:stop].permute(0, 2, 3, 1)
 

@@ -14,7 +14,7 @@ def kl(alpha1: FloatArray, sigma1: FloatArray, alpha2: FloatArray, sigma2: Float
 
     KL = ln(a1 b2 G(1/a2) / (a2 b1 G(1/a1))) + (b1/b2)^a2 G((a2+1)/a1) / G(1/a1) - 1/a1, computed with log-gamma, so
     that no alpha in [0.2, 10] overflows, and clamped at 0 against rounding.
-    Source: SRGA (Liu et al., TPAMI 2023); the GGD is eq. 1 of paper 004.
+    Source: SRGA (Liu et al., TPAMI 2023); the GGD is eq. 1 of GRIDS.
     """
     a1, s1, a2, s2 = (np.asarray(v, dtype=np.float64) for v in (alpha1, sigma1, alpha2, sigma2))
     b1, b2 = log_beta(a1, s1), log_beta(a2, s2)

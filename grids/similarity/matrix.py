@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from grids.errors import GridsError
 from grids.results import FloatArray, GGDParams
@@ -15,12 +16,12 @@ from grids.similarity.divergence import similarity
 from grids.similarity.rows import Row
 
 SPLITS = 20
-LEAST_PHOTOS = 4
-"""Halves of fewer photographs than this say nothing about how S varies with the photographs."""
+LEAST_PHOTOS = 5
+"""Fewer photographs have too few distinct halves."""
 
 
 def fit_rows(rows: Sequence[Row], components: int) -> dict[str, GGDParams]:
-    """One pooled GGD per row: all scores of its first principal components (paper 004, 4.2; SRGA).
+    """One pooled GGD per row: all scores of its first principal components (GRIDS, 4.2; SRGA).
 
     Raises:
         GridsError: the components are not in 1 .. N - 1, or the patches of a row do not vary.
@@ -40,13 +41,14 @@ def intervals(rows: Sequence[Row], matrix: FloatArray, components: int, seed: in
 
     The photographs are split at random into halves, 20 times, the same split for every row over the same number of
     photographs. The halves' matrices differ by D; were the halves independent, the whole's variance is E[D^2] / 4.
+    The quantile is Student's, with one degree of freedom less than photographs.
     (A bootstrap of patches would repeat some, which lowers the rank of the features and shifts sigma.)
 
     Returns:
         The lower and upper ends, (n, n) each, zero on the diagonal; the lower is at least 0.
 
     Raises:
-        GridsError: a row has fewer than four photographs.
+        GridsError: a row has fewer than five photographs.
     """
     check_photos({row.name: row.photo for row in rows})
     share = components / len(rows[0].gram)
@@ -54,7 +56,8 @@ def intervals(rows: Sequence[Row], matrix: FloatArray, components: int, seed: in
         np.square(_half_matrix(rows, share, seed, split, 0) - _half_matrix(rows, share, seed, split, 1))
         for split in range(SPLITS)
     ]
-    reach = 1.96 * np.sqrt(np.mean(squares, axis=0) / 4)
+    fewest = min(len(np.unique(row.photo)) for row in rows)
+    reach = float(t.ppf(0.975, fewest - 1)) * np.sqrt(np.mean(squares, axis=0) / 4)
     return np.maximum(matrix - reach, 0.0), matrix + reach
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
 
 CROP = 256
-"""Side of the clean crop that is degraded (paper 004 trains on crops of this size)."""
+"""Side of the clean crop that is degraded (GRIDS trains on crops of this size)."""
 MARGIN = 24
 """Context kept around a patch where the photograph allows: no degradation reaches further than 16 pixels."""
 CHUNK = 16
@@ -44,6 +45,7 @@ class Crops:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    @cached_property
     def digest(self) -> str:
         """A checksum of the pixels and the places, whatever the files are called."""
         digest = hashlib.sha256(f"{self.patch_size} {self.photo.tolist()} {self.corners.tolist()}".encode())
@@ -162,9 +164,3 @@ def _chunks_of_one_shape(crops: Crops) -> Iterator[list[int]]:
 def seed_for(seed: int, name: str) -> int:
     """A seed for one degradation, so that its row does not depend on which others are measured."""
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()[:7], "big")
-
-
-def check_enough(crops: Crops, least: int) -> None:
-    """Raise ImageError where fewer crops were drawn than a fit needs."""
-    if len(crops) < least:
-        raise ImageError(f"only {len(crops)} patches could be drawn, but at least {least} are needed")

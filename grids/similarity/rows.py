@@ -20,6 +20,9 @@ from grids.similarity.components import gram_matrix
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import Crops, degraded_patches, seed_for
 
+FORMAT = 2
+"""Raised whenever the same settings would give another row."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -69,8 +72,8 @@ def row_key(
 ) -> str:
     """A checksum of everything that a row's content depends on."""
     parts = {
-        "version": __version__,
-        "crops": crops.digest(),
+        "version": [__version__, FORMAT],
+        "crops": crops.digest,
         "degradation": [name, degradation.identity() if degradation else None],
         "descriptor": descriptor.sha256,
         "layer": layer,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grids.images import builtin_photos, read_photo
 
-SHARED = Path(os.environ.get("GRIDS_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+DATA = Path(os.environ.get("GRIDS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,7 +37,7 @@ def photo(photos: list[Tensor]) -> Tensor:
 
 @pytest.fixture(scope="session")
 def kodak() -> list[Tensor]:
-    folder = SHARED / "data" / "eval" / "kodak24"
+    folder = DATA / "eval" / "kodak24"
     if not folder.is_dir():
-        pytest.skip(f"the Kodak images are not at '{folder}' (set GRIDS_SHARED)")
+        pytest.skip(f"the Kodak images are not at '{folder}' (set GRIDS_DATA)")
     return [read_photo(path).tensor()[None] for path in sorted(folder.glob("*.png"))]

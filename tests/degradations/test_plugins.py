@@ -8,7 +8,7 @@ import pytest
 import torch
 from contracts import check_degradation, generator, noise_images, raises_line, same_parameters
 
-from grids.degradations import FunctionDegradation, all_degradations, check_names, load_function, plugins
+from grids.degradations import FunctionDegradation, all_degradations, check_name, degradation, load_function, plugins
 from grids.errors import GridsError, UnknownNameError
 
 FOG = """
@@ -158,7 +158,11 @@ class _Entry:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *entries: _Entry) -> None:
-    monkeypatch.setattr(plugins, "entry_points", lambda group: entries if group == "grids.degradations" else ())
+    def entry_points(group: str, name: str | None = None) -> list[_Entry]:
+        assert group == "grids.degradations"
+        return [entry for entry in entries if name in (None, entry.name)]
+
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
 
 
 def test_installed_packages_offer_functions_classes_and_objects(
@@ -171,7 +175,13 @@ def test_installed_packages_offer_functions_classes_and_objects(
     assert list(found)[11:] == ["mist", "soft", "fog"]
     assert found["fog"] is fog
     assert isinstance(found["soft"], blur)
-    assert check_names(["mist", "jpeg"]) == ("mist", "jpeg")
+    assert degradation("fog") is fog
+
+
+def test_a_broken_package_breaks_only_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, _Entry("mist", ImportError("no such module")))
+    assert degradation("jpeg").name == "jpeg"
+    raises_line(lambda: degradation("mist"), "'mist'", "no such module")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +202,7 @@ def test_what_installed_packages_get_wrong(
 
 def test_names_are_checked() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'jpeg'"):
-        check_names(["jpg"])
-    with pytest.raises(GridsError, match="'jpeg' is named twice"):
-        check_names(["jpeg", "ringing", "jpeg"])
+        degradation("jpg")
+    for name in ("", "../up", "a b", "x" * 65, "-x"):
+        with pytest.raises(GridsError, match="is made of letters"):
+            check_name(name)

@@ -7,7 +7,7 @@ from contracts import generator, noise_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grids.degradations import TABLE, Degradation, Range, check_names
+from grids.degradations import TABLE, Degradation, Range
 from grids.degradations.artifacts import line_mask
 from grids.degradations.kernels import box_taps, gaussian_taps, reflect
 
@@ -90,9 +90,3 @@ def test_more_lines_and_thicker_ones_cover_no_less(
     assert mask.shape == (1, height, width)
     assert not bool((mask & ~line_mask(ends, wide, torch.ones_like(shown), height, width)).any())
     assert not bool((mask & ~line_mask(ends, wide + 0.5, shown, height, width)).any())
-
-
-@modest
-@given(st.permutations([kind.name for kind in TABLE]), st.integers(1, 11))
-def test_names_are_kept_in_the_order_given(names: list[str], count: int) -> None:
-    assert check_names(iter(names[:count])) == tuple(names[:count])

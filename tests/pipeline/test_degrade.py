@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -256,3 +257,86 @@ def test_the_sheet_of_a_report_uses_the_first_usable_photograph(photos: Path) ->
     expected = example_sheet(photos, ("jpeg", "ringing"))
     (photos / "a.png").write_bytes(b"no image")
     assert example_sheet(photos, ("jpeg", "ringing")) == expected
+
+
+def test_absolute_and_relative_sources_mix(tmp_path: Path, scenes: list[np.ndarray], monkeypatch: Any) -> None:
+    for name in ("a/x.png", "b/x.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(scenes[0]).save(tmp_path / name)
+    (tmp_path / "a" / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    kinds = {"jpeg": degradation("jpeg")}
+    sources = [Path("x.png"), tmp_path / "b" / "x.png", Path("../b/x.png").resolve()]
+    degrade_folder(sources[:2], "below/out", kinds)
+    out = tmp_path / "a" / "below" / "out"
+    assert {file.relative_to(out).as_posix() for file in out.rglob("*.png")} == {
+        *("GT/a/x.png", "GT/b/x.png", "LQ/a/x.png", "LQ/b/x.png")
+    }
+
+
+def test_sources_above_the_working_folder_stay_within_out(
+    tmp_path: Path, scenes: list[np.ndarray], monkeypatch: Any
+) -> None:
+    for name in ("here/a/x.png", "other/y.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.fromarray(scenes[0]).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path / "here")
+    degrade_folder([Path("a/x.png"), Path("../other/y.png")], "out", {"jpeg": degradation("jpeg")})
+    found = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.png")}
+    assert found == {
+        *("here/a/x.png", "other/y.png"),
+        *(f"here/out/{part}/{name}" for part in ("GT", "LQ") for name in ("here/a/x.png", "other/y.png")),
+    }
+
+
+@pytest.mark.parametrize("out", [".", "photos", "photos/../photos"])
+def test_results_never_land_among_the_sources(photos: Path, monkeypatch: Any, out: str) -> None:
+    monkeypatch.chdir(photos.parent)
+    before = sorted(photos.rglob("*"))
+    with pytest.raises(GridsError, match="holds the image"):
+        degrade_folder(sorted(Path("photos").iterdir()), out, {"jpeg": degradation("jpeg")})
+    assert sorted(photos.rglob("*")) == before
+
+
+def test_earlier_results_are_not_overwritten(photos: Path, tmp_path: Path) -> None:
+    sources, kinds = sorted(photos.iterdir()), {"jpeg": degradation("jpeg")}
+    degrade_folder(sources, tmp_path / "out", kinds)
+    before = (tmp_path / "out" / "params.csv").read_bytes()
+    with pytest.raises(GridsError, match="earlier call"):
+        degrade_folder(sources[:1], tmp_path / "out", kinds)
+    assert (tmp_path / "out" / "params.csv").read_bytes() == before
+
+
+def test_an_interrupted_call_leaves_rows_for_its_pairs(photos: Path, tmp_path: Path) -> None:
+    def stop(path: Path) -> None:
+        if path.name == "p2.png":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        degrade_folder(sorted(photos.iterdir()), tmp_path / "out", {"jpeg": degradation("jpeg")}, on_image=stop)
+    with (tmp_path / "out" / "params.csv").open() as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == ["p0.png", "p1.png", "p2.png"]
+    assert len(list((tmp_path / "out" / "LQ").iterdir())) == 3
+
+
+def test_rows_replay_with_their_severity_and_rounding(photos: Path, tmp_path: Path) -> None:
+    kind = degradation("gaussian_noise")
+    sources = sorted(photos.iterdir())
+    rows = degrade_folder(sources, tmp_path / "out", {kind.name: kind}, severity=0.25, round_to_8_bit=False)
+    for source, row in zip(sources, rows, strict=True):
+        degrade_file(
+            source,
+            tmp_path / "again.png",
+            kind,
+            severity=float(row["severity"]),
+            seed=row["seed"],
+            round_to_8_bit=row["rounded"],
+        )
+        assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out" / "LQ" / row["file"]).read_bytes()
+
+
+def test_a_result_does_not_replace_its_source(photos: Path) -> None:
+    before = (photos / "p0.png").read_bytes()
+    with pytest.raises(GridsError, match="would replace"):
+        degrade_file(photos / "p0.png", photos / ".." / "photos" / "p0.png", degradation("jpeg"))
+    assert (photos / "p0.png").read_bytes() == before

@@ -255,7 +255,7 @@ def test_intervals(run: Run) -> None:
 
 def test_intervals_of_too_few_photographs_fail_before_anything_is_measured(run: Run, photos: Path) -> None:
     settings = SimilaritySettings(patches=12, patch_size=16, intervals=True)
-    with pytest.raises(GridsError, match="at least 4 photographs"):
+    with pytest.raises(GridsError, match="at least 5 photographs"):
         run(settings, images=sorted(photos.iterdir())[:3])
     assert run.rows == []
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from grids.errors import GridsError, UnknownNameError, WeightsError
 from grids.networks import SRResNetX4
+from grids.similarity.components import gram_matrix
 from grids.similarity.descriptor import BATCH, Descriptor
 
 
@@ -166,3 +168,15 @@ def test_missing_weights_and_a_folder_are_refused(tmp_path: Path) -> None:
         Descriptor(tmp_path / "none.safetensors")
     with pytest.raises(WeightsError, match="cannot read"):
         Descriptor(tmp_path)
+
+
+def test_the_precision_stays_inside(tiny: Path) -> None:
+    patches = torch.rand(12, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    descriptor = Descriptor(tiny, precision="bf16")
+    blocks = descriptor.feature_blocks(patches, budget=1)
+    next(blocks)
+    assert not torch.is_autocast_enabled("cpu")
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+    streamed = gram_matrix(descriptor.feature_blocks(patches, budget=1))
+    np.testing.assert_allclose(streamed, gram_matrix([descriptor.features(patches)]), rtol=1e-4, atol=1e-4)

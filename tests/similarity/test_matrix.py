@@ -109,12 +109,12 @@ def test_intervals_cover_the_difference_between_new_sets_of_photographs() -> Non
     assert 0.85 <= np.mean(covered) <= 1
 
 
-def test_intervals_need_four_photographs() -> None:
+def test_intervals_need_enough_photographs() -> None:
     given = rows(LEAST_PHOTOS - 1)
     matrix = similarity_of(fit_rows(given, 2), ["a", "b", "c"])
-    with pytest.raises(GridsError, match=r"at least 4 photographs, but there are 3 \(a\)"):
+    with pytest.raises(GridsError, match=r"at least 5 photographs, but there are 4 \(a\)"):
         intervals(given, matrix, 2, seed=0)
-    check_photos({"enough": np.arange(4)})
-    four = rows(LEAST_PHOTOS)
-    low, _ = intervals(four, similarity_of(fit_rows(four, 2), ["a", "b", "c"]), 2, seed=0)
+    check_photos({"enough": np.arange(LEAST_PHOTOS)})
+    fewest = rows(LEAST_PHOTOS)
+    low, _ = intervals(fewest, similarity_of(fit_rows(fewest, 2), ["a", "b", "c"]), 2, seed=0)
     assert np.all(np.isfinite(low))
