@@ -120,6 +120,8 @@ def measure_similarity(
     """
     used = settings or SimilaritySettings()
     kinds = _kinds(degradations, functions or {}, extra or {})
+    if len(kinds) < 3:  # with clean
+        raise GridsError("a similarity matrix needs at least two degradations")
     where = devices.resolve(device)
     describe = Descriptor(Path(descriptor) if descriptor else None, where, used.precision)
     folder = make_folder(Path(out) / "rows") if out is not None else None
@@ -184,8 +186,6 @@ def _kinds(
             taken = "is the row of the undegraded photographs" if name == CLEAN else "is named twice"
             raise GridsError(f"the degradation '{name}' {taken}")
         kinds[name] = kind
-    if len(kinds) < 3:
-        raise GridsError("a similarity matrix needs at least two degradations")
     return kinds
 
 

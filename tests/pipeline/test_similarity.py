@@ -12,7 +12,7 @@ import torch
 from conftest import tiny_descriptor
 
 import grids
-from grids import GridsError, SimilarityMatrix, SimilaritySettings, measure_similarity, write_similarity
+from grids import GridsError, SimilarityMatrix, SimilaritySettings, cli, measure_similarity, write_similarity
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.errors import ImageError, RunError, UnknownNameError, WeightsError
 from grids.images import Skipped, read_photo, write_photo
@@ -400,3 +400,10 @@ def test_real_photographs_with_the_real_descriptor(photos: Path) -> None:
     assert found.distance("gaussian_noise", "salt_pepper") < found.distance("gaussian_noise", "defocus_blur")
     # blur lowers the spread of the features, noise raises it (SRGA)
     assert found.ggd["gaussian_blur"].sigma < found.ggd["clean"].sigma < found.ggd["salt_pepper"].sigma
+
+
+def test_one_degradation_and_one_extra_are_enough(photos: Path, tiny: Path, tmp_path: Path) -> None:
+    command = ["similarity", str(photos), "--degradations", "jpeg", "--extra", f"own={photos}", "--patches", "8"]
+    command += ["--patch-size", "16", "--descriptor", str(tiny), "--out", str(tmp_path / "run"), "--quiet"]
+    assert cli.run(command) == 0
+    assert grids.load_similarity(tmp_path / "run").degradations == ("jpeg", "own")
