@@ -7,8 +7,6 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.installed
 	$(BIN)/grids similarity builtin --out runs/demo
-	@echo "heatmap: runs/demo/heatmap.png"
-	@echo "page:    runs/demo/report.html"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest

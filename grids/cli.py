@@ -76,13 +76,13 @@ def common(command: Command) -> Command:
     "--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A function of your own."
 )
 @click.option("--extra", multiple=True, metavar="NAME=FOLDER", help="Images that already bear a degradation.")
-@click.option("--patches", type=int, help="Patches for each degradation.  [default: 192]")
-@click.option("--patch-size", type=int, help="Side of a patch in pixels.  [default: 32]")
+@click.option("--patches", type=int, help="Patches for each degradation, 8 or more.  [default: 192]")
+@click.option("--patch-size", type=int, help="Side of a patch in pixels, 8 to 512.  [default: 32]")
 @click.option("--components", type=int, help="Principal components.  [default: 3/8 of the patches]")
 @click.option("--layer", help="Of the descriptor: last or body.  [default: last]")
 @click.option("--descriptor", type=Path, help="Weights of an SRResNet x4 (.safetensors, .pth).  [default: built in]")
 @click.option("--precision", help="Of the descriptor: auto, fp32 or bf16.  [default: auto]")
-@click.option("--intervals", is_flag=True, help="Measure an interval for every entry.")
+@click.option("--intervals", is_flag=True, help="Measure an interval for every entry (5 photographs or more).")
 @click.option("--paper", is_flag=True, help="As published: 800 patches, 300 components, fp32.")
 @click.option("--order", type=click.Choice(["cluster", "paper"]), default="cluster", help="Of the heatmap's rows.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
@@ -90,7 +90,8 @@ def common(command: Command) -> Command:
 @click.option("--json", "as_json", is_flag=True, help="Print similarity.json instead of tables.")
 @common
 def similarity(images: tuple[str, ...], **options: Any) -> None:
-    """Measure how alike degradations are on IMAGES: a folder, files, or the word `builtin` (the default).
+    """Measure how alike degradations are on IMAGES: folders (with all below them), files, or the word
+    `builtin` (the default).
 
     \b
     Examples:
@@ -129,11 +130,13 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
     "--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A function of your own."
 )
 @click.option("--severity", type=float, help="0 (mildest) to 1 (strongest).  [default: drawn at random]")
-@click.option("--out", "-o", type=Path, help="The file; for a folder of images, the folder.")
-@click.option("--no-rounding", is_flag=True, help="Do not round the result to 8 bit (16-bit files).")
+@click.option("--out", "-o", type=Path, help="The file; for a folder of images, a new folder.")
+@click.option("--no-rounding", is_flag=True, help="Do not round the result to 8 bit; .png and .tif get 16 bits.")
 @common
 def degrade(images: tuple[str, ...], **options: Any) -> None:
     """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.
+
+    With several kinds, each gets a folder of its own. A single result goes to NAME_KIND.png without --out.
 
     \b
     Examples:

@@ -93,13 +93,13 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
     one_file = len(images) == 1 and images[0] != BUILTIN and not Path(images[0]).is_dir()
     if one_file and len(kinds) > 1:
         source = Path(images[0])
-        target = options["out"] or Path(f"{source.stem}_degradations.png")
+        target = _target(options["out"], f"{source.stem}_degradations.png")
         photo = read_photo(source, options["max_pixels"])
         write_sheet(target, pipeline.contact_sheet_of(photo, kinds, severity=severity, seed=seed))
         _say(options, str(target))
     elif one_file:
         (name, kind) = next(iter(kinds.items()))
-        target = options["out"] or Path(f"{Path(images[0]).stem}_{name}.png")
+        target = _target(options["out"], f"{Path(images[0]).stem}_{name}.png")
         found = pipeline.degrade_file(
             images[0],
             target,
@@ -129,9 +129,17 @@ def degradations(as_json: bool) -> None:
         click.echo(f"{kind.name:18s}{ranges}\n{'':18s}{kind.summary}\n{'':18s}source: {kind.source}\n")
 
 
+def _target(out: Path | None, name: str) -> Path:
+    """The file to write: `out`, or a name in that folder or the working folder."""
+    if out is None:
+        return Path(name)
+    return out / name if out.is_dir() else out
+
+
 def _degrade_folder(images: tuple[str, ...], kinds: dict[str, Degradation], options: dict[str, Any]) -> None:
     if options["out"] is None:
         raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+    pipeline.check_apart(images, options["out"])
     sources = pipeline.photo_paths(_images(images))
     skipped: list[Skipped] = []
     with _progress(len(sources), "images", options["quiet"]) as bar:
@@ -208,7 +216,8 @@ def _pairs(values: Sequence[str], option: str) -> dict[str, str]:
     for value in values:
         name, equals, rest = value.partition("=")
         if not equals or not name or not rest:
-            raise GridsError(f"{option} takes NAME=WHERE, not '{value}'")
+            form = "NAME=FOLDER" if option == "--extra" else "NAME=FILE.py:FUNCTION"
+            raise GridsError(f"{option} takes {form}, not '{value}'")
         if name in pairs:
             raise GridsError(f"{option} names '{name}' twice")
         pairs[name] = rest

@@ -51,8 +51,11 @@ class FunctionDegradation(Degradation):
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         try:
-            result = self.function(images.clone(), parameters["severity"], noise_generator(images, parameters))
-        except Exception as error:
+            # a function that draws without the generator should still give the same for the same seed
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(parameters["seed"]))
+                result = self.function(images.clone(), parameters["severity"], noise_generator(images, parameters))
+        except (Exception, SystemExit) as error:
             raise GridsError(f"{self._who()} failed: {type(error).__name__}: {error}") from error
         if not isinstance(result, Tensor) or result.shape != images.shape:
             got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__

@@ -81,6 +81,13 @@ class Photo:
             raise ImageError(f"the new pixels must be {was}, the size of the photo, but are {got}")
         return replace(self, pixels=pixels)
 
+    def with_16_bits(self) -> Photo:
+        """This photo with 16 bits a channel: for pixels that 8 cannot hold."""
+        if self.bits == 16:
+            return self
+        alpha = None if self.alpha is None else self.alpha.astype(np.uint16) * 257
+        return replace(self, pixels=self.pixels.astype(np.uint16) * 257, alpha=alpha)
+
 
 @dataclass(frozen=True)
 class Skipped:

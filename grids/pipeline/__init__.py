@@ -6,6 +6,7 @@ from grids.pipeline.outputs import write_similarity
 from grids.pipeline.similarity import (
     SimilaritySettings,
     builtin_similarity,
+    check_apart,
     example_sheet,
     load_similarity,
     measure_similarity,
@@ -15,6 +16,7 @@ from grids.pipeline.similarity import (
 __all__ = [
     "SimilaritySettings",
     "builtin_similarity",
+    "check_apart",
     "compare_runs",
     "contact_sheet_of",
     "degrade_file",

@@ -39,7 +39,8 @@ def degrade_file(
         kind: what to apply.
         severity: in [0, 1]; None draws.
         seed: the same seed gives the same file.
-        round_to_8_bit: round the result to 8 bit, as the other synthesizers of the field do.
+        round_to_8_bit: round the result to 8 bit, as the other synthesizers of the field do; without, it is written
+            with 16 bits where the format holds them (png, tif).
         max_pixels: refuse larger images.
 
     Returns:
@@ -53,7 +54,7 @@ def degrade_file(
         raise GridsError(f"the result would replace the image '{source}': choose another name")
     clean = photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
-    write_photo(Path(target), photo.with_pixels(result))
+    write_photo(Path(target), _result(photo, result, round_to_8_bit))
     return psnr(clean, result)
 
 
@@ -111,7 +112,7 @@ def degrade_folder(
             image_seed = seed_for(seed, f"{kind_name} {name}")
             result, parameters = _degrade(clean, kind, severity, image_seed, round_to_8_bit)
             write_photo(base / "GT" / name, photo)
-            write_photo(base / "LQ" / name, photo.with_pixels(result))
+            write_photo(base / "LQ" / name, _result(photo, result, round_to_8_bit))
             row = {
                 "file": name,
                 "kind": kind_name,
@@ -141,6 +142,10 @@ def _degrade(
     batch = clean.unsqueeze(0)
     parameters = kind.sample(batch.shape, seeded(seed), severity)
     return kind.apply(batch, parameters, round_to_8_bit)[0], parameters
+
+
+def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:
+    return (photo if rounded else photo.with_16_bits()).with_pixels(result)
 
 
 def _fresh_folder(out: Path, sources: Sequence[Path]) -> Path:

@@ -54,6 +54,10 @@ class SimilaritySettings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
+        whole = {"patches": self.patches, "patch size": self.patch_size, "seed": self.seed}
+        for name, value in (whole | ({} if self.components is None else {"components": self.components})).items():
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise GridsError(f"{name} must be a whole number, but is {value!r}")
         if self.patches < LEAST_PATCHES:
             raise GridsError(f"patches must be at least {LEAST_PATCHES}, but is {self.patches}")
         if self.patches > 100_000:
@@ -74,8 +78,8 @@ class SimilaritySettings:
 
     @classmethod
     def paper(cls, **changes: Any) -> SimilaritySettings:
-        """As published: 800 patches, 300 components (GRIDS; SRGA), in fp32."""
-        return cls(**{"patches": 800, "components": 300, "precision": "fp32", **changes})
+        """As published: 800 patches, so 300 components (GRIDS; SRGA), in fp32."""
+        return cls(**{"patches": 800, "precision": "fp32", **changes})
 
 
 Images = str | Path | Sequence[str | Path] | None
@@ -122,6 +126,8 @@ def measure_similarity(
     kinds = _kinds(degradations, functions or {}, extra or {})
     if len(kinds) < 3:  # with clean
         raise GridsError("a similarity matrix needs at least two degradations")
+    for source in (images, *(extra or {}).values()):
+        check_apart(source, out)
     where = devices.resolve(device)
     describe = Descriptor(Path(descriptor) if descriptor else None, where, used.precision)
     folder = make_folder(Path(out) / "rows") if out is not None else None
@@ -170,6 +176,14 @@ def photo_paths(images: Images) -> list[Path]:
         return builtin_photos()
     given = [images] if isinstance(images, (str, Path)) else images
     return list_images([Path(item) for item in given])
+
+
+def check_apart(images: Images, out: str | Path | None) -> None:
+    """Raise GridsError where the folder for the results lies in a folder of images: they would be taken for images."""
+    given = [images] if isinstance(images, (str, Path)) else images or []
+    for item in given if out is not None else []:
+        if Path(item).is_dir() and Path(str(out)).resolve().is_relative_to(Path(item).resolve()):
+            raise GridsError(f"the folder for the results, '{out}', lies among the images in '{item}': choose another")
 
 
 def _kinds(

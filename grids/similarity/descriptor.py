@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grids import weights
 from grids.devices import exact_float32
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import SRResNetX4
 
 BATCH = 8
@@ -40,7 +40,11 @@ class Descriptor:
         self.sha256 = weights.sha256(path)
         self.device = torch.device(device)
         self.precision = _resolve_precision(precision, self.device)
-        network = SRResNetX4.from_state(weights.load_state(path))
+        state = weights.load_state(path)
+        try:
+            network = SRResNetX4.from_state(state)
+        except WeightsError as error:
+            raise WeightsError(f"cannot use the descriptor '{path}': {error}") from error
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.to(self.device).eval().requires_grad_(False)
 

@@ -26,6 +26,9 @@ def fit_rows(rows: Sequence[Row], components: int) -> dict[str, GGDParams]:
     Raises:
         GridsError: the components are not in 1 .. N - 1, or the patches of a row do not vary.
     """
+    for row in rows:
+        if not np.trace(row.gram) > 0:
+            raise GridsError(f"the patches of '{row.name}' do not vary: its images are flat")
     alpha, sigma = _fit([row.gram for row in rows], components)
     return {row.name: GGDParams(float(a), float(s)) for row, a, s in zip(rows, alpha, sigma, strict=True)}
 

@@ -61,8 +61,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     except WeightsError:
         raise
     except Exception as error:  # the loaders raise whatever a broken file makes of them
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"'{path}' is neither safetensors nor a PyTorch checkpoint ({reason})") from error
+        raise WeightsError(f"'{path}' is neither safetensors nor a PyTorch checkpoint of weights alone") from error
     return _checked(content, path)
 
 

@@ -206,3 +206,16 @@ def test_names_are_checked() -> None:
     for name in ("", "../up", "a b", "x" * 65, "-x"):
         with pytest.raises(GridsError, match="is made of letters"):
             check_name(name)
+
+
+def test_a_function_that_leaves_python(tmp_path: Path) -> None:
+    kind = load_function("fog", written(tmp_path, "def fog(*_):\n    raise SystemExit(7)\n") + ":fog")
+    raises_line(lambda: kind(noise_images(), generator()), "fog", "SystemExit")
+
+
+def test_a_function_with_randomness_of_its_own_replays(tmp_path: Path) -> None:
+    body = "import torch\ndef fog(images, *_):\n    return (images + torch.randn(images.shape)).clamp(0, 1)\n"
+    kind = load_function("fog", written(tmp_path, body) + ":fog")
+    before = torch.get_rng_state()
+    assert torch.equal(kind(noise_images(), generator()), kind(noise_images(), generator()))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -340,3 +340,12 @@ def test_a_result_does_not_replace_its_source(photos: Path) -> None:
     with pytest.raises(GridsError, match="would replace"):
         degrade_file(photos / "p0.png", photos / ".." / "photos" / "p0.png", degradation("jpeg"))
     assert (photos / "p0.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_without_rounding_the_result_has_16_bits(photos: Path, tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"out{suffix}"
+    degrade_file(photos / "p0.png", target, degradation("gaussian_blur"), severity=0.5, round_to_8_bit=False)
+    written = read_photo(target)
+    assert written.bits == 16
+    assert (written.pixels % 257 != 0).mean() > 0.5

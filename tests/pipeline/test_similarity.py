@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_descriptor
+from PIL import Image
 
 import grids
 from grids import GridsError, SimilarityMatrix, SimilaritySettings, cli, measure_similarity, write_similarity
@@ -341,7 +342,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], reason: str
 
 def test_the_published_settings() -> None:
     paper = SimilaritySettings.paper()
-    assert (paper.patches, paper.components, paper.patch_size, paper.precision) == (800, 300, 32, "fp32")
+    assert (paper.patches, paper.used_components, paper.patch_size, paper.precision) == (800, 300, 32, "fp32")
     assert SimilaritySettings.paper(seed=3, patches=400).seed == 3
     assert SimilaritySettings(patches=800).used_components == 300
 
@@ -407,3 +408,32 @@ def test_one_degradation_and_one_extra_are_enough(photos: Path, tiny: Path, tmp_
     command += ["--patch-size", "16", "--descriptor", str(tiny), "--out", str(tmp_path / "run"), "--quiet"]
     assert cli.run(command) == 0
     assert grids.load_similarity(tmp_path / "run").degradations == ("jpeg", "own")
+
+
+@pytest.mark.parametrize("out", ["photos", "photos/run", "photos/../photos/run"])
+def test_results_never_land_among_the_photographs(photos: Path, tiny: Path, tmp_path: Path, out: str) -> None:
+    for images, extra in ((photos, {}), (sorted(photos.iterdir()), {"own": photos})):
+        with pytest.raises(GridsError, match="lies among the images"):
+            measure_similarity(images, extra=extra, descriptor=tiny, out=tmp_path / out)
+    assert len(list(photos.iterdir())) == 5
+
+
+@pytest.mark.parametrize("name", ["patches", "patch_size", "components", "seed"])
+@pytest.mark.parametrize("value", ["8", 8.0, True])
+def test_settings_are_whole_numbers(name: str, value: object) -> None:
+    with pytest.raises(GridsError, match="must be a whole number"):
+        SimilaritySettings(**{name: value})
+
+
+def test_the_published_settings_keep_their_share_of_components() -> None:
+    assert SimilaritySettings.paper().used_components == 300
+    assert SimilaritySettings.paper(patches=24).used_components == 9
+
+
+def test_a_flat_row_is_named(photos: Path, tiny: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(flat / "grey.png")
+    settings = SimilaritySettings(patches=8, patch_size=16)
+    with pytest.raises(GridsError, match="patches of 'few' do not vary"):
+        measure_similarity(photos, settings, degradations=["jpeg"], extra={"few": flat}, descriptor=tiny)
