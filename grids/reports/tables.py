@@ -179,7 +179,7 @@ def compare(
         mean_absolute_change=float(np.mean(np.abs(after - before))),
         mean_change=float(np.mean(after - before)),
         changes=tuple(changes),
-        settings=tuple(_setting_changes(first, second)),
+        settings=tuple(_setting_changes(first, second, common)),
     )
 
 
@@ -221,15 +221,19 @@ def _changes(first: SimilarityMatrix, second: SimilarityMatrix, common: Sequence
     return sorted(found, key=lambda change: (-abs(change.change), change.first, change.second))
 
 
-def _setting_changes(first: SimilarityMatrix, second: SimilarityMatrix) -> list[SettingChange]:
-    before, after = _all_settings(first), _all_settings(second)
+def _setting_changes(first: SimilarityMatrix, second: SimilarityMatrix, common: Sequence[str]) -> list[SettingChange]:
+    before, after = _all_settings(first, common), _all_settings(second, common)
     rows = ((key, before.get(key, NOT_RECORDED), after.get(key, NOT_RECORDED)) for key in sorted({*before, *after}))
     return [SettingChange(*row) for row in rows if row[1] != row[2]]
 
 
-def _all_settings(similarity: SimilarityMatrix) -> dict[str, Any]:
+def _all_settings(similarity: SimilarityMatrix, common: Sequence[str]) -> dict[str, Any]:
+    settings = dict(similarity.settings)
+    # of what the rows are made of, only those that are compared
+    made_of = settings.pop("made_of", {})
+    settings |= {f"made_of {name}": made_of[name] for name in common if name in made_of}
     identity = {"descriptor_sha256": similarity.descriptor_sha256, "grids_version": similarity.grids_version}
-    return {**similarity.settings, **{key: value or NOT_RECORDED for key, value in identity.items()}}
+    return {**settings, **{key: value or NOT_RECORDED for key, value in identity.items()}}
 
 
 def _correlation(function: Any, before: FloatArray, after: FloatArray) -> float | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,3 +124,12 @@ def test_compare_of_constant_matrices_has_no_correlation() -> None:
 def test_compare_needs_three_common_degradations() -> None:
     with pytest.raises(GridsError, match=r"at least 3 common.* are 2 .*only in 'x': salt_pepper"):
         tables.compare(eleven().subset(["jpeg", "ringing", "salt_pepper"]), eleven().subset(NAMES[:7]), ("x", "y"))
+
+
+def test_what_the_compared_rows_are_made_of_is_a_setting() -> None:
+    first, second = (replace(random_matrix(4), settings={"made_of": made}) for made in ({}, {}))
+    names = first.degradations
+    first.settings["made_of"] = dict.fromkeys(names, "one")
+    second.settings["made_of"] = dict.fromkeys(names, "one") | {names[1]: "two", "elsewhere": "three"}
+    (change,) = tables.compare(first, second).settings
+    assert change == (f"made_of {names[1]}", "one", "two")
