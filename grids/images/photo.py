@@ -89,6 +89,13 @@ class Photo:
         return replace(self, pixels=self.pixels.astype(np.uint16) * 257, alpha=alpha)
 
 
+def to_8_bit(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """uint8 or uint16 pixels as uint8, rounded."""
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.asarray(pixels, dtype=np.uint8)
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A file that `read_photos` passed over, and why (the reason does not repeat the path)."""

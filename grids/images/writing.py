@@ -17,7 +17,7 @@ from PIL import Image
 from grids.errors import ImageError
 from grids.files import write_bytes
 from grids.images.libraries import opencv
-from grids.images.photo import Photo, Pixels
+from grids.images.photo import Photo, Pixels, to_8_bit
 
 
 def write_photo(path: str | os.PathLike[str], photo: Photo) -> Path:
@@ -62,9 +62,7 @@ def _channels(photo: Photo) -> Pixels:
 
 
 def _save(photo: Photo, kind: str, alpha: bool = True, **options: Any) -> bytes:
-    pixels = _channels(photo) if alpha else photo.pixels
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    pixels = to_8_bit(_channels(photo) if alpha else photo.pixels)
     if photo.exif is not None:
         options["exif"] = photo.exif
     out = io.BytesIO()

@@ -16,6 +16,7 @@ from torch import Tensor
 from grids.degradations import Degradation, seeded
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
+from grids.images.photo import to_8_bit
 
 CROP = 256
 """Side of the clean crop that is degraded (GRIDS trains on crops of this size)."""
@@ -125,13 +126,6 @@ def _cut_one(whole: Uint8Array, patch_size: int, rng: np.random.Generator) -> tu
         starts.append(slice(first := int(rng.integers(size - span + 1)), first + span))
         corner.append(int(rng.integers(margin, span - patch_size - margin + 1)))
     return whole[starts[0], starts[1]].copy(), (corner[0], corner[1])
-
-
-def to_8_bit(pixels: np.ndarray[Any, Any]) -> Uint8Array:
-    """uint8 or uint16 pixels as uint8."""
-    if pixels.dtype == np.uint16:
-        return np.asarray((pixels.astype(np.uint32) + 128) // 257, dtype=np.uint8)
-    return np.asarray(pixels, dtype=np.uint8)
 
 
 def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -> Tensor:
