@@ -1,4 +1,4 @@
-"""The records that the stages hand to one another, with JSON in and out."""
+"""The similarity matrix, and the distributions behind it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from grids.errors import GridsError, RunError, unknown_name
-from grids.files import read_text, write_text
+from grids.errors import GridsError, unknown_name
+from grids.files import write_text
+from grids.results.loading import load_record
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -150,18 +151,7 @@ class SimilarityMatrix:
         Raises:
             RunError: the file is missing, is not JSON or holds no similarity matrix.
         """
-        file = path / "similarity.json" if path.is_dir() else path
-        try:
-            data = json.loads(read_text(file))
-            if not isinstance(data, dict):
-                raise GridsError("it holds no similarity matrix")
-            return cls.from_json(data)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise RunError(f"cannot read '{file}': it is not JSON ({error})") from error
-        except RunError:
-            raise
-        except GridsError as error:
-            raise RunError(f"cannot read '{file}': {error}") from error
+        return load_record(path / "similarity.json" if path.is_dir() else path, "similarity matrix", cls.from_json)
 
     def to_csv(self) -> str:
         """The matrix as a table: a header of names, then a row per degradation, four decimals."""

@@ -1,0 +1,237 @@
+"""A partition of degradations into groups, how sure it is, and what was asked to find it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from grids.errors import GridsError, unknown_name
+from grids.files import write_text
+from grids.results.loading import load_record
+
+WORST = "*"
+"""In place of a degradation's name: the drop of the group's worst degradation, whichever that is."""
+VERDICTS = ("within", "beyond", "undecided", "failed")
+CERTIFICATES = ("proved", "proved-if-monotone", "heuristic")
+
+
+class DeltaStep(NamedTuple):
+    """From this delta (dB) on, the answers allow a partition into `groups`, and surely none below `at_least`."""
+
+    delta: float
+    groups: int
+    at_least: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A group that was asked for, and its answer.
+
+    Args:
+        group: the degradations, in the order of the similarity matrix.
+        verdict: "within" delta, "beyond" it, "undecided" (too near, or known in part), or "failed" (no answer).
+        drops: dB for each degradation as far as it is known; negative where the group gains.
+        noise: the standard errors of the drops, dB; none where they are exact.
+        at_least: lower bounds in dB, of trainings that were stopped early.
+        distance: the mean of S over the pairs of the group.
+        why: what it was asked for.
+        ruled_out: how many further groups its answer settled, by the shortcuts that were allowed.
+        seconds: how long the answer took; None where that is not known.
+        reason: why it failed.
+    """
+
+    group: tuple[str, ...]
+    verdict: str
+    drops: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
+    distance: float = 0.0
+    why: str = ""
+    ruled_out: int = 0
+    seconds: float | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict not in VERDICTS:
+            raise unknown_name("verdict", self.verdict, VERDICTS)
+
+    @property
+    def worst(self) -> float | None:
+        """The largest drop that is known, or known of from below, dB; None if nothing is."""
+        return max((*self.drops.values(), *self.at_least.values()), default=None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of a partition: degradations that share a restorer.
+
+    Args:
+        id: "C1", "C2", ...
+        degradations: in the order of the similarity matrix.
+        drops: dB for each degradation against its single-task restorer; 0 for a group of one.
+        distance: the mean of S over its pairs; 0 for a group of one.
+        weights: the file of its restorer, where there is one.
+    """
+
+    id: str
+    degradations: tuple[str, ...]
+    drops: Mapping[str, float]
+    distance: float = 0.0
+    weights: str | None = None
+
+    @property
+    def max_drop(self) -> float:
+        """The drop of its worst degradation, dB."""
+        return max(self.drops.values())
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The fewest groups that were found, how sure that is, and how it was found. Source: GRIDS, section 5.1.
+
+    Args:
+        delta: the largest drop that a group may have, dB.
+        method: of the search.
+        groups: a partition of the degradations; each was answered for and lies within delta.
+        certificate: "proved" (no partition has fewer groups), "proved-if-monotone" (the same, if a group is never
+            better than a part of it) or "heuristic".
+        lower_bound: so many groups are needed at least, with the certificate's reservation.
+        trainings: how many answers were asked for; groups of one need none.
+        delta_for: degradations with a delta of their own, dB.
+        trials: every group that was asked for, in that order; empty where it was read from a file.
+        undecided: the groups whose answer does not tell on which side of delta they are.
+        shortcuts: name of each shortcut that was used -> how many groups it spared from being asked for.
+        contradictions: pairs of answers that break the shortcuts' assumption.
+        unknown: how many groups could not be asked for (a table that does not hold them).
+        hangs_on: groups without a certain answer that would lead to fewer groups, if they were within delta.
+        alternatives: every partition with as few groups that the answers allow, if asked for; the first is `groups`.
+        upper_bounds: the PSNR of the single-task restorers in dB, where they were trained.
+        settings: what else the search was called with.
+        descriptor_sha256, grids_version: of the similarity matrix, and of this package.
+    """
+
+    delta: float
+    method: str
+    groups: tuple[Group, ...]
+    certificate: str
+    lower_bound: int
+    trainings: int = 0
+    delta_for: Mapping[str, float] = field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
+    undecided: tuple[tuple[str, ...], ...] = ()
+    shortcuts: Mapping[str, int] = field(default_factory=dict)
+    contradictions: int = 0
+    unknown: int = 0
+    hangs_on: tuple[tuple[str, ...], ...] = ()
+    alternatives: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    upper_bounds: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    descriptor_sha256: str = ""
+    grids_version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.certificate not in CERTIFICATES:
+            raise unknown_name("certificate", self.certificate, CERTIFICATES)
+        names = self.degradations
+        if not names or len(set(names)) < len(names):
+            raise GridsError(f"groups must be a partition of the degradations, but are {self.partition}")
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @property
+    def degradations(self) -> tuple[str, ...]:
+        """All degradations, group by group."""
+        return tuple(name for group in self.groups for name in group.degradations)
+
+    @property
+    def partition(self) -> tuple[tuple[str, ...], ...]:
+        """The groups as names only."""
+        return tuple(group.degradations for group in self.groups)
+
+    def group_of(self, name: str) -> Group:
+        """The group of a degradation. Raises UnknownNameError."""
+        for group in self.groups:
+            if name in group.degradations:
+                return group
+        raise unknown_name("degradation", name, self.degradations)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of groups.json (the trials lie in trials.sqlite, and only their number here)."""
+        return {
+            "delta": self.delta,
+            "delta_for": dict(self.delta_for),
+            "method": self.method,
+            "groups": [{**asdict(group), "max_drop": group.max_drop} for group in self.groups],
+            "upper_bounds": dict(self.upper_bounds),
+            "certificate": self.certificate,
+            "lower_bound": self.lower_bound,
+            "trainings": self.trainings,
+            "shortcuts": dict(self.shortcuts),
+            "contradictions": self.contradictions,
+            "undecided": self.undecided,
+            "unknown": self.unknown,
+            "hangs_on": self.hangs_on,
+            "alternatives": self.alternatives,
+            "settings": dict(self.settings),
+            "descriptor_sha256": self.descriptor_sha256,
+            "grids_version": self.grids_version,
+        }
+
+    def save(self, path: Path) -> Path:
+        """Write groups.json, in one step."""
+        return write_text(path, json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Grouping:
+        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
+        try:
+            groups = tuple(
+                Group(
+                    str(group["id"]),
+                    tuple(group["degradations"]),
+                    {name: float(drop) for name, drop in group["drops"].items()},
+                    float(group.get("distance", 0.0)),
+                    group.get("weights"),
+                )
+                for group in data["groups"]
+            )
+            return cls(
+                delta=float(data["delta"]),
+                method=str(data["method"]),
+                groups=groups,
+                certificate=str(data["certificate"]),
+                lower_bound=int(data.get("lower_bound", 1)),
+                trainings=int(data["trainings"]),
+                delta_for={name: float(delta) for name, delta in data.get("delta_for", {}).items()},
+                undecided=_names(data.get("undecided", ())),
+                shortcuts=dict(data.get("shortcuts", {})),
+                contradictions=int(data.get("contradictions", 0)),
+                unknown=int(data.get("unknown", 0)),
+                hangs_on=_names(data.get("hangs_on", ())),
+                alternatives=tuple(_names(partition) for partition in data.get("alternatives", ())),
+                upper_bounds={name: float(psnr) for name, psnr in data.get("upper_bounds", {}).items()},
+                settings=dict(data["settings"]),
+                descriptor_sha256=str(data["descriptor_sha256"]),
+                grids_version=str(data["grids_version"]),
+            )
+        except KeyError as error:
+            raise GridsError(f"a grouping without its '{error.args[0]}'") from error
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise GridsError(f"a grouping of the wrong form ({error})") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Grouping:
+        """Read groups.json, or the one in a run folder.
+
+        Raises:
+            RunError: the file is missing, is not JSON or holds no grouping.
+        """
+        return load_record(path / "groups.json" if path.is_dir() else path, "grouping", cls.from_json)
+
+
+def _names(groups: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(group) for group in groups)

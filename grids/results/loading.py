@@ -1,0 +1,32 @@
+"""Reading a record from its JSON file, with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from grids.errors import GridsError, RunError
+from grids.files import read_text
+
+Record = TypeVar("Record")
+
+
+def load_record(file: Path, what: str, from_json: Callable[[dict[str, Any]], Record]) -> Record:
+    """The record that a JSON file holds; `what` is its name in messages.
+
+    Raises:
+        RunError: the file is missing, is not JSON or holds no such record.
+    """
+    try:
+        data = json.loads(read_text(file))
+        if not isinstance(data, dict):
+            raise GridsError(f"it holds no {what}")
+        return from_json(data)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise RunError(f"cannot read '{file}': it is not JSON ({error})") from error
+    except RunError:
+        raise
+    except GridsError as error:
+        raise RunError(f"cannot read '{file}': {error}") from error
