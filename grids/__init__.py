@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from grids.degradations import all_degradations as all_degradations
     from grids.degradations import degradation as degradation
     from grids.errors import GridsError as GridsError
-    from grids.pipeline import SimilaritySettings as SimilaritySettings
-    from grids.pipeline import builtin_similarity as builtin_similarity
-    from grids.pipeline import compare_runs as compare_runs
-    from grids.pipeline import degrade_file as degrade_file
-    from grids.pipeline import degrade_folder as degrade_folder
-    from grids.pipeline import load_similarity as load_similarity
-    from grids.pipeline import measure_similarity as measure_similarity
-    from grids.pipeline import write_similarity as write_similarity
+    from grids.pipeline.compare import compare_runs as compare_runs
+    from grids.pipeline.degrade import degrade_file as degrade_file
+    from grids.pipeline.degrade import degrade_folder as degrade_folder
+    from grids.pipeline.matrices import builtin_similarity as builtin_similarity
+    from grids.pipeline.matrices import load_similarity as load_similarity
+    from grids.pipeline.outputs import write_similarity as write_similarity
+    from grids.pipeline.similarity import SimilaritySettings as SimilaritySettings
+    from grids.pipeline.similarity import measure_similarity as measure_similarity
     from grids.results import GGDParams as GGDParams
     from grids.results import SimilarityMatrix as SimilarityMatrix
 
@@ -33,15 +33,15 @@ _PUBLIC = {
     "all_degradations": "grids.degradations",
     "GridsError": "grids.errors",
     "SimilarityMatrix": "grids.results",
-    "SimilaritySettings": "grids.pipeline",
-    "builtin_similarity": "grids.pipeline",
-    "compare_runs": "grids.pipeline",
+    "SimilaritySettings": "grids.pipeline.similarity",
+    "builtin_similarity": "grids.pipeline.matrices",
+    "compare_runs": "grids.pipeline.compare",
     "degradation": "grids.degradations",
-    "degrade_file": "grids.pipeline",
-    "degrade_folder": "grids.pipeline",
-    "load_similarity": "grids.pipeline",
-    "measure_similarity": "grids.pipeline",
-    "write_similarity": "grids.pipeline",
+    "degrade_file": "grids.pipeline.degrade",
+    "degrade_folder": "grids.pipeline.degrade",
+    "load_similarity": "grids.pipeline.matrices",
+    "measure_similarity": "grids.pipeline.similarity",
+    "write_similarity": "grids.pipeline.outputs",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -100,9 +100,14 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
       grids similarity photos/ --degradations jpeg,gaussian_noise,defocus_blur
       grids similarity photos/ --extra haze=hazy_photos/ --degradation fog=my.py:fog
     """
-    from grids import commands
+    if options["show"]:
+        from grids.commands import show
 
-    commands.similarity(images, **options)
+        show.show(images, options)
+        return
+    from grids.commands import similarity as command
+
+    command.similarity(images, **options)
 
 
 @cli.command()
@@ -117,9 +122,9 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
     Example:
       grids compare builtin runs/similarity --out runs/comparison
     """
-    from grids import commands
+    from grids.commands import compare as command
 
-    commands.compare(runs, **options)
+    command.compare(runs, **options)
 
 
 @cli.command()
@@ -144,9 +149,9 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
       grids degrade photo.png --all -o sheet.png
       grids degrade photos/ --kind motion_blur -o pairs/
     """
-    from grids import commands
+    from grids.commands import degrade as command
 
-    commands.degrade(images, **options)
+    command.degrade(images, **options)
 
 
 @cli.command()
@@ -158,9 +163,9 @@ def degradations(as_json: bool) -> None:
     Example:
       grids degradations
     """
-    from grids import commands
+    from grids.commands import degrade as command
 
-    commands.degradations(as_json)
+    command.degradations(as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

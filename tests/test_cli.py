@@ -549,7 +549,7 @@ def test_ctrl_c_in_this_process(call: Grids, photo: Path, monkeypatch: pytest.Mo
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("grids.pipeline.degrade_file", interrupted)
+    monkeypatch.setattr("grids.commands.degrade.degrade_file", interrupted)
     code, _, err = call("degrade", photo, "--kind", "jpeg", "-o", "o.png")
     assert (code, err.strip()) == (130, "grids: interrupted")
 
@@ -558,7 +558,7 @@ def test_too_little_memory(call: Grids, photo: Path, monkeypatch: pytest.MonkeyP
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("grids.pipeline.degrade_file", exhausted)
+    monkeypatch.setattr("grids.commands.degrade.degrade_file", exhausted)
     assert_one_line(call("degrade", photo, "--kind", "jpeg", "-o", "o.png"), "out of memory")
 
 

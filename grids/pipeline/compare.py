@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grids.errors import GridsError
 from grids.files import make_folder, write_bytes, write_text
-from grids.pipeline.similarity import load_similarity
+from grids.pipeline.matrices import load_similarity
 from grids.reports.heatmap import figure_bytes, side_by_side
 from grids.reports.html import comparison_page
 from grids.reports.tables import Comparison, compare

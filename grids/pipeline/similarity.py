@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from grids import __version__, devices, weights
+from grids import __version__, devices
 from grids.degradations import ELEVEN, Degradation, FunctionDegradation, check_name, degradation, load_function
 from grids.errors import GridsError, unknown_name
 from grids.files import make_folder
@@ -158,16 +158,6 @@ def example_sheet(
     kinds = {name: kind for name, kind in _kinds(degradations, functions or {}, {}).items() if kind is not None}
     photo = next(read_photos(photo_paths(images), max_pixels=max_pixels))
     return contact_sheet_of(photo, kinds, severity=0.5, side=256)
-
-
-def builtin_similarity() -> SimilarityMatrix:
-    """The matrix that ships: the eleven degradations on the fit split, at the published settings."""
-    return SimilarityMatrix.load(weights.builtin(weights.SIMILARITY))
-
-
-def load_similarity(run: str | Path) -> SimilarityMatrix:
-    """The matrix of a run folder, a similarity.json, or "builtin". Raises RunError."""
-    return builtin_similarity() if str(run) == BUILTIN else SimilarityMatrix.load(Path(run))
 
 
 def photo_paths(images: Images) -> list[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,6 +15,7 @@ from matplotlib.figure import Figure
 
 from grids.errors import GridsError
 from grids.reports.painting import INK, MUTED, SCALE_TITLE, axes_at, fitted, nearness_map, painted, text_inches
+from grids.reports.partition import HALO, Look, draw_shapes, draw_tags, room_for_tags, tagged_groups
 from grids.reports.tables import shown
 from grids.results import FloatArray, SimilarityMatrix
 
@@ -40,19 +43,46 @@ def neighbour_graph(similarity: SimilarityMatrix, neighbours: int = 2) -> nx.Gra
 
 
 @painted
-def draw_graph(similarity: SimilarityMatrix, neighbours: int = 2) -> Figure:
+def draw_graph(
+    similarity: SimilarityMatrix,
+    neighbours: int = 2,
+    groups: Sequence[Sequence[str]] | None = None,
+    ids: Sequence[str] | None = None,
+) -> Figure:
     """`neighbour_graph` drawn: a box for each name, and thick dark edges between those that are alike.
 
+    Args:
+        similarity: any number of degradations from one.
+        neighbours: how many edges each degradation has at least.
+        groups: a partition of the degradations; the boxes of a group get its colour, and a soft shape joins them.
+        ids: what the groups are called; "C1", "C2", ... if None.
+
     Raises:
-        GridsError: there are no degradations.
+        GridsError: there are no degradations, neighbours < 1, or the groups are not a partition with an id for each.
     """
     if len(similarity) == 0:
         raise GridsError("there are no degradations to draw")
+    tagged = () if groups is None else tagged_groups(similarity.degradations, groups, ids)
     graph = neighbour_graph(similarity, neighbours)
     labels = [fitted(shown(name), NAME_SIZE, NAME_WIDTH) for name in similarity.degradations]
     boxes = np.array([text_inches(label, NAME_SIZE) for label in labels]) + 2 * PAD
-    centres = _pushed_apart(_layout(similarity), boxes + GAP)
-    low, high = (centres - boxes / 2).min(axis=0) - MARGIN, (centres + boxes / 2).max(axis=0) + MARGIN
+    tag_width, tag_height = room_for_tags(tagged)
+    spaced = np.maximum(boxes, (tag_width, 0.0)) + GAP + (0.0, tag_height)
+    centres = _pushed_apart(_layout(similarity), spaced)
+    margin = MARGIN + (HALO + tag_height if tagged else 0.0)
+    low, high = (centres - boxes / 2).min(axis=0) - margin, (centres + boxes / 2).max(axis=0) + margin
+    figure, axes = _canvas(low, high, graph)
+    draw_shapes(axes, tagged, centres, boxes)
+    _draw_edges(axes, graph, dict(zip(similarity.degradations, centres, strict=True)))
+    looks = {row: group.look for group in tagged for row in group.rows}
+    for row, label in enumerate(labels):
+        _draw_name(axes, label, centres[row], looks.get(row))
+    draw_tags(axes, tagged, centres, boxes)
+    return figure
+
+
+def _canvas(low: FloatArray, high: FloatArray, graph: nx.Graph) -> tuple[Figure, Axes]:
+    # axes with one unit to the inch, and the legend under them
     legend = 0.75 if graph.number_of_edges() else 0.0
     width, height = max(high[0] - low[0], 3.0), high[1] - low[1]
     figure = Figure(figsize=(width, height + legend))
@@ -61,13 +91,9 @@ def draw_graph(similarity: SimilarityMatrix, neighbours: int = 2) -> Figure:
     axes.set_xlim(middle - width / 2, middle + width / 2)
     axes.set_ylim(low[1], high[1])
     axes.set_axis_off()
-    places = dict(zip(similarity.degradations, centres, strict=True))
-    _draw_edges(axes, graph, places)
-    for label, (x, y), box in zip(labels, centres, boxes, strict=True):
-        _draw_name(axes, label, x, y, box)
     if legend:
         _draw_legend(axes_at(figure, width / 2 - 1.1, 0.5, 2.2, 0.11), _edge_scale(graph))
-    return figure
+    return figure, axes
 
 
 def _layout(similarity: SimilarityMatrix) -> FloatArray:
@@ -131,18 +157,24 @@ def _draw_edges(axes: Axes, graph: nx.Graph, places: dict[str, FloatArray]) -> N
         axes.plot(*line.T, color=colours(far), linewidth=5.0 - 4.0 * far, solid_capstyle="butt", zorder=1)
 
 
-def _draw_name(axes: Axes, label: str, x: float, y: float, box: FloatArray) -> None:
-    frame = {"boxstyle": f"round,pad={PAD * 72 / NAME_SIZE:.3f}", "facecolor": "white", "edgecolor": MUTED}
+def _draw_name(axes: Axes, label: str, centre: FloatArray, look: Look | None) -> None:
+    frame: dict[str, Any] = {
+        "boxstyle": f"round,pad={PAD * 72 / NAME_SIZE:.3f}",
+        "facecolor": "white",
+        "edgecolor": MUTED,
+    }
+    if look is not None:
+        frame |= {"facecolor": look.tint, "edgecolor": look.colour, "linestyle": look.outline}
     axes.text(
-        x,
-        y,
+        centre[0],
+        centre[1],
         label,
         ha="center",
         va="center",
         fontsize=NAME_SIZE,
         color=INK,
         parse_math=False,
-        bbox={**frame, "linewidth": 0.8},
+        bbox={**frame, "linewidth": 0.8 if look is None else 1.2},
         zorder=2,
     )
 

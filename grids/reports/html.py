@@ -12,13 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
 from grids.errors import GridsError
+from grids.reports import grouping as of_grouping
+from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
 from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
-from grids.results import SimilarityMatrix
+from grids.results import DeltaStep, Grouping, SimilarityMatrix
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PAIRS_SHOWN, CHANGES_SHOWN = 5, 15
+PAIRS_SHOWN, CHANGES_SHOWN, PARTITIONS_SHOWN = 5, 15, 20
 
 
 def similarity_page(
@@ -90,6 +92,47 @@ def comparison_page(
     )
 
 
+def grouping_page(
+    grouping: Grouping,
+    similarity: SimilarityMatrix,
+    *,
+    title: str,
+    steps: Sequence[DeltaStep] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """The report of a grouping: the groups with their drops, how sure they are, and the search that found them.
+
+    Args:
+        grouping: what was found; a "source" among its settings is told under the heading.
+        similarity: the matrix that it was found with; it may hold further degradations.
+        steps: how many groups each delta takes, by rising delta.
+        title, notes: as for `similarity_page`.
+
+    Raises:
+        UnknownNameError: the matrix lacks a degradation of the grouping.
+    """
+    for name in grouping.degradations:
+        similarity.index(name)
+    held = similarity.subset([name for name in similarity.degradations if name in grouping.degradations])
+    trials, left_out = of_grouping.shown_trials(grouping.trials)
+    return _template("grouping.html.j2").render(
+        title=title,
+        notes=notes,
+        grouping=grouping,
+        graph=_svg(draw_graph(held, groups=grouping.partition, ids=[group.id for group in grouping.groups])),
+        groups=[(group, of_grouping.members(grouping, group)) for group in grouping.groups],
+        certificate=of_grouping.certificate_text(grouping),
+        answers=of_grouping.answers_text(grouping),
+        trials=trials,
+        left_out=left_out,
+        first_shown=of_grouping.TRIALS_FIRST,
+        ids={group.degradations: group.id for group in grouping.groups},
+        drops=_svg(drop_against_distance(grouping)),
+        steps=_svg(groups_over_delta(steps, grouping.delta)) if steps else "",
+        partitions_shown=PARTITIONS_SHOWN,
+    )
+
+
 @cache
 def _environment() -> Environment:
     # autoescape by file suffix would not know .j2
@@ -102,6 +145,14 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(shown=shown, correlation=correlation_text, value=_value_text)
+    environment.filters.update(
+        counted=of_grouping.counted,
+        decibels=of_grouping.decibels,
+        group=of_grouping.shown_group,
+        worst=of_grouping.worst_text,
+        worst_drop=of_grouping.worst_drop_text,
+        why=of_grouping.why_text,
+    )
     return environment
 
 

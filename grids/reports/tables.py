@@ -174,8 +174,8 @@ def compare(
         common=common,
         only_first=only_first,
         only_second=only_second,
-        spearman=_correlation(spearmanr, before, after),
-        pearson=_correlation(pearsonr, before, after),
+        spearman=correlation(spearmanr, before, after),
+        pearson=correlation(pearsonr, before, after),
         mean_absolute_change=float(np.mean(np.abs(after - before))),
         mean_change=float(np.mean(after - before)),
         changes=tuple(changes),
@@ -200,6 +200,14 @@ def comparison_text(comparison: Comparison, count: int = 10) -> str:
         lines += ["settings that differ"]
         lines += [f"  {printable(k)}  {s.first} -> {s.second}" for k, s in zip(keys, comparison.settings, strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def correlation(function: Any, before: FloatArray, after: FloatArray) -> float | None:
+    """What scipy's `spearmanr` or `pearsonr` finds for two rows of numbers; None where one of them is constant."""
+    # scipy warns and answers NaN for a constant input, and for one that is constant up to rounding
+    if np.ptp(before) < 1e-9 or np.ptp(after) < 1e-9:
+        return None
+    return float(function(before, after).statistic)
 
 
 def correlation_text(value: float | None) -> str:
@@ -234,13 +242,6 @@ def _all_settings(similarity: SimilarityMatrix, common: Sequence[str]) -> dict[s
     settings |= {f"made_of {name}": made_of[name] for name in common if name in made_of}
     identity = {"descriptor_sha256": similarity.descriptor_sha256, "grids_version": similarity.grids_version}
     return {**settings, **{key: value or NOT_RECORDED for key, value in identity.items()}}
-
-
-def _correlation(function: Any, before: FloatArray, after: FloatArray) -> float | None:
-    # scipy warns and answers NaN for a constant input, and for one that is constant up to rounding
-    if np.ptp(before) < 1e-9 or np.ptp(after) < 1e-9:
-        return None
-    return float(function(before, after).statistic)
 
 
 def _only_lines(comparison: Comparison) -> list[str]:

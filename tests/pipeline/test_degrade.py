@@ -18,7 +18,8 @@ from grids import GridsError, all_degradations, degradation, degrade_file, degra
 from grids.degradations import ELEVEN, psnr
 from grids.errors import ImageError, RunError
 from grids.images import Photo, Skipped, list_images, read_photo, write_photo
-from grids.pipeline import contact_sheet_of, example_sheet
+from grids.pipeline.degrade import contact_sheet_of
+from grids.pipeline.similarity import example_sheet
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from conftest import tiny_descriptor
 from PIL import Image
 
 import grids
-from grids import GridsError, SimilarityMatrix, SimilaritySettings, cli, measure_similarity, write_similarity
+from grids import GridsError, SimilarityMatrix, SimilaritySettings, cli, measure_similarity, weights, write_similarity
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.errors import ImageError, RunError, UnknownNameError, WeightsError
 from grids.images import Skipped, read_photo, write_photo
-from grids.pipeline import example_sheet, photo_paths
+from grids.pipeline.similarity import example_sheet, photo_paths
 
 KINDS = ("gaussian_blur", "jpeg", "salt_pepper")
 SMALL = SimilaritySettings(patches=12, patch_size=16, precision="fp32")
@@ -389,7 +389,7 @@ def test_the_matrix_that_ships() -> None:
     assert found.low is not None
     assert (found.settings["patches"], found.settings["components"]) == (800, 300)
     assert same(found, grids.load_similarity("builtin"))
-    assert found.descriptor_sha256 == grids.pipeline.similarity.weights.manifest()["srresnet_x4.safetensors"]["sha256"]
+    assert found.descriptor_sha256 == weights.manifest()["srresnet_x4.safetensors"]["sha256"]
 
 
 def test_real_photographs_with_the_real_descriptor(photos: Path) -> None:

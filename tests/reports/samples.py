@@ -1,10 +1,12 @@
-"""Matrices that look like measured ones."""
+"""Matrices and groupings that look like measured ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from grids.results import GGDParams, SimilarityMatrix
+from grids.results import GGDParams, Group, Grouping, SimilarityMatrix, Trial
 
 NAMES = [
     "gaussian_blur",
@@ -54,3 +56,57 @@ def eleven(seed: int = 0, **extra: object) -> SimilarityMatrix:
 def random_matrix(count: int, seed: int = 1) -> SimilarityMatrix:
     places = np.random.default_rng(seed).standard_normal((count, 4))
     return made([f"degradation_{k}" for k in range(count)], places)
+
+
+PAPER_GROUPS = (tuple(NAMES[:3]), tuple(NAMES[3:6]), tuple(NAMES[6:9]), tuple(NAMES[9:]))
+
+
+def trial(similarity: SimilarityMatrix, group: Sequence[str], delta: float = 0.7, **extra: object) -> Trial:
+    """A group with drops that grow with its S, exact and the same each time."""
+    drops = {name: round(0.25 * similarity.group_distance(tuple(group)) - 0.65 + 0.02 * len(name), 3) for name in group}
+    verdict = "within" if max(drops.values()) <= delta else "beyond"
+    defaults = {"drops": drops, "distance": similarity.group_distance(tuple(group)), "why": "the next on the list"}
+    return Trial(tuple(group), **{"verdict": verdict, **defaults, **extra})  # type: ignore[arg-type]
+
+
+def grouping(similarity: SimilarityMatrix, partition: Sequence[Sequence[str]], **extra: object) -> Grouping:
+    """A grouping into `partition`, with made-up drops and, by default, its groups as the trials."""
+    trials = tuple(trial(similarity, names, why="a group of the partition") for names in partition if len(names) > 1)
+    found = {asked.group: asked for asked in trials}
+    groups = tuple(
+        Group(f"C{k}", tuple(names), found[tuple(names)].drops, found[tuple(names)].distance)
+        if len(names) > 1
+        else Group(f"C{k}", tuple(names), {names[0]: 0.0})
+        for k, names in enumerate(partition, 1)
+    )
+    defaults = {
+        "delta": 0.7,
+        "method": "exact",
+        "certificate": "proved-if-monotone",
+        "lower_bound": len(groups),
+        "trainings": len(trials),
+        "trials": trials,
+        "settings": {"seed": 0},
+        "descriptor_sha256": "3f5a" * 16,
+        "grids_version": "0.1.0",
+    }
+    return Grouping(groups=groups, **{**defaults, **extra})  # type: ignore[arg-type]
+
+
+def searched(similarity: SimilarityMatrix, count: int, seed: int = 0) -> tuple[Trial, ...]:
+    """So many trials of random groups: some undecided, some known from below, one failed."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for k in range(count):
+        size = int(generator.integers(2, min(6, len(similarity)) + 1))
+        rows = sorted(generator.choice(len(similarity), size, replace=False))
+        group = tuple(similarity.degradations[row] for row in rows)
+        extra: dict[str, object] = {"ruled_out": int(generator.integers(0, 90))}
+        if k % 7 == 3:
+            extra |= {"verdict": "beyond", "drops": {}, "at_least": {group[0]: 0.9 + 0.1 * (k % 5)}}
+        elif k % 11 == 5:
+            extra |= {"verdict": "undecided", "noise": dict.fromkeys(group, 0.05)}
+        elif k == 1:
+            extra |= {"verdict": "failed", "drops": {}, "reason": "out of memory"}
+        found.append(trial(similarity, group, **extra))
+    return tuple(found)

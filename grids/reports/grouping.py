@@ -1,0 +1,262 @@
+"""What a grouping's report shows, as plain records, and as text for a terminal. No pixels here."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from grids.reports.tables import TEXT_WIDTH, correlation, printable, shown
+from grids.results import WORST, Group, Grouping, Trial
+
+NAMED, PARTITIONS_SHOWN = 3, 5  # how many groups a sentence names, and how many alternatives are printed
+TRIALS_FIRST, TRIALS_LAST = 200, 100
+
+
+class Drop(NamedTuple):
+    """A drop in dB, and whose it is; `known_part` where the true one may be larger ("at least")."""
+
+    value: float
+    name: str | None
+    known_part: bool
+
+
+class Point(NamedTuple):
+    """A group that was asked for, as the figures place it."""
+
+    group: tuple[str, ...]
+    distance: float
+    drop: float
+    known_part: bool
+    verdict: str
+
+
+class Member(NamedTuple):
+    """A degradation in its group: its drop, delta and single-task PSNR in dB, None where they are not known."""
+
+    name: str
+    drop: float | None
+    delta: float
+    upper_bound: float | None
+
+
+def decibels(value: float) -> str:
+    """A drop with two decimals, never "-0.00"."""
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text
+
+
+def worst_of(drops: Mapping[str, float], at_least: Mapping[str, float], group: Sequence[str]) -> Drop | None:
+    """The worst drop of a group as far as it is known; None if nothing is."""
+    known = [(drop, name) for name, drop in (*drops.items(), *at_least.items()) if not math.isnan(drop)]
+    if not known:
+        return None
+    value, name = max(known, key=lambda pair: pair[0])
+    whole = WORST in drops or all(member in drops for member in group)
+    return Drop(value, None if name == WORST else name, not whole)
+
+
+def worst_text(trial: Trial) -> str:
+    """The worst drop of a trial in dB: with ≥ where it is known from below, a dash where it is not known."""
+    worst = worst_of(trial.drops, trial.at_least, trial.group)
+    return "-" if worst is None else f"{'≥ ' if worst.known_part else ''}{decibels(worst.value)}"
+
+
+def why_text(trial: Trial) -> str:
+    """What a trial was asked for, and why it failed, if it did."""
+    return "; ".join(part for part in (trial.why, trial.reason) if part)
+
+
+def members(grouping: Grouping, group: Group) -> tuple[Member, ...]:
+    """The degradations of a group with what is known of each; its restorer's drop is 0 in a group of one."""
+    lone = {name: 0.0 for name in group.degradations if len(group.degradations) == 1}
+    return tuple(
+        Member(
+            name,
+            group.drops.get(name, lone.get(name)),
+            grouping.delta_for.get(name, grouping.delta),
+            grouping.upper_bounds.get(name),
+        )
+        for name in group.degradations
+    )
+
+
+def points(trials: Iterable[Trial]) -> tuple[Point, ...]:
+    """Every trial with a finite worst drop."""
+    found = ((trial, worst_of(trial.drops, trial.at_least, trial.group)) for trial in trials)
+    return tuple(
+        Point(trial.group, trial.distance, worst.value, worst.known_part, trial.verdict)
+        for trial, worst in found
+        if worst is not None and math.isfinite(worst.value)
+    )
+
+
+def rank_correlation(of: Sequence[Point]) -> float | None:
+    """Spearman's, of distance and worst drop; None below three points, or where either is constant."""
+    if len(of) < 3:
+        return None
+    return correlation(spearmanr, np.array([point.distance for point in of]), np.array([point.drop for point in of]))
+
+
+def possible_groups(count: int) -> str:
+    """How many groups of two or more `count` degradations have: 2^n - n - 1, in short past 30 of them."""
+    number = 2**count - count - 1
+    return str(number) if count <= 30 else f"{Decimal(number):.1e}".replace("e+", "e")
+
+
+def certificate_text(grouping: Grouping) -> str:
+    """How sure it is that no partition has fewer groups, as a sentence without its full stop."""
+    if grouping.certificate == "proved":
+        return "no partition has fewer groups"
+    if grouping.certificate == "proved-if-monotone":
+        return "no partition has fewer, if a group is never better than a part of it"
+    needed = counted(grouping.lower_bound, "group")
+    return f"found by search; at least {needed} {'is' if grouping.lower_bound == 1 else 'are'} needed, by the answers"
+
+
+def answers_text(grouping: Grouping) -> str:
+    """How many answers were asked for, of how many possible groups."""
+    count = len(grouping.degradations)
+    return (
+        f"{counted(grouping.trainings, 'answer')} asked for, of {possible_groups(count)} possible groups of two or more"
+    )
+
+
+def counted(count: int, what: str) -> str:
+    """A number with its noun: "1 group", "2 groups"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def shown_trials(trials: Sequence[Trial]) -> tuple[tuple[tuple[int, Trial], ...], int]:
+    """The trials to print with their numbers from 1 on, and how many are left out after the first 200."""
+    numbered = tuple(enumerate(trials, 1))
+    left_out = len(numbered) - TRIALS_FIRST - TRIALS_LAST
+    if left_out <= 0:
+        return numbered, 0
+    return numbered[:TRIALS_FIRST] + numbered[-TRIALS_LAST:], left_out
+
+
+def group_text(group: Sequence[str]) -> str:
+    """A group as it is typed, in running text."""
+    return " + ".join(map(printable, group))
+
+
+def shown_group(group: Sequence[str]) -> str:
+    """A group as people read it in pages."""
+    return " + ".join(map(shown, group))
+
+
+def some_groups(groups: Sequence[Sequence[str]], count: int = NAMED) -> str:
+    """The first `count` groups by name, and how many more there are."""
+    more = [f"and {len(groups) - count} more"] if len(groups) > count else []
+    return "; ".join([*map(group_text, groups[:count]), *more])
+
+
+def worst_drop_text(group: Group) -> str:
+    """The worst drop of a group and whose it is, or "alone"."""
+    if len(group.degradations) == 1:
+        return "alone"
+    worst = worst_of(group.drops, {}, group.degradations)
+    if worst is None:
+        return "worst drop not known"
+    bound = "≥ " if worst.known_part else ""
+    return f"{bound}{decibels(worst.value)} dB" + (f" ({printable(worst.name)})" if worst.name else "")
+
+
+def grouping_text(grouping: Grouping, width: int = TEXT_WIDTH) -> str:
+    """A grouping for a terminal: the groups with their worst drops, then how sure that is, and what it rests on.
+
+    Args:
+        grouping: what was found; a "source" among its settings is the first line.
+        width: no line is wider, from about 50 on.
+    """
+    rows = [
+        (group.id, ", ".join(map(printable, group.degradations)), worst_drop_text(group)) for group in grouping.groups
+    ]
+    head, rest = [*_source_lines(grouping), _headline(grouping)], _rest_lines(grouping)
+    lines = [*_wrapped(head, width), *_table(rows, width, wrap=(1, 2)), *_wrapped(rest, width)]
+    return "\n".join(lines) + "\n"
+
+
+def trials_text(trials: Sequence[Trial], width: int = TEXT_WIDTH) -> str:
+    """Every group that was asked for, as a table for a terminal no wider than `width`, from about 60 on."""
+    if not trials:
+        return "no group was asked for\n"
+    rows = [("", "group", "S", "dB", "verdict", "why")]
+    for number, trial in enumerate(trials, 1):
+        why = printable(why_text(trial))
+        distance, worst = f"{trial.distance:.2f}", worst_text(trial)
+        rows.append((str(number), group_text(trial.group), distance, worst, trial.verdict, why))
+    return "\n".join(_table(rows, width, wrap=(1, 5), right=(0, 2, 3))) + "\n"
+
+
+def _source_lines(grouping: Grouping) -> list[str]:
+    source = grouping.settings.get("source")
+    return [printable(source)] if isinstance(source, str) and source else []
+
+
+def _headline(grouping: Grouping) -> str:
+    own = ", ".join(f"{printable(name)} {delta:g} dB" for name, delta in grouping.delta_for.items())
+    return (
+        f"{counted(len(grouping), 'group')} of {counted(len(grouping.degradations), 'degradation')}, "
+        f"delta {grouping.delta:g} dB{f' ({own})' if own else ''}, method {printable(grouping.method)}"
+    )
+
+
+def _rest_lines(grouping: Grouping) -> list[str]:
+    sure = "" if grouping.certificate == "heuristic" else f"{grouping.certificate}: "
+    spared = ", ".join(f"{count} ({printable(name)})" for name, count in grouping.shortcuts.items())
+    lines: list[tuple[object, str]] = [
+        (True, f"{sure}{certificate_text(grouping)}"),
+        (True, answers_text(grouping)),
+        (spared, f"groups spared from being asked for, by shortcut: {spared}"),
+        (grouping.contradictions, f"answers that contradict the shortcuts: {counted(grouping.contradictions, 'pair')}"),
+        (grouping.undecided, f"undecided: {some_groups(grouping.undecided)}"),
+        (grouping.unknown, f"unknown, not in the table: {counted(grouping.unknown, 'group')}"),
+        (grouping.hangs_on, f"would lead to fewer groups, if within delta: {some_groups(grouping.hangs_on)}"),
+    ]
+    return [*(line for wanted, line in lines if wanted), *_alternative_lines(grouping)]
+
+
+def _alternative_lines(grouping: Grouping) -> list[str]:
+    found = grouping.alternatives
+    if len(found) < 2:
+        return []
+    lines = [f"  {' | '.join(map(group_text, partition))}" for partition in found[:PARTITIONS_SHOWN]]
+    more = [f"  and {len(found) - len(lines)} more"] if len(found) > len(lines) else []
+    return [f"{len(found)} partitions have as few groups:", *lines, *more]
+
+
+def _wrapped(lines: Iterable[str], width: int) -> list[str]:
+    return [part for line in lines for part in _folded(line, width, "    ")]
+
+
+def _folded(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, max(width, 8), subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+def _table(
+    rows: Sequence[Sequence[str]], width: int, wrap: tuple[int, int], right: Sequence[int] = ()
+) -> Iterable[str]:
+    """Lines of aligned cells; the two columns in `wrap` are folded where the table would be wider than `width`."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first, second = wrap
+    space = width - sum(widths) - 2 * len(widths) + widths[first] + widths[second]
+    widths[second] = min(widths[second], max(space // 3, space - widths[first], 8))
+    widths[first] = min(widths[first], max(space - widths[second], 8))
+    for row in rows:
+        cells = [
+            _folded(cell, size) if k in wrap else [cell] for k, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ]
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            padded = (
+                part.rjust(size) if k in right else part.ljust(size)
+                for k, (part, size) in enumerate(zip(parts, widths, strict=True))
+            )
+            yield ("  " + "  ".join(padded)).rstrip()

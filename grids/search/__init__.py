@@ -1,0 +1,24 @@
+"""The grouping search: it asks for the drops of groups, as rarely as it can. It knows no torch and no training."""
+
+from grids.search.curve import groups_over_delta
+from grids.search.engine import METHODS, Search
+from grids.search.loop import Evaluation, Evaluator, run_search, search_groups
+from grids.search.problem import Answer, Problem
+from grids.search.table import DropTable
+from grids.search.tag import tag_selection
+from grids.search.trials import TrialLog
+
+__all__ = [
+    "METHODS",
+    "Answer",
+    "DropTable",
+    "Evaluation",
+    "Evaluator",
+    "Problem",
+    "Search",
+    "TrialLog",
+    "groups_over_delta",
+    "run_search",
+    "search_groups",
+    "tag_selection",
+]

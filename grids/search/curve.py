@@ -1,0 +1,49 @@
+"""How the number of groups falls as delta grows, by the answers at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from grids.results import DeltaStep
+from grids.search.answers import Answers, Table
+from grids.search.partitions import fewest
+from grids.search.problem import ENUMERATED, Answer, Problem
+
+
+def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[DeltaStep]:
+    """The steps of the fewest groups that the answers allow, and of the number below which they allow none.
+
+    Degradations with a delta of their own keep it. Both numbers only fall as delta grows, so each step is found by
+    bisection. Empty for more than ENUMERATED degradations.
+    """
+    if problem.n > ENUMERATED:
+        return []
+    drops = {d for a in answers.values() for part in (a.drops, a.at_least) for d in part.values() if d > 0}
+    deltas = sorted({0.0, *drops})
+    made: dict[int, DeltaStep] = {}
+
+    def at(place: int) -> DeltaStep:
+        if place not in made:
+            made[place] = _step(replace(problem, delta=deltas[place]), answers)
+        return made[place]
+
+    def between(low: int, high: int) -> list[int]:
+        """The places in (low, high] at which a step begins."""
+        if at(low)[1:] == at(high)[1:]:
+            return []
+        if high - low == 1:
+            return [high]
+        middle = (low + high) // 2
+        return between(low, middle) + between(middle, high)
+
+    return [at(0), *(at(place) for place in between(0, len(deltas) - 1))]
+
+
+def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:
+    known = Answers(problem)
+    for mask, answer in answers.items():
+        known.add(mask, answer)
+    table = Table(known)
+    groups, at_least = (fewest(masks, problem.n)[problem.full] for masks in (table.verified, table.possible))
+    return DeltaStep(problem.delta, int(min(groups, problem.n)), int(min(at_least, problem.n)))

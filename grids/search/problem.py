@@ -1,0 +1,161 @@
+"""What a search is asked: degradations, how alike they are, how much each may lose, and which groups can be asked for.
+
+Groups are bit masks inside this package: bit i stands for row i of the similarity matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grids.errors import GridsError, UnknownNameError
+from grids.results import WORST, FloatArray, SimilarityMatrix
+
+ENUMERATED = 15
+"""Up to so many degradations all their groups are looked at; beyond, what is looked at is bounded."""
+STANDARD_ERRORS = 2.0
+ROUNDING = 1e-9  # dB
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The drops of a group, as far as they are known, in dB.
+
+    Args:
+        drops: for each degradation, or WORST for the largest of them; may be known in part.
+        noise: their standard errors; none where they are exact.
+        at_least: lower bounds, of a training that was stopped early.
+    """
+
+    drops: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A grouping problem (GRIDS, eq. 5): the fewest groups, each with drops of at most delta.
+
+    Args:
+        similarity: S between the degradations.
+        delta: the largest drop that a degradation may have in its group, dB, at least 0.
+        delta_for: degradations with a delta of their own.
+        shortcuts: take a group to be never better than a part of it, and so settle groups without asking.
+        askable: the groups of two or more that can be asked for; None for all.
+        seed: of the order of groups whose distances tie; nothing else is drawn.
+
+    Raises:
+        GridsError: a delta is negative or not a number, or there are no degradations.
+        UnknownNameError: a name is not in the similarity matrix.
+    """
+
+    similarity: SimilarityMatrix
+    delta: float
+    delta_for: Mapping[str, float] = field(default_factory=dict)
+    shortcuts: bool = True
+    askable: frozenset[int] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not len(self.similarity):
+            raise GridsError("there are no degradations to group")
+        for name, value in {"delta": self.delta, **self.delta_for}.items():
+            if not (math.isfinite(value) and value >= 0):
+                what = "delta" if name == "delta" else f"the delta for {name}"
+                raise GridsError(f"{what} must be a number of dB, 0 or more, but is {value}")
+        for name in self.delta_for:
+            self.similarity.index(name)
+
+    @property
+    def n(self) -> int:
+        """The number of degradations."""
+        return len(self.similarity)
+
+    @property
+    def full(self) -> int:
+        """The group of all."""
+        return (1 << self.n) - 1
+
+    @property
+    def distances(self) -> FloatArray:
+        """S, (n, n)."""
+        return self.similarity.matrix
+
+    @property
+    def ties(self) -> FloatArray:
+        """A number for each degradation; groups whose distances tie are ordered by the sum of theirs."""
+        return np.random.default_rng(self.seed).random(self.n)
+
+    def mask(self, group: Iterable[str]) -> int:
+        """The bits of a group of names. Raises UnknownNameError, or GridsError for an empty or repeating group."""
+        names = list(group)
+        found = 0
+        for name in names:
+            found |= 1 << self.similarity.index(name)
+        if not names or found.bit_count() < len(names):
+            raise GridsError(f"a group must hold distinct degradations, at least one, but is {names}")
+        return found
+
+    def names(self, mask: int) -> tuple[str, ...]:
+        """The names of a group, in the order of the matrix."""
+        return tuple(name for i, name in enumerate(self.similarity.degradations) if mask >> i & 1)
+
+    def can_ask(self, mask: int) -> bool:
+        """Whether an answer for this group of two or more can be had."""
+        return self.askable is None or mask in self.askable
+
+    def distance(self, mask: int) -> float:
+        """The mean of S over the pairs of a group; 0 for a group of one."""
+        return mean_and_variance(self.distances, members(mask))[0]
+
+    def verdict(self, mask: int, answer: Answer) -> str:
+        """ "within", "beyond" or "undecided": on which side of delta an answer puts a group."""
+        allowed = {name: self.delta_for.get(name, self.delta) + ROUNDING for name in self.names(mask)}
+        most, least = max(allowed.values()), min(allowed.values())
+        sure = dict(answer.at_least)
+        for name, drop in answer.drops.items():
+            sure[name] = max(drop - STANDARD_ERRORS * answer.noise.get(name, 0.0), sure.get(name, -math.inf))
+        if any(drop > allowed.get(name, most) for name, drop in sure.items()):
+            return "beyond"
+        possible = {name: drop + STANDARD_ERRORS * answer.noise.get(name, 0.0) for name, drop in answer.drops.items()}
+        whole = allowed.keys() <= possible.keys() and all(possible[name] <= allowed[name] for name in allowed)
+        return "within" if whole or possible.get(WORST, math.inf) <= least else "undecided"
+
+    def check(self, mask: int, answer: Answer) -> None:
+        """Raise GridsError for an answer that is not about this group, or not of finite numbers."""
+        known = {*self.names(mask), WORST}
+        for part in (answer.drops, answer.noise, answer.at_least):
+            for name, value in part.items():
+                if name not in known:
+                    raise UnknownNameError(f"the answer for {label(self.names(mask))} holds '{name}', not in the group")
+                if not math.isfinite(value):
+                    raise GridsError(f"the answer for {label(self.names(mask))} must be finite, but {name} is {value}")
+        if any(value < 0 for value in answer.noise.values()):
+            raise GridsError(f"the standard errors for {label(self.names(mask))} must not be negative")
+
+    def ordered(self, mask: int, answer: Answer) -> Answer:
+        """The answer as plain numbers, its names in the order of the matrix."""
+        names = (*self.names(mask), WORST)
+        parts = (answer.drops, answer.noise, answer.at_least)
+        return Answer(*({name: float(part[name]) for name in names if name in part} for part in parts))
+
+
+def members(mask: int) -> list[int]:
+    """The rows of a group."""
+    return [i for i in range(mask.bit_length()) if mask >> i & 1]
+
+
+def mean_and_variance(distances: FloatArray, rows: list[int]) -> tuple[float, float]:
+    """Of S over the pairs of a group; zeros for a group of one."""
+    if len(rows) < 2:
+        return 0.0, 0.0
+    pairs = distances[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)]
+    return float(pairs.mean()), float(pairs.var())
+
+
+def label(names: Iterable[str]) -> str:
+    """A group as messages show it."""
+    return "{" + ", ".join(names) + "}"

@@ -1,0 +1,56 @@
+"""What every search method is: a pure function from what is known to the next group to ask for, or to the result.
+
+Nothing is remembered between calls but what could be computed again. So a search that was killed goes on as if it had
+not been, and what to ask for while answers are out is found by supposing them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from grids.search.answers import Answers
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A group whose answer is needed, and what for."""
+
+    mask: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The partition that was found; its groups all have answers of their own, within delta.
+
+    Args:
+        groups: masks.
+        spared: shortcuts that the method used by itself -> how many groups they spared.
+    """
+
+    groups: tuple[int, ...]
+    spared: tuple[tuple[str, int], ...] = ()
+
+
+class Strategy(Protocol):
+    """A search method."""
+
+    def next(self, answers: Answers) -> Ask | Done:
+        """The next group to ask for, or the result. Raises GridsError where there can be no partition."""
+
+
+class Needed(Exception):  # noqa: N818 - it is no error: a search that runs again and again stops at what it lacks
+    """Raised inside a method by the first answer that is not known yet."""
+
+    def __init__(self, mask: int, why: str) -> None:
+        super().__init__(why)
+        self.ask = Ask(mask, why)
+
+
+def within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) -> bool:
+    """Whether a group is known to be within delta; `own`: by its own answer, not by a shortcut. Raises Needed."""
+    known = answers.direct(mask) if own and answers.problem.can_ask(mask) else answers.known(mask)
+    if known is None:
+        raise Needed(mask, why)
+    return known == "within"
