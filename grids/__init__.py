@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from grids.pipeline.compare import compare_runs as compare_runs
     from grids.pipeline.degrade import degrade_file as degrade_file
     from grids.pipeline.degrade import degrade_folder as degrade_folder
+    from grids.pipeline.group import group_degradations as group_degradations
+    from grids.pipeline.group import write_grouping as write_grouping
     from grids.pipeline.matrices import builtin_similarity as builtin_similarity
     from grids.pipeline.matrices import load_similarity as load_similarity
     from grids.pipeline.outputs import write_similarity as write_similarity
     from grids.pipeline.similarity import SimilaritySettings as SimilaritySettings
     from grids.pipeline.similarity import measure_similarity as measure_similarity
     from grids.results import GGDParams as GGDParams
+    from grids.results import Grouping as Grouping
     from grids.results import SimilarityMatrix as SimilarityMatrix
+    from grids.search import search_groups as search_groups
 
 __version__ = "0.1.0"
 
@@ -32,6 +36,7 @@ _PUBLIC = {
     "GGDParams": "grids.results",
     "all_degradations": "grids.degradations",
     "GridsError": "grids.errors",
+    "Grouping": "grids.results",
     "SimilarityMatrix": "grids.results",
     "SimilaritySettings": "grids.pipeline.similarity",
     "builtin_similarity": "grids.pipeline.matrices",
@@ -39,8 +44,11 @@ _PUBLIC = {
     "degradation": "grids.degradations",
     "degrade_file": "grids.pipeline.degrade",
     "degrade_folder": "grids.pipeline.degrade",
+    "group_degradations": "grids.pipeline.group",
     "load_similarity": "grids.pipeline.matrices",
     "measure_similarity": "grids.pipeline.similarity",
+    "search_groups": "grids.search",
+    "write_grouping": "grids.pipeline.group",
     "write_similarity": "grids.pipeline.outputs",
 }
 

@@ -44,6 +44,7 @@ def cli(context: click.Context) -> None:
     Examples:
       grids similarity photos/          the similarity matrix on your photographs
       grids similarity --show           the matrix that ships, at once
+      grids group --delta 0.7           which degradations can share a restorer
       grids degrade photo.png --all     one photograph under all degradations
     """
     if context.invoked_subcommand is None:
@@ -108,6 +109,51 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
     from grids.commands import similarity as command
 
     command.similarity(images, **options)
+
+
+@cli.command()
+@click.option(
+    "--delta", type=float, default=0.7, show_default=True, help="Largest drop of a degradation in its group, dB."
+)
+@click.option("--delta-for", multiple=True, metavar="NAME=DB", help="Another delta for one degradation.")
+@click.option(
+    "--drops",
+    default="paper",
+    show_default=True,
+    help="A CSV with the columns group (names joined by +), degradation, drop (dB) and, if wanted, noise; "
+    "or `paper`, what GRIDS published for Restormer.",
+)
+@click.option(
+    "--similarity", default="builtin", show_default=True, help="A similarity.json, a run folder, or `builtin`."
+)
+@click.option("--method", default="exact", show_default=True, help="exact, paper or agglomerative.")
+@click.option("--degradations", help="Names, separated by commas.  [default: all of the matrix]")
+@click.option("--max-groups", type=int, help="More groups are an error.")
+@click.option("--all-solutions", is_flag=True, help="List every partition with as few groups that the answers allow.")
+@click.option("--no-shortcuts", is_flag=True, help="Do not assume that a group is never better than a part of it.")
+@click.option("--dry-run", is_flag=True, help="Print in which order it would ask; look nothing up, write nothing.")
+@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/group]")
+@click.option("--resume", is_flag=True, help="Go on with the trials.sqlite of the run folder.")
+@click.option("--trials", is_flag=True, help="Print every group that was asked for.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of groups whose distances tie.")
+@click.option("--json", "as_json", is_flag=True, help="Print groups.json instead of text.")
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+def group(**options: Any) -> None:
+    """Group degradations: the fewest groups such that one restorer for each loses at most delta dB against the
+    restorers of single degradations.
+
+    What a group loses comes from a table of drops. Groups that it does not hold are unknown, and left out.
+
+    \b
+    Examples:
+      grids group --delta 0.7
+      grids group --delta 0.5 --drops drops.csv --similarity runs/mine --out runs/groups
+      grids group --delta 0.7 --delta-for jpeg=0.3 --all-solutions
+      grids group --degradations jpeg,gaussian_noise,salt_pepper --method paper --dry-run
+    """
+    from grids.commands import group as command
+
+    command.group(**options)
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grids.errors import GridsError, RunError, UnknownNameError
-from grids.results import GGDParams, SimilarityMatrix
+from grids.results import GGDParams, Group, Grouping, SimilarityMatrix, Trial
 
 NAMES = ("jpeg", "ringing", "salt_pepper")
 VALUES = np.array([[0.0, 3.5, 4.25], [3.5, 0.0, 1.125], [4.25, 1.125, 0.0]])
@@ -209,3 +210,41 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         SimilarityMatrix.load(tmp_path / "none.json")
     with pytest.raises(RunError, match=r"similarity\.json.*No such file"):
         SimilarityMatrix.load(tmp_path)
+
+
+def a_grouping() -> Grouping:
+    groups = (
+        Group("C1", ("a", "b"), {"a": 0.1, "b": -0.2}, 2.5, "models/C1.safetensors"),
+        Group("C2", ("c",), {"c": 0}),
+    )
+    return Grouping(0.7, "exact", groups, "proved", 2, trainings=3, delta_for={"a": 0.3}, undecided=(("a", "c"),))
+
+
+def test_a_grouping_survives_json(tmp_path: Path) -> None:
+    file = a_grouping().save(tmp_path / "groups.json")
+    assert Grouping.load(file) == Grouping.load(tmp_path) == a_grouping()
+    assert a_grouping().group_of("b").max_drop == 0.1
+    with pytest.raises(GridsError, match="unknown degradation 'd'"):
+        a_grouping().group_of("d")
+
+
+@pytest.mark.parametrize("part", ["delta", "method", "groups", "certificate", "trainings", "settings"])
+def test_a_grouping_that_lacks_a_part_is_named(tmp_path: Path, part: str) -> None:
+    data = {key: value for key, value in a_grouping().to_json().items() if key != part}
+    (tmp_path / "groups.json").write_text(json.dumps(data))
+    with pytest.raises(RunError, match=f"without its '{part}'"):
+        Grouping.load(tmp_path)
+
+
+@pytest.mark.parametrize("groups", [[], "x", [3], [{"id": "C1", "degradations": ["a", "a"], "drops": {"a": 0}}]])
+def test_groups_that_are_no_partition_are_refused(groups: object) -> None:
+    with pytest.raises(GridsError):
+        Grouping.from_json({**a_grouping().to_json(), "groups": groups})
+
+
+def test_words_of_trials_and_certificates_are_checked() -> None:
+    with pytest.raises(GridsError, match="unknown certificate"):
+        dataclasses.replace(a_grouping(), certificate="sure")
+    with pytest.raises(GridsError, match="unknown verdict"):
+        Trial(("a", "b"), "good")
+    assert Trial(("a", "b"), "beyond", {"a": 0.1}, at_least={"b": 0.9}).worst == 0.9

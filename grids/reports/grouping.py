@@ -116,8 +116,10 @@ def certificate_text(grouping: Grouping) -> str:
         return "no partition has fewer groups"
     if grouping.certificate == "proved-if-monotone":
         return "no partition has fewer, if a group is never better than a part of it"
-    needed = counted(grouping.lower_bound, "group")
-    return f"found by search; at least {needed} {'is' if grouping.lower_bound == 1 else 'are'} needed, by the answers"
+    needed = f"{counted(grouping.lower_bound, 'group')} {'is' if grouping.lower_bound == 1 else 'are'} needed"
+    if grouping.method == "exact" and grouping.unknown:
+        return f"no partition of the known groups has fewer; at least {needed}, whatever the unknown ones are"
+    return f"found by search; at least {needed}, by the answers"
 
 
 def answers_text(grouping: Grouping) -> str:

@@ -3,6 +3,7 @@
 from grids.search.curve import groups_over_delta
 from grids.search.engine import METHODS, Search
 from grids.search.loop import Evaluation, Evaluator, run_search, search_groups
+from grids.search.plan import Planned, plan
 from grids.search.problem import Answer, Problem
 from grids.search.table import DropTable
 from grids.search.tag import tag_selection
@@ -14,10 +15,12 @@ __all__ = [
     "DropTable",
     "Evaluation",
     "Evaluator",
+    "Planned",
     "Problem",
     "Search",
     "TrialLog",
     "groups_over_delta",
+    "plan",
     "run_search",
     "search_groups",
     "tag_selection",

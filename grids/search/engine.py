@@ -35,7 +35,7 @@ class Search:
 
     Args:
         problem: what to group.
-        method: "paper" (GRIDS), "exact" or "agglomerative".
+        method: "exact", "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
         least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.
         max_groups: more are no result.
         log: keeps every answer; those that it holds are not asked for again, and other processes may use it meanwhile.
@@ -48,7 +48,7 @@ class Search:
     def __init__(
         self,
         problem: Problem,
-        method: str = "paper",
+        method: str = "exact",
         *,
         least_drop: bool = False,
         max_groups: int | None = None,
@@ -57,7 +57,7 @@ class Search:
         if max_groups is not None and max_groups < 1:
             raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
         self.problem, self.method = problem, method
-        self._strategy = _strategy(problem, method, least_drop)
+        self._strategy = strategy(problem, method, least_drop=least_drop)
         self._max_groups = max_groups
         self._log = log
         self._answers = Answers(problem)
@@ -254,7 +254,8 @@ class Search:
         return sorted(self.problem.mask(group) for group in self._log.running_elsewhere() if group <= known)
 
 
-def _strategy(problem: Problem, method: str, least_drop: bool) -> Strategy:
+def strategy(problem: Problem, method: str, *, least_drop: bool = False) -> Strategy:
+    """The method of a name. Raises UnknownNameError."""
     if method == "paper":
         return Paper(problem)
     if method == "exact":

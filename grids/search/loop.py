@@ -23,7 +23,7 @@ def search_groups(
     similarity: SimilarityMatrix,
     evaluate: Evaluator,
     delta: float,
-    method: str = "paper",
+    method: str = "exact",
     *,
     delta_for: Mapping[str, float] | None = None,
     shortcuts: bool = True,
@@ -43,7 +43,7 @@ def search_groups(
             standard errors, a pair of mappings; or an Answer, where drops are known in part or from below; or None
             where there is no answer, and the group is left out.
         delta: the largest drop that a degradation may have in its group, dB, at least 0.
-        method: "paper" (GRIDS, Algorithm 1), "exact" (provably the fewest) or "agglomerative" (a baseline).
+        method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
         delta_for: degradations with a delta of their own, dB.
         shortcuts: take a group to be never better than a part of it, which saves most questions.
         least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.

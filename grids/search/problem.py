@@ -48,7 +48,7 @@ class Problem:
         seed: of the order of groups whose distances tie; nothing else is drawn.
 
     Raises:
-        GridsError: a delta is negative or not a number, or there are no degradations.
+        GridsError: a delta is negative or not a number, the seed is negative, or there are no degradations.
         UnknownNameError: a name is not in the similarity matrix.
     """
 
@@ -68,6 +68,8 @@ class Problem:
                 raise GridsError(f"{what} must be a number of dB, 0 or more, but is {value}")
         for name in self.delta_for:
             self.similarity.index(name)
+        if not 0 <= self.seed < 2**63:
+            raise GridsError(f"seed must be 0 to 2^63 - 1, but is {self.seed}")
 
     @property
     def n(self) -> int:

@@ -1,0 +1,63 @@
+"""`grids group`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grids.commands.options import named_pairs, split_names
+from grids.errors import GridsError
+from grids.pipeline.group import group_degradations, plan_grouping
+from grids.reports.grouping import grouping_text, trials_text
+from grids.search import Planned
+
+
+def group(**options: Any) -> None:
+    """`grids group`."""
+    names = options["degradations"]
+    given = {
+        "delta": options["delta"],
+        "drops": options["drops"],
+        "similarity": options["similarity"],
+        "method": options["method"],
+        "degradations": split_names(names) if names is not None else None,
+        "delta_for": _deltas(options["delta_for"]),
+        "shortcuts": not options["no_shortcuts"],
+        "seed": options["seed"],
+    }
+    if options["dry_run"]:
+        _print_plan(plan_grouping(**given), options["as_json"])
+        return
+    out: Path = options["out"] or Path("runs/group")
+    chosen = {name: options[name] for name in ("max_groups", "all_solutions", "resume")}
+    found = group_degradations(**given, **chosen, out=out)
+    if options["as_json"]:
+        click.echo(json.dumps(found.to_json()))
+    elif not options["quiet"]:
+        click.echo(grouping_text(found))
+        if options["trials"]:
+            click.echo(trials_text(found.trials))
+        click.echo(f"groups   {out / 'groups.json'}\nreport   {out / 'report.html'}")
+
+
+def _deltas(values: tuple[str, ...]) -> dict[str, float]:
+    found = {}
+    for name, value in named_pairs(values, "--delta-for", "NAME=DB").items():
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise GridsError(f"--delta-for {name} takes a number of dB, not '{value}'") from None
+    return found
+
+
+def _print_plan(planned: list[Planned], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([step._asdict() for step in planned]))
+        return
+    click.echo("What would be asked for, in this order, if every answer came out as the distances let expect:")
+    for number, step in enumerate(planned, 1):
+        click.echo(f"{number:4d}  S {step.distance:4.2f}  {step.expected:6s}  {' + '.join(step.group)}  ({step.why})")
+    click.echo(f"{len(planned)} answers. True answers change the order; nothing was looked up or written.")

@@ -1,0 +1,205 @@
+"""From known drops to groups, and the files of a grouping. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from grids.errors import GridsError, RunError
+from grids.files import make_folder, write_bytes, write_text
+from grids.pipeline.matrices import load_similarity
+from grids.reports.drops import drop_against_distance
+from grids.reports.drops import groups_over_delta as draw_steps
+from grids.reports.graph import draw_graph
+from grids.reports.heatmap import figure_bytes
+from grids.reports.html import grouping_page
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
+from grids.search import (
+    DropTable,
+    Planned,
+    Problem,
+    Search,
+    TrialLog,
+    groups_over_delta,
+    plan,
+    run_search,
+)
+
+PAPER = "paper"
+TRIALS = "trials.sqlite"
+
+
+def group_degradations(
+    delta: float = 0.7,
+    drops: str | Path | DropTable = PAPER,
+    similarity: str | Path | SimilarityMatrix = "builtin",
+    *,
+    method: str = "exact",
+    degradations: Sequence[str] | None = None,
+    delta_for: Mapping[str, float] | None = None,
+    shortcuts: bool = True,
+    max_groups: int | None = None,
+    all_solutions: bool = False,
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> Grouping:
+    """Group degradations by a table of known drops. Source: GRIDS, section 5.1.
+
+    Args:
+        delta: the largest drop that a degradation may have in its group, dB, at least 0.
+        drops: a CSV file (columns group, degradation, drop and, if wanted, noise; see DropTable.load), or "paper" for
+            the drops that GRIDS published for Restormer. Groups that it does not hold are unknown, and left out.
+        similarity: a matrix, a run folder, a similarity.json, or "builtin". It decides in which order groups are
+            looked up, and so what "paper" and "agglomerative" find.
+        method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
+        degradations: names, for some of the matrix only.
+        delta_for, shortcuts, max_groups, all_solutions, seed, on_trial: as for `search_groups`.
+        out: a run folder, for groups.json, trials.sqlite, report.html and the figures; made if needed.
+        resume: go on with the trials.sqlite of `out`; without, an earlier log of a table is replaced.
+
+    Returns:
+        The partition, with its certificate and all that was asked for.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or there is no partition; the message names it.
+    """
+    if max_groups is not None and max_groups < 1:
+        raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
+    table, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
+    log = _log(Path(out), table, resume) if out is not None else None
+    try:
+        search = Search(problem, method, log=log)
+        _tell_singles(search, table)
+        run_search(search, table, on_trial=on_trial)
+        found = search.result(all_solutions=all_solutions, at_hand=table.answers)
+    finally:
+        if log is not None:
+            log.close()
+    settings = {
+        "source": table.source,
+        "drops_sha256": table.sha256,
+        "groups_in_the_table": len(problem.askable or ()),
+        "similarity": str(similarity) if isinstance(similarity, (str, Path)) else "given",
+    }
+    found = replace(found, settings={**settings, **found.settings})
+    steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
+    _check_count(found, max_groups, steps)
+    if out is not None:
+        write_grouping(found, problem.similarity, out, steps=steps)
+    return found
+
+
+def plan_grouping(
+    delta: float = 0.7,
+    drops: str | Path | DropTable = PAPER,
+    similarity: str | Path | SimilarityMatrix = "builtin",
+    *,
+    method: str = "exact",
+    degradations: Sequence[str] | None = None,
+    delta_for: Mapping[str, float] | None = None,
+    shortcuts: bool = True,
+    seed: int = 0,
+) -> list[Planned]:
+    """In which order `group_degradations` would ask, if every answer came out as the distances let expect.
+
+    Args and errors are those of `group_degradations`; no drop is looked up and nothing is written.
+    """
+    _, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
+    return plan(problem, method)
+
+
+def write_grouping(
+    grouping: Grouping,
+    similarity: SimilarityMatrix,
+    out: str | Path,
+    *,
+    steps: Sequence[DeltaStep] = (),
+) -> dict[str, Path]:
+    """Write what a run folder shows of a grouping.
+
+    Args:
+        grouping: what was found.
+        similarity: S between its degradations, for the graph.
+        out: the run folder, made if needed.
+        steps: the number of groups over delta (`grids.search.groups_over_delta`), for the page and a figure.
+
+    Returns:
+        The files by name: groups.json, partition.png, partition.svg, drops.png, drops.svg, delta.png and delta.svg
+        (with steps), report.html.
+
+    Raises:
+        GridsError: a file cannot be written.
+    """
+    folder = make_folder(Path(out))
+    written = {"groups.json": grouping.save(folder / "groups.json")}
+    figures = {
+        "partition": draw_graph(similarity, groups=grouping.partition),
+        "drops": drop_against_distance(grouping),
+    }
+    if steps:
+        figures["delta"] = draw_steps(steps, grouping.delta)
+    for name, figure in figures.items():
+        for kind in ("png", "svg"):
+            file = f"{name}.{kind}"
+            written[file] = write_bytes(folder / file, figure_bytes(figure, kind))
+    title = f"{len(grouping)} groups for {len(similarity)} degradations"
+    page = grouping_page(grouping, similarity, title=title, steps=steps)
+    return written | {"report.html": write_text(folder / "report.html", page)}
+
+
+def _problem(
+    drops: str | Path | DropTable,
+    similarity: str | Path | SimilarityMatrix,
+    degradations: Sequence[str] | None,
+    delta: float,
+    delta_for: Mapping[str, float] | None,
+    shortcuts: bool,
+    seed: int,
+) -> tuple[DropTable, Problem]:
+    matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
+    table = drops if isinstance(drops, DropTable) else DropTable.load(drops)
+    table.check_names(matrix.degradations)
+    if degradations is not None:
+        matrix = matrix.subset(tuple(degradations))
+        table = table.within(matrix.degradations)
+    problem = Problem(matrix, delta, dict(delta_for or {}), shortcuts, seed=seed)
+    held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
+    return table, replace(problem, askable=held)
+
+
+def _check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:
+    if most is None or len(found) <= most:
+        return
+    enough = next((step.delta for step in steps if step.groups <= most), None)
+    hint = f"; delta {enough:g} dB would do" if enough is not None else ""
+    raise GridsError(
+        f"at most {most} groups are wanted, but the fewest found within delta {found.delta:g} dB are {len(found)}{hint}"
+    )
+
+
+def _tell_singles(search: Search, table: DropTable) -> None:
+    """A table may say what a restorer for one degradation loses; otherwise that is nothing."""
+    for group, answer in table.answers.items():
+        if len(group) == 1:
+            search.tell(group, answer.drops, answer.noise)
+
+
+def _log(out: Path, table: DropTable, resume: bool) -> TrialLog:
+    """The log of a run folder: the one that is there, or a new one. What can be looked up again may be replaced."""
+    file = make_folder(out) / TRIALS
+    if resume and not file.exists():
+        raise RunError(f"there is nothing to resume: '{file}' does not exist")
+    if not resume and file.exists():
+        if (user := TrialLog.in_use(file)) is not None:
+            raise RunError(f"'{file}' is in use by {user}: --resume joins that search, or choose another folder")
+        identity = TrialLog.identity_of(file) or {}
+        if identity.get("evaluator") != "table":
+            raise RunError(f"'{file}' holds answers of trainings: --resume goes on with them, or choose another folder")
+        try:
+            file.unlink()
+        except OSError as error:
+            raise RunError(f"cannot replace '{file}': {error.strerror or error}") from error
+    return TrialLog(file, {"evaluator": "table", "drops_sha256": table.sha256[:16]})

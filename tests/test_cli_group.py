@@ -1,0 +1,253 @@
+"""`grids group`: what it prints and writes, and one clear line for everything that can be wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grids import Grouping, SimilarityMatrix, builtin_similarity
+from grids.cli import run
+
+PAPER_GROUPS = (
+    ("gaussian_blur", "motion_blur", "richardson_lucy"),
+    ("super_resolution", "ringing", "defocus_blur"),
+    ("jpeg", "poisson_noise", "inpainting"),
+    ("gaussian_noise", "salt_pepper"),
+)
+FILES = {"groups.json", "trials.sqlite", "report.html"} | {
+    f"{name}.{kind}" for name in ("partition", "drops", "delta") for kind in ("png", "svg")
+}
+Output = tuple[int, str, str]
+Grids = Callable[..., Output]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Grids:
+    """Run `grids group` in an empty folder: its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Output:
+        capsys.readouterr()
+        code = run(["group", *(str(argument) for argument in arguments)])
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+def test_the_published_drops_give_the_published_groups(call: Grids, tmp_path: Path) -> None:
+    code, out, err = call("--delta", 0.7)
+    assert (code, err) == (0, "")
+    assert "published for Restormer by GRIDS" in out
+    assert "no partition of the known groups has fewer" in out
+    assert "2018 groups" in out
+    assert {file.name for file in (tmp_path / "runs" / "group").iterdir()} == FILES
+    found = Grouping.load(tmp_path / "runs" / "group")
+    assert found.partition == PAPER_GROUPS
+    assert (found.certificate, found.lower_bound, found.unknown) == ("heuristic", 2, 2018)
+    assert found.group_of("richardson_lucy").max_drop == 0.68
+    assert len(found.hangs_on) > 0
+    page = (tmp_path / "runs" / "group" / "report.html").read_text()
+    assert "published for Restormer" in page
+    assert "would break" in page
+
+
+@pytest.mark.parametrize("method", ["paper", "exact"])
+def test_methods_and_json(call: Grids, method: str) -> None:
+    code, out, err = call("--method", method, "--json", "--all-solutions", "--out", "o")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert tuple(tuple(group["degradations"]) for group in found["groups"]) == PAPER_GROUPS
+    assert found["method"] == method
+    assert len(found["alternatives"]) == 1
+    assert {"delta", "upper_bounds", "trainings", "settings", "descriptor_sha256", "grids_version"} <= found.keys()
+
+
+def test_the_same_call_writes_the_same_bytes(call: Grids, tmp_path: Path) -> None:
+    assert call("--quiet", "--out", "a") == call("--quiet", "--out", "b") == (0, "", "")
+    for name in FILES - {"trials.sqlite"}:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_dry_run_writes_nothing(call: Grids, tmp_path: Path) -> None:
+    code, out, _ = call("--dry-run", "--method", "paper")
+    assert code == 0
+    assert "size 6: its closest group" in out or "its closest group" in out
+    assert list(tmp_path.iterdir()) == []
+    planned = json.loads(call("--dry-run", "--json")[1])
+    assert planned
+    assert {"group", "distance", "expected", "why"} == planned[0].keys()
+    assert len({tuple(step["group"]) for step in planned}) == len(planned)
+
+
+def test_own_drops_with_a_delta_of_their_own(call: Grids, tmp_path: Path) -> None:
+    rows = [("jpeg+ringing", "jpeg", 0.4), ("jpeg+ringing", "ringing", 0.1)]
+    (tmp_path / "d.csv").write_text("group,degradation,drop\n" + "\n".join(f"{g},{d},{x}" for g, d, x in rows))
+    common = ("--drops", "d.csv", "--degradations", "jpeg,ringing", "--json", "--delta", 0.5)
+    assert len(json.loads(call(*common)[1])["groups"]) == 1
+    found = json.loads(call(*common, "--delta-for", "jpeg=0.3")[1])
+    assert (len(found["groups"]), found["delta_for"], found["certificate"]) == (2, {"jpeg": 0.3}, "proved")
+
+
+def test_noise_that_straddles_delta_is_undecided(call: Grids, tmp_path: Path) -> None:
+    text = "group,degradation,drop,noise\njpeg+ringing,jpeg,0.6,0.1\njpeg+ringing,ringing,0.1,\n"
+    (tmp_path / "d.csv").write_text(text)
+    found = json.loads(call("--drops", "d.csv", "--degradations", "jpeg,ringing", "--json")[1])
+    assert found["undecided"] == [["jpeg", "ringing"]]
+    assert (len(found["groups"]), found["certificate"], found["lower_bound"]) == (2, "heuristic", 1)
+    assert found["hangs_on"] == [["jpeg", "ringing"]]
+
+
+def test_another_matrix(call: Grids, tmp_path: Path) -> None:
+    SimilarityMatrix(("a", "b"), np.array([[0.0, 1.0], [1.0, 0.0]])).save(tmp_path / "similarity.json")
+    (tmp_path / "d.csv").write_text("group,degradation,drop\na+b,*,0.2\n")
+    code, out, _ = call("--similarity", ".", "--drops", "d.csv", "--json", "--out", "o")
+    assert code == 0
+    assert json.loads(out)["groups"][0]["degradations"] == ["a", "b"]
+
+
+BAD = [
+    (["--delta", "-1"], 1, "delta must be a number of dB, 0 or more, but is -1"),
+    (["--delta", "nan"], 1, "but is nan"),
+    (["--delta", "inf"], 1, "but is inf"),
+    (["--delta", "much"], 1, "not a valid float"),
+    (["--delta"], 2, "requires an argument"),
+    (["--detla", "1"], 2, "No such option"),
+    (["photos"], 1, "unexpected extra argument"),
+    (["--method", "exakt"], 1, "did you mean 'exact'?"),
+    (["--delta-for", "jpg=0.3"], 1, "did you mean 'jpeg'?"),
+    (["--delta-for", "jpeg"], 1, "NAME=DB"),
+    (["--delta-for", "jpeg=x"], 1, "'x'"),
+    (["--delta-for", "jpeg=-2"], 1, "the delta for jpeg"),
+    (["--delta-for", "jpeg=1", "--delta-for", "jpeg=2"], 1, "twice"),
+    (["--degradations", "jpeg,fog"], 1, "unknown degradation 'fog'"),
+    (["--degradations", "jpeg,jpeg"], 1, "distinct"),
+    (["--degradations", ","], 1, "separated by commas"),
+    (["--max-groups", "0"], 1, "at least 1"),
+    (["--max-groups", "3"], 1, "are 4; delta 2.58 dB would do"),
+    (["--seed", "-1"], 1, "seed must be"),
+    (["--resume"], 1, "nothing to resume"),
+    (["--drops", "none.csv"], 1, "none.csv"),
+    (["--similarity", "none"], 1, "none"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected_code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
+def test_bad_input_is_one_line(
+    call: Grids, tmp_path: Path, arguments: list[str], expected_code: int, expected: str
+) -> None:
+    code, out, err = call(*arguments)
+    assert (code, out) == (expected_code, "")
+    assert expected in err
+    assert len(err.strip().splitlines()) == 1
+    assert [file.name for file in tmp_path.rglob("*") if file.name == "groups.json"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("group,degradation,drop\njpeg+ringing,jpeg,0.1\njpeg+ringing,jpeg,0.2\n", "line 3"),
+        ("group,degradation,drop\njpeg+ringing,jpeg\n", "line 2"),
+        ("group,degradation,drop\n\n# a comment\njpeg+ringing,jpeg,nan\n", "line 4"),
+        ("group,degradation,drop\njpeg+ringig,jpeg,0.1\n", "did you mean 'ringing'?"),
+        ("group,task,drop\njpeg+ringing,jpeg,0.1\n", "line 1"),
+        ("group,degradation,drop\njpeg,jpeg,0.9\n", "no group within delta covers 'jpeg'"),
+        ("", "holds no drops"),
+    ],
+)
+def test_a_bad_table_is_one_line(call: Grids, tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "d.csv").write_text(text)
+    code, out, err = call("--drops", "d.csv")
+    assert (code, out) == (1, "")
+    assert expected in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_logs_that_do_not_belong_here(call: Grids, tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("group,degradation,drop\njpeg+ringing,*,0.2\n")
+    assert call("--out", "o", "--quiet")[0] == 0
+    code, _, err = call("--out", "o", "--drops", "d.csv", "--resume")
+    assert code == 1
+    assert "another problem: drops_sha256" in err
+    assert call("--out", "o", "--drops", "d.csv", "--quiet")[0] == 0  # what can be looked up again is replaced
+    log = tmp_path / "o" / "trials.sqlite"
+    log.write_bytes(b"garbage" * 1000)
+    for more in ((), ("--resume",)):
+        code, _, err = call("--out", "o", *more)
+        assert code == 1
+        assert "trials.sqlite' is corrupt" in err
+    assert log.read_bytes() == b"garbage" * 1000
+
+
+def test_answers_of_trainings_are_never_replaced(call: Grids, tmp_path: Path) -> None:
+    from grids.search import TrialLog
+
+    with TrialLog(tmp_path / "o" / "trials.sqlite", {"evaluator": "training", "steps": 5}) as log:
+        log.claim(frozenset(("jpeg", "ringing")))
+        log.finish(frozenset(("jpeg", "ringing")), {"jpeg": 0.1, "ringing": 0.2})
+    code, _, err = call("--out", "o")
+    assert code == 1
+    assert "holds answers of trainings" in err
+
+
+def whole_table(path: Path) -> Path:
+    """Drops for every group of the built-in matrix's first eight degradations."""
+    names = builtin_similarity().degradations[:8]
+    rng = np.random.default_rng(4)
+    harm = rng.uniform(0, 0.35, (8, 8))
+    lines = ["group,degradation,drop"]
+    for size in range(2, 9):
+        for rows in itertools.combinations(range(8), size):
+            joined = "+".join(names[i] for i in rows)
+            lines += [f"{joined},{names[i]},{sum(harm[i, j] for j in rows if j != i):.4f}" for i in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_whole_table_is_proved_and_resumed(call: Grids, tmp_path: Path) -> None:
+    names = ",".join(builtin_similarity().degradations[:8])
+    given = ("--drops", whole_table(tmp_path / "d.csv"), "--degradations", names, "--out", "o", "--json")
+    first = json.loads(call(*given)[1])
+    assert first["certificate"] == "proved"  # the table answers for every group
+    assert first["unknown"] == 0
+    rows = sqlite3.connect(tmp_path / "o" / "trials.sqlite").execute("select count(*) from trials").fetchone()[0]
+    assert rows == first["trainings"]
+    again = json.loads(call(*given, "--resume")[1])
+    assert again == first
+
+
+def test_killed_at_any_moment_and_resumed(call: Grids, tmp_path: Path) -> None:
+    names = ",".join(builtin_similarity().degradations[:8])
+    given = ("--drops", str(whole_table(tmp_path / "d.csv")), "--degradations", names, "--method", "paper")
+    unbroken = json.loads(call(*given, "--out", "whole", "--json")[1])
+    # dies without any clean-up after so many answers
+    code = (
+        "import os, signal, sys\nfrom grids.search import table\nfrom grids.cli import run\nleft = int(sys.argv[1])\n"
+        "look = table.DropTable.__call__\n"
+        "def dying(self, group):\n    global left\n    left -= 1\n"
+        "    if left < 0: os.kill(os.getpid(), signal.SIGKILL)\n    return look(self, group)\n"
+        "table.DropTable.__call__ = dying\nsys.exit(run(sys.argv[2:]))\n"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for answers in (0, 3, 4):
+        command = [sys.executable, "-c", code, str(answers), "group", *given, "--out", "cut", "--quiet"]
+        command += ["--resume"] if (tmp_path / "cut").exists() else []
+        died = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+        assert died.returncode == -signal.SIGKILL
+        assert not (tmp_path / "cut" / "groups.json").exists()
+    resumed = json.loads(call(*given, "--out", "cut", "--resume", "--json")[1])
+    assert resumed == unbroken
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import sys; from grids.cli import run; run(['group', '--dry-run']); assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd="/").returncode == 0
