@@ -24,6 +24,7 @@ from grids.search import (
     groups_over_delta,
     plan,
     run_search,
+    trials_at_hand,
 )
 
 PAPER = "paper"
@@ -88,7 +89,10 @@ def group_degradations(
     steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
     _check_count(found, max_groups, steps)
     if out is not None:
-        write_grouping(found, problem.similarity, out, steps=steps)
+        asked = {trial.group for trial in found.trials}
+        at_hand = trials_at_hand(problem, table.answers)
+        others = [trial for trial in at_hand if trial.group not in asked]
+        write_grouping(found, problem.similarity, out, steps=steps, others=others)
     return found
 
 
@@ -117,6 +121,7 @@ def write_grouping(
     out: str | Path,
     *,
     steps: Sequence[DeltaStep] = (),
+    others: Sequence[Trial] = (),
 ) -> dict[str, Path]:
     """Write what a run folder shows of a grouping.
 
@@ -125,6 +130,7 @@ def write_grouping(
         similarity: S between its degradations, for the graph.
         out: the run folder, made if needed.
         steps: the number of groups over delta (`grids.search.groups_over_delta`), for the page and a figure.
+        others: groups with an answer that was not asked for, for the picture of drops.
 
     Returns:
         The files by name: groups.json, partition.png, partition.svg, drops.png, drops.svg, delta.png and delta.svg
@@ -137,7 +143,7 @@ def write_grouping(
     written = {"groups.json": grouping.save(folder / "groups.json")}
     figures = {
         "partition": draw_graph(similarity, groups=grouping.partition),
-        "drops": drop_against_distance(grouping),
+        "drops": drop_against_distance(grouping, others),
     }
     if steps:
         figures["delta"] = draw_steps(steps, grouping.delta)
@@ -146,7 +152,7 @@ def write_grouping(
             file = f"{name}.{kind}"
             written[file] = write_bytes(folder / file, figure_bytes(figure, kind))
     title = f"{len(grouping)} groups for {len(similarity)} degradations"
-    page = grouping_page(grouping, similarity, title=title, steps=steps)
+    page = grouping_page(grouping, similarity, title=title, steps=steps, others=others)
     return written | {"report.html": write_text(folder / "report.html", page)}
 
 

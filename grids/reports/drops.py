@@ -17,7 +17,7 @@ from matplotlib.transforms import Bbox
 from grids.reports.grouping import Point, counted, points, rank_correlation, worst_of
 from grids.reports.painting import INK, MUTED, axes_at, fitted, painted, text_inches
 from grids.reports.tables import shown
-from grids.results import DeltaStep, Grouping
+from grids.results import DeltaStep, Grouping, Trial
 
 WIDTH, HEIGHT = 6.4, 4.0  # of the axes
 LEFT, RIGHT, TOP = 0.85, 1.15, 0.4
@@ -53,13 +53,15 @@ class Final(NamedTuple):
 
 
 @painted
-def drop_against_distance(grouping: Grouping) -> Figure:
+def drop_against_distance(grouping: Grouping, others: Sequence[Trial] = ()) -> Figure:
     """The worst drop of every group that was asked for, over the mean of S within it; groups of one are left out.
+
+    `others` are groups with an answer that was not asked for.
 
     The shape of a marker is the verdict, its size that of the group; an arrow says that the drop is known from below.
     The groups of the partition are ringed and labelled. Past 8 delta the drops are on a logarithmic scale.
     """
-    asked, final = points(grouping.trials), _final(grouping)
+    asked, final = points((*grouping.trials, *others)), _final(grouping)
     figure = Figure(figsize=(LEFT + WIDTH + RIGHT, TOP + HEIGHT + 0.95))
     axes = axes_at(figure, LEFT, 0.95, WIDTH, HEIGHT)
     axes.spines[["top", "right"]].set_visible(False)

@@ -17,7 +17,7 @@ from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
 from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
-from grids.results import DeltaStep, Grouping, SimilarityMatrix
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PAIRS_SHOWN, CHANGES_SHOWN, PARTITIONS_SHOWN = 5, 15, 20
@@ -98,6 +98,7 @@ def grouping_page(
     *,
     title: str,
     steps: Sequence[DeltaStep] = (),
+    others: Sequence[Trial] = (),
     notes: Sequence[str] = (),
 ) -> str:
     """The report of a grouping: the groups with their drops, how sure they are, and the search that found them.
@@ -106,6 +107,7 @@ def grouping_page(
         grouping: what was found; a "source" among its settings is told under the heading.
         similarity: the matrix that it was found with; it may hold further degradations.
         steps: how many groups each delta takes, by rising delta.
+        others: groups with an answer that was not asked for, for the picture of drops.
         title, notes: as for `similarity_page`.
 
     Raises:
@@ -127,7 +129,7 @@ def grouping_page(
         left_out=left_out,
         first_shown=of_grouping.TRIALS_FIRST,
         ids={group.degradations: group.id for group in grouping.groups},
-        drops=_svg(drop_against_distance(grouping)),
+        drops=_svg(drop_against_distance(grouping, others)),
         steps=_svg(groups_over_delta(steps, grouping.delta)) if steps else "",
         partitions_shown=PARTITIONS_SHOWN,
     )

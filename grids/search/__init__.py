@@ -5,6 +5,7 @@ from grids.search.engine import METHODS, Search
 from grids.search.loop import Evaluation, Evaluator, run_search, search_groups
 from grids.search.plan import Planned, plan
 from grids.search.problem import Answer, Problem
+from grids.search.summary import trials_at_hand
 from grids.search.table import DropTable
 from grids.search.tag import tag_selection
 from grids.search.trials import TrialLog
@@ -24,4 +25,5 @@ __all__ = [
     "run_search",
     "search_groups",
     "tag_selection",
+    "trials_at_hand",
 ]

@@ -10,6 +10,7 @@ from grids.results import Group, Grouping, Trial
 from grids.search.answers import UNDECIDED, WITHIN, Answers
 from grids.search.certificate import PROVED, certify, hangs_on
 from grids.search.partitions import all_partitions
+from grids.search.problem import Answer, Problem
 from grids.search.strategy import Done
 
 SOLUTIONS = 1000
@@ -73,6 +74,17 @@ def trials(answers: Answers, asked: Mapping[int, Asked]) -> tuple[Trial, ...]:
             )
         )
     return tuple(found)
+
+
+def trials_at_hand(problem: Problem, at_hand: Mapping[frozenset[str], Answer]) -> tuple[Trial, ...]:
+    """Answers that need not be asked for, as trials; groups of one are left out."""
+    answers, asked = Answers(problem), {}
+    for group, answer in at_hand.items():
+        if len(group) > 1:
+            mask = problem.mask(group)
+            answers.add(mask, problem.ordered(mask, answer))
+            asked[mask] = Asked("at hand")
+    return trials(answers, asked)
 
 
 def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...], ...], ...]:
