@@ -70,7 +70,7 @@ class ExactColoring:
                 continue
             doubtful = [mask for mask in groups if answers.direct(mask) != WITHIN]
             return _question(answers, doubtful, count) if doubtful else Done(groups)
-        raise AssertionError("groups of one never conflict")
+        return Agglomerative().next(answers)  # a group of one is no result, or no program was solved
 
 
 class Solver:
@@ -137,6 +137,7 @@ def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = Non
     follow = answers.problem.shortcuts if shortcuts is None else shortcuts
     beyond = answers.having(BEYOND)
     wholes = set(answers.having(UNDECIDED) + answers.having(FAILED)) if usable else set()
+    wholes |= {1 << i for i in range(answers.problem.n) if usable and answers.direct(1 << i) != WITHIN}
     if not follow:
         return Conflicts((), tuple(sorted(wholes | set(beyond))))
     within = answers.having(WITHIN)
@@ -171,7 +172,7 @@ def _question(answers: Answers, doubtful: Sequence[int], count: int) -> Ask:
     """Verify a likely partition; else find the smallest likely conflict in it, which rules out most."""
     likelihood = Likelihood(answers.problem, answers)
     chance = likelihood.beyond(doubtful)
-    if np.prod(1 - chance) > LIKELY:
+    if np.prod(1 - chance) > LIKELY or not answers.problem.shortcuts:  # without, nothing follows from parts
         return Ask(doubtful[int(chance.argmax())], f"verify the likeliest partition into {count}")
     parts = sorted({part for mask in doubtful for part in _parts(answers, mask)})
     score = likelihood.beyond(parts) * 0.5 ** np.array([part.bit_count() for part in parts])

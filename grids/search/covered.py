@@ -12,11 +12,18 @@ def check_covered(answers: Answers, covered: bool) -> None:
     if covered:
         return
     problem = answers.problem
+    within = [mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN]
     for i, name in enumerate(problem.similarity.degradations):
-        if answers.direct(1 << i) != WITHIN:
-            own = max(answers.answers[1 << i].drops.values(), default=float("nan"))
+        if not any(mask >> i & 1 for mask in within):
             raise GridsError(
-                f"no group within delta covers '{name}': the drop of its own restorer is {own:.2f} dB, "
-                f"and every group with others in it is beyond delta or unknown"
+                f"no group within delta covers '{name}': the drop of its own restorer is {_own_drop(answers, i)}, "
+                f"and every group with others in it is beyond delta, unknown or passed over by the method"
             )
     raise GridsError(f"no partition of {label(problem.similarity.degradations)} is within delta")
+
+
+def _own_drop(answers: Answers, row: int) -> str:
+    own = answers.answers[1 << row]
+    if own.drops:
+        return f"{max(own.drops.values()):.2f} dB"
+    return f"{max(own.at_least.values()):.2f} dB or more" if own.at_least else "unknown"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from grids.results import DeltaStep
 from grids.search.answers import Answers, Table
 from grids.search.partitions import fewest
-from grids.search.problem import ENUMERATED, Answer, Problem
+from grids.search.problem import ENUMERATED, STANDARD_ERRORS, Answer, Problem
 
 
 def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[DeltaStep]:
@@ -19,8 +19,7 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
     """
     if problem.n > ENUMERATED:
         return []
-    drops = {d for a in answers.values() for part in (a.drops, a.at_least) for d in part.values() if d > 0}
-    deltas = sorted({0.0, *drops})
+    deltas = sorted({0.0, *(mark for answer in answers.values() for mark in _marks(answer) if mark > 0)})
     made: dict[int, DeltaStep] = {}
 
     def at(place: int) -> DeltaStep:
@@ -38,6 +37,14 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
         return between(low, middle) + between(middle, high)
 
     return [at(0), *(at(place) for place in between(0, len(deltas) - 1))]
+
+
+def _marks(answer: Answer) -> Iterator[float]:
+    """The deltas at which the verdict on an answer can change."""
+    yield from answer.at_least.values()
+    for name, drop in answer.drops.items():
+        error = STANDARD_ERRORS * answer.noise.get(name, 0.0)
+        yield from (drop - error, drop + error)
 
 
 def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:

@@ -134,7 +134,8 @@ class Search:
             raise GridsError(
                 f"there is no answer for {label(self.problem.names(mask))}: give drops, at_least or failed"
             )
-        asked = Asked(self._out.get(mask, "told without being asked for"), seconds, failed or "")
+        reason = "" if failed is None else failed or "no reason given"
+        asked = Asked(self._out.get(mask, "told without being asked for"), seconds, reason)
         if self._log is not None and mask & (mask - 1):
             self._write_log(mask, answer, asked, file)
         return self._take(mask, None if failed is not None else answer, asked)
@@ -185,9 +186,10 @@ class Search:
 
     def _next(self) -> Ask | Done:
         if self._step is None:
-            self._step = self._strategy.next(self._answers)
-            if self._max_groups is not None and isinstance(self._step, Done):
-                _check_count(len(self._step.groups), self._max_groups, self._answers)
+            step = self._strategy.next(self._answers)
+            if self._max_groups is not None and isinstance(step, Done):
+                _check_count(len(step.groups), self._max_groups, self._answers)
+            self._step = step
         return self._step
 
     def _suppositions(self, pending: list[int]) -> Iterator[dict[int, str]]:

@@ -15,7 +15,7 @@ from grids.search.answers import BEYOND, WITHIN, Answers, Masks
 from grids.search.problem import Problem
 
 # constant, size, the largest sum of a member's distances, the largest distance; then one weight for each degradation,
-# for some spoil every group they are in. The prior is vague: a pair at the mean distance is beyond with p about 0.5.
+# for some spoil every group they are in. The prior is vague: a pair at the mean distance is beyond with p about 0.4.
 PRIOR = (-1.0, 0.5, 0.5, 0.5)
 PRECISION = (0.15, 0.5, 0.5, 0.5)
 PRECISION_MEMBER = 1.0

@@ -45,6 +45,8 @@ class ExactListed:
 
 def pick(groups: Sequence[int], costs: FloatArray, n: int) -> list[int] | None:
     """The places of the groups that make the cheapest partition of n degradations; None if there is none."""
+    if not groups:
+        return None
     member = csc_array(((np.array(groups)[:, None] >> np.arange(n)) & 1).astype(float).T)
     exactly_once = LinearConstraint(member, 1, 1)
     program = milp(costs, constraints=exactly_once, integrality=np.ones(len(groups)), bounds=Bounds(0, 1))

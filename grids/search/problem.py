@@ -62,9 +62,9 @@ class Problem:
     def __post_init__(self) -> None:
         if not len(self.similarity):
             raise GridsError("there are no degradations to group")
-        for name, value in {"delta": self.delta, **self.delta_for}.items():
+        named = {f"the delta for {name}": value for name, value in self.delta_for.items()}
+        for what, value in {"delta": self.delta, **named}.items():
             if not (math.isfinite(value) and value >= 0):
-                what = "delta" if name == "delta" else f"the delta for {name}"
                 raise GridsError(f"{what} must be a number of dB, 0 or more, but is {value}")
         for name in self.delta_for:
             self.similarity.index(name)
@@ -116,15 +116,16 @@ class Problem:
     def verdict(self, mask: int, answer: Answer) -> str:
         """ "within", "beyond" or "undecided": on which side of delta an answer puts a group."""
         allowed = {name: self.delta_for.get(name, self.delta) + ROUNDING for name in self.names(mask)}
-        most, least = max(allowed.values()), min(allowed.values())
+        most = max(allowed.values())
         sure = dict(answer.at_least)
         for name, drop in answer.drops.items():
             sure[name] = max(drop - STANDARD_ERRORS * answer.noise.get(name, 0.0), sure.get(name, -math.inf))
         if any(drop > allowed.get(name, most) for name, drop in sure.items()):
             return "beyond"
         possible = {name: drop + STANDARD_ERRORS * answer.noise.get(name, 0.0) for name, drop in answer.drops.items()}
-        whole = allowed.keys() <= possible.keys() and all(possible[name] <= allowed[name] for name in allowed)
-        return "within" if whole or possible.get(WORST, math.inf) <= least else "undecided"
+        reach = possible.get(WORST, math.inf)  # no member loses more than the worst
+        within = all(min(possible.get(name, math.inf), reach) <= limit for name, limit in allowed.items())
+        return "within" if within else "undecided"
 
     def check(self, mask: int, answer: Answer) -> None:
         """Raise GridsError for an answer that is not about this group, or not of finite numbers."""

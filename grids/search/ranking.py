@@ -17,6 +17,8 @@ COMPLETE = 10_000
 every degradation keeps the closest COMPLETE / n groups that hold it."""
 NEAR = 2
 """Decimals of S within which mean distances count as tied."""
+EQUAL = 9
+"""Decimals of the variance that are more than rounding errors."""
 
 
 class Ranking:
@@ -69,7 +71,7 @@ class Ranking:
     def _rank(self, groups: Masks) -> Masks:
         mean, variance = moments(self._problem.distances, groups)
         ties = _flags(groups, self._problem.n) @ self._problem.ties
-        return groups[np.lexsort((ties, variance, np.round(mean, NEAR)))]
+        return groups[np.lexsort((ties, np.round(variance, EQUAL), np.round(mean, NEAR)))]
 
 
 def moments(distances: FloatArray, groups: Masks) -> tuple[FloatArray, FloatArray]:

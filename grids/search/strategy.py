@@ -50,7 +50,10 @@ class Needed(Exception):  # noqa: N818 - it is no error: a search that runs agai
 
 def within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) -> bool:
     """Whether a group is known to be within delta; `own`: by its own answer, not by a shortcut. Raises Needed."""
-    known = answers.direct(mask) if own and answers.problem.can_ask(mask) else answers.known(mask)
+    direct = answers.direct(mask)
+    if direct is None and not answers.problem.can_ask(mask):
+        return False  # whatever follows for it: it never gets an answer of its own
+    known = direct if own else answers.known(mask)
     if known is None:
         raise Needed(mask, why)
     return known == "within"

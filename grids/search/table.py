@@ -136,14 +136,14 @@ def _header(cells: list[str], where: str) -> list[str]:
 
 def _group(text: str, where: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(JOIN)]
-    if not all(names) or len(set(names)) < len(names):
+    if not all(names) or len(set(names)) < len(names) or WORST in names:
         raise GridsError(f"{where}: a group is distinct names joined by {JOIN}, not '{text}'")
     return frozenset(names)
 
 
 def _number(text: str, what: str, where: str, least: float = -math.inf) -> float:
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)  # Python takes 1_0 for 10
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < least:

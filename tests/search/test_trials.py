@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import json
 import os
 import platform
 import random
@@ -212,29 +212,50 @@ def test_threads_of_one_log_never_get_the_same_group(path: Path) -> None:
         assert sorted(record.order for record in log.records().values()) == list(range(1, 41))
 
 
-def race(path: Path, seed: int, start: Any, results: Any) -> None:
-    """Claim and finish all groups that can be had, in an order of its own."""
-    groups = random.Random(seed).sample(GROUPS, len(GROUPS))
-    start.wait(60)
-    mine = []
-    with TrialLog(path, IDENTITY) as log:
-        for group in groups:
-            if log.claim(group):
-                time.sleep(0.002)
-                log.finish(group, dict.fromkeys(group, float(seed)))
-                mine.append(group)
-    results.put((seed, mine))
+RACE = """
+import json, random, sys, time
+from pathlib import Path
+from grids.search.trials import TrialLog
+path, seed, groups = sys.argv[1], int(sys.argv[2]), [frozenset(group) for group in json.loads(sys.argv[3])]
+print("ready", flush=True)
+sys.stdin.readline()
+mine = []
+with TrialLog(Path(path), {identity}) as log:
+    for group in random.Random(seed).sample(groups, len(groups)):
+        if log.claim(group):
+            time.sleep(0.002)
+            log.finish(group, dict.fromkeys(group, float(seed)))
+            mine.append(sorted(group))
+print(json.dumps(mine), flush=True)
+"""
+"""Claim and finish all groups that can be had, in an order of its own."""
 
 
 def test_processes_never_get_the_same_group(path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(3), context.Queue()
-    processes = [context.Process(target=race, args=(path, seed, start, results)) for seed in range(3)]
-    for process in processes:
-        process.start()
-    won = dict(results.get(timeout=60) for _ in processes)
-    for process in processes:
-        process.join()
+    groups = json.dumps([sorted(group) for group in GROUPS])
+    code = RACE.replace("{identity}", repr(IDENTITY))
+    won = {}
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", code, str(path), str(seed), groups],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for seed in range(3)
+        ]
+        for process in processes:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for seed, process in enumerate(processes):
+            out, _ = process.communicate(timeout=60)
+            won[seed] = [frozenset(group) for group in json.loads(out)]
     assert sorted(sorted(group) for mine in won.values() for group in mine) == sorted(map(sorted, GROUPS))
     with TrialLog(path, IDENTITY) as log:
         seen = log.records()
