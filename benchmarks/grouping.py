@@ -259,8 +259,8 @@ def large(problems: int) -> None:
     """Time and memory for many degradations."""
     count = part_of(problems, 0.03)
     print(f"\n{count} problems of each size, n / 4 clusters, monotone; every search in a process of its own.")
-    print("Wanted: at most 60 s and 2 GiB. Means, and the most of seconds and memory. CPU seconds, evaluations included,")
-    print("are hardly moved by other work on the machine.\n")
+    print("Wanted: at most 60 s and 2 GiB. Means; the most of seconds and memory. CPU seconds hold the evaluations,")
+    print("and other work on the machine hardly moves them.\n")
     rows = []
     for n in (20, 30, 40, 50):
         for method in METHODS:

@@ -28,8 +28,8 @@ from grids.search.problem import Problem, members
 from grids.search.strategy import Ask, Done
 
 NODES = 200
-ANSWERS = 10
-"""After so many answers for each degradation the proof is given up, and groups are merged as far as they go."""
+ANSWERS = 300
+"""After so many answers the proof is given up, and groups are merged as far as they go."""
 TRIPLES = 12
 """Of larger groups only pairs are looked at as conflicts, not triples."""
 LIKELY = 0.5
@@ -59,7 +59,7 @@ class ExactColoring:
     def next(self, answers: Answers) -> Ask | Done:
         """See Strategy."""
         problem = answers.problem
-        if len(answers.verdicts) - problem.n >= ANSWERS * problem.n:
+        if len(answers.verdicts) - problem.n >= ANSWERS:
             return Agglomerative().next(answers)
         if self._solver is None:
             self._solver = Solver(problem)

@@ -17,7 +17,8 @@ from grids.search.partitions import Best, fewest, shares
 from grids.search.problem import ENUMERATED, Problem
 from grids.search.strategy import Ask, Done, Strategy
 
-LIKELY = 0.5
+LIKELY = 0.05
+"""From this chance on that all of a partition is within delta, it is verified; below, it is rather broken."""
 TIE = 1e-3
 SHARPNESS = 0.7
 """Exponent of P(beyond) in the score of a question: below 1, breaking many partitions counts more than being sure."""
