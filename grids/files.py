@@ -17,6 +17,8 @@ def make_folder(folder: Path) -> Path:
     Raises:
         RunError: it is a file, or it cannot be made or written to.
     """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"cannot write to the folder '{folder}': it is a file")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

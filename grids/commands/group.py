@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from grids.commands.options import named_pairs, split_names
+from grids.commands.options import named_pairs, progress, split_names
 from grids.errors import GridsError
 from grids.pipeline.group import group_degradations, plan_grouping
 from grids.reports.grouping import grouping_text, trials_text
+from grids.results import Trial
 from grids.search import Planned
 
 
@@ -33,14 +35,24 @@ def group(**options: Any) -> None:
         return
     out: Path = options["out"] or Path("runs/group")
     chosen = {name: options[name] for name in ("max_groups", "all_solutions", "resume")}
-    found = group_degradations(**given, **chosen, out=out)
+    asked: list[Trial] = []
+    with progress(None, "answers", options["quiet"]) as bar:
+
+        def on_trial(trial: Trial) -> None:
+            asked.append(trial)
+            bar.update()
+
+        found = group_degradations(**given, **chosen, out=out, on_trial=on_trial)
     if options["as_json"]:
-        click.echo(json.dumps(found.to_json()))
+        trials = {"trials": [asdict(trial) for trial in found.trials]} if options["trials"] else {}
+        click.echo(json.dumps(found.to_json() | trials))
     elif not options["quiet"]:
         click.echo(grouping_text(found))
         if options["trials"]:
             click.echo(trials_text(found.trials))
         click.echo(f"groups   {out / 'groups.json'}\nreport   {out / 'report.html'}")
+        if options["resume"]:
+            click.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
 
 
 def _deltas(values: tuple[str, ...]) -> dict[str, float]:
@@ -57,7 +69,12 @@ def _print_plan(planned: list[Planned], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([step._asdict() for step in planned]))
         return
-    click.echo("What would be asked for, in this order, if every answer came out as the distances let expect:")
+    click.echo(
+        "What a search over all groups would ask for, in this order. Verdicts with a ? are not in the table: they"
+    )
+    click.echo("are what the distances let expect, and true answers change what follows.")
     for number, step in enumerate(planned, 1):
-        click.echo(f"{number:4d}  S {step.distance:4.2f}  {step.expected:6s}  {' + '.join(step.group)}  ({step.why})")
-    click.echo(f"{len(planned)} answers. True answers change the order; nothing was looked up or written.")
+        verdict = step.verdict + ("" if step.known else "?")
+        click.echo(f"{number:4d}  S {step.distance:4.2f}  {verdict:10s}  {' + '.join(step.group)}  ({step.why})")
+    missing = sum(not step.known for step in planned)
+    click.echo(f"{len(planned)} answers, {missing} of them not in the table. Nothing was written.")

@@ -46,7 +46,7 @@ def named_pairs(values: Sequence[str], option: str, form: str) -> dict[str, str]
 
 
 @contextmanager
-def progress(total: int, unit: str, quiet: bool) -> Iterator[Any]:
+def progress(total: int | None, unit: str, quiet: bool) -> Iterator[Any]:
     """A progress bar on stderr, where that is a terminal."""
     # disable=None shows no bar where stderr is not a terminal
     with tqdm(total=total, unit=unit, disable=True if quiet else None, leave=False, file=sys.stderr) as bar:

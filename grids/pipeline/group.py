@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grids.errors import GridsError, RunError
+from grids.errors import GridsError, RunError, unknown_name
 from grids.files import make_folder, write_bytes, write_text
 from grids.pipeline.matrices import load_similarity
 from grids.reports.drops import drop_against_distance
@@ -16,6 +16,7 @@ from grids.reports.heatmap import figure_bytes
 from grids.reports.html import grouping_page
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
+    METHODS,
     DropTable,
     Planned,
     Problem,
@@ -26,6 +27,8 @@ from grids.search import (
     run_search,
     trials_at_hand,
 )
+from grids.search.engine import too_many
+from grids.search.problem import ENUMERATED
 
 PAPER = "paper"
 TRIALS = "trials.sqlite"
@@ -69,11 +72,15 @@ def group_degradations(
     """
     if max_groups is not None and max_groups < 1:
         raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
     table, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
     log = _log(Path(out), table, resume) if out is not None else None
     try:
         search = Search(problem, method, log=log)
         _tell_singles(search, table)
+        if method == "exact" and problem.n > ENUMERATED:  # it would ask for every group: read the table at once
+            search.know(table.answers)
         run_search(search, table, on_trial=on_trial)
         found = search.result(all_solutions=all_solutions, at_hand=table.answers)
     finally:
@@ -107,12 +114,13 @@ def plan_grouping(
     shortcuts: bool = True,
     seed: int = 0,
 ) -> list[Planned]:
-    """In which order `group_degradations` would ask, if every answer came out as the distances let expect.
+    """In which order a search over all groups would ask, those that the table lacks included.
 
-    Args and errors are those of `group_degradations`; no drop is looked up and nothing is written.
+    Answers that the table holds are used; the others are supposed to come out as the distances let expect. So it tells
+    which trainings would be wanted first. Args and errors are those of `group_degradations`; nothing is written.
     """
-    _, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
-    return plan(problem, method)
+    table, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
+    return plan(replace(problem, askable=None), method, table.answers)
 
 
 def write_grouping(
@@ -180,10 +188,8 @@ def _check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) 
     if most is None or len(found) <= most:
         return
     enough = next((step.delta for step in steps if step.groups <= most), None)
-    hint = f"; delta {enough:g} dB would do" if enough is not None else ""
-    raise GridsError(
-        f"at most {most} groups are wanted, but the fewest found within delta {found.delta:g} dB are {len(found)}{hint}"
-    )
+    hint = f"; delta {enough:g} dB would do" if enough is not None and enough > found.delta else ""
+    raise too_many(len(found), most, found.delta, hint)
 
 
 def _tell_singles(search: Search, table: DropTable) -> None:

@@ -73,6 +73,12 @@ def why_text(trial: Trial) -> str:
     return "; ".join(part for part in (trial.why, trial.reason) if part)
 
 
+def unanswered(trial: Trial) -> tuple[str, ...]:
+    """The degradations of a group whose drop is not known at all."""
+    known = {*trial.drops, *trial.at_least}
+    return () if WORST in known else tuple(name for name in trial.group if name not in known)
+
+
 def members(grouping: Grouping, group: Group) -> tuple[Member, ...]:
     """The degradations of a group with what is known of each; its restorer's drop is 0 in a group of one."""
     lone = {name: 0.0 for name in group.degradations if len(group.degradations) == 1}
@@ -116,10 +122,14 @@ def certificate_text(grouping: Grouping) -> str:
         return "no partition has fewer groups"
     if grouping.certificate == "proved-if-monotone":
         return "no partition has fewer, if a group is never better than a part of it"
-    needed = f"{counted(grouping.lower_bound, 'group')} {'is' if grouping.lower_bound == 1 else 'are'} needed"
-    if grouping.method == "exact" and grouping.unknown:
-        return f"no partition of the known groups has fewer; at least {needed}, whatever the unknown ones are"
-    return f"found by search; at least {needed}, by the answers"
+    how = "no partition of the known groups has fewer" if grouping.fewest_known else "found by search"
+    return f"{how}; at least {_bound_text(grouping)}, by the answers"
+
+
+def _bound_text(grouping: Grouping) -> str:
+    bound, monotone = grouping.lower_bound, grouping.lower_bound_if_monotone
+    text = f"{counted(bound, 'group')} {'is' if bound == 1 else 'are'} needed"
+    return f"{text} ({monotone}, if a group is never better than a part of it)" if monotone > bound else text
 
 
 def answers_text(grouping: Grouping) -> str:
@@ -212,14 +222,19 @@ def _headline(grouping: Grouping) -> str:
 
 
 def _rest_lines(grouping: Grouping) -> list[str]:
-    sure = "" if grouping.certificate == "heuristic" else f"{grouping.certificate}: "
+    incomplete = [
+        f"{group_text(trial.group)} ({', '.join(printable(name) for name in lacking)} not known)"
+        for trial in grouping.trials
+        if trial.verdict == "undecided" and (lacking := unanswered(trial))
+    ]
     spared = ", ".join(f"{count} ({printable(name)})" for name, count in grouping.shortcuts.items())
     lines: list[tuple[object, str]] = [
-        (True, f"{sure}{certificate_text(grouping)}"),
+        (True, f"{grouping.certificate}: {certificate_text(grouping)}"),
         (True, answers_text(grouping)),
         (spared, f"groups spared from being asked for, by shortcut: {spared}"),
         (grouping.contradictions, f"answers that contradict the shortcuts: {counted(grouping.contradictions, 'pair')}"),
         (grouping.undecided, f"undecided: {some_groups(grouping.undecided)}"),
+        (incomplete, f"answers without all of their degradations: {'; '.join(incomplete[:NAMED])}"),
         (grouping.unknown, f"unknown, not in the table: {counted(grouping.unknown, 'group')}"),
         (grouping.hangs_on, f"would lead to fewer groups, if within delta: {some_groups(grouping.hangs_on)}"),
     ]
@@ -229,10 +244,12 @@ def _rest_lines(grouping: Grouping) -> list[str]:
 def _alternative_lines(grouping: Grouping) -> list[str]:
     found = grouping.alternatives
     if len(found) < 2:
-        return []
+        return ["no other partition into known groups has as few"] if found else []
     lines = [f"  {' | '.join(map(group_text, partition))}" for partition in found[:PARTITIONS_SHOWN]]
-    more = [f"  and {len(found) - len(lines)} more"] if len(found) > len(lines) else []
-    return [f"{len(found)} partitions have as few groups:", *lines, *more]
+    count = max(grouping.solutions, len(found))
+    listed = "" if count == len(found) else f" ({len(found)} are in groups.json)"
+    more = [f"  and {count - len(lines)} more{listed}"] if count > len(lines) else []
+    return [f"{count} partitions have as few groups:", *lines, *more]
 
 
 def _wrapped(lines: Iterable[str], width: int) -> list[str]:

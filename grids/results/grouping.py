@@ -98,16 +98,20 @@ class Grouping:
         groups: a partition of the degradations; each was answered for and lies within delta.
         certificate: "proved" (no partition has fewer groups), "proved-if-monotone" (the same, if a group is never
             better than a part of it) or "heuristic".
-        lower_bound: so many groups are needed at least, with the certificate's reservation.
-        trainings: how many answers were asked for; groups of one need none.
+        lower_bound: so many groups are needed at least, by the answers, whatever those that are missing would be.
+        lower_bound_if_monotone: the same, if a group is never better than a part of it.
+        trainings: how many answers were asked for, those that its log held already included; groups of one need none.
         delta_for: degradations with a delta of their own, dB.
         trials: every group that was asked for, in that order; empty where it was read from a file.
         undecided: the groups whose answer does not tell on which side of delta they are.
         shortcuts: name of each shortcut that was used -> how many groups it spared from being asked for.
         contradictions: pairs of answers that break the shortcuts' assumption.
         unknown: how many groups could not be asked for (a table that does not hold them).
+        fewest_known: whether no partition has fewer of the groups that could be asked for (with the shortcuts, if on).
         hangs_on: groups without a certain answer that would lead to fewer groups, if they were within delta.
-        alternatives: every partition with as few groups that the answers allow, if asked for; the first is `groups`.
+        alternatives: the partitions with as few groups that the answers allow, if asked for, at most 1000; the first
+            is `groups`.
+        solutions: how many such partitions there are (with more than 15 degradations, how many were listed).
         upper_bounds: the PSNR of the single-task restorers in dB, where they were trained.
         settings: what else the search was called with.
         descriptor_sha256, grids_version: of the similarity matrix, and of this package.
@@ -118,6 +122,7 @@ class Grouping:
     groups: tuple[Group, ...]
     certificate: str
     lower_bound: int
+    lower_bound_if_monotone: int = 0
     trainings: int = 0
     delta_for: Mapping[str, float] = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
@@ -125,8 +130,10 @@ class Grouping:
     shortcuts: Mapping[str, int] = field(default_factory=dict)
     contradictions: int = 0
     unknown: int = 0
+    fewest_known: bool = False
     hangs_on: tuple[tuple[str, ...], ...] = ()
     alternatives: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    solutions: int = 0
     upper_bounds: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     descriptor_sha256: str = ""
@@ -169,21 +176,24 @@ class Grouping:
             "upper_bounds": dict(self.upper_bounds),
             "certificate": self.certificate,
             "lower_bound": self.lower_bound,
+            "lower_bound_if_monotone": self.lower_bound_if_monotone,
             "trainings": self.trainings,
             "shortcuts": dict(self.shortcuts),
             "contradictions": self.contradictions,
             "undecided": self.undecided,
             "unknown": self.unknown,
+            "fewest_known": self.fewest_known,
             "hangs_on": self.hangs_on,
             "alternatives": self.alternatives,
+            "solutions": self.solutions,
             "settings": dict(self.settings),
             "descriptor_sha256": self.descriptor_sha256,
             "grids_version": self.grids_version,
         }
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: str | Path) -> Path:
         """Write groups.json, in one step."""
-        return write_text(path, json.dumps(self.to_json(), indent=1) + "\n")
+        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Grouping:
@@ -205,14 +215,17 @@ class Grouping:
                 groups=groups,
                 certificate=str(data["certificate"]),
                 lower_bound=int(data.get("lower_bound", 1)),
+                lower_bound_if_monotone=int(data.get("lower_bound_if_monotone", 0)),
                 trainings=int(data["trainings"]),
                 delta_for={name: float(delta) for name, delta in data.get("delta_for", {}).items()},
                 undecided=_names(data.get("undecided", ())),
                 shortcuts=dict(data.get("shortcuts", {})),
                 contradictions=int(data.get("contradictions", 0)),
                 unknown=int(data.get("unknown", 0)),
+                fewest_known=bool(data.get("fewest_known", False)),
                 hangs_on=_names(data.get("hangs_on", ())),
                 alternatives=tuple(_names(partition) for partition in data.get("alternatives", ())),
+                solutions=int(data.get("solutions", 0)),
                 upper_bounds={name: float(psnr) for name, psnr in data.get("upper_bounds", {}).items()},
                 settings=dict(data["settings"]),
                 descriptor_sha256=str(data["descriptor_sha256"]),
@@ -224,13 +237,13 @@ class Grouping:
             raise GridsError(f"a grouping of the wrong form ({error})") from error
 
     @classmethod
-    def load(cls, path: Path) -> Grouping:
+    def load(cls, path: str | Path) -> Grouping:
         """Read groups.json, or the one in a run folder.
 
         Raises:
             RunError: the file is missing, is not JSON or holds no grouping.
         """
-        return load_record(path / "groups.json" if path.is_dir() else path, "grouping", cls.from_json)
+        return load_record(Path(path), "groups.json", "grouping", cls.from_json)
 
 
 def _names(groups: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:

@@ -13,12 +13,13 @@ from grids.files import read_text
 Record = TypeVar("Record")
 
 
-def load_record(file: Path, what: str, from_json: Callable[[dict[str, Any]], Record]) -> Record:
-    """The record that a JSON file holds; `what` is its name in messages.
+def load_record(path: Path, name: str, what: str, from_json: Callable[[dict[str, Any]], Record]) -> Record:
+    """The record that a JSON file holds, or the file `name` in a run folder; `what` is its name in messages.
 
     Raises:
         RunError: the file is missing, is not JSON or holds no such record.
     """
+    file = path / name if path.is_dir() else path
     try:
         data = json.loads(read_text(file))
         if not isinstance(data, dict):

@@ -140,18 +140,18 @@ class SimilarityMatrix:
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise GridsError(f"a similarity matrix of the wrong form ({error})") from error
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: str | Path) -> Path:
         """Write similarity.json, in one step."""
-        return write_text(path, json.dumps(self.to_json(), indent=1) + "\n")
+        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> SimilarityMatrix:
+    def load(cls, path: str | Path) -> SimilarityMatrix:
         """Read similarity.json, or the one in a run folder.
 
         Raises:
             RunError: the file is missing, is not JSON or holds no similarity matrix.
         """
-        return load_record(path / "similarity.json" if path.is_dir() else path, "similarity matrix", cls.from_json)
+        return load_record(Path(path), "similarity.json", "similarity matrix", cls.from_json)
 
     def to_csv(self) -> str:
         """The matrix as a table: a header of names, then a row per degradation, four decimals."""

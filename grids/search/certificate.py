@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.coloring import least_groups
 from grids.search.partitions import fewest
@@ -15,21 +17,20 @@ PROVED, IF_MONOTONE, HEURISTIC = "proved", "proved-if-monotone", "heuristic"
 
 
 class Certificate(NamedTuple):
-    """The word for it, and how many groups are needed at least, with the word's reservation."""
+    """The word for it; how many groups are needed at least, whatever is assumed; and the same with the shortcuts."""
 
     word: str
     lower_bound: int
+    if_monotone: int
 
 
 def certify(answers: Answers, count: int) -> Certificate:
     """The certificate of a partition into `count` groups. Groups without a certain answer count as possible."""
     sure = lower_bound(answers, shortcuts=False)
-    if count <= sure:
-        return Certificate(PROVED, sure)
-    if answers.contradictions():  # the assumption is known to be wrong
-        return Certificate(HEURISTIC, sure)
-    monotone = lower_bound(answers, shortcuts=True)
-    return Certificate(IF_MONOTONE if count <= monotone else HEURISTIC, max(sure, monotone))
+    if count <= sure or answers.contradictions():  # with these the assumption is known to be wrong
+        return Certificate(PROVED if count <= sure else HEURISTIC, sure, sure)
+    monotone = max(sure, lower_bound(answers, shortcuts=True))
+    return Certificate(IF_MONOTONE if count <= monotone else HEURISTIC, sure, monotone)
 
 
 def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
@@ -69,5 +70,12 @@ def spared(answers: Answers) -> dict[str, int]:
     table = Table(answers)
     asked = [mask for mask in answers.verdicts if answers.verdicts[mask] in (WITHIN, BEYOND)]
     table.beyond[asked] = table.within[asked] = False
-    found = {"a part is beyond": int(table.beyond.sum()), "part of one within": int(table.within.sum())}
+    counted = np.ones(len(table.open), dtype=bool)
+    if problem.askable is not None:  # what cannot be asked for is not spared either
+        counted[:] = False
+        counted[list(problem.askable)] = True
+    found = {
+        "a part is beyond": int((table.beyond & counted).sum()),
+        "part of one within": int((table.within & counted).sum()),
+    }
     return {name: count for name, count in found.items() if count}

@@ -24,6 +24,7 @@ from grids.results import FloatArray
 from grids.search.agglomerative import Agglomerative
 from grids.search.answers import BEYOND, FAILED, UNDECIDED, WITHIN, Answers
 from grids.search.likelihood import Likelihood
+from grids.search.picking import pick
 from grids.search.problem import Problem, members
 from grids.search.strategy import Ask, Done
 
@@ -60,7 +61,7 @@ class ExactColoring:
         """See Strategy."""
         problem = answers.problem
         if len(answers.verdicts) - problem.n >= ANSWERS:
-            return Agglomerative().next(answers)
+            return self._give_up(answers)
         if self._solver is None:
             self._solver = Solver(problem)
         conflicts = conflicts_of(answers, usable=True)
@@ -70,7 +71,17 @@ class ExactColoring:
                 continue
             doubtful = [mask for mask in groups if answers.direct(mask) != WITHIN]
             return _question(answers, doubtful, count) if doubtful else Done(groups)
-        return Agglomerative().next(answers)  # a group of one is no result, or no program was solved
+        return self._give_up(answers)  # a group of one is no result, or no program was solved
+
+    @staticmethod
+    def _give_up(answers: Answers) -> Ask | Done:
+        """The merged groups, or the best partition of verified ones, if that has fewer."""
+        merged = Agglomerative().next(answers)
+        verified = sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
+        best = pick(verified, np.ones(len(verified)), answers.problem.n) if isinstance(merged, Done) else None
+        if isinstance(merged, Ask) or best is None or len(best.places) >= len(merged.groups):
+            return merged
+        return Done(tuple(verified[at] for at in best.places))
 
 
 class Solver:

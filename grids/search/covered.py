@@ -19,7 +19,7 @@ def check_covered(answers: Answers, covered: bool) -> None:
                 f"no group within delta covers '{name}': the drop of its own restorer is {_own_drop(answers, i)}, "
                 f"and every group with others in it is beyond delta, unknown or passed over by the method"
             )
-    raise GridsError(f"no partition of {label(problem.similarity.degradations)} is within delta")
+    raise GridsError(f"no partition of {label(problem.similarity.degradations)} within delta was found by this method")
 
 
 def _own_drop(answers: Answers, row: int) -> str:

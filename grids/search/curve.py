@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from grids.results import DeltaStep
 from grids.search.answers import Answers, Table
 from grids.search.partitions import fewest
@@ -15,7 +17,7 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
     """The steps of the fewest groups that the answers allow, and of the number below which they allow none.
 
     Degradations with a delta of their own keep it. Both numbers only fall as delta grows, so each step is found by
-    bisection. Empty for more than ENUMERATED degradations.
+    bisection. Deltas too small for any partition are left out. Empty for more than ENUMERATED degradations.
     """
     if problem.n > ENUMERATED:
         return []
@@ -36,7 +38,8 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
         middle = (low + high) // 2
         return between(low, middle) + between(middle, high)
 
-    return [at(0), *(at(place) for place in between(0, len(deltas) - 1))]
+    steps = [at(0), *(at(place) for place in between(0, len(deltas) - 1))]
+    return [step for step in steps if step.groups]
 
 
 def _marks(answer: Answer) -> Iterator[float]:
@@ -53,4 +56,4 @@ def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:
         known.add(mask, answer)
     table = Table(known)
     groups, at_least = (fewest(masks, problem.n)[problem.full] for masks in (table.verified, table.possible))
-    return DeltaStep(problem.delta, int(min(groups, problem.n)), int(min(at_least, problem.n)))
+    return DeltaStep(problem.delta, *(int(count) if np.isfinite(count) else 0 for count in (groups, at_least)))

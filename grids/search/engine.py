@@ -10,7 +10,7 @@ from grids.errors import GridsError, unknown_name
 from grids.results import WORST, Grouping, Trial
 from grids.search.agglomerative import Agglomerative
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
-from grids.search.certificate import certify, spared
+from grids.search.certificate import lower_bound, spared
 from grids.search.exact import exact
 from grids.search.likelihood import Likelihood
 from grids.search.paper import Paper
@@ -38,7 +38,8 @@ class Search:
         method: "exact", "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
         least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.
         max_groups: more are no result.
-        log: keeps every answer; those that it holds are not asked for again, and other processes may use it meanwhile.
+        log: keeps every answer for a group of two or more; those that it holds are not asked for again, and searches of
+            other processes may use it meanwhile. Each Search needs a TrialLog of its own.
 
     Raises:
         UnknownNameError: the method is unknown.
@@ -85,8 +86,8 @@ class Search:
         elsewhere = self._elsewhere()
         tried: set[int] = set()
         for suppositions in self._suppositions([*self._out, *elsewhere]):
-            step = self._strategy.next(self._answers.supposing(suppositions)) if suppositions else self._next()
-            if isinstance(step, Done) or step.mask in tried:
+            step = self._supposed(suppositions) if suppositions else self._next()
+            if not isinstance(step, Ask) or step.mask in tried:
                 continue
             tried.add(step.mask)
             if self._log is not None and not self._log.claim(frozenset(self.problem.names(step.mask)), step.why):
@@ -140,6 +141,11 @@ class Search:
             self._write_log(mask, answer, asked, file)
         return self._take(mask, None if failed is not None else answer, asked)
 
+    def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
+        """Take in answers that need not be asked for, and count neither as trials nor for the log."""
+        _add(self._answers, at_hand)
+        self._step = None
+
     def result(
         self, *, all_solutions: bool = False, at_hand: Mapping[frozenset[str], Answer] | None = None
     ) -> Grouping:
@@ -158,10 +164,7 @@ class Search:
             raise GridsError("the search is not finished: ask and tell until it is")
         if at_hand:
             answers = answers.supposing({})
-            for group, answer in at_hand.items():
-                mask = self.problem.mask(group)
-                if answers.direct(mask) is None:
-                    answers.add(mask, self.problem.ordered(mask, answer))
+            _add(answers, at_hand)
             again = self._strategy.next(answers) if self.method == "exact" else step
             step = again if isinstance(again, Done) else step
         found = grouping(step, answers, method=self.method, all_solutions=all_solutions)
@@ -187,10 +190,26 @@ class Search:
     def _next(self) -> Ask | Done:
         if self._step is None:
             step = self._strategy.next(self._answers)
-            if self._max_groups is not None and isinstance(step, Done):
-                _check_count(len(step.groups), self._max_groups, self._answers)
+            if self._max_groups is not None:
+                self._check_count(step, self._max_groups)
             self._step = step
         return self._step
+
+    def _check_count(self, step: Ask | Done, most: int) -> None:
+        """Raise GridsError as soon as more groups than wanted are found, or are known to be needed."""
+        if isinstance(step, Done) and len(step.groups) > most:
+            raise too_many(len(step.groups), most, self.problem.delta)
+        if isinstance(step, Ask) and self.problem.n <= ENUMERATED:
+            needed = lower_bound(self._answers, shortcuts=self.problem.shortcuts)
+            if needed > most:
+                raise too_many(needed, most, self.problem.delta)
+
+    def _supposed(self, suppositions: dict[int, str]) -> Ask | Done | None:
+        """The step after answers that are only supposed; None where these would leave no partition."""
+        try:
+            return self._strategy.next(self._answers.supposing(suppositions))
+        except GridsError:
+            return None
 
     def _suppositions(self, pending: list[int]) -> Iterator[dict[int, str]]:
         """Ways in which the pending answers may come out, the likeliest first."""
@@ -232,7 +251,7 @@ class Search:
             if record.state != "done" or not group <= known:
                 continue
             mask = self.problem.mask(group)
-            if mask not in self._asked and (mask & (mask - 1)):
+            if mask not in self._asked and mask not in self._out and (mask & (mask - 1)):
                 answer = self.problem.ordered(mask, Answer(record.drops, record.noise, record.at_least))
                 self._take(mask, answer, Asked(record.why, record.seconds))
 
@@ -256,6 +275,19 @@ class Search:
         return sorted(self.problem.mask(group) for group in self._log.running_elsewhere() if group <= known)
 
 
+def _add(answers: Answers, at_hand: Mapping[frozenset[str], Answer]) -> None:
+    for group, answer in at_hand.items():
+        mask = answers.problem.mask(group)
+        if answers.direct(mask) is None:
+            answers.add(mask, answers.problem.ordered(mask, answer))
+
+
+def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
+    """The error for more groups than are wanted."""
+    wanted = f"{most} group{'s are' if most > 1 else ' is'}"
+    return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
+
+
 def strategy(problem: Problem, method: str, *, least_drop: bool = False) -> Strategy:
     """The method of a name. Raises UnknownNameError."""
     if method == "paper":
@@ -265,15 +297,3 @@ def strategy(problem: Problem, method: str, *, least_drop: bool = False) -> Stra
     if method == "agglomerative":
         return Agglomerative()
     raise unknown_name("method", method, METHODS)
-
-
-def _check_count(found: int, most: int, answers: Answers) -> None:
-    if found <= most:
-        return
-    word, bound = certify(answers, found)
-    how = {"proved": "proved", "proved-if-monotone": "proved, if a group is never better than a part of it"}
-    sure = how.get(word, f"at least {bound} by the answers")
-    delta = answers.problem.delta
-    raise GridsError(
-        f"at most {most} groups are wanted, but the fewest found within delta {delta:g} dB are {found} ({sure})"
-    )

@@ -76,7 +76,7 @@ class Exact:
             for mask in groups[~table.direct[groups]].tolist():
                 if needed[problem.full ^ mask] + 1 <= count:
                     return Ask(mask, f"could lower the total drop of {count} groups")
-        return Done(tuple(least_total_drop(answers, table, count)))
+        return Done(tuple(least_total_drop(answers, table, count)), fewest=True)
 
 
 def least_total_drop(answers: Answers, table: Table, count: int) -> list[int]:

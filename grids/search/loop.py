@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -16,6 +17,8 @@ from grids.search.trials import TrialLog
 Drops = Mapping[str, float]
 Evaluation = Drops | tuple[Drops, Drops] | Answer | None
 Evaluator = Callable[[frozenset[str]], Evaluation]
+OnTrial = Callable[[Trial], None]
+Running = dict[Future[tuple[Evaluation, float]], frozenset[str]]
 WAIT = 0.2  # s, for answers of other processes
 
 
@@ -33,7 +36,7 @@ def search_groups(
     at_once: int = 1,
     seed: int = 0,
     log: TrialLog | None = None,
-    on_trial: Callable[[Trial], None] | None = None,
+    on_trial: OnTrial | None = None,
 ) -> Grouping:
     """Find the fewest groups of degradations whose restorers each lose at most delta. Source: GRIDS, section 5.1.
 
@@ -75,10 +78,14 @@ def run_search(
     evaluate: Evaluator,
     *,
     at_once: int = 1,
-    on_trial: Callable[[Trial], None] | None = None,
+    on_trial: OnTrial | None = None,
 ) -> None:
-    """Ask, evaluate and tell until the search is finished; `search_groups` says with what."""
-    running: dict[Future[tuple[Evaluation, float]], frozenset[str]] = {}
+    """Ask, evaluate and tell until the search is finished; `search_groups` says with what.
+
+    With several at once, what is still out at the end is waited for, and its answer kept. Ctrl-C does not wait for an
+    answer, but the process ends only when the threads have finished what they are at.
+    """
+    running: Running = {}
     pool: Executor = _Here() if at_once == 1 else ThreadPoolExecutor(at_once)
     try:
         while not search.finished:
@@ -88,13 +95,21 @@ def run_search(
                 time.sleep(0 if search.finished else WAIT)  # what is missing is evaluated by another process
                 continue
             for done in wait(running, return_when=FIRST_COMPLETED).done:
-                group = running.pop(done)
-                _tell(search, group, done)
-                if on_trial is not None:
-                    on_trial(search.trials[-1])
+                _tell(search, running.pop(done), done, on_trial)
+    except KeyboardInterrupt:
+        running.clear()  # their threads end by themselves, after what they are at
+        raise
     finally:
+        _tell_rest(search, running, on_trial)
         pool.shutdown(wait=False, cancel_futures=True)
         search.close()
+
+
+def _tell_rest(search: Search, running: Running, on_trial: OnTrial | None) -> None:
+    """Wait for what is still out at the end: an answer that was paid for is not thrown away."""
+    for done, group in running.items():
+        with contextlib.suppress(Exception):  # the search has its result, or an error of its own
+            _tell(search, group, done, on_trial)
 
 
 class _Here(Executor):
@@ -115,7 +130,7 @@ def _timed(evaluate: Evaluator, group: frozenset[str]) -> tuple[Evaluation, floa
     return evaluate(group), time.monotonic() - start
 
 
-def _tell(search: Search, group: frozenset[str], done: Future[Any]) -> None:
+def _tell(search: Search, group: frozenset[str], done: Future[Any], on_trial: OnTrial | None) -> None:
     try:
         found, seconds = done.result()
     except Exception as error:
@@ -123,9 +138,20 @@ def _tell(search: Search, group: frozenset[str], done: Future[Any]) -> None:
         raise
     if found is None:
         search.tell(group, failed="no answer", seconds=seconds)
-    elif isinstance(found, Answer):
-        search.tell(group, found.drops, found.noise, at_least=found.at_least or None, seconds=seconds)
-    elif isinstance(found, tuple):
-        search.tell(group, *found, seconds=seconds)
     else:
-        search.tell(group, found, seconds=seconds)
+        answer = _answer(found)
+        search.tell(group, answer.drops, answer.noise, at_least=answer.at_least or None, seconds=seconds)
+    if on_trial is not None:
+        on_trial(search.trials[-1])
+
+
+def _answer(found: Any) -> Answer:
+    """What an evaluator returned. Raises GridsError for what it may not return."""
+    if isinstance(found, Answer):
+        return found
+    if isinstance(found, Mapping):
+        return Answer(found)
+    if isinstance(found, tuple) and len(found) == 2 and all(isinstance(part, Mapping) for part in found):
+        return Answer(*found)
+    kinds = "a mapping name -> dB, a pair of mappings, an Answer or None"
+    raise GridsError(f"an evaluator must return {kinds}, but returned {found!r:.80}")

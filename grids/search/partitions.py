@@ -54,16 +54,18 @@ def shares(groups: Masks, weights: FloatArray, n: int, count: int, *, as_part: b
     in which the given mask is a group or, with `as_part`, a part of one. (2^n,), in [0, 1].
     """
     full = (1 << n) - 1
-    ways = np.zeros((count + 1, 1 << n))
-    ways[0, 0] = 1.0
-    for masks, mask, weight in _steps(groups, weights, n):
-        ways[1:, masks] += weight * ways[:-1, masks ^ mask]
+    ways = _ways(groups, weights, n, count)
     found = np.zeros(1 << n)
     found[groups] = weights * ways[:-1, full ^ groups].sum(axis=0) / ways[:, full].sum()
     for i in range(n if as_part else 0):  # sums over all supersets, one degradation at a time
         halves = found.reshape(-1, 2, 1 << i)
         halves[:, 0] += halves[:, 1]
     return found
+
+
+def count_partitions(groups: Masks, n: int, count: int) -> int:
+    """How many partitions into exactly `count` of the groups there are."""
+    return round(float(_ways(groups, np.ones(len(groups)), n, count)[count, -1]))
 
 
 def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> Iterator[list[int]]:
@@ -86,6 +88,15 @@ def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> 
 
     for found, _ in zip(extend(full, []), range(limit), strict=False):
         yield found
+
+
+def _ways(groups: Masks, weights: FloatArray, n: int, count: int) -> FloatArray:
+    """The weight of all partitions of every subset into 0 to `count` of the groups, (count + 1, 2^n)."""
+    ways = np.zeros((count + 1, 1 << n))
+    ways[0, 0] = 1.0
+    for masks, mask, weight in _steps(groups, weights, n):
+        ways[1:, masks] += weight * ways[:-1, masks ^ mask]
+    return ways
 
 
 def _steps(groups: Masks, values: FloatArray, n: int) -> Iterator[tuple[Masks, int, float]]:

@@ -14,8 +14,10 @@ import numpy as np
 from grids.errors import GridsError, UnknownNameError
 from grids.results import WORST, FloatArray, SimilarityMatrix
 
-ENUMERATED = 15
+ENUMERATED = 14
 """Up to so many degradations all their groups are looked at; beyond, what is looked at is bounded."""
+MOST = 62
+"""Degradations; their groups are bits of a 64-bit number."""
 STANDARD_ERRORS = 2.0
 ROUNDING = 1e-9  # dB
 
@@ -44,11 +46,11 @@ class Problem:
         delta: the largest drop that a degradation may have in its group, dB, at least 0.
         delta_for: degradations with a delta of their own.
         shortcuts: take a group to be never better than a part of it, and so settle groups without asking.
-        askable: the groups of two or more that can be asked for; None for all.
+        askable: the groups of two or more that can be asked for, from `mask`; None for all.
         seed: of the order of groups whose distances tie; nothing else is drawn.
 
     Raises:
-        GridsError: a delta is negative or not a number, the seed is negative, or there are no degradations.
+        GridsError: a delta or the seed is negative or not a number, or there are no degradations or more than 62.
         UnknownNameError: a name is not in the similarity matrix.
     """
 
@@ -60,8 +62,8 @@ class Problem:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not len(self.similarity):
-            raise GridsError("there are no degradations to group")
+        if not 1 <= self.n <= MOST:
+            raise GridsError(f"the number of degradations to group must be 1 to {MOST}, but is {self.n}")
         named = {f"the delta for {name}": value for name, value in self.delta_for.items()}
         for what, value in {"delta": self.delta, **named}.items():
             if not (math.isfinite(value) and value >= 0):

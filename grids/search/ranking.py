@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import cached_property
 
 import numpy as np
 
@@ -35,12 +34,6 @@ class Ranking:
     def size(self, size: int) -> list[int]:
         """The groups of a size, closest first."""
         return [int(mask) for mask in self._of(size)]
-
-    @cached_property
-    def complete(self) -> bool:
-        """Whether every group of every size is ranked."""
-        n = self._problem.n
-        return self._problem.askable is not None or math.comb(n, n // 2) <= COMPLETE
 
     def _of(self, size: int) -> Masks:
         if size not in self._made:

@@ -27,10 +27,12 @@ class Done:
     Args:
         groups: masks.
         spared: shortcuts that the method used by itself -> how many groups they spared.
+        fewest: whether the method has shown that no partition of the groups it could ask for has fewer.
     """
 
     groups: tuple[int, ...]
     spared: tuple[tuple[str, int], ...] = ()
+    fewest: bool = False
 
 
 class Strategy(Protocol):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from grids import __version__
 from grids.results import Group, Grouping, Trial
-from grids.search.answers import UNDECIDED, WITHIN, Answers
+from grids.search.answers import UNDECIDED, WITHIN, Answers, Table
 from grids.search.certificate import PROVED, certify, hangs_on
-from grids.search.partitions import all_partitions
-from grids.search.problem import Answer, Problem
+from grids.search.partitions import all_partitions, count_partitions
+from grids.search.problem import ENUMERATED, Answer, Problem
 from grids.search.strategy import Done
 
 SOLUTIONS = 1000
@@ -33,6 +33,7 @@ def grouping(done: Done, answers: Answers, *, method: str, all_solutions: bool =
     certificate = certify(answers, len(done.groups))
     masks = sorted(done.groups, key=_first)
     possible = (1 << problem.n) - problem.n - 1
+    alternatives = _solutions(answers, masks) if all_solutions else ()
     return Grouping(
         delta=problem.delta,
         method=method,
@@ -42,12 +43,15 @@ def grouping(done: Done, answers: Answers, *, method: str, all_solutions: bool =
         ),
         certificate=certificate.word,
         lower_bound=certificate.lower_bound,
+        lower_bound_if_monotone=certificate.if_monotone,
         delta_for=dict(problem.delta_for),
         undecided=_named(answers, answers.having(UNDECIDED)),
         contradictions=answers.contradictions(),
         unknown=0 if problem.askable is None else possible - len(problem.askable),
         hangs_on=() if certificate.word == PROVED else _named(answers, hangs_on(answers, masks)),
-        alternatives=_solutions(answers, masks) if all_solutions else (),
+        fewest_known=done.fewest,
+        alternatives=alternatives,
+        solutions=_count(answers, len(masks), len(alternatives)) if all_solutions else 0,
         settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,
@@ -93,7 +97,15 @@ def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...
     found = [sorted(p) for p in all_partitions(groups, answers.problem.full, len(first), SOLUTIONS)]
     others = [masks for masks in found if masks != sorted(first)]
     others.sort(key=lambda masks: (sum(answers.total_drop(mask) for mask in masks), masks))
-    return tuple(_named(answers, sorted(masks, key=_first)) for masks in [first, *others])
+    return tuple(_named(answers, sorted(masks, key=_first)) for masks in [first, *others][:SOLUTIONS])
+
+
+def _count(answers: Answers, groups: int, listed: int) -> int:
+    """How many partitions into so many verified groups there are."""
+    problem = answers.problem
+    if problem.n > ENUMERATED:
+        return listed
+    return count_partitions(Table(answers).verified, problem.n, groups)
 
 
 def _named(answers: Answers, masks: Iterable[int]) -> tuple[tuple[str, ...], ...]:

@@ -128,9 +128,9 @@ def _rows(reader: Iterator[list[str]], name: str) -> Iterator[tuple[str, dict[st
 def _header(cells: list[str], where: str) -> list[str]:
     names = [cell.lower() for cell in cells]
     if len(set(names)) < len(names) or not set(COLUMNS) <= set(names) <= {*COLUMNS, *OPTIONAL}:
-        raise GridsError(
-            f"{where}: the columns must be {', '.join(COLUMNS)} and, if wanted, noise, not {', '.join(cells)}"
-        )
+        allowed = f"{', '.join(COLUMNS)} and, if wanted, noise"
+        hint = ", separated by commas" if len(cells) == 1 else ""
+        raise GridsError(f"{where}: the columns must be {allowed}{hint}, not '{', '.join(cells)}'")
     return names
 
 

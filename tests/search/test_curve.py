@@ -86,6 +86,6 @@ def test_lower_bounds_are_steps_of_what_is_surely_needed() -> None:
     assert [tuple(step) for step in steps] == [(0.0, 2, 2), (0.8, 2, 1)]
 
 
-@pytest.mark.parametrize(("n", "length"), [(15, 1), (16, 0)])
+@pytest.mark.parametrize(("n", "length"), [(14, 1), (15, 0)])
 def test_not_for_too_many(n: int, length: int) -> None:
     assert len(groups_over_delta(Problem(world(0, n).similarity, 0.7), {})) == length

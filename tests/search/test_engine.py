@@ -13,10 +13,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from search.brute import Oracle, World, fewest_groups, world
 
 from grids.errors import GridsError, UnknownNameError
+from grids.results import SimilarityMatrix
 from grids.search import Answer, Problem, Search, TrialLog, run_search, search_groups
 
 METHODS = ("paper", "exact", "agglomerative")
@@ -349,7 +351,7 @@ def test_an_evaluator_that_raises(at_once: int, tmp_path: Path) -> None:
         assert states.count("done") == 3 if at_once == 1 else states.count("done") <= 3
         assert "failed" in states
         assert "running" not in states
-        [failed] = [record for record in log.records().values() if record.state == "failed"]
+        failed = next(record for record in log.records().values() if record.state == "failed")
         assert failed.reason == "ValueError: no space left"
         done = {record.group for record in log.records().values() if record.state == "done"}
     rest = Oracle(GIVEN)
@@ -427,3 +429,46 @@ def test_killed_at_any_moment_it_goes_on(method: str, tmp_path: Path) -> None:
     assert not answered & set(rest.asked)
     assert rest.asked == unbroken.asked[len(answered) :]
     assert found.partition == expected.partition
+
+
+def test_what_is_supposed_may_leave_no_partition() -> None:
+    similarity = SimilarityMatrix(("d0", "d1"), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    search = Search(Problem(similarity, 0.7))
+    search.tell(["d0"], {"d0": 1.0})
+    assert search.ask() == {"d0", "d1"}
+    assert search.ask() is None  # were it beyond delta, nothing would cover d0
+    search.tell(["d0", "d1"], {"*": 0.1})
+    assert len(search.result()) == 1
+
+
+def test_answers_that_come_after_the_end_are_kept(tmp_path: Path) -> None:
+    finished = []
+
+    def evaluate(group: frozenset[str]) -> dict[str, float]:
+        time.sleep(0.01 * len(group))
+        finished.append(group)
+        return GIVEN.drops(GIVEN.mask(group))
+
+    with open_log(tmp_path) as log:
+        search_groups(GIVEN.similarity, evaluate, 0.7, at_once=4, log=log)
+        assert {record.group for record in log.records().values() if record.state == "done"} == set(finished)
+
+
+@pytest.mark.parametrize("answer", [1.0, "no", ({"d0": 1.0},), 3])
+def test_an_evaluator_that_returns_something_else(answer: object) -> None:
+    with pytest.raises(GridsError, match="an evaluator must return a mapping"):
+        search_groups(GIVEN.similarity, lambda group: answer, 0.7)  # type: ignore[arg-type, return-value]
+
+
+def test_more_groups_than_wanted_are_told_as_soon_as_that_is_known() -> None:
+    whole, limited = Oracle(GIVEN), Oracle(GIVEN)
+    needed = len(search_groups(GIVEN.similarity, whole, 0.7))
+    with pytest.raises(GridsError, match="wanted"):
+        search_groups(GIVEN.similarity, limited, 0.7, max_groups=needed - 1)
+    assert len(limited.asked) < len(whole.asked)
+
+
+def test_too_many_degradations() -> None:
+    names = tuple(f"d{i}" for i in range(63))
+    with pytest.raises(GridsError, match="1 to 62, but is 63"):
+        Problem(SimilarityMatrix(names, np.zeros((63, 63))), 0.7)

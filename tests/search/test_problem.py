@@ -134,7 +134,7 @@ def test_wrong_deltas(wrong: float) -> None:
 
 
 def test_no_degradations() -> None:
-    with pytest.raises(GridsError, match="no degradations"):
+    with pytest.raises(GridsError, match="must be 1 to 62, but is 0"):
         Problem(SimilarityMatrix((), np.zeros((0, 0))), 0.7)
 
 
