@@ -111,7 +111,7 @@ class Grouping:
         hangs_on: groups without a certain answer that would lead to fewer groups, if they were within delta.
         alternatives: the partitions with as few groups that the answers allow, if asked for, at most 1000; the first
             is `groups`.
-        solutions: how many such partitions there are (with more than 15 degradations, how many were listed).
+        solutions: how many such partitions there are (with more than 14 degradations, how many were listed).
         upper_bounds: the PSNR of the single-task restorers in dB, where they were trained.
         settings: what else the search was called with.
         descriptor_sha256, grids_version: of the similarity matrix, and of this package.

@@ -1,4 +1,4 @@
-"""The best partition made of given groups, by dynamic programming over all subsets; for 15 degradations or fewer.
+"""The best partition made of given groups, by dynamic programming over all subsets; for 14 degradations or fewer.
 
 best(M) = min over the groups C of M that hold its first degradation of cost(C) + best(M without C).
 For 11 degradations it takes milliseconds where a mixed-integer solver takes seconds (docs/decisions.md).
