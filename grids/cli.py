@@ -214,6 +214,20 @@ def degradations(as_json: bool) -> None:
     command.degradations(as_json)
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def networks(as_json: bool) -> None:
+    """List the networks, with their sizes and sources.
+
+    \b
+    Example:
+      grids networks
+    """
+    from grids.commands import networks as command
+
+    command.networks(as_json)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: exit code 0, 1 (a wrong name, value or file), 2 (unknown option, missing argument) or 130."""
     sys.exit(run(arguments))

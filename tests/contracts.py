@@ -1,7 +1,7 @@
 """The one suite that every degradation passes, and the one that every network passes, in small checks.
 
 A test module parametrizes over `DEGRADATION_CHECKS` or `NETWORK_CHECKS`; `check_degradation(kind)` and
-`check_network(cls)` run them all.
+`check_network(preset)` run them all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from grids.degradations import Degradation, Parameters, psnr
 from grids.errors import GridsError, WeightsError
+from grids.networks import Preset
 
 SIZES = ((1, 1), (1, 7), (5, 3), (17, 33))
 BAD_SHAPES = ((3, 8, 8), (1, 1, 8, 8), (2, 4, 8, 8), (1, 3, 0, 8), (0, 3, 8, 8), (1, 8, 8, 3), ())
@@ -305,29 +306,33 @@ def check_degradation(kind: Degradation) -> None:
 # ---------------------------------------------------------------- networks
 
 
-def _built(cls: type[nn.Module]) -> nn.Module:
+def _built(preset: Preset) -> nn.Module:
     torch.manual_seed(0)
-    return cls().eval()
+    network = preset.network(**preset.options).eval()
+    for value in network.parameters():  # what starts at 0 would keep what lies before it out of the output
+        if not value.any():
+            nn.init.normal_(value, std=0.1)
+    return network
 
 
-def check_output(cls: type[nn.Module]) -> None:
+def check_output(preset: Preset) -> None:
     """(B, 3, H, W) -> (B, 3, scale H, scale W), for any size, finite, the same every time."""
-    network = _built(cls)
+    network = _built(preset)
     with torch.no_grad():
         for shape in ((1, 3, 1, 1), (2, 3, 5, 8), (1, 3, 9, 6)):
             images = noise_images(*shape)
             kept = images.clone()
             output = network(images)
-            assert output.shape == (shape[0], 3, cls.scale * shape[2], cls.scale * shape[3])
+            assert output.shape == (shape[0], 3, preset.network.scale * shape[2], preset.network.scale * shape[3])
             assert output.dtype == torch.float32
             assert bool(torch.isfinite(output).all())
             assert torch.equal(network(images), output)
             assert torch.equal(images, kept)
 
 
-def check_gradients(cls: type[nn.Module]) -> None:
+def check_gradients(preset: Preset) -> None:
     """Every parameter takes part in the output."""
-    network = _built(cls).train()
+    network = _built(preset).train()
     network(noise_images(1, 3, 8, 8)).square().mean().backward()
     for name, value in network.named_parameters():
         assert value.grad is not None, f"{name} gets no gradient"
@@ -335,11 +340,11 @@ def check_gradients(cls: type[nn.Module]) -> None:
         assert float(value.grad.abs().max()) > 0, f"the gradient of {name} is 0"
 
 
-def check_round_trip(cls: type[nn.Module]) -> None:
+def check_round_trip(preset: Preset) -> None:
     """The state alone rebuilds the network, pixel for pixel, and is copied, not shared."""
-    network = _built(cls)
+    network = _built(preset)
     state = network.state_dict()
-    again = cls.from_state(state).eval()
+    again = preset.network.from_state(state).eval()
     images = noise_images(1, 3, 6, 7)
     with torch.no_grad():
         expected = network(images)
@@ -349,19 +354,21 @@ def check_round_trip(cls: type[nn.Module]) -> None:
         assert torch.equal(again(images), expected)
 
 
-def check_bad_states(cls: type[nn.Module]) -> None:
+def check_bad_states(preset: Preset) -> None:
     """A missing, unexpected or misshapen entry is a WeightsError that names its key."""
-    state = _built(cls).state_dict()
+    state = _built(preset).state_dict()
     for key in (next(iter(state)), list(state)[len(state) // 2], list(state)[-1]):
         missing = {name: value for name, value in state.items() if name != key}
-        raises_line(lambda s=missing: cls.from_state(s), f"'{key}'", kind=WeightsError)
+        raises_line(lambda s=missing: preset.network.from_state(s), f"'{key}'", kind=WeightsError)
         misshapen = state | {key: torch.zeros(*state[key].shape, 2)}
-        raises_line(lambda s=misshapen: cls.from_state(s), f"'{key}'", kind=WeightsError)
-    raises_line(lambda: cls.from_state(state | {"stranger": torch.zeros(1)}), "'stranger'", kind=WeightsError)
-    raises_line(lambda: cls.from_state({}), kind=WeightsError)
+        raises_line(lambda s=misshapen: preset.network.from_state(s), f"'{key}'", kind=WeightsError)
+    raises_line(
+        lambda: preset.network.from_state(state | {"stranger": torch.zeros(1)}), "'stranger'", kind=WeightsError
+    )
+    raises_line(lambda: preset.network.from_state({}), kind=WeightsError)
 
 
-NETWORK_CHECKS: tuple[Callable[[type[nn.Module]], None], ...] = (
+NETWORK_CHECKS: tuple[Callable[[Preset], None], ...] = (
     check_output,
     check_gradients,
     check_round_trip,
@@ -369,7 +376,7 @@ NETWORK_CHECKS: tuple[Callable[[type[nn.Module]], None], ...] = (
 )
 
 
-def check_network(cls: type[nn.Module]) -> None:
+def check_network(preset: Preset) -> None:
     """The whole contract of a network."""
     for check in NETWORK_CHECKS:
-        check(cls)
+        check(preset)

@@ -147,6 +147,15 @@ def test_degradations_are_listed(call: Grids) -> None:
     assert (jpeg["name"], jpeg["mild"], jpeg["strong"]) == ("quality", 60, 10)
 
 
+def test_networks_are_listed(call: Grids) -> None:
+    code, out, err = call("networks")
+    assert (code, err) == (0, "")
+    assert "26.13 M" in out
+    records = {record["name"]: record for record in json.loads(call("networks", "--json")[1])}
+    assert records["srresnet"]["parameters"] == 1_222_147
+    assert records["nafnet"]["multiply_adds"] < records["restormer"]["multiply_adds"]
+
+
 # --- exit codes
 
 

@@ -5,12 +5,66 @@ A new one is a file here and a line in `TABLE`; see CONTRIBUTING.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
 from torch import nn
 
-from grids.networks.srresnet import SRResNetX4
+from grids.errors import unknown_name
+from grids.networks.nafnet import NAFNet
+from grids.networks.restormer import Restormer
+from grids.networks.srresnet import SRResNet, SRResNetX4
 
-__all__ = ["TABLE", "SRResNetX4"]
+__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "build", "preset"]
 
-TABLE: dict[str, type[nn.Module]] = {
-    "srresnet-x4": SRResNetX4,
+
+@dataclass(frozen=True)
+class Preset:
+    """A network at a certain size.
+
+    Args:
+        network: the class; its `from_state` reads the size off a state dict.
+        summary: what it is for, and its source.
+        options: arguments of the class.
+    """
+
+    network: type[nn.Module]
+    summary: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+TABLE: dict[str, Preset] = {
+    "nafnet": Preset(NAFNet, "small and quick, the default; NAFNet (Chen et al., ECCV 2022)"),
+    "nafnet-m": Preset(
+        NAFNet,
+        "width 32, nine blocks: between the quick one and the published ones",
+        {"width": 32, "encoder": (1, 1, 1, 4), "middle": 1, "decoder": (1, 1, 1, 1)},
+    ),
+    "nafnet-32": Preset(
+        NAFNet,
+        "width 32 as published for denoising (SIDD)",
+        {"width": 32, "encoder": (2, 2, 4, 8), "middle": 12, "decoder": (2, 2, 2, 2)},
+    ),
+    "srresnet": Preset(SRResNet, "the smaller backbone of GRIDS (section 5.3), input and output of one size"),
+    "restormer-s": Preset(
+        Restormer,
+        "a small Restormer: width 16, fewer blocks",
+        {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1},
+    ),
+    "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
+    "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
+
+
+def preset(name: str) -> Preset:
+    """The preset of a name. Raises UnknownNameError."""
+    if name not in TABLE:
+        raise unknown_name("network", name, TABLE)
+    return TABLE[name]
+
+
+def build(name: str) -> nn.Module:
+    """A network with fresh weights. Raises UnknownNameError."""
+    chosen = preset(name)
+    return chosen.network(**chosen.options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,3 +17,82 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.relu(self.conv1(x)))
+
+
+class LayerNorm2d(nn.Module):
+    """Normalise each pixel over its channels, then scale and shift: (B, C, H, W) -> the same.
+
+    Args:
+        channels: C.
+        bias: learn a shift too.
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, channels: int, bias: bool = True, epsilon: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
+        scaled = (x - mean) * torch.rsqrt(variance + self.epsilon) * self.weight.view(-1, 1, 1)
+        return scaled if self.bias is None else scaled + self.bias.view(-1, 1, 1)
+
+
+class TransposedAttention(nn.Module):
+    """MDTA: self-attention between channels, so linear in the number of pixels. (B, C, H, W) -> the same.
+
+    Source: Restormer (Zamir et al., CVPR 2022), section 3.1, eq. 1.
+
+    Args:
+        channels: C, a multiple of heads.
+        heads: channels are attended to within heads.
+        bias: of the convolutions.
+    """
+
+    def __init__(self, channels: int, heads: int, bias: bool = False) -> None:
+        super().__init__()
+        self.heads = heads
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1, bias=bias)
+        self.qkv_depthwise = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels, bias=bias)
+        self.project = nn.Conv2d(channels, channels, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        q, k, v = self.qkv_depthwise(self.qkv(x)).reshape(b, 3 * self.heads, c // self.heads, h * w).chunk(3, dim=1)
+        q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
+        attention = (q @ k.transpose(-2, -1) * self.temperature).softmax(dim=-1)  # (B, heads, C / heads, C / heads)
+        output: Tensor = self.project((attention @ v).reshape(b, c, h, w))
+        return output
+
+
+class GatedFeedForward(nn.Module):
+    """GDFN: two branches of 1 x 1 and depth-wise 3 x 3 convolutions, one gating the other through GELU.
+
+    Source: Restormer, section 3.2, eq. 2. (B, C, H, W) -> the same.
+
+    Args:
+        channels: C.
+        expansion: hidden channels = floor(expansion C).
+        bias: of the convolutions.
+    """
+
+    def __init__(self, channels: int, expansion: float = 2.66, bias: bool = False) -> None:
+        super().__init__()
+        hidden = int(channels * expansion)
+        self.expand = nn.Conv2d(channels, 2 * hidden, 1, bias=bias)
+        self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=bias)
+        self.project = nn.Conv2d(hidden, channels, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
+        output: Tensor = self.project(F.gelu(gate) * value)
+        return output
+
+
+def padded(images: Tensor, multiple: int) -> Tensor:
+    """Images enlarged at the bottom and right, by repeating their edge, to a multiple of `multiple` pixels a side."""
+    h, w = images.shape[-2:]
+    return F.pad(images, (0, -w % multiple, 0, -h % multiple), mode="replicate")

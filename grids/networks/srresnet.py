@@ -1,4 +1,4 @@
-"""SRResNet for x4 super-resolution, in the layout that BasicSR calls MSRResNet."""
+"""SRResNet, in the layout that BasicSR calls MSRResNet: for x4 super-resolution, and for outputs of the same size."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.errors import WeightsError
 from grids.networks.blocks import ResidualBlock
+from grids.networks.states import entry, loaded, numbered
 
 
 class SRResNetX4(nn.Module):
@@ -63,19 +63,39 @@ class SRResNetX4(nn.Module):
         Raises:
             WeightsError: it is not the state of an SRResNet x4.
         """
-        first = state.get("conv_first.weight")
-        if first is None or first.ndim != 4:
-            raise WeightsError("these are not the weights of an SRResNet x4: there is no 'conv_first.weight'")
-        blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
-        network = cls(first.shape[0], blocks, global_residual)
-        expected = network.state_dict()
-        for key in sorted(expected.keys() | state.keys()):
-            if key not in state:
-                raise WeightsError(f"these are not the weights of an SRResNet x4: there is no '{key}'")
-            if key not in expected:
-                raise WeightsError(f"these are not the weights of an SRResNet x4: '{key}' does not belong to it")
-            if state[key].shape != expected[key].shape:
-                shapes = f"{tuple(state[key].shape)}, not {tuple(expected[key].shape)}"
-                raise WeightsError(f"these are not the weights of an SRResNet x4: '{key}' is {shapes}")
-        network.load_state_dict(dict(state))
-        return network
+        what = "an SRResNet x4"
+        first = entry(state, "conv_first.weight", 4, what)
+        return loaded(cls(first.shape[0], numbered(state, "body."), global_residual), state, what)
+
+
+class SRResNet(nn.Module):
+    """SRResNet with an output of the input's size: residual blocks without batch normalisation, plus the input.
+
+    Source: GRIDS, section 5.3 ("SRResNet"), whose layers it leaves open; laid out as MSRResNet without its enlargement.
+
+    Args:
+        channels: width of every layer.
+        blocks: number of residual blocks.
+    """
+
+    scale = 1
+
+    def __init__(self, channels: int = 64, blocks: int = 16) -> None:
+        super().__init__()
+        self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
+        self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
+        features = self.body(F.leaky_relu(self.conv_first(images), 0.1))
+        output: Tensor = self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1)) + images
+        return output
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> SRResNet:
+        """The network that a state dict belongs to. Raises WeightsError."""
+        what = "an SRResNet"
+        first = entry(state, "conv_first.weight", 4, what)
+        return loaded(cls(first.shape[0], numbered(state, "body.")), state, what)

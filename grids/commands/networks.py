@@ -1,0 +1,31 @@
+"""`grids networks`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import torch
+
+from grids.networks import TABLE, build
+from grids.networks.size import multiply_adds, parameters
+
+SIDE = 256
+
+
+def networks(as_json: bool) -> None:
+    """`grids networks`."""
+    found: list[dict[str, Any]] = []
+    for name, preset in TABLE.items():
+        with torch.device("meta"):  # sizes need no memory
+            network = build(name)
+        size = {"parameters": parameters(network), "multiply_adds": multiply_adds(network, SIDE)}
+        found.append({"name": name, "class": preset.network.__name__, **size, "summary": preset.summary})
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    click.echo(f"{'name':12s}  parameters  multiply-adds at {SIDE} x {SIDE}")
+    for size in found:
+        millions, billions = size["parameters"] / 1e6, size["multiply_adds"] / 1e9
+        click.echo(f"{size['name']:12s}  {millions:8.2f} M  {billions:8.1f} G    {size['summary']}")

@@ -1,0 +1,101 @@
+"""Restormer (Zamir et al., CVPR 2022), written from the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
+from grids.networks.states import entry, loaded, numbered
+
+
+class TransformerBlock(nn.Module):
+    """x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = LayerNorm2d(channels, epsilon=1e-5)
+        self.attention = TransposedAttention(channels, heads)
+        self.norm2 = LayerNorm2d(channels, epsilon=1e-5)
+        self.feed_forward = GatedFeedForward(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        output: Tensor = x + self.feed_forward(self.norm2(x))
+        return output
+
+
+class Restormer(nn.Module):
+    """Restormer, plus the input: four levels, the topmost decoder without a reduction of channels, refinement blocks.
+
+    Any size: images are padded to a multiple of 8 and cut again.
+
+    Args:
+        width: channels of the first level; each level down doubles them.
+        blocks: of the four levels, the bottom one last.
+        refinement: blocks after the decoder.
+        heads: of the attention in the four levels.
+    """
+
+    scale = 1
+
+    def __init__(
+        self,
+        width: int = 48,
+        blocks: Sequence[int] = (4, 6, 6, 8),
+        refinement: int = 4,
+        heads: Sequence[int] = (1, 2, 4, 8),
+    ) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(4)]
+        self.first = _conv(3, width)
+        self.encoder = nn.ModuleList(_level(widths[i], blocks[i], heads[i]) for i in range(3))
+        # half the channels, then four times as many at half the size
+        self.down = nn.ModuleList(nn.Sequential(_conv(c, c // 2), nn.PixelUnshuffle(2)) for c in widths[:3])
+        self.bottom = _level(widths[3], blocks[3], heads[3])
+        self.up = nn.ModuleList(nn.Sequential(_conv(c, 2 * c), nn.PixelShuffle(2)) for c in widths[:0:-1])
+        # skips double the channels: levels 3 and 2 halve them again, the first keeps 2 x width
+        self.reduce = nn.ModuleList(nn.Conv2d(2 * c, c, 1, bias=False) for c in (widths[2], widths[1]))
+        top = 2 * width
+        decoded = ((widths[2], 2), (widths[1], 1), (top, 0))
+        self.decoder = nn.ModuleList(_level(channels, blocks[i], heads[i]) for channels, i in decoded)
+        self.refinement = _level(top, refinement, heads[0])
+        self.last = _conv(top, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
+        whole = padded(images, 8)
+        x = self.first(whole)
+        skips = []
+        for encode, down in zip(self.encoder, self.down, strict=True):
+            x = encode(x)
+            skips.append(x)
+            x = down(x)
+        x = self.bottom(x)
+        for level, (up, decode) in enumerate(zip(self.up, self.decoder, strict=True)):
+            x = torch.cat([up(x), skips.pop()], dim=1)
+            if level < len(self.reduce):
+                x = self.reduce[level](x)
+            x = decode(x)
+        output: Tensor = self.last(self.refinement(x)) + whole
+        return output[..., : images.shape[-2], : images.shape[-1]]
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Restormer:
+        """The network that a state dict belongs to. Raises WeightsError."""
+        what = "a Restormer"
+        width = entry(state, "first.weight", 4, what).shape[0]
+        levels = [*(f"encoder.{i}" for i in range(3)), "bottom"]
+        heads = [entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]
+        blocks = [numbered(state, f"{level}.") for level in levels]
+        return loaded(cls(width, blocks, numbered(state, "refinement."), heads), state, what)
+
+
+def _conv(channels: int, out: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, 3, padding=1, bias=False)
+
+
+def _level(channels: int, blocks: int, heads: int) -> nn.Sequential:
+    return nn.Sequential(*(TransformerBlock(channels, heads) for _ in range(blocks)))

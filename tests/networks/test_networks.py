@@ -1,0 +1,100 @@
+"""Every network passes the contract; sizes are the published ones; blocks follow their equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from contracts import NETWORK_CHECKS, noise_images
+from torch import nn
+
+from grids.errors import UnknownNameError
+from grids.networks import TABLE, NAFNet, Preset, Restormer, SRResNet, build
+from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
+from grids.networks.size import multiply_adds, parameters
+
+
+@pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("restormer", "nafnet-32")])
+def test_contract(name: str, check: Callable[[Preset], None]) -> None:
+    check(TABLE[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("restormer", 26_126_644), ("srresnet", 1_222_147), ("nafnet-32", 29_159_715)]
+)
+def test_parameters_as_published(name: str, expected: int) -> None:
+    with torch.device("meta"):
+        assert parameters(build(name)) == expected
+
+
+def test_multiply_adds_as_published() -> None:
+    with torch.device("meta"):
+        # the NAFNet paper: 16 G for width 32, at 256 x 256
+        assert multiply_adds(NAFNet(32, (1, 1, 1, 28), 1, (1, 1, 1, 1))) == pytest.approx(16e9, rel=0.01)
+        convolution = nn.Conv2d(3, 5, 3, padding=1)
+    assert multiply_adds(convolution, side=10) == 3 * 5 * 9 * 100
+
+
+def test_an_unknown_network_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'nafnet'"):
+        build("nafnett")
+
+
+def test_large_networks_are_rebuilt_from_their_state() -> None:
+    with torch.device("meta"):
+        for name in ("restormer", "nafnet-32"):
+            state = build(name).state_dict()
+            assert TABLE[name].network.from_state(state).state_dict().keys() == state.keys()  # type: ignore[attr-defined]
+
+
+def test_layer_norm_against_torch() -> None:
+    norm = LayerNorm2d(6)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    x = torch.randn(2, 6, 3, 4)
+    expected = F.layer_norm(x.permute(0, 2, 3, 1), (6,), norm.weight, norm.bias, 1e-6).permute(0, 3, 1, 2)
+    assert torch.allclose(norm(x), expected, atol=1e-6)
+    assert LayerNorm2d(6, bias=False).bias is None
+
+
+def test_attention_is_between_channels() -> None:
+    attention = TransposedAttention(4, 2)
+    nn.init.normal_(attention.temperature)
+    x = torch.randn(1, 4, 5, 6)
+    q, k, v = attention.qkv_depthwise(attention.qkv(x))[0].reshape(3, 4, 30)
+    mixed = []
+    for head in range(2):  # eq. 1, head by head, channel by channel
+        rows = slice(2 * head, 2 * head + 2)
+        scores = torch.stack([torch.stack([F.cosine_similarity(a, b, dim=0) for b in k[rows]]) for a in q[rows]])
+        mixed.append(torch.softmax(scores * attention.temperature[head, 0, 0], dim=1) @ v[rows])
+    expected = attention.project(torch.cat(mixed).reshape(1, 4, 5, 6))
+    assert torch.allclose(attention(x), expected, atol=1e-5)
+
+
+def test_gated_feed_forward() -> None:
+    block = GatedFeedForward(8)
+    assert block.project.in_channels == 21  # floor(2.66 x 8)
+    x = torch.randn(1, 8, 4, 4)
+    both = block.depthwise(block.expand(x))
+    assert torch.allclose(block(x), block.project(F.gelu(both[:, :21]) * both[:, 21:]), atol=1e-6)
+
+
+def test_restorers_start_near_the_input() -> None:
+    images = noise_images(1, 3, 16, 16)
+    for network in (NAFNet(8, (1,), 1, (1,)), SRResNet(8, 1), Restormer(8, (1, 1, 1, 1), 1)):
+        for value in network.last.parameters() if hasattr(network, "last") else network.conv_last.parameters():
+            nn.init.zeros_(value)
+        with torch.no_grad():
+            assert torch.equal(network(images), images)
+
+
+def test_padding() -> None:
+    images = noise_images(1, 3, 5, 9)
+    larger = padded(images, 4)
+    assert larger.shape == (1, 3, 8, 12)
+    assert torch.equal(larger[..., :5, :9], images)
+    assert torch.equal(larger[..., 7, 11], images[..., 4, 8])
+    assert padded(larger, 4).shape == larger.shape
