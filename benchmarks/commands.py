@@ -33,7 +33,8 @@ def run(arguments: list[str]) -> tuple[float, float]:
 
 if __name__ == "__main__":
     print(machine(), flush=True)
-    commands = [(["--help"], 11), (["similarity", "--show"], 5), (["similarity", "builtin", "--out", "OUT"], 3)]
+    commands = [(["--help"], 11), (["similarity", "--show"], 5), (["group", "--out", "OUT"], 5)]
+    commands.append((["similarity", "builtin", "--out", "OUT"], 3))
     kodak = DATA / "eval" / "kodak24"
     if kodak.exists():
         commands.append((["similarity", str(kodak), "--out", "OUT"], 3))

@@ -71,7 +71,8 @@ class Group:
     Args:
         id: "C1", "C2", ...
         degradations: in the order of the similarity matrix.
-        drops: dB for each degradation against its single-task restorer; 0 for a group of one.
+        drops: dB for each degradation against its single-task restorer, or "*" for the worst of them where only that is
+            known; 0 for a group of one.
         distance: the mean of S over its pairs; 0 for a group of one.
         weights: the file of its restorer, where there is one.
     """
