@@ -420,6 +420,13 @@ class TestRefusals:
             assert lines[0].startswith("Traceback")
             assert lines[-1].startswith("grids.errors.ImageError: cannot use the image")
 
+    def test_a_damaged_end_of_a_png(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        damaged = bytearray(SAMPLES["png16"])
+        damaged[-1] ^= 1
+        with pytest.raises(ImageError, match="truncated or damaged"):
+            read_photo(stored(tmp_path, bytes(damaged)))
+        assert capfd.readouterr().err == ""
+
     @pytest.mark.parametrize("name", SAMPLES)
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())

@@ -161,7 +161,10 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
 def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:
     """Find the damage that Pillow's decoders would paint over in black or grey."""
     if image.format == "PNG":
-        image.verify()  # the checksums, which decoding skips
+        image.verify()  # the checksums, which decoding skips, but for the last one
+        stream.seek(0)
+        if _PNG_END not in stream.read():
+            raise ImageError("it is truncated or damaged (its last chunk is)")
     elif image.format in ("JPEG", "MPO"):
         stream.seek(0)
         _check_jpeg(stream.read())
@@ -172,6 +175,7 @@ def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:
             raise ImageError("it is truncated or damaged (strips are missing)")
 
 
+_PNG_END = b"IEND\xaeB\x60\x82"
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 
 
