@@ -117,6 +117,16 @@ def test_another_matrix(call: Grids, tmp_path: Path) -> None:
     assert json.loads(out)["groups"][0]["degradations"] == ["a", "b"]
 
 
+def test_the_page_of_a_similarity_run_stays(call: Grids, tmp_path: Path) -> None:
+    builtin_similarity().save(tmp_path / "run" / "similarity.json")
+    (tmp_path / "run" / "report.html").write_text("of the matrix")
+    code, out, _ = call("--similarity", "run", "--out", "run")
+    assert code == 0
+    assert f"report   {Path('run/groups.html')}" in out
+    assert (tmp_path / "run" / "report.html").read_text() == "of the matrix"
+    assert "4 groups" in (tmp_path / "run" / "groups.html").read_text()
+
+
 BAD = [
     (["--delta", "-1"], 1, "delta must be a number of dB, 0 or more, but is -1"),
     (["--delta", "nan"], 1, "but is nan"),

@@ -11,7 +11,7 @@ import click
 
 from grids.commands.options import named_pairs, progress, split_names
 from grids.errors import GridsError
-from grids.pipeline.group import group_degradations, plan_grouping
+from grids.pipeline.group import group_degradations, plan_grouping, report_file
 from grids.reports.grouping import grouping_text, trials_text
 from grids.results import Trial
 from grids.search import Planned
@@ -50,7 +50,7 @@ def group(**options: Any) -> None:
         click.echo(grouping_text(found))
         if options["trials"]:
             click.echo(trials_text(found.trials))
-        click.echo(f"groups   {out / 'groups.json'}\nreport   {out / 'report.html'}")
+        click.echo(f"groups   {out / 'groups.json'}\nreport   {report_file(out)}")
         if options["resume"]:
             click.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
 

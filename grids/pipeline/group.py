@@ -142,7 +142,7 @@ def write_grouping(
 
     Returns:
         The files by name: groups.json, partition.png, partition.svg, drops.png, drops.svg, delta.png and delta.svg
-        (with steps), report.html.
+        (with steps), report.html (groups.html in the folder of a similarity run, whose page stays).
 
     Raises:
         GridsError: a file cannot be written.
@@ -161,7 +161,13 @@ def write_grouping(
             written[file] = write_bytes(folder / file, figure_bytes(figure, kind))
     title = f"{len(grouping)} groups for {len(similarity)} degradations"
     page = grouping_page(grouping, similarity, title=title, steps=steps, others=others)
-    return written | {"report.html": write_text(folder / "report.html", page)}
+    file = report_file(folder)
+    return written | {file.name: write_text(file, page)}
+
+
+def report_file(folder: Path) -> Path:
+    """The page of a grouping: report.html, or groups.html where that is the page of a similarity matrix."""
+    return folder / ("groups.html" if (folder / "similarity.json").exists() else "report.html")
 
 
 def _problem(
