@@ -161,8 +161,8 @@ def write_grouping(
             written[file] = write_bytes(folder / file, figure_bytes(figure, kind))
     title = f"{len(grouping)} groups for {len(similarity)} degradations"
     page = grouping_page(grouping, similarity, title=title, steps=steps, others=others)
-    file = report_file(folder)
-    return written | {file.name: write_text(file, page)}
+    report = report_file(folder)
+    return written | {report.name: write_text(report, page)}
 
 
 def report_file(folder: Path) -> Path:
