@@ -92,6 +92,16 @@ class GatedFeedForward(nn.Module):
         return output
 
 
+def descended(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple[Tensor, list[Tensor]]:
+    """The way down of a U-shaped network: what reaches the bottom, and the output of every level, the top one first."""
+    skips = []
+    for encode, shrink in zip(encoder, down, strict=True):
+        x = encode(x)
+        skips.append(x)
+        x = shrink(x)
+    return x, skips
+
+
 def padded(images: Tensor, multiple: int) -> Tensor:
     """Images enlarged at the bottom and right, by repeating their edge, to a multiple of `multiple` pixels a side."""
     h, w = images.shape[-2:]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from grids.networks.blocks import LayerNorm2d, padded
+from grids.networks.blocks import LayerNorm2d, descended, padded
 from grids.networks.states import entry, loaded, numbered
 
 
@@ -73,12 +73,7 @@ class NAFNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
         whole = padded(images, 2 ** len(self.encoder))
-        x = self.first(whole)
-        skips = []
-        for encode, down in zip(self.encoder, self.down, strict=True):
-            x = encode(x)
-            skips.append(x)
-            x = down(x)
+        x, skips = descended(self.first(whole), self.encoder, self.down)
         x = self.middle(x)
         for up, decode in zip(self.up, self.decoder, strict=True):
             x = decode(up(x) + skips.pop())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
+from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, descended, padded
 from grids.networks.states import entry, loaded, numbered
 
 
@@ -67,12 +67,7 @@ class Restormer(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
         whole = padded(images, 8)
-        x = self.first(whole)
-        skips = []
-        for encode, down in zip(self.encoder, self.down, strict=True):
-            x = encode(x)
-            skips.append(x)
-            x = down(x)
+        x, skips = descended(self.first(whole), self.encoder, self.down)
         x = self.bottom(x)
         for level, (up, decode) in enumerate(zip(self.up, self.decoder, strict=True)):
             x = torch.cat([up(x), skips.pop()], dim=1)

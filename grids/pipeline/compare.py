@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from grids.errors import GridsError
-from grids.files import make_folder, write_bytes, write_text
+from grids.files import make_folder, write_text
+from grids.pipeline.figures import write_figures
 from grids.pipeline.matrices import load_similarity
-from grids.reports.heatmap import figure_bytes, side_by_side
+from grids.reports.heatmap import side_by_side
 from grids.reports.html import comparison_page
 from grids.reports.tables import Comparison, compare
 
@@ -36,10 +37,8 @@ def compare_runs(runs: Sequence[str | Path], out: str | Path | None = None) -> l
     if out is not None:
         folder = make_folder(Path(out))
         records = json.dumps([asdict(comparison) for comparison in found], indent=1)
-        figure = side_by_side(labelled)
         write_text(folder / "comparison.json", records + "\n")
-        write_bytes(folder / "heatmaps.png", figure_bytes(figure, "png"))
-        write_bytes(folder / "heatmaps.svg", figure_bytes(figure, "svg"))
+        write_figures(folder, {"heatmaps": side_by_side(labelled)})
         title = "How much do similarity matrices differ?"
         write_text(folder / "report.html", comparison_page(found, labelled, title=title))
     return found

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from grids.errors import GridsError, RunError, unknown_name
-from grids.files import make_folder, write_bytes, write_text
+from grids.files import make_folder, write_text
+from grids.pipeline.figures import write_figures
 from grids.pipeline.matrices import load_similarity
 from grids.reports.drops import drop_against_distance
 from grids.reports.drops import groups_over_delta as draw_steps
 from grids.reports.graph import draw_graph
-from grids.reports.heatmap import figure_bytes
 from grids.reports.html import grouping_page
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
@@ -155,10 +155,7 @@ def write_grouping(
     }
     if steps:
         figures["delta"] = draw_steps(steps, grouping.delta)
-    for name, figure in figures.items():
-        for kind in ("png", "svg"):
-            file = f"{name}.{kind}"
-            written[file] = write_bytes(folder / file, figure_bytes(figure, kind))
+    written |= write_figures(folder, figures)
     title = f"{len(grouping)} groups for {len(similarity)} degradations"
     page = grouping_page(grouping, similarity, title=title, steps=steps, others=others)
     report = report_file(folder)

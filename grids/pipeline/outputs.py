@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grids.errors import unknown_name
-from grids.files import make_folder, write_bytes, write_text
+from grids.files import make_folder, write_text
 from grids.images import Skipped
+from grids.pipeline.figures import write_figures
 from grids.reports.graph import draw_graph
-from grids.reports.heatmap import dendrogram, figure_bytes, heatmap
+from grids.reports.heatmap import dendrogram, heatmap
 from grids.reports.html import similarity_page
 from grids.reports.tables import cluster_order
 from grids.results import SimilarityMatrix
@@ -54,10 +55,7 @@ def write_similarity(
         "dendrogram": dendrogram(similarity),
         "graph": draw_graph(similarity),
     }
-    for name, figure in figures.items():
-        for kind in ("png", "svg"):
-            file = f"{name}.{kind}"
-            written[file] = write_bytes(folder / file, figure_bytes(figure, kind))
+    written |= write_figures(folder, figures)
     page = similarity_page(
         similarity,
         title=f"How alike are {len(similarity)} degradations?",

@@ -6,18 +6,12 @@ import numpy as np
 
 from grids.search.answers import Answers
 from grids.search.covered import check_covered
-from grids.search.strategy import Ask, Done, Needed, within_delta
+from grids.search.problem import memberships
+from grids.search.strategy import Done, Replayed, within_delta
 
 
-class Agglomerative:
+class Agglomerative(Replayed):
     """Agglomerative grouping with verified merges."""
-
-    def next(self, answers: Answers) -> Ask | Done:
-        """See Strategy."""
-        try:
-            return self._run(answers)
-        except Needed as needed:
-            return needed.ask
 
     def _run(self, answers: Answers) -> Done:
         problem = answers.problem
@@ -30,7 +24,7 @@ class Agglomerative:
     @staticmethod
     def _closest_mergeable(answers: Answers, groups: list[int]) -> tuple[int, int] | None:
         distances = answers.problem.distances
-        member = (np.array(groups)[:, None] >> np.arange(len(distances)) & 1).astype(float)
+        member = memberships(groups, len(distances))
         linkage = (member @ distances @ member.T) / np.outer(member.sum(axis=1), member.sum(axis=1))
         rows, columns = np.triu_indices(len(groups), 1)
         for at in np.argsort(linkage[rows, columns], kind="stable").tolist():

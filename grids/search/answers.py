@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from grids.results import VERDICTS
 from grids.search.problem import ENUMERATED, Answer, Problem
 
-WITHIN, BEYOND, UNDECIDED, FAILED = "within", "beyond", "undecided", "failed"
+WITHIN, BEYOND, UNDECIDED, FAILED = VERDICTS
 Masks = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -35,6 +36,13 @@ class Answers:
         self.verdicts[mask] = verdict
         self.answers[mask] = answer or Answer()
         return verdict
+
+    def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
+        """Take in answers that need not be asked for; what was answered before stays."""
+        for group, answer in at_hand.items():
+            mask = self.problem.mask(group)
+            if mask not in self.verdicts:
+                self.add(mask, self.problem.ordered(mask, answer))
 
     def supposing(self, verdicts: Mapping[int, str]) -> Answers:
         """A copy with verdicts that are only supposed."""

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grids.results import CERTIFICATES
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.coloring import least_groups
 from grids.search.partitions import fewest
 from grids.search.problem import ENUMERATED
 
-PROVED, IF_MONOTONE, HEURISTIC = "proved", "proved-if-monotone", "heuristic"
+PROVED, IF_MONOTONE, HEURISTIC = CERTIFICATES
 
 
 class Certificate(NamedTuple):

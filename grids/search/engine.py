@@ -143,7 +143,7 @@ class Search:
 
     def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
         """Take in answers that need not be asked for, and count neither as trials nor for the log."""
-        _add(self._answers, at_hand)
+        self._answers.know(at_hand)
         self._step = None
 
     def result(
@@ -164,7 +164,7 @@ class Search:
             raise GridsError("the search is not finished: ask and tell until it is")
         if at_hand:
             answers = answers.supposing({})
-            _add(answers, at_hand)
+            answers.know(at_hand)
             again = self._strategy.next(answers) if self.method == "exact" else step
             step = again if isinstance(again, Done) else step
         found = grouping(step, answers, method=self.method, all_solutions=all_solutions)
@@ -273,13 +273,6 @@ class Search:
             return []
         known = set(self.problem.similarity.degradations)
         return sorted(self.problem.mask(group) for group in self._log.running_elsewhere() if group <= known)
-
-
-def _add(answers: Answers, at_hand: Mapping[frozenset[str], Answer]) -> None:
-    for group, answer in at_hand.items():
-        mask = answers.problem.mask(group)
-        if answers.direct(mask) is None:
-            answers.add(mask, answers.problem.ordered(mask, answer))
 
 
 def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from grids.results import FloatArray
 from grids.search.answers import BEYOND, WITHIN, Answers, Masks
-from grids.search.problem import Problem
+from grids.search.problem import Problem, memberships
 
 # constant, size, the largest sum of a member's distances, the largest distance; then one weight for each degradation,
 # for some spoil every group they are in. The prior is vague: a pair at the mean distance is beyond with p about 0.4.
@@ -47,14 +47,13 @@ class Likelihood:
         return np.clip(expit(self._features(masks) @ self._weights), CERTAIN, 1 - CERTAIN)
 
     def _features(self, masks: Masks | Sequence[int]) -> FloatArray:
-        groups = np.asarray(masks, dtype=np.int64)
         n = len(self._distances)
-        member = ((groups[:, None] >> np.arange(n)) & 1).astype(float)
+        member = memberships(masks, n)
         sums = np.where(member > 0, member @ self._distances, 0.0).max(axis=1, initial=0.0)
-        widest = np.zeros(len(groups))
+        widest = np.zeros(len(member))
         for i in range(n):
             widest = np.maximum(widest, (member[:, i, None] * member * self._distances[i]).max(axis=1, initial=0.0))
-        known = [np.ones(len(groups)), member.sum(axis=1) - 2, sums / self._scale, widest / self._scale - 1]
+        known = [np.ones(len(member)), member.sum(axis=1) - 2, sums / self._scale, widest / self._scale - 1]
         return np.column_stack([*known, member])
 
     def _fit(self, features: FloatArray, outcome: FloatArray) -> FloatArray:

@@ -12,13 +12,13 @@ from grids.search.partitions import fewest
 from grids.search.preprocess import candidates
 from grids.search.problem import ENUMERATED, Problem
 from grids.search.ranking import Ranking
-from grids.search.strategy import Ask, Done, Needed, within_delta
+from grids.search.strategy import Done, Replayed, within_delta
 
 NODES = 20_000
 """Of one depth-first search where dead ends cannot be told beforehand (more than ENUMERATED degradations)."""
 
 
-class Paper:
+class Paper(Replayed):
     """The published method.
 
     Args:
@@ -27,13 +27,6 @@ class Paper:
 
     def __init__(self, problem: Problem) -> None:
         self._ranking = Ranking(problem)
-
-    def next(self, answers: Answers) -> Ask | Done:
-        """See Strategy."""
-        try:
-            return self._run(answers)
-        except Needed as needed:
-            return needed.ask
 
     def _run(self, answers: Answers) -> Done:
         left = candidates(answers, self._ranking)

@@ -10,6 +10,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array
 
 from grids.results import FloatArray
+from grids.search.problem import memberships
 
 NODES = 1000
 """Of one program, so that the result does not depend on the speed of the machine."""
@@ -29,7 +30,7 @@ def pick(groups: Sequence[int], costs: FloatArray, n: int, count: int | None = N
     """
     if not groups:
         return None
-    member = ((np.array(groups)[:, None] >> np.arange(n)) & 1).astype(float).T
+    member = memberships(groups, n).T
     once = np.ones(n)
     if count is not None:
         member, once = np.vstack([member, np.ones(len(groups))]), np.append(once, count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -151,6 +152,11 @@ class Problem:
 def members(mask: int) -> list[int]:
     """The rows of a group."""
     return [i for i in range(mask.bit_length()) if mask >> i & 1]
+
+
+def memberships(masks: Any, n: int) -> FloatArray:
+    """1 where a group holds a degradation, else 0: (groups, n)."""
+    return ((np.asarray(masks, dtype=np.int64)[:, None] >> np.arange(n)) & 1).astype(float)
 
 
 def mean_and_variance(distances: FloatArray, rows: list[int]) -> tuple[float, float]:

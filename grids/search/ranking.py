@@ -9,7 +9,7 @@ import numpy as np
 
 from grids.results import FloatArray
 from grids.search.answers import Masks
-from grids.search.problem import Problem
+from grids.search.problem import Problem, memberships
 
 COMPLETE = 10_000
 """Sizes with more groups are not enumerated: from the groups kept of the size below, each with one degradation more,
@@ -63,19 +63,15 @@ class Ranking:
 
     def _rank(self, groups: Masks) -> Masks:
         mean, variance = moments(self._problem.distances, groups)
-        ties = _flags(groups, self._problem.n) @ self._problem.ties
+        ties = memberships(groups, self._problem.n) @ self._problem.ties
         return groups[np.lexsort((ties, np.round(variance, EQUAL), np.round(mean, NEAR)))]
 
 
 def moments(distances: FloatArray, groups: Masks) -> tuple[FloatArray, FloatArray]:
     """Mean and variance of S over the pairs of each group; zeros for groups of one."""
-    member = _flags(groups, len(distances))
+    member = memberships(groups, len(distances))
     size = member.sum(axis=1)
     pairs = np.maximum(size * (size - 1), 1)
     mean = ((member @ distances) * member).sum(axis=1) / pairs
     square = ((member @ distances**2) * member).sum(axis=1) / pairs
     return mean, np.maximum(square - mean**2, 0.0)
-
-
-def _flags(groups: Masks, n: int) -> FloatArray:
-    return ((groups[:, None] >> np.arange(n)) & 1).astype(float)

@@ -6,6 +6,7 @@ not been, and what to ask for while answers are out is found by supposing them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +49,21 @@ class Needed(Exception):  # noqa: N818 - it is no error: a search that runs agai
     def __init__(self, mask: int, why: str) -> None:
         super().__init__(why)
         self.ask = Ask(mask, why)
+
+
+class Replayed(ABC):
+    """A method written as if all answers were there; it runs from the start each time, up to the first one missing."""
+
+    def next(self, answers: Answers) -> Ask | Done:
+        """See Strategy."""
+        try:
+            return self._run(answers)
+        except Needed as needed:
+            return needed.ask
+
+    @abstractmethod
+    def _run(self, answers: Answers) -> Done:
+        """The result. Raises Needed."""
 
 
 def within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) -> bool:

@@ -82,13 +82,9 @@ def trials(answers: Answers, asked: Mapping[int, Asked]) -> tuple[Trial, ...]:
 
 def trials_at_hand(problem: Problem, at_hand: Mapping[frozenset[str], Answer]) -> tuple[Trial, ...]:
     """Answers that need not be asked for, as trials; groups of one are left out."""
-    answers, asked = Answers(problem), {}
-    for group, answer in at_hand.items():
-        if len(group) > 1:
-            mask = problem.mask(group)
-            answers.add(mask, problem.ordered(mask, answer))
-            asked[mask] = Asked("at hand")
-    return trials(answers, asked)
+    answers = Answers(problem)
+    answers.know(at_hand)
+    return trials(answers, {problem.mask(group): Asked("at hand") for group in at_hand if len(group) > 1})
 
 
 def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...], ...], ...]:
