@@ -14,6 +14,7 @@ import heapq
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from simulated import BUMPS, DELTA, NOISE, Simulated, simulate, small_groups, ti
 import grids
 from grids.results import CERTIFICATES, Grouping
 from grids.search import METHODS, DropTable, Problem, Search, run_search, tag_selection
+from grids.search.partitions import Best
+from grids.search.picking import pick
 
 ELEVEN = 11
 TARGET = 0.03  # of all groups, at most so many answers
@@ -323,6 +326,23 @@ def published(problems: int) -> None:
     print("\n".join(["", *lines]), flush=True)
 
 
+def solvers(problems: int) -> None:
+    """The cheapest partition into groups of at most four, costs of 1 and a little, found in two ways."""
+    rows = []
+    for n in (11, 14):
+        groups = np.array([mask for mask in range(1, 1 << n) if mask.bit_count() <= 4])
+        costs = 1 + 1e-4 * np.random.default_rng(0).random(len(groups))
+        start = time.perf_counter()
+        value = Best(groups, costs, n).value[-1]
+        middle = time.perf_counter()
+        picked = pick(groups.tolist(), costs, n)
+        end = time.perf_counter()
+        more = "none found" if picked is None else f"{costs[picked.places].sum() - value:.1e}"
+        rows.append((n, len(groups), f"{middle - start:.3f}", f"{end - middle:.1f}", more))
+    header = ("n", "groups", "dynamic programming, s", "integer program (HiGHS), s", "its value is larger by")
+    print(table(header, rows), flush=True)
+
+
 def joined(groups: Iterable[Sequence[str]]) -> str:
     return ", ".join("+".join(group) for group in groups) or "nothing"
 
@@ -332,7 +352,7 @@ def max_drop(found: Grouping) -> str:
 
 
 PARTS: dict[str, Callable[[int], None]] = {
-    part.__name__: part for part in (methods, noise, shortcuts, noisy, parallel, large, published)
+    part.__name__: part for part in (methods, noise, shortcuts, noisy, parallel, large, published, solvers)
 }
 
 
