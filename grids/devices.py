@@ -33,6 +33,16 @@ def resolve(name: str) -> torch.device:
     return torch.device(name)
 
 
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether bf16 is quicker than fp32 there: without the instructions a CPU emulates it, slower than fp32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private, so its absence is a no
+    return bool(device.type == "cpu" and probe is not None and probe())
+
+
 @contextmanager
 def exact_float32() -> Iterator[None]:
     """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32)."""

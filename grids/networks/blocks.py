@@ -35,9 +35,9 @@ class LayerNorm2d(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
-        scaled = (x - mean) * torch.rsqrt(variance + self.epsilon) * self.weight.view(-1, 1, 1)
-        return scaled if self.bias is None else scaled + self.bias.view(-1, 1, 1)
+        # in channels_last memory a view of contiguous rows: several times quicker than reducing over dimension 1
+        rows = x.permute(0, 2, 3, 1)
+        return F.layer_norm(rows, rows.shape[-1:], self.weight, self.bias, self.epsilon).permute(0, 3, 1, 2)
 
 
 class TransposedAttention(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import LayerNorm2d, descended, padded
@@ -30,9 +31,9 @@ class NAFBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = _gate(self.depthwise(self.expand1(self.norm1(x))))
         y = y * self.attention(y.mean(dim=(2, 3), keepdim=True))  # simplified channel attention
-        x = x + self.project1(y) * self.beta
+        x = x + _scaled(self.project1, y, self.beta)
         y = _gate(self.expand2(self.norm2(x)))
-        output: Tensor = x + self.project2(y) * self.gamma
+        output: Tensor = x + _scaled(self.project2, y, self.gamma)
         return output
 
 
@@ -99,3 +100,9 @@ def _blocks(channels: int, count: int) -> nn.Sequential:
 def _gate(x: Tensor) -> Tensor:
     first, second = x.chunk(2, dim=1)
     return first * second
+
+
+def _scaled(projection: nn.Conv2d, x: Tensor, scale: Tensor) -> Tensor:
+    """projection(x) * scale, with the scale in the 1 x 1 kernel: one pass less over the maps."""
+    assert projection.bias is not None
+    return F.conv2d(x, projection.weight * scale.unsqueeze(-1), projection.bias * scale.flatten())

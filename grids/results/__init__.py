@@ -2,9 +2,11 @@
 
 from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Group, Grouping, Trial
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
+from grids.results.training import SETTLED, Point, TrainingReport, TrainingRun
 
 __all__ = [
     "CERTIFICATES",
+    "SETTLED",
     "VERDICTS",
     "WORST",
     "DeltaStep",
@@ -12,6 +14,9 @@ __all__ = [
     "GGDParams",
     "Group",
     "Grouping",
+    "Point",
     "SimilarityMatrix",
+    "TrainingReport",
+    "TrainingRun",
     "Trial",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grids import weights
-from grids.devices import exact_float32
+from grids.devices import computes_in_bf16, exact_float32
 from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import SRResNetX4
 
@@ -116,6 +116,4 @@ def _resolve_precision(name: str, device: torch.device) -> str:
         raise unknown_name("precision", name, PRECISIONS)
     if name != "auto":
         return name
-    # without the instructions PyTorch emulates bf16, slower than fp32; the probe is private, so its absence is a no
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return "bf16" if device.type == "cpu" and probe is not None and probe() else "fp32"
+    return "bf16" if device.type == "cpu" and computes_in_bf16(device) else "fp32"

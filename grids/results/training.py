@@ -1,0 +1,171 @@
+"""What was trained for a grouping, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from grids.errors import GridsError
+from grids.files import write_text
+from grids.results.loading import load_record
+
+SETTLED = 0.1
+"""dB: a training that gained less over the last third of its steps had settled."""
+
+
+class Point(NamedTuple):
+    """A point of a learning curve: after `step` steps; the mean loss since the last point; PSNR in dB by task."""
+
+    step: int
+    loss: float
+    psnr: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training.
+
+    Args:
+        group: the tasks that it was trained for.
+        repeat: 0, or the number of the repetition with another seed.
+        curve: what was measured on the validation crops on the way; the last point is the result.
+        seconds: spent training.
+        stopped: why it was ended early; empty if it was not.
+        file: of the weights, relative to the run folder.
+    """
+
+    group: tuple[str, ...]
+    repeat: int
+    curve: tuple[Point, ...]
+    seconds: float
+    stopped: str = ""
+    file: str = ""
+
+    @property
+    def psnr(self) -> Mapping[str, float]:
+        """PSNR by task at its end, dB."""
+        return self.curve[-1].psnr
+
+    def late_gain(self) -> dict[str, float]:
+        """What each task gained over about the last third of the steps, dB; nothing without a point there."""
+        near = [point for point in self.curve[:-1] if 0.6 <= point.step / self.curve[-1].step <= 0.75]
+        return {task: end - near[0].psnr[task] for task, end in self.psnr.items()} if near else {}
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """The restorers behind a grouping, measured on fixed validation crops: RGB PSNR in dB, 8 bit, no border cut.
+
+    Args:
+        network: its preset.
+        start: what all restorers started from, in words.
+        settings: recipe, data and key of the trainings.
+        inputs: PSNR of the degraded crops themselves, by task.
+        runs: all trainings, in the order in which they were wanted.
+        groups: the partition that was found; empty before there is one.
+        noise: standard deviation of a restorer's PSNR over seeds, by task, dB.
+    """
+
+    network: str
+    start: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, float]
+    runs: tuple[TrainingRun, ...]
+    groups: tuple[tuple[str, ...], ...] = ()
+    noise: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks, in the order of the similarity matrix."""
+        return tuple(self.inputs)
+
+    @property
+    def seconds(self) -> float:
+        """Spent training, s."""
+        return sum(run.seconds for run in self.runs)
+
+    def run(self, group: tuple[str, ...], repeat: int = 0) -> TrainingRun | None:
+        """The training of a group, if there was one."""
+        wanted = frozenset(group)
+        return next((run for run in self.runs if frozenset(run.group) == wanted and run.repeat == repeat), None)
+
+    @property
+    def upper_bounds(self) -> dict[str, float]:
+        """PSNR of the single-task restorers, dB, as far as they are trained."""
+        runs = {task: self.run((task,)) for task in self.tasks}
+        return {task: run.psnr[task] for task, run in runs.items() if run is not None}
+
+    @property
+    def mix(self) -> Mapping[str, float]:
+        """PSNR of the one restorer for all tasks, dB; empty if it is not trained."""
+        run = self.run(self.tasks)
+        return {} if run is None else run.psnr
+
+    @property
+    def grouped(self) -> dict[str, float]:
+        """PSNR of each task by the restorer of its group, dB, as far as they are trained."""
+        found: dict[str, float] = {}
+        for group in self.groups:
+            run = self.run(group)
+            if run is not None:
+                found |= {task: run.psnr[task] for task in group}
+        return {task: found[task] for task in self.tasks if task in found}
+
+    @property
+    def settled(self) -> dict[str, float]:
+        """What each single-task restorer gained over the last third of its steps, dB; `SETTLED` is little."""
+        runs = (self.run((task,)) for task in self.tasks)
+        return {task: gain for run in runs if run is not None for task, gain in run.late_gain().items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of training.json."""
+        data = asdict(self)
+        data["runs"] = [{**asdict(run), "curve": [list(point) for point in run.curve]} for run in self.runs]
+        table = {
+            "upper_bounds": self.upper_bounds,
+            "mix": dict(self.mix),
+            "grouped": self.grouped,
+            "settled": self.settled,
+        }
+        return {**data, **table}
+
+    def save(self, path: str | Path) -> Path:
+        """Write training.json, in one step."""
+        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrainingReport:
+        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
+        try:
+            runs = tuple(
+                TrainingRun(
+                    tuple(run["group"]),
+                    int(run["repeat"]),
+                    tuple(Point(int(step), float(loss), dict(psnr)) for step, loss, psnr in run["curve"]),
+                    float(run["seconds"]),
+                    str(run["stopped"]),
+                    str(run["file"]),
+                )
+                for run in data["runs"]
+            )
+            return cls(
+                str(data["network"]),
+                str(data["start"]),
+                dict(data["settings"]),
+                dict(data["inputs"]),
+                runs,
+                tuple(tuple(group) for group in data["groups"]),
+                dict(data["noise"]),
+            )
+        except KeyError as error:
+            raise GridsError(f"a record of trainings without its '{error.args[0]}'") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise GridsError(f"a record of trainings of the wrong form ({error})") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainingReport:
+        """Read training.json, or the one in a run folder. Raises RunError."""
+        return load_record(Path(path), "training.json", "record of trainings", cls.from_json)

@@ -1,0 +1,48 @@
+"""The state of a training in a file: whole or not at all, with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grids.errors import RunError
+from grids.files import write_bytes
+
+_HEAD = b"grids training 1\n"
+
+
+def save(path: Path, state: Mapping[str, Any]) -> Path:
+    """Write a checkpoint in one step; what was there stays good until then.
+
+    Raises:
+        RunError: it cannot be written (full disk, ...).
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    content = buffer.getbuffer()
+    return write_bytes(path, _HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, onto the CPU.
+
+    Raises:
+        RunError: it cannot be read, is no checkpoint, or is damaged.
+    """
+    try:
+        head, digest, content = path.read_bytes().split(b"\n", 2)
+    except OSError as error:
+        raise RunError(f"cannot read the checkpoint '{path}': {error.strerror or error}") from error
+    except ValueError:
+        head, digest, content = b"", b"", b""
+    if head + b"\n" != _HEAD:
+        raise RunError(f"'{path}' is not a checkpoint of this version of grids: remove it to train from the start")
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        raise RunError(f"the checkpoint '{path}' is damaged: remove it to train from the start")
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state

@@ -1,0 +1,87 @@
+"""Batches: crops of photographs, degraded on the device, a pure function of the seed and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grids.degradations import seeded
+from grids.training.photographs import Photographs
+from grids.training.tasks import Task
+
+
+@dataclass(frozen=True)
+class Batch:
+    """inputs and targets: (B, 3, side, side) float32 in [0, 1]; tasks: (B,) numbers of the tasks."""
+
+    inputs: Tensor
+    targets: Tensor
+    tasks: Tensor
+
+    def split(self, parts: int) -> list[Batch]:
+        """As many batches as nearly equal in size as can be, at most one for each image."""
+        pieces = [part.tensor_split(min(parts, len(self.tasks))) for part in (self.inputs, self.targets, self.tasks)]
+        return [Batch(*piece) for piece in zip(*pieces, strict=True)]
+
+
+class Batches:
+    """The batches of a training; equal numbers give equal batches, so that a training can go on from any step.
+
+    The crops of a step depend on the seed and the step, not on the tasks: restorers of different groups see the same
+    photographs in the same order, which makes their differences less a matter of luck.
+
+    Args:
+        tasks: mixed evenly: dealt like cards, all of them before any comes again.
+        photographs: where clean crops are cut from.
+        crop: side of the crops.
+        batch: crops in a batch.
+        seed: of all that is drawn.
+        device: where the degrading is done, and where the batches lie.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        photographs: Photographs,
+        crop: int,
+        batch: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.tasks, self.photographs = tuple(tasks), photographs
+        self.crop, self.batch, self.seed = crop, batch, seed
+        self.device = torch.device(device)
+
+    def __call__(self, step: int, retry: int = 0) -> Batch:
+        """The batch of a step; another one for every retry."""
+        generator = draws(self.seed, step, retry, 0)
+        crops = torch.stack([self.photographs.random_crop(self.crop, generator) for _ in range(self.batch)])
+        clean = crops.to(self.device, non_blocking=True).float().div(255)
+        numbers = deal(len(self.tasks), step * self.batch, self.batch, self.seed)
+        inputs, targets = torch.empty_like(clean), clean.clone()
+        generator = draws(self.seed, step, retry, 1)
+        for number in sorted(set(numbers)):
+            rows = torch.tensor([i for i, other in enumerate(numbers) if other == number], device=self.device)
+            inputs[rows], targets[rows] = self.tasks[number].draw(clean[rows], generator)
+        return Batch(inputs, targets, torch.tensor(numbers, device=self.device))
+
+
+def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
+    """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other."""
+    found: list[int] = []
+    deck = first // tasks
+    while len(found) < count + first % tasks:
+        found += np.random.default_rng([seed, 3, deck]).permutation(tasks).tolist()
+        deck += 1
+    start = first - (first // tasks) * tasks
+    return found[start : start + count]
+
+
+def draws(*numbers: int) -> torch.Generator:
+    """A CPU generator for these numbers, in this order."""
+    [state] = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    return seeded(int(state) >> 1)

@@ -1,0 +1,97 @@
+"""Restorers in files: weights as safetensors, with what they were trained for beside them in the same file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from grids import networks
+from grids.errors import GridsError, WeightsError
+from grids.files import write_bytes
+from grids.weights import load_state, sha256
+
+_KEY = "grids_restorer"
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A trained network.
+
+    network: in eval mode, on the CPU.
+    preset: the name of its size in `grids.networks.TABLE`.
+    tasks: what it was trained for.
+    record: what else the file says of itself.
+    """
+
+    network: nn.Module
+    preset: str
+    tasks: tuple[str, ...]
+    record: Mapping[str, Any]
+
+
+def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], half: bool = False) -> Path:
+    """Write weights and their record in one step.
+
+    Args:
+        path: the file.
+        network: its weights are kept.
+        record: as JSON; `preset` and `tasks` must be in it.
+        half: as float16, for files half as large.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    state = {
+        key: (value.half() if half else value.float()).detach().cpu().contiguous()
+        for key, value in network.state_dict().items()
+    }
+    return write_bytes(path, save(state, {_KEY: json.dumps(dict(record))}))
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """What a file says of the restorer in it; None where it is missing, or no restorer's, or damaged."""
+    try:
+        with safe_open(path, "pt") as content:
+            text = (content.metadata() or {}).get(_KEY)
+        record = None if text is None else json.loads(text)
+    except (OSError, SafetensorError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str, ...] = ()) -> Restorer:
+    """Read a restorer that was trained here, or, where a preset is named, the weights of such a network.
+
+    Raises:
+        WeightsError: the file cannot be read, is no restorer's and no preset was named, or is another network's.
+    """
+    file = Path(path)
+    sha256(file)  # says that a file is missing or unreadable
+    record = read_record(file) or {}
+    name = preset or record.get("preset")
+    if not isinstance(name, str):
+        raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")
+    try:
+        network = networks.preset(name).network.from_state(load_state(file))  # type: ignore[attr-defined]
+    except WeightsError as error:
+        raise WeightsError(f"cannot use '{file}': {error}") from error
+    network.requires_grad_(False)
+    return Restorer(network.eval(), name, tuple(record.get("tasks", tasks)), record)
+
+
+def fresh(preset: str, seed: int) -> nn.Module:
+    """A network with weights drawn from a seed. Raises GridsError for one that does not keep the size of images."""
+    chosen = networks.preset(preset)
+    if getattr(chosen.network, "scale", 1) != 1:
+        raise GridsError(f"the network '{preset}' enlarges images: it cannot restore them at their own size")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return networks.build(preset)

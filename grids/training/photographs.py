@@ -1,0 +1,139 @@
+"""The photographs that crops are cut from, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grids.degradations import seeded
+from grids.errors import ImageError
+from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
+from grids.images.photo import to_8_bit
+
+MEMORY = 4 * 2**30
+"""Bytes of pixels that are kept in memory."""
+
+
+class Photographs:
+    """8-bit RGB photographs. What a crop holds depends on the numbers drawn alone, never on what is in memory.
+
+    Args:
+        paths: the files, in the order that their numbers follow.
+        least: side that a photograph must have at least.
+        max_pixels: refuse larger ones.
+        memory: bytes to keep; photographs beyond are read again whenever a crop of them is wanted.
+        on_skip: called for every file that cannot be used.
+
+    Raises:
+        ImageError: none can be used.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        least: int,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        memory: int = MEMORY,
+        on_skip: Callable[[Skipped], None] | None = None,
+    ) -> None:
+        self.paths: list[Path] = []
+        self._kept: list[Tensor | None] = []
+        self._sizes: list[tuple[int, int]] = []
+        digest = hashlib.sha256()
+        for photo in read_photos(paths, max_pixels=max_pixels, min_side=least, on_skip=on_skip):
+            pixels = torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())  # (3, H, W)
+            digest.update(str(tuple(pixels.shape)).encode())
+            digest.update(pixels.numpy().tobytes())
+            memory -= pixels.numel()
+            assert photo.path is not None
+            self.paths.append(photo.path)
+            self._sizes.append((pixels.shape[1], pixels.shape[2]))
+            self._kept.append(pixels if memory >= 0 else None)
+        self.digest = digest.hexdigest()
+        """A checksum of all pixels, whatever the files are called."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width of every photograph."""
+        return self._sizes
+
+    def pixels(self, number: int) -> Tensor:
+        """(3, H, W), uint8. Raises ImageError for a file that is gone or no longer what it was."""
+        kept = self._kept[number]
+        if kept is not None:
+            return kept
+        photo = read_photo(self.paths[number])
+        if (photo.height, photo.width) != self._sizes[number]:
+            raise ImageError(f"'{self.paths[number]}' has changed its size since the training began")
+        return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())
+
+    def random_crop(self, side: int, generator: torch.Generator) -> Tensor:
+        """(3, side, side) uint8: a random place of a random photograph, turned and mirrored at random."""
+        return random_window([self.pixels], self._sizes, side, generator)[0]
+
+    def windows(self, side: int, count: int) -> Tensor:
+        """(count, 3, side, side) uint8: fixed windows, of all photographs in turn; see `fixed_windows`."""
+        return torch.stack(
+            [
+                self.pixels(number)[:, top : top + side, left : left + side]
+                for number, top, left in fixed_windows(self._sizes, side, count)
+            ]
+        )
+
+
+def fixed_windows(sizes: Sequence[tuple[int, int]], side: int, count: int) -> list[tuple[int, int, int]]:
+    """`count` windows as (number, top, left): the middle of every image first, then random places of all in turn.
+
+    Of more images than windows, an even choice is taken.
+    """
+    if len(sizes) > count:
+        numbers = [i * len(sizes) // count for i in range(count)]
+    else:
+        numbers = [i % len(sizes) for i in range(count)]
+    places = torch.rand(count, 2, generator=seeded(0), dtype=torch.float64).tolist()
+    found = []
+    for i, number in enumerate(numbers):
+        across, down = places[i] if i >= len(sizes) else (0.5, 0.5)
+        height, width = sizes[number]
+        found.append((number, int(across * (height - side)), int(down * (width - side))))
+    return found
+
+
+def random_window(
+    sources: Sequence[Callable[[int], Tensor]],
+    sizes: Sequence[tuple[int, int]],
+    side: int,
+    generator: torch.Generator,
+) -> list[Tensor]:
+    """The same random window, turned and mirrored alike, of the images that several sources hold under one number.
+
+    Args:
+        sources: number -> (C, H, W); for pairs, of the inputs and of the targets.
+        sizes: height and width by number.
+        side: of the window.
+        generator: draws six numbers, whatever comes out.
+
+    Returns:
+        for each source (C, side, side).
+    """
+    draws = torch.rand(6, generator=generator, dtype=torch.float64).tolist()
+    number = int(draws[0] * len(sizes))
+    height, width = sizes[number]
+    top, left = int(draws[1] * (height - side + 1)), int(draws[2] * (width - side + 1))
+    found = []
+    for pixels in sources:
+        window = pixels(number)[:, top : top + side, left : left + side]
+        if draws[3] < 0.5:
+            window = window.flip(1)
+        if draws[4] < 0.5:
+            window = window.flip(2)
+        found.append(window.transpose(1, 2) if draws[5] < 0.5 else window)
+    return found

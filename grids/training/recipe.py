@@ -1,0 +1,112 @@
+"""How a network is trained: everything but the network and the photographs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from grids.errors import GridsError, unknown_name
+
+VERSION = 1
+"""Raised when training itself changes, so that what older code trained is told apart."""
+LOSSES = ("l1", "charbonnier")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The steps of a training and their settings.
+
+    Args:
+        iterations: optimizer steps.
+        crop: side of the square crops, pixels, a multiple of 8 from 16 to 1024.
+        batch: crops in a step.
+        learning_rate: AdamW's, at its peak.
+        final: share of the learning rate that is left at the end of the cosine.
+        warm_up: share of the iterations in which the learning rate climbs to its peak.
+        betas: AdamW's.
+        weight_decay: AdamW's.
+        loss: "l1" or "charbonnier".
+        precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes in it, else fp32.
+        clip: the largest norm of all gradients together; 0 for any.
+        accumulate: parts that a batch is computed in, to need less memory; the result is the same up to rounding.
+        average: decay of the moving average of the weights, which is what is kept; 0 keeps the last weights.
+        seed: of all that is drawn.
+
+    Raises:
+        GridsError: a value is out of range.
+    """
+
+    iterations: int = 300
+    crop: int = 64
+    batch: int = 8
+    learning_rate: float = 5e-4
+    final: float = 0.01
+    warm_up: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    loss: str = "l1"
+    precision: str = "auto"
+    clip: float = 1.0
+    accumulate: int = 1
+    average: float = 0.99
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch", "accumulate"):
+            if getattr(self, name) < 1:
+                raise GridsError(f"{name} must be at least 1, but is {getattr(self, name)}")
+        if not (16 <= self.crop <= 1024 and self.crop % 8 == 0):
+            raise GridsError(f"the crop must be a multiple of 8 from 16 to 1024 pixels, but is {self.crop}")
+        if not (0 < self.learning_rate <= 1 and math.isfinite(self.learning_rate)):
+            raise GridsError(f"the learning rate must be more than 0 and at most 1, but is {self.learning_rate}")
+        if not 0 <= self.seed < 2**63:
+            raise GridsError(f"seed must be 0 to 2^63 - 1, but is {self.seed}")
+        if self.loss not in LOSSES:
+            raise unknown_name("loss", self.loss, LOSSES)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3)."""
+        climb = max(1, round(self.warm_up * self.iterations))
+        if step < climb:
+            return self.learning_rate * (step + 1) / climb
+        done = (step - climb) / max(1, self.iterations - climb)
+        low = self.final * self.learning_rate
+        return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as JSON, its version with it."""
+        return {"version": VERSION, **asdict(self), "betas": list(self.betas)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Recipe:
+        """The inverse of `to_json`. Raises GridsError for a recipe of another version or form."""
+        given = dict(data)
+        if (version := given.pop("version", None)) != VERSION:
+            raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")
+        try:
+            return cls(**{**given, "betas": tuple(given["betas"])})
+        except (KeyError, TypeError) as error:
+            raise GridsError(f"a recipe of the wrong form ({error})") from error
+
+
+BUDGETS: dict[str, Recipe] = {
+    "quick": Recipe(),
+    "standard": Recipe(iterations=3000, crop=96),
+    # GRIDS, section 5.3: AdamW at 2e-4, warm-up and cosine, batches of 8 crops of 256, 600,000 iterations
+    "paper": Recipe(
+        iterations=600_000, crop=256, learning_rate=2e-4, final=0.0, warm_up=0.005, clip=0.0, average=0.999
+    ),
+}
+"""The settings behind --budget."""
+
+
+def budget(name: str, **changes: Any) -> Recipe:
+    """The recipe of a budget, with what is given changed. Raises GridsError."""
+    if name not in BUDGETS:
+        raise unknown_name("budget", name, BUDGETS)
+    return replace(BUDGETS[name], **{key: value for key, value in changes.items() if value is not None})

@@ -1,0 +1,74 @@
+"""What is trained: modules, their optimizers, and the losses of one step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.training.data import Batch
+from grids.training.recipe import Recipe
+
+Modules = Mapping[str, nn.Module]
+
+
+class System(ABC):
+    """Modules that are trained together. The loop does the rest: devices, precision, steps, checkpoints.
+
+    modules: by name; all of them go into checkpoints.
+    kept: the name of the module that is measured, averaged over steps and kept.
+    """
+
+    modules: dict[str, nn.Module]
+    kept: str
+
+    @abstractmethod
+    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+        """The optimizers by name; their learning rates follow the recipe's, in the ratio that they start with."""
+
+    @abstractmethod
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        """The losses of one step, in their order: (name of the optimizer, loss).
+
+        After each the loop goes backward and steps that optimizer, so that what is computed next sees the new weights:
+        a critic first, then what it judges. Nothing need be given for an optimizer that rests in this step.
+
+        Args:
+            modules: as `modules`, wrapped for the precision of the training: call these.
+            batch: on the device of the training.
+            step: counted from 0.
+        """
+
+
+class Restorer(System):
+    """One network that maps inputs to targets, with a loss between the two (GRIDS, section 5.3)."""
+
+    kept = "network"
+
+    def __init__(self, network: nn.Module, loss: str = "l1") -> None:
+        self.modules = {"network": network}
+        self._loss = LOSSES[loss]
+
+    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+        return {"network": adamw(self.modules["network"], recipe)}
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        yield "network", self._loss(modules["network"](batch.inputs).float(), batch.targets)
+
+
+def adamw(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW with the settings of the recipe."""
+    return torch.optim.AdamW(
+        module.parameters(), recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay, fused=True
+    )
+
+
+def charbonnier(images: Tensor, targets: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Mean of sqrt(d^2 + epsilon^2), a smooth L1. Source: Lai et al., CVPR 2017, eq. 1."""
+    return ((images - targets).square() + epsilon**2).sqrt().mean()
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "charbonnier": charbonnier}

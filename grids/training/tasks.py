@@ -1,0 +1,137 @@
+"""Tasks: what a restorer learns to undo."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grids.degradations import Degradation, check_name, seeded
+from grids.errors import GridsError, ImageError
+from grids.images import list_images
+from grids.similarity.patches import seed_for
+from grids.training.photographs import Photographs, fixed_windows, random_window
+
+
+class Task(ABC):
+    """Inputs and the targets that a restorer should make of them; all drawing is done with the generator given."""
+
+    name: str
+
+    @abstractmethod
+    def identity(self) -> str:
+        """What determines the task: two tasks of one identity give the same pixels for the same numbers drawn."""
+
+    @abstractmethod
+    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random crops to train on.
+
+        Args:
+            clean: (B, 3, side, side) float32 in [0, 1], on the device of the training.
+            generator: on the CPU.
+
+        Returns:
+            inputs and targets, both (B, 3, side, side).
+        """
+
+    @abstractmethod
+    def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Fixed crops to measure on: inputs and targets, uint8 (N, 3, side, side), the same for every restorer."""
+
+
+class Synthesized(Task):
+    """A degradation, synthesized on clean crops."""
+
+    def __init__(self, degradation: Degradation) -> None:
+        self.name, self.degradation = degradation.name, degradation
+
+    def identity(self) -> str:
+        return f"{self.name}: {self.degradation.identity()}"
+
+    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self.degradation(clean, generator), clean
+
+    def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        clean = photographs.windows(side, count)
+        generator = seeded(seed_for(seed, self.name))
+        inputs = self.degradation(clean.float().div(255), generator)
+        return inputs.mul(255).round().byte(), clean
+
+
+class Pairs(Task):
+    """Own pairs: an image of one folder is to become the image of that name in another.
+
+    Args:
+        name: of the task.
+        inputs, targets: the two folders (or single files). Names count without their suffix.
+        least: side that the images must have at least.
+        validation: every so many-th pair is only measured on, never learnt from.
+
+    Raises:
+        GridsError: an image has no partner, two have one name, or partners differ in size; or there are too few.
+    """
+
+    VALIDATION = 5
+
+    def __init__(self, name: str, inputs: Path, targets: Path, least: int) -> None:
+        check_name(name)
+        self.name = name
+        ours, theirs = _by_name(inputs), _by_name(targets)
+        for have, lack, where in ((ours, theirs, targets), (theirs, ours, inputs)):
+            if missing := [have[key] for key in have if key not in lack]:
+                raise GridsError(f"the pairs of '{name}' do not match: '{missing[0]}' has no partner in '{where}'")
+        if len(ours) < 2:
+            raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(ours)}")
+        self._inputs = Photographs([ours[key] for key in ours], least, on_skip=None)
+        self._targets = Photographs([theirs[key] for key in ours], least, on_skip=None)
+        if len(self._inputs) != len(ours) or len(self._targets) != len(ours):
+            raise GridsError(f"the pairs of '{name}' hold images that cannot be used, or smaller than {least} pixels")
+        for number in range(len(ours)):
+            a, b = self._inputs.sizes[number], self._targets.sizes[number]
+            if a != b:
+                sizes = f"{a[1]} x {a[0]} and {b[1]} x {b[0]}"
+                raise GridsError(f"the pair '{self._inputs.paths[number].name}' of '{name}' differs in size: {sizes}")
+        held = set(range(0, len(ours), self.VALIDATION))
+        self._fit = [number for number in range(len(ours)) if number not in held]
+        self._held = sorted(held)
+
+    def identity(self) -> str:
+        return f"{self.name}: pairs {self._inputs.digest} {self._targets.digest}"
+
+    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        side = clean.shape[-1]
+        sizes = [self._inputs.sizes[number] for number in self._fit]
+        sources = [
+            lambda i: self._inputs.pixels(self._fit[i]),
+            lambda i: self._targets.pixels(self._fit[i]),
+        ]
+        drawn = [random_window(sources, sizes, side, generator) for _ in range(len(clean))]
+        inputs, targets = (torch.stack(part).to(clean.device).float().div(255) for part in zip(*drawn, strict=True))
+        return inputs, targets
+
+    def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        places = fixed_windows([self._inputs.sizes[i] for i in self._held], side, count)
+        inputs, targets = (
+            torch.stack([part.pixels(self._held[i])[:, y : y + side, x : x + side] for i, y, x in places])
+            for part in (self._inputs, self._targets)
+        )
+        return inputs, targets
+
+
+def fingerprint(tasks: Sequence[Task]) -> str:
+    """A checksum of what the tasks are."""
+    return hashlib.sha256("\n".join(task.identity() for task in tasks).encode()).hexdigest()
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in list_images([folder]):
+        key = path.relative_to(folder).with_suffix("").as_posix() if folder.is_dir() else ""
+        if key in found:
+            raise ImageError(f"'{found[key]}' and '{path}' have one name: pairs are matched by it")
+        found[key] = path
+    return found

@@ -1,0 +1,275 @@
+"""The training loop; there is no other."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from grids.errors import GridsError, RunError
+from grids.results import Point
+from grids.training import checkpoints
+from grids.training.data import Batch
+from grids.training.fabric import Fabric, strategy_of
+from grids.training.recipe import Recipe
+from grids.training.systems import System
+
+CHECKED = 10
+"""Steps after which losses are looked at: on a GPU, looking means waiting for it."""
+SNAPSHOT = 100
+RETRIES = 5
+EVERY = 60.0  # s
+
+
+@dataclass
+class Trained:
+    """What a training came to.
+
+    network: the kept module with its averaged weights, on the CPU.
+    curve: its learning curve.
+    seconds: spent training, in all processes that worked on it.
+    stopped: why it ended before its last step; empty if it did not.
+    rollbacks: how often it went back because of values that were not finite.
+    """
+
+    network: nn.Module
+    curve: list[Point] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: str = ""
+    rollbacks: int = 0
+
+
+class OutOfTimeError(RunError):
+    """The time for a training is over; its checkpoint lets it go on."""
+
+
+def train(
+    system: System,
+    batches: Callable[[int, int], Batch],
+    recipe: Recipe,
+    *,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+    identity: str = "",
+    checks: Sequence[int] = (),
+    measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    stop: Callable[[Point], str] | None = None,
+    every: float = EVERY,
+    every_steps: int | None = None,
+    deadline: float = math.inf,
+    on_step: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Trained:
+    """Train a system to the end of its recipe, or go on from a checkpoint as if there had been no break.
+
+    Args:
+        system: what to train; its modules are changed.
+        batches: (step, retry) -> the batch of a step, counted from 0.
+        recipe: settings.
+        device: where.
+        checkpoint: a file to keep the state in, and to go on from where it is there; removed by the caller.
+        identity: of the training; a checkpoint of another one is an error.
+        checks: steps (counted from 1) after which `measure` is called, with the averaged weights.
+        measure: the kept module -> PSNR by task.
+        stop: called after every check but the last; a text that is not empty ends the training.
+        every: seconds between checkpoints; every_steps: steps between them, too.
+        deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
+        on_step: called with the number of steps done, after each.
+        say: called with a line about what went wrong and was mended.
+
+    Returns:
+        the kept module with its averaged weights, and how it got there.
+
+    Raises:
+        GridsError: losses stay not finite, or one image is too much for the memory of the device.
+        RunError: the checkpoint is of another training, damaged, or cannot be written.
+        OutOfTimeError: the deadline has passed.
+    """
+    loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
+    if checkpoint is not None and checkpoint.exists():
+        loop.resume(checkpoint, identity)
+    saved = time.monotonic()
+    while loop.step < recipe.iterations and not loop.stopped:
+        loop.advance()
+        if on_step is not None:
+            on_step(loop.step)
+        if loop.step in checks and measure is not None and loop.good():
+            loop.add_point(measure, stop if loop.step < recipe.iterations else None)
+        now = time.monotonic()
+        due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
+        if checkpoint is not None and due and loop.step < recipe.iterations and loop.good():
+            loop.save(checkpoint, identity)
+            saved = now
+        if now >= deadline and loop.step < recipe.iterations:
+            raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
+    return loop.result()
+
+
+class _Loop:
+    """The state of a training, and one step of it."""
+
+    def __init__(
+        self,
+        system: System,
+        batches: Callable[[int, int], Batch],
+        recipe: Recipe,
+        device: torch.device,
+        say: Callable[[str], None],
+    ) -> None:
+        self.system, self.batches, self.recipe, self.say = system, batches, recipe, say
+        self.fabric: Any = Fabric(**strategy_of(device, recipe.precision))
+        for module in system.modules.values():
+            module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
+        optimizers = system.optimizers(recipe)
+        self.ratios = {
+            name: optimizer.param_groups[0]["lr"] / recipe.learning_rate for name, optimizer in optimizers.items()
+        }
+        self.optimizers: dict[str, Any] = {
+            name: self.fabric.setup_optimizers(optimizer) for name, optimizer in optimizers.items()
+        }
+        self.average = AveragedModel(system.modules[system.kept], multi_avg_fn=self._averaged)
+        self.step, self.retry, self.parts = 0, 0, recipe.accumulate
+        self.curve: list[Point] = []
+        self.stopped = ""
+        self.seconds = 0.0
+        self._losses: list[Tensor] = []  # since the last point
+        self._unchecked = 0
+        self._snapshot = self._state()
+
+    def advance(self) -> None:
+        """One step."""
+        start = time.monotonic()
+        batch = self.batches(self.step, self.retry)
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.ratios[name] * self.recipe.rate(self.step)
+        while True:
+            try:
+                self._losses.append(self._update(batch))
+                break
+            except torch.OutOfMemoryError:
+                if self.parts >= self.recipe.batch:
+                    raise GridsError("out of memory: a smaller crop or network needs less") from None
+                self.parts = min(2 * self.parts, self.recipe.batch)
+                torch.cuda.empty_cache()
+                self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
+        self.average.update_parameters(self.system.modules[self.system.kept])
+        self.step += 1
+        self._unchecked += 1
+        self.seconds += time.monotonic() - start
+        if self._unchecked >= CHECKED and self.good() and self.step % SNAPSHOT < CHECKED:
+            self._snapshot = self._state()
+
+    def good(self) -> bool:
+        """Whether all losses so far are finite; if not, the training goes back to where they were."""
+        self._unchecked = 0
+        if not self._losses or bool(torch.isfinite(torch.stack(self._losses)).all()):
+            return True
+        if self.retry >= RETRIES:
+            raise GridsError(
+                f"the loss is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
+            )
+        at, retry = self.step, self.retry + 1
+        self._load(self._snapshot)
+        self.retry = retry
+        self.say(f"the loss was not finite after {at} steps: going on from step {self.step} with other crops")
+        return False
+
+    def add_point(
+        self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str] | None
+    ) -> None:
+        start = time.monotonic()
+        loss = float(torch.stack(self._losses).mean()) if self._losses else math.nan
+        self._losses = []
+        point = Point(self.step, loss, dict(measure(self.average.module)))
+        self.curve.append(point)
+        if stop is not None:
+            self.stopped = stop(point)
+        self.seconds += time.monotonic() - start
+        self._snapshot = self._state()
+
+    def save(self, path: Path, identity: str) -> None:
+        checkpoints.save(path, {"identity": identity, **self._state()})
+
+    def resume(self, path: Path, identity: str) -> None:
+        state = checkpoints.load(path)
+        if state.pop("identity") != identity:
+            raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
+        self._load(state)
+        self._snapshot = self._state()
+
+    def result(self) -> Trained:
+        network = self.average.module.cpu().eval()
+        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+            raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
+        return Trained(network, self.curve, self.seconds, self.stopped, self.retry)
+
+    def _update(self, batch: Batch) -> Tensor:
+        """One batch, in as many parts as memory asks for: every loss of the parts in turn, then its optimizer."""
+        pieces = batch.split(self.parts)
+        shares = [len(piece.tasks) / len(batch.tasks) for piece in pieces]
+        running = [self.system.losses(self.modules, piece, self.step) for piece in pieces]
+        last = torch.zeros(())
+        while True:
+            rounds: list[Tensor] = []
+            for losses, share in zip(running, shares, strict=True):
+                found = next(losses, None)
+                if found is None:
+                    break
+                name, loss = found
+                if not rounds:
+                    self.optimizers[name].zero_grad()
+                self.fabric.backward(loss * share)
+                rounds.append(loss.detach() * share)
+            if not rounds:
+                return last
+            self._step(name)
+            last = torch.stack(rounds).sum()
+
+    def _step(self, name: str) -> None:
+        optimizer = self.optimizers[name]
+        if self.recipe.clip:
+            module = next(iter(self.modules.values()))  # only its strategy is used: the parameters are the optimizer's
+            self.fabric.clip_gradients(module, optimizer, max_norm=self.recipe.clip, error_if_nonfinite=False)
+        optimizer.step()
+
+    def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor | int) -> None:
+        done = int(count)
+        decay = min(self.recipe.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
+        for a, b in zip(old, new, strict=True):
+            a.lerp_(b, 1 - decay)
+
+    def _state(self) -> dict[str, Any]:
+        state = {
+            "step": self.step,
+            "retry": self.retry,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
+            "losses": [float(loss) for loss in self._losses],
+            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": self.average.state_dict(),
+        }
+        return copy.deepcopy(state)
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        state = copy.deepcopy(dict(state))
+        self.step, self.retry = state["step"], state["retry"]
+        self.seconds, self.stopped = state["seconds"], state["stopped"]
+        self.curve = [Point(*point) for point in state["curve"]]
+        self._losses = [torch.tensor(loss) for loss in state["losses"]]
+        for name, module in self.system.modules.items():
+            module.load_state_dict(state["modules"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.average.load_state_dict(state["average"])

@@ -1,0 +1,76 @@
+"""Fixed crops with fixed degradations, on which all restorers are measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from grids.devices import exact_float32
+from grids.training.metrics import psnr
+from grids.training.photographs import Photographs
+from grids.training.tasks import Task
+
+COUNT = 64
+SIDE = 128
+PART = 2**20  # pixels that a network is given at once
+SEED = 1_000_003  # not a user's: the pixels that models are compared on never change
+
+
+class Validation:
+    """The validation crops of some tasks: fixed windows of photographs, degraded once.
+
+    Args:
+        tasks: what is measured.
+        photographs: none of which was learnt from.
+        side: of the crops, at most; photographs that are smaller make all crops smaller, to a multiple of 8.
+        count: of the crops, spread evenly over the photographs.
+    """
+
+    def __init__(self, tasks: Sequence[Task], photographs: Photographs, side: int = SIDE, count: int = COUNT) -> None:
+        self.tasks = {task.name: task for task in tasks}
+        self.photographs = photographs
+        least = min(map(min, photographs.sizes))
+        self.side, self.count = min(side, least // 8 * 8), count
+        self._made: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def examples(self, task: str) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of a task: uint8 (N, 3, side, side)."""
+        if task not in self._made:
+            self._made[task] = self.tasks[task].examples(self.photographs, self.side, self.count, SEED)
+        return self._made[task]
+
+    @cached_property
+    def digest(self) -> str:
+        """A checksum of what is measured on."""
+        return hashlib.sha256(f"{self.photographs.digest} {self.side} {self.count} {SEED}".encode()).hexdigest()
+
+    def psnr(self, network: nn.Module | None, tasks: Iterable[str], device: torch.device | str) -> dict[str, float]:
+        """The mean PSNR over the crops of each task, dB; of the inputs where the network is None."""
+        found = {}
+        for task in tasks:
+            inputs, targets = self.examples(task)
+            restored = inputs.float().div(255) if network is None else restore(network, inputs, device)
+            found[task] = float(psnr(restored, targets.float().div(255)).mean())
+        return found
+
+
+@torch.no_grad()
+def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> Tensor:
+    """What a network makes of uint8 images of one size: float32 (N, 3, H, W) on the CPU, computed in float32."""
+    device = torch.device(device)
+    training = network.training
+    network.eval()
+    step = max(1, PART // (inputs.shape[-1] * inputs.shape[-2]))
+    try:
+        with exact_float32(), torch.autocast(device.type, enabled=False):
+            parts = [
+                network(part.to(device).float().div(255).to(memory_format=torch.channels_last)).float().cpu()
+                for part in inputs.split(step)
+            ]
+    finally:
+        network.train(training)
+    return torch.cat(parts)
