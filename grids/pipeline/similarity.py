@@ -180,17 +180,27 @@ def _kinds(
     names: Sequence[str], functions: Mapping[str, Plugin], extra: Mapping[str, Images]
 ) -> dict[str, Degradation | None]:
     """Every row by name, with what makes it: clean first; None for rows whose images are taken as they are."""
-    if isinstance(names, str):
-        raise GridsError(f"degradations must be a list of names, not the text '{names}'")
     kinds: dict[str, Degradation | None] = {CLEAN: None}
-    entries = [*((name, degradation(name)) for name in names), *((n, _plugin(n, f)) for n, f in functions.items())]
-    for name, kind in [*entries, *((name, None) for name in extra)]:
+    for name, kind in [*named_degradations(names, functions).items(), *((name, None) for name in extra)]:
         check_name(name)
         if name in kinds:
             taken = "is the row of the undegraded photographs" if name == CLEAN else "is named twice"
             raise GridsError(f"the degradation '{name}' {taken}")
         kinds[name] = kind
     return kinds
+
+
+def named_degradations(names: Sequence[str], functions: Mapping[str, Plugin]) -> dict[str, Degradation]:
+    """Degradations by name, then functions as degradations. Raises GridsError for a name that is unknown or twice."""
+    if isinstance(names, str):
+        raise GridsError(f"degradations must be a list of names, not the text '{names}'")
+    found: dict[str, Degradation] = {}
+    for name, kind in [*((n, degradation(n)) for n in names), *((n, _plugin(n, f)) for n, f in functions.items())]:
+        check_name(name)
+        if name in found:
+            raise GridsError(f"the degradation '{name}' is named twice")
+        found[name] = kind
+    return found
 
 
 def _plugin(name: str, plugin: Plugin) -> Degradation:

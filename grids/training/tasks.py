@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,9 +49,11 @@ class Synthesized(Task):
 
     def __init__(self, degradation: Degradation) -> None:
         self.name, self.degradation = degradation.name, degradation
+        # what a function of unknown source does cannot be known: nothing stored stands for it
+        self._identity = degradation.identity() or f"unknown {secrets.token_hex(16)}"
 
     def identity(self) -> str:
-        return f"{self.name}: {self.degradation.identity()}"
+        return f"{self.name}: {self._identity}"
 
     def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return self.degradation(clean, generator), clean
