@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,18 @@ def named_pairs(values: Sequence[str], option: str, form: str) -> dict[str, str]
             raise GridsError(f"{option} names '{name}' twice")
         pairs[name] = rest
     return pairs
+
+
+def seconds_of(text: str) -> float:
+    """A time such as 90s, 20m or 2h, in seconds. Raises GridsError."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    try:
+        value = float(text[:-1]) * units[text[-1:]]
+    except (KeyError, ValueError):
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise GridsError(f"a time is a number with s, m or h, such as 90s, 20m or 2h, not '{text}'")
+    return value
 
 
 @contextmanager

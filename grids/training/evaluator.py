@@ -41,6 +41,9 @@ PRIOR = 2.0
 class Listener(Protocol):
     """What hears of trainings."""
 
+    def expects(self, tasks: int, trainings: int) -> None:
+        """There are so many tasks, and at least so many trainings to come, those that are done already with them."""
+
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
         """A training begins, or goes on."""
 
@@ -57,6 +60,7 @@ class Listener(Protocol):
 class Silent:
     """Hears nothing."""
 
+    def expects(self, tasks: int, trainings: int) -> None: ...
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None: ...
     def step(self, done: int) -> None: ...
     def finished(self, run: TrainingRun, reused: bool) -> None: ...
@@ -175,6 +179,11 @@ class TrainingEvaluator:
             self.runs[members, repeat] = found
             self.listener.finished(found, reused)
         return found
+
+    def has(self, group: Iterable[str]) -> bool:
+        """Whether a group is trained to its end already."""
+        names = tuple(name for name in self.names if name in set(group))
+        return self._stored(names, 0) is not None
 
     def drop(self, task: str, group: Iterable[str], repeats: int = 1) -> tuple[float, int]:
         """What a task loses in a group, dB, over at most so many seeds of which both restorers are there; and how many.
