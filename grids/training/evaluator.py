@@ -199,8 +199,9 @@ class TrainingEvaluator:
         return sum(drops) / len(drops), len(drops)
 
     def noise(self) -> dict[str, float]:
-        """Standard deviation over seeds of a restorer's PSNR, by task, dB, from every group trained with two seeds.
+        """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
 
+        Only restorers for all tasks count: groups that straddle a delta get more seeds, and would shift it on the way.
         A task's own differences are pooled with those of all tasks, which count as `PRIOR` more of them.
         """
         squares: dict[str, list[float]] = {task: [] for task in self.names}
