@@ -274,7 +274,7 @@ def _report(
             "grids_version": __version__,
         },
         inputs=validation.psnr(None, evaluator.names, evaluator.device),
-        runs=tuple(evaluator.runs.values()),
+        runs=evaluator.recall(),
         groups=grouping.partition if grouping is not None else (),
         noise=evaluator.noise(),
     )

@@ -185,6 +185,20 @@ class TrainingEvaluator:
         names = tuple(name for name in self.names if name in set(group))
         return self._stored(names, 0) is not None
 
+    def recall(self) -> tuple[TrainingRun, ...]:
+        """All trainings of the folder that are of this lesson, an earlier search's too: small groups first."""
+        for file in sorted((self.folder / "models").glob("*.safetensors")):
+            record = read_record(file)
+            if record is None or not set(record.get("tasks", ())) <= set(self.names):
+                continue
+            run = run_of(record, f"models/{file.name}")
+            if record.get("key") == self.lesson.key(run.group, run.repeat, self.device):
+                self.runs.setdefault((frozenset(run.group), run.repeat), run)
+        place = {name: i for i, name in enumerate(self.names)}
+        return tuple(
+            sorted(self.runs.values(), key=lambda r: (len(r.group), [place[name] for name in r.group], r.repeat))
+        )
+
     def drop(self, task: str, group: Iterable[str], repeats: int = 1) -> tuple[float, int]:
         """What a task loses in a group, dB, over at most so many seeds of which both restorers are there; and how many.
 
