@@ -162,8 +162,6 @@ def test_figures_stay_on_the_paper(report: TrainingReport, paint: Callable[[Trai
     figure = paint(report)
     assert_inside(figure)
     assert max(figure.get_size_inches()) < 20
-    drawn = {text.get_text() for text, _ in texts(figure)}
-    assert {task.replace("_", " ") for task in report.tasks} <= drawn
     assert not boxes_overlap(figure, {task.replace("_", " ") for task in report.tasks})
 
 
