@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from grids.errors import ImageError
-from grids.images import Skipped
+from grids.images import Photo, Skipped, read_photo
+from grids.training import photographs as module
 from grids.training.photographs import Photographs, fixed_windows, random_window
 
 
@@ -68,9 +69,25 @@ def test_what_does_not_fit_is_read_again(copies: list[Path]) -> None:
 def test_a_file_that_changed_is_named(copies: list[Path]) -> None:
     photographs = Photographs(copies, 16, memory=0)
     shutil.copy(copies[1], copies[0])
-    raises_line(lambda: photographs.pixels(0), f"'{copies[0]}'", "changed its size", kind=ImageError)
+    pixels = photographs.pixels(3).clone()
+    pixels[0, 0, 0] ^= 1  # the size stays
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(copies[3])
+    for number in (0, 3):
+        raises_line(lambda n=number: photographs.pixels(n), f"'{copies[number]}'", "has changed", kind=ImageError)
     copies[2].write_bytes(copies[2].read_bytes()[:-200])
     raises_line(lambda: photographs.pixels(2), f"'{copies[2]}'", kind=ImageError)
+
+
+def test_what_is_read_again_may_be_as_large_as_before(copies: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def reading(path: Path, max_pixels: int = 0) -> Photo:
+        asked.append(max_pixels)
+        return read_photo(path)
+
+    monkeypatch.setattr(module, "read_photo", reading)
+    Photographs(copies, 16, max_pixels=10**9, memory=0).pixels(0)
+    assert asked == [10**9]
 
 
 def test_the_digest_is_of_pixels_not_of_names(copies: list[Path], files: list[Path]) -> None:
