@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grids.pipeline.compare import compare_runs as compare_runs
     from grids.pipeline.degrade import degrade_file as degrade_file
     from grids.pipeline.degrade import degrade_folder as degrade_folder
+    from grids.pipeline.evaluate import evaluate_restorer as evaluate_restorer
     from grids.pipeline.group import group_degradations as group_degradations
     from grids.pipeline.group import write_grouping as write_grouping
     from grids.pipeline.matrices import builtin_similarity as builtin_similarity
@@ -25,29 +26,38 @@ if TYPE_CHECKING:
     from grids.pipeline.outputs import write_similarity as write_similarity
     from grids.pipeline.similarity import SimilaritySettings as SimilaritySettings
     from grids.pipeline.similarity import measure_similarity as measure_similarity
+    from grids.pipeline.train import train_descriptor as train_descriptor
+    from grids.pipeline.train import train_restorer as train_restorer
+    from grids.results import Evaluation as Evaluation
     from grids.results import GGDParams as GGDParams
     from grids.results import Grouping as Grouping
     from grids.results import SimilarityMatrix as SimilarityMatrix
+    from grids.results import TrainingReport as TrainingReport
     from grids.search import search_groups as search_groups
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Evaluation": "grids.results",
     "GGDParams": "grids.results",
     "all_degradations": "grids.degradations",
     "GridsError": "grids.errors",
     "Grouping": "grids.results",
     "SimilarityMatrix": "grids.results",
     "SimilaritySettings": "grids.pipeline.similarity",
+    "TrainingReport": "grids.results",
     "builtin_similarity": "grids.pipeline.matrices",
     "compare_runs": "grids.pipeline.compare",
     "degradation": "grids.degradations",
     "degrade_file": "grids.pipeline.degrade",
     "degrade_folder": "grids.pipeline.degrade",
+    "evaluate_restorer": "grids.pipeline.evaluate",
     "group_degradations": "grids.pipeline.group",
     "load_similarity": "grids.pipeline.matrices",
     "measure_similarity": "grids.pipeline.similarity",
     "search_groups": "grids.search",
+    "train_descriptor": "grids.pipeline.train",
+    "train_restorer": "grids.pipeline.train",
     "write_grouping": "grids.pipeline.group",
     "write_similarity": "grids.pipeline.outputs",
 }

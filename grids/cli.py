@@ -46,6 +46,7 @@ def cli(context: click.Context) -> None:
       grids similarity --show           the matrix that ships, at once
       grids group --delta 0.7           which degradations can share a restorer
       grids degrade photo.png --all     one photograph under all degradations
+      grids train photos/               one restorer for all tasks
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -187,6 +188,93 @@ def group(images: tuple[str, ...], **options: Any) -> None:
     from grids.commands import group as command
 
     command.group(**options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1)
+@click.option("--tasks", default="all", show_default=True, help="Names, separated by commas; all: the paper's eleven.")
+@trained
+@click.option("--loss", help="l1 or charbonnier.  [default: l1]")
+@click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
+@click.option("--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/train/model.safetensors]")
+@click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record of the training instead of a table.")
+@common
+def train(images: tuple[str, ...], **options: Any) -> None:
+    """Train one restorer alone on IMAGES: folders (with all below them), files, or the word `builtin` (the default).
+
+    A training that was broken off (Ctrl-C, --time-budget, a crash) goes on when the same command is given again.
+
+    \b
+    Examples:
+      grids train --tasks gaussian_blur,motion_blur photos/
+      grids train --network restormer --budget standard photos/ --val others/ --out runs/mine/restormer.safetensors
+      grids train --tasks fog,jpeg --pairs fog=foggy/:clear/ photos/ --time-budget 20m
+      grids train --tasks rain --degradation rain=my.py:rain --start runs/train/model.safetensors --out rain.safetensors
+    """
+    from grids.commands import train as command
+
+    command.train(images, **options)
+
+
+@cli.command()
+@click.argument("model", type=Path)
+@click.argument("images", nargs=-1)
+@click.option("--tasks", default="all", show_default=True, help="Names, separated by commas; all: those of the model.")
+@click.option("--network", help="Of MODEL, where its file does not say; see `grids networks`.")
+@click.option("--pairs", multiple=True, metavar="NAME=INPUTS:TARGETS", help="A task: two folders of images.")
+@click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A task too.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--csv", type=Path, metavar="FILE", help="Write the figures of every photograph.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@common
+def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
+    """Measure MODEL, the file of a restorer, on the whole photographs IMAGES: folders, files, or the word `builtin`
+    (the default).
+
+    PSNR and SSIM (RGB, 8 bit, no border cut) before and after, for each task.
+
+    \b
+    Examples:
+      grids evaluate runs/train/model.safetensors photos/
+      grids evaluate runs/train/model.safetensors photos/ --tasks jpeg,ringing --csv scores.csv
+      grids evaluate fog.safetensors --tasks fog --pairs fog=foggy/:clear/
+      grids evaluate downloaded.pth photos/ --network nafnet-32 --tasks gaussian_noise
+    """
+    from grids.commands import evaluate as command
+
+    command.evaluate(model, images, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1)
+@click.option("--iterations", type=int, help="Steps.  [default: 20000]")
+@click.option("--crop", type=int, help="Side of the crops before they are reduced, pixels.  [default: 96]")
+@click.option("--batch", type=int, help="Crops in a step.  [default: 16]")
+@click.option("--learning-rate", type=float, help="At its peak.  [default: 0.0002]")
+@click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]")
+@click.option("--time-budget", metavar="TIME", help="Such as 90s, 20m or 2h; the same command goes on later.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
+@click.option(
+    "--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/descriptor/descriptor.safetensors]"
+)
+@click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record of the training instead of a table.")
+@common
+def train_descriptor(images: tuple[str, ...], **options: Any) -> None:
+    """Train a descriptor of your own on IMAGES: an SRResNet for x4 super-resolution, for `grids similarity`.
+
+    IMAGES are folders (with all below them), files, or the word `builtin` (the default); many and clean ones are best.
+
+    \b
+    Examples:
+      grids train-descriptor photos/ --time-budget 2h
+      grids similarity photos/ --descriptor runs/descriptor/descriptor.safetensors
+    """
+    from grids.commands import train as command
+
+    command.descriptor(images, **options)
 
 
 @cli.command()

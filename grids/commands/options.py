@@ -13,9 +13,12 @@ from tqdm import tqdm
 
 from grids.errors import GridsError
 from grids.images import Skipped
+from grids.training.recipe import Recipe, budget
 
 BUILTIN = "builtin"
 PLUGIN = "NAME=FILE.py:FUNCTION"
+PAIRS = "NAME=INPUT_FOLDER:TARGET_FOLDER"
+ALL = "all"
 
 
 def chosen_images(images: tuple[str, ...]) -> list[str] | None:
@@ -56,6 +59,22 @@ def seconds_of(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise GridsError(f"a time is a number with s, m or h, such as 90s, 20m or 2h, not '{text}'")
     return value
+
+
+def chosen_tasks(names: str) -> tuple[str, ...] | None:
+    """The tasks of --tasks; None for "all"."""
+    return None if names.strip() == ALL else split_names(names)
+
+
+def changes_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe that the options change."""
+    names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss")
+    return {name: options[name] for name in names if options.get(name) is not None}
+
+
+def recipe_of(options: dict[str, Any]) -> Recipe:
+    """The recipe that the options ask for."""
+    return budget(options["budget"], seed=options["seed"], **changes_of(options))
 
 
 @contextmanager

@@ -11,7 +11,17 @@ import click
 
 from grids import devices
 from grids.commands.group import deltas
-from grids.commands.options import PLUGIN, chosen_images, count_skipped, named_pairs, seconds_of, skipper, split_names
+from grids.commands.options import (
+    PAIRS,
+    PLUGIN,
+    chosen_images,
+    count_skipped,
+    named_pairs,
+    recipe_of,
+    seconds_of,
+    skipper,
+    split_names,
+)
 from grids.commands.training import Progress
 from grids.errors import GridsError
 from grids.images import Skipped
@@ -23,10 +33,8 @@ from grids.pipeline.verify import train_groups
 from grids.reports.grouping import grouping_text, trials_text
 from grids.reports.training import training_text
 from grids.results import Grouping
-from grids.training.recipe import Recipe, budget
 
-PLANNED = (*("val", "degradations", "functions", "pairs", "method", "partition", "device", "max_pixels", "on_skip"),)
-PAIRS = "NAME=INPUT_FOLDER:TARGET_FOLDER"
+PLANNED = ("val", "degradations", "functions", "pairs", "method", "partition", "device", "max_pixels", "on_skip")
 
 
 def verify(images: tuple[str, ...], **options: Any) -> None:
@@ -101,12 +109,6 @@ def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
     minutes = sum(step.seconds for step in planned) / 60
     click.echo(f"{len(planned)} trainings, about {minutes:.0f} minutes on this machine; answers near delta take more.")
     click.echo("Nothing was written.")
-
-
-def recipe_of(options: dict[str, Any]) -> Recipe:
-    """The recipe that the options ask for."""
-    changes = {name: options[name] for name in ("iterations", "crop", "batch", "precision", "learning_rate")}
-    return budget(options["budget"], seed=options["seed"], **changes)
 
 
 def _settings(options: dict[str, Any]) -> TrainingSettings:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grids.degradations import ELEVEN
+from grids.degradations import ELEVEN, Degradation
 from grids.errors import GridsError, ImageError, unknown_name
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.matrices import BUILTIN, load_similarity
@@ -75,21 +75,27 @@ def make_tasks(
         GridsError: a name is unknown or given twice, or the pairs do not match.
     """
     functions, pairs = functions or {}, pairs or {}
+    wanted = tuple(names) if names is not None else (*ELEVEN, *functions, *pairs)
+    tasks: dict[str, Task] = {name: Synthesized(kind) for name, kind in synthesized(wanted, functions, pairs).items()}
+    tasks |= {name: Pairs(name, *pair_folders(name, value), least) for name, value in pairs.items()}
+    return [tasks[name] for name in wanted]
+
+
+def synthesized(
+    names: Sequence[str], functions: Mapping[str, Plugin], pairs: Mapping[str, str]
+) -> dict[str, Degradation]:
+    """The degradations among the tasks of these names: all but the pairs. Errors are those of `make_tasks`."""
     for name in pairs:
         if name in functions or name in ELEVEN:
             raise GridsError(f"the task '{name}' is named twice")
-    wanted = tuple(names) if names is not None else (*ELEVEN, *functions, *pairs)
-    if not wanted:
+    if not names:
         raise GridsError("no task is named")
     for name in (*functions, *pairs):
-        if name not in wanted:
-            raise GridsError(f"'{name}' is given, but is not among the tasks {', '.join(wanted)}")
-    kinds = named_degradations([name for name in wanted if name not in functions and name not in pairs], functions)
-    tasks: dict[str, Task] = {name: Synthesized(kind) for name, kind in kinds.items()}
-    tasks |= {name: Pairs(name, *_folders(name, value), least) for name, value in pairs.items()}
-    if len(set(wanted)) < len(wanted):
-        raise GridsError(f"the tasks name '{next(n for n in wanted if wanted.count(n) > 1)}' twice")
-    return [tasks[name] for name in wanted]
+        if name not in names:
+            raise GridsError(f"'{name}' is given, but is not among the tasks {', '.join(names)}")
+    if len(set(names)) < len(names):
+        raise GridsError(f"the tasks name '{next(n for n in names if names.count(n) > 1)}' twice")
+    return named_degradations([name for name in names if name not in functions and name not in pairs], functions)
 
 
 def split_photographs(
@@ -141,7 +147,8 @@ def pick_tasks(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in names)
 
 
-def _folders(name: str, value: str) -> tuple[Path, Path]:
+def pair_folders(name: str, value: str) -> tuple[Path, Path]:
+    """The two folders of "INPUTS:TARGETS". Raises GridsError."""
     # a drive letter or a name may hold a colon: the split is where both sides exist
     parts = value.split(":")
     for i in range(1, len(parts)):

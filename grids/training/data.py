@@ -16,7 +16,7 @@ from grids.training.tasks import Task
 
 @dataclass(frozen=True)
 class Batch:
-    """inputs and targets: (B, 3, side, side) float32 in [0, 1]; tasks: (B,) numbers of the tasks."""
+    """targets: (B, 3, side, side) float32 in [0, 1]; inputs: the same, or smaller; tasks: (B,) numbers of the tasks."""
 
     inputs: Tensor
     targets: Tensor
@@ -62,11 +62,14 @@ class Batches:
         crops = torch.stack([self.photographs.random_crop(self.crop, generator) for _ in range(self.batch)])
         clean = crops.to(self.device, non_blocking=True).float().div(255)
         numbers = deal(len(self.tasks), step * self.batch, self.batch, self.seed)
-        inputs, targets = torch.empty_like(clean), clean.clone()
+        inputs, targets = torch.empty(0), clean.clone()
         generator = draws(self.seed, step, retry, 1)
         for number in sorted(set(numbers)):
             rows = torch.tensor([i for i, other in enumerate(numbers) if other == number], device=self.device)
-            inputs[rows], targets[rows] = self.tasks[number].draw(clean[rows], generator)
+            made, targets[rows] = self.tasks[number].draw(clean[rows], generator)
+            if not len(inputs):
+                inputs = made.new_empty((self.batch, *made.shape[1:]))
+            inputs[rows] = made
         return Batch(inputs, targets, torch.tensor(numbers, device=self.device))
 
 

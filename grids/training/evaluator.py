@@ -7,13 +7,13 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grids.errors import RunError
 from grids.files import make_folder
@@ -93,11 +93,11 @@ class Lesson:
         """The task of a name."""
         return next(task for task in self.tasks if task.name == name)
 
-    def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
-        """All that determines a restorer, as one checksum."""
+    def parts(self, group: Iterable[str], repeat: int, device: torch.device) -> dict[str, Any]:
+        """All that determines a restorer."""
         members = [task for task in self.tasks if task.name in set(group)]
         recipe = self.recipe.to_json() | {"precision": strategy_of(device, self.recipe.precision)["precision"]}
-        parts = {
+        return {
             "tasks": fingerprint(members),
             "photographs": self.photographs.digest,
             "validation": self.validation.digest,
@@ -106,6 +106,10 @@ class Lesson:
             "start": self.start_sha256,
             "repeat": repeat,
         }
+
+    def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
+        """The same as one checksum."""
+        parts = self.parts(group, repeat, device)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -291,44 +295,83 @@ class TrainingEvaluator:
         return run_of(record, file)
 
     def _train(self, group: tuple[str, ...], repeat: int) -> TrainingRun:
-        recipe = replace(self.lesson.recipe, seed=self.lesson.recipe.seed + repeat)
         if time.monotonic() >= self.deadline:
             raise OutOfTimeError("the time is over")
         if len(group) > 1 and self.early and self.problem is not None:
             for task in group:  # they tell when to stop
                 self.run((task,))
-        self.listener.started(group, repeat, recipe.iterations)
         key = self.lesson.key(group, repeat, self.device)
         file = f"models/{self._file(group, repeat)}.safetensors"
         checkpoint = self.folder / "checkpoints" / f"{self._file(group, repeat)}-{key[:8]}.ckpt"
-        tasks = [self.lesson.task(name) for name in group]
-        batches = Batches(tasks, self.lesson.photographs, recipe.crop, recipe.batch, recipe.seed, self.device)
-        result = train(
-            Restorer(self._network(recipe.seed), recipe.loss),
-            batches,
-            recipe,
+        return train_lesson(
+            self.lesson,
+            group,
+            repeat,
+            self.folder / file,
+            checkpoint,
+            name=file,
             device=self.device,
-            checkpoint=checkpoint,
-            identity=key,
-            checks=[max(1, round(share * recipe.iterations)) for share in CHECKS],
-            measure=lambda network: self.lesson.validation.psnr(network, group, self.device),
             stop=lambda point: self._stops(group, repeat, point),
             every=self.every,
             deadline=self.deadline,
-            on_step=self.listener.step,
-            say=self.listener.say,
+            listener=self.listener,
         )
-        run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, file)
-        save_restorer(self.folder / file, result.network, record_of(run, self.lesson, key))
-        with contextlib.suppress(OSError):
-            checkpoint.unlink(missing_ok=True)
-        return run
 
-    def _network(self, seed: int) -> nn.Module:
-        network = fresh(self.lesson.network, seed)
-        if self.lesson.start is not None:
-            network.load_state_dict(dict(self.lesson.start))
-        return network
+
+def train_lesson(
+    lesson: Lesson,
+    group: tuple[str, ...],
+    repeat: int,
+    file: Path,
+    checkpoint: Path,
+    *,
+    name: str,
+    device: torch.device,
+    stop: Callable[[Point], str] | None = None,
+    every: float = EVERY,
+    deadline: float = math.inf,
+    listener: Listener | None = None,
+) -> TrainingRun:
+    """One training, from its start or from its checkpoint, into a file.
+
+    Args:
+        lesson: what to train with.
+        group: names of the tasks, in the order of the lesson.
+        repeat: number of the repetition: its seed is that of the recipe plus this.
+        file: of the weights and their record; written at the end.
+        checkpoint: removed at the end.
+        name: of the file, in the record.
+        device, stop, every, deadline: see `grids.training.trainer.train`, with its errors.
+        listener: hears of the training.
+    """
+    hears = listener or Silent()
+    recipe = replace(lesson.recipe, seed=lesson.recipe.seed + repeat)
+    hears.started(group, repeat, recipe.iterations)
+    key = lesson.key(group, repeat, device)
+    tasks = [lesson.task(name) for name in group]
+    network = fresh(lesson.network, recipe.seed, tasks[0].scale)
+    if lesson.start is not None:
+        network.load_state_dict(dict(lesson.start))
+    result = train(
+        Restorer(network, recipe.loss),
+        Batches(tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device),
+        recipe,
+        device=device,
+        checkpoint=checkpoint,
+        identity=key,
+        checks=[max(1, round(share * recipe.iterations)) for share in CHECKS],
+        measure=lambda network: lesson.validation.psnr(network, group, device),
+        stop=stop,
+        every=every,
+        deadline=deadline,
+        on_step=hears.step,
+        say=hears.say,
+    )
+    run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name)
+    save_restorer(file, result.network, record_of(run, lesson, key))
+    with contextlib.suppress(OSError):
+        checkpoint.unlink(missing_ok=True)
+    return run
 
 
 def record_of(run: TrainingRun, lesson: Lesson, key: str) -> dict[str, Any]:

@@ -8,6 +8,10 @@ from torch import Tensor
 
 MOST = 100.0
 """dB, for images that are equal: a mean must stay finite."""
+WINDOW = 11
+"""Side of the window of SSIM, pixels."""
+STRIP = 2**19
+"""Pixels of a photograph that are compared at once."""
 
 
 def psnr(images: Tensor, targets: Tensor) -> Tensor:
@@ -20,7 +24,7 @@ def psnr(images: Tensor, targets: Tensor) -> Tensor:
         (B,) float64, dB; at most 100.
     """
     error = (to_8_bit(images) - to_8_bit(targets)).double().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255.0**2 / error.clamp_min(1e-9))).clamp_max(MOST)
+    return _decibels(error)
 
 
 def ssim(images: Tensor, targets: Tensor) -> Tensor:
@@ -36,9 +40,9 @@ def ssim(images: Tensor, targets: Tensor) -> Tensor:
         (B,) float64.
     """
     x, y = to_8_bit(images).double(), to_8_bit(targets).double()
-    offsets = torch.arange(11, dtype=torch.float64, device=x.device) - 5
+    offsets = torch.arange(WINDOW, dtype=torch.float64, device=x.device) - WINDOW // 2
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
-    window = (window / window.sum()).expand(3, 1, 1, 11)
+    window = (window / window.sum()).expand(3, 1, 1, WINDOW)
 
     def mean(values: Tensor) -> Tensor:
         return F.conv2d(F.conv2d(values, window, groups=3), window.transpose(2, 3), groups=3)
@@ -48,6 +52,26 @@ def ssim(images: Tensor, targets: Tensor) -> Tensor:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     values = (2 * mx * my + c1) * (2 * covariance + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
     return values.mean(dim=(1, 2, 3))
+
+
+def whole_scores(image: Tensor, target: Tensor) -> tuple[float, float]:
+    """PSNR in dB and SSIM of one photograph (3, H, W), strip by strip: the doubles of a whole one are many."""
+    height, width = target.shape[-2:]
+    rows = max(1, STRIP // width)
+    errors, sums = 0.0, 0.0
+    for top in range(0, height, rows):
+        strip = slice(top, top + rows)
+        errors += float((to_8_bit(image[:, strip]) - to_8_bit(target[:, strip])).double().square().sum())
+    places = height - WINDOW + 1
+    for top in range(0, places, rows):
+        count = min(rows, places - top)
+        strip = slice(top, top + count + WINDOW - 1)
+        sums += count * float(ssim(image[None, :, strip], target[None, :, strip]))
+    return _decibels(torch.tensor(errors / target.numel(), dtype=torch.float64)).item(), sums / places
+
+
+def _decibels(error: Tensor) -> Tensor:
+    return (10 * torch.log10(255.0**2 / error.clamp_min(1e-9))).clamp_max(MOST)
 
 
 def to_8_bit(images: Tensor) -> Tensor:

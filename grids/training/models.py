@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from grids import networks
 from grids.errors import GridsError, WeightsError
 from grids.files import write_bytes
+from grids.networks.states import loaded
 from grids.weights import load_state, sha256
 
 _KEY = "grids_restorer"
@@ -72,6 +73,7 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
 
     Raises:
         WeightsError: the file cannot be read, is no restorer's and no preset was named, or is another network's.
+        GridsError: the preset is unknown, or a network that does not keep the size of images.
     """
     file = Path(path)
     sha256(file)  # says that a file is missing or unreadable
@@ -79,6 +81,7 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     name = preset or record.get("preset")
     if not isinstance(name, str):
         raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")
+    preset_of_scale(name)
     try:
         network = networks.preset(name).network.from_state(load_state(file))  # type: ignore[attr-defined]
     except WeightsError as error:
@@ -87,11 +90,28 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     return Restorer(network.eval(), name, tuple(record.get("tasks", tasks)), record)
 
 
-def fresh(preset: str, seed: int) -> nn.Module:
-    """A network with weights drawn from a seed. Raises GridsError for one that does not keep the size of images."""
+def start_weights(path: str | Path, preset: str) -> dict[str, Tensor]:
+    """Weights that a network of this preset can start from. Raises WeightsError for those of any other."""
+    file = Path(path)
+    try:
+        return loaded(networks.build(preset), load_state(file), f"the network '{preset}'").state_dict()
+    except WeightsError as error:
+        raise WeightsError(f"cannot start from '{file}': {error}") from error
+
+
+def preset_of_scale(preset: str, scale: int = 1) -> networks.Preset:
+    """The preset of that name. Raises GridsError for one whose outputs are not `scale` times as large as its inputs."""
     chosen = networks.preset(preset)
-    if getattr(chosen.network, "scale", 1) != 1:
+    if (found := getattr(chosen.network, "scale", 1)) == scale:
+        return chosen
+    if scale == 1:
         raise GridsError(f"the network '{preset}' enlarges images: it cannot restore them at their own size")
+    raise GridsError(f"the network '{preset}' enlarges images {found} times, not {scale}")
+
+
+def fresh(preset: str, seed: int, scale: int = 1) -> nn.Module:
+    """A network with weights drawn from a seed. Raises GridsError for one of another scale (see `preset_of_scale`)."""
+    preset_of_scale(preset, scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return networks.build(preset)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import Degradation, check_name, seeded
@@ -19,9 +20,13 @@ from grids.training.photographs import Photographs, fixed_windows, random_window
 
 
 class Task(ABC):
-    """Inputs and the targets that a restorer should make of them; all drawing is done with the generator given."""
+    """Inputs and the targets that a restorer should make of them; all drawing is done with the generator given.
+
+    scale: targets are so many times as large as inputs.
+    """
 
     name: str
+    scale: int = 1
 
     @abstractmethod
     def identity(self) -> str:
@@ -36,12 +41,12 @@ class Task(ABC):
             generator: on the CPU.
 
         Returns:
-            inputs and targets, both (B, 3, side, side).
+            inputs (B, 3, side / scale, side / scale) and targets (B, 3, side, side).
         """
 
     @abstractmethod
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        """Fixed crops to measure on: inputs and targets, uint8 (N, 3, side, side), the same for every restorer.
+        """Fixed crops to measure on: inputs and targets, uint8, sized as in `draw`, the same for every restorer.
 
         A task with images of its own that are smaller makes its crops smaller, to a multiple of 8.
         """
@@ -68,6 +73,31 @@ class Synthesized(Task):
         return inputs.mul(255).round().byte(), clean
 
 
+class Reduced(Task):
+    """Super-resolution of clean photographs: inputs are antialiased bicubic reductions, rounded to 8 bit.
+
+    Source: GRIDS, section 4.1 (what the descriptor is trained for).
+    """
+
+    def __init__(self, scale: int = 4) -> None:
+        self.name, self.scale = f"x{scale}", scale
+
+    def identity(self) -> str:
+        return f"{self.name}: bicubic, antialiased, 8 bit"
+
+    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self._reduced(clean).div(255), clean
+
+    def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        clean = photographs.windows(side, count)
+        return self._reduced(clean.float().div(255)).byte(), clean
+
+    def _reduced(self, clean: Tensor) -> Tensor:
+        side = clean.shape[-1] // self.scale
+        small = F.interpolate(clean, (side, side), mode="bicubic", align_corners=False, antialias=True)
+        return small.mul(255).round().clamp(0, 255)
+
+
 class Pairs(Task):
     """Own pairs: an image of one folder is to become the image of that name in another.
 
@@ -86,23 +116,17 @@ class Pairs(Task):
     def __init__(self, name: str, inputs: Path, targets: Path, least: int) -> None:
         check_name(name)
         self.name = name
-        ours, theirs = _by_name(inputs), _by_name(targets)
-        for have, lack, where in ((ours, theirs, targets), (theirs, ours, inputs)):
-            if missing := [have[key] for key in have if key not in lack]:
-                raise GridsError(f"the pairs of '{name}' do not match: '{missing[0]}' has no partner in '{where}'")
-        if len(ours) < 2:
-            raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(ours)}")
-        self._inputs = Photographs([ours[key] for key in ours], least, on_skip=None)
-        self._targets = Photographs([theirs[key] for key in ours], least, on_skip=None)
-        if len(self._inputs) != len(ours) or len(self._targets) != len(ours):
+        files = matched(name, inputs, targets)
+        if len(files) < 2:
+            raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(files)}")
+        self._inputs = Photographs([ours for ours, _ in files], least, on_skip=None)
+        self._targets = Photographs([theirs for _, theirs in files], least, on_skip=None)
+        if len(self._inputs) != len(files) or len(self._targets) != len(files):
             raise GridsError(f"the pairs of '{name}' hold images that cannot be used, or smaller than {least} pixels")
-        for number in range(len(ours)):
-            a, b = self._inputs.sizes[number], self._targets.sizes[number]
-            if a != b:
-                sizes = f"{a[1]} x {a[0]} and {b[1]} x {b[0]}"
-                raise GridsError(f"the pair '{self._inputs.paths[number].name}' of '{name}' differs in size: {sizes}")
-        held = set(range(0, len(ours), self.VALIDATION))
-        self._fit = [number for number in range(len(ours)) if number not in held]
+        for number, (ours, _) in enumerate(files):
+            check_sizes(name, ours, self._inputs.sizes[number], self._targets.sizes[number])
+        held = set(range(0, len(files), self.VALIDATION))
+        self._fit = [number for number in range(len(files)) if number not in held]
         self._held = sorted(held)
 
     def identity(self) -> str:
@@ -133,6 +157,26 @@ class Pairs(Task):
 def fingerprint(tasks: Sequence[Task]) -> str:
     """A checksum of what the tasks are."""
     return hashlib.sha256("\n".join(task.identity() for task in tasks).encode()).hexdigest()
+
+
+def matched(name: str, inputs: Path, targets: Path) -> list[tuple[Path, Path]]:
+    """The pairs of files in two folders (or of two files); names count without their suffix.
+
+    Raises:
+        GridsError: an image has no partner, or two have one name.
+    """
+    ours, theirs = _by_name(inputs), _by_name(targets)
+    for have, lack, where in ((ours, theirs, targets), (theirs, ours, inputs)):
+        if missing := [have[key] for key in have if key not in lack]:
+            raise GridsError(f"the pairs of '{name}' do not match: '{missing[0]}' has no partner in '{where}'")
+    return [(ours[key], theirs[key]) for key in ours]
+
+
+def check_sizes(name: str, path: Path, first: tuple[int, int], second: tuple[int, int]) -> None:
+    """Raise GridsError where the heights and widths of a pair differ."""
+    if first != second:
+        sizes = f"{first[1]} x {first[0]} and {second[1]} x {second[0]}"
+        raise GridsError(f"the pair '{path.name}' of '{name}' differs in size: {sizes}")
 
 
 def _by_name(folder: Path) -> dict[str, Path]:

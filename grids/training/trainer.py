@@ -19,6 +19,7 @@ from grids.results import Point
 from grids.training import checkpoints
 from grids.training.data import Batch
 from grids.training.fabric import Fabric, strategy_of
+from grids.training.interrupts import interrupts_wait
 from grids.training.recipe import Recipe
 from grids.training.systems import System
 
@@ -92,26 +93,32 @@ def train(
         GridsError: losses stay not finite, or one image is too much for the memory of the device.
         RunError: the checkpoint is of another training, damaged, or cannot be written.
         OutOfTimeError: the deadline has passed.
+        KeyboardInterrupt: Ctrl-C; the step under way is finished and a checkpoint written before.
     """
     loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
     if checkpoint is not None and checkpoint.exists():
         loop.resume(checkpoint, identity)
     saved = time.monotonic()
-    while not (loop.finished and loop.good()):
-        forward = loop.advance()
-        if on_step is not None:
-            on_step(loop.step)
-        if forward and loop.step in checks and measure is not None and loop.good():
-            loop.add_point(measure, stop if loop.step < recipe.iterations else None)
-        if loop.finished:  # nothing of it is kept here, least of all that it was stopped: another time it may not be
-            continue
-        now = time.monotonic()
-        due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
-        if checkpoint is not None and due and loop.good():
-            loop.save(checkpoint, identity)
-            saved = now
-        if now >= deadline:
-            raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
+    with interrupts_wait() as interrupted:
+        while not (loop.finished and loop.good()):
+            forward = loop.advance()
+            if on_step is not None:
+                on_step(loop.step)
+            if forward and loop.step in checks and measure is not None and loop.good():
+                loop.add_point(measure, stop if loop.step < recipe.iterations else None)
+            if (
+                loop.finished
+            ):  # nothing of it is kept here, least of all that it was stopped: another time it may not be
+                continue
+            now, broken_off = time.monotonic(), interrupted()
+            due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
+            if checkpoint is not None and (broken_off or due) and loop.good():
+                loop.save(checkpoint, identity)
+                saved = now
+            if broken_off:
+                raise KeyboardInterrupt
+            if now >= deadline:
+                raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
     return loop.result()
 
 

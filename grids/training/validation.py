@@ -60,7 +60,13 @@ class Validation:
 
 @torch.no_grad()
 def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> Tensor:
-    """What a network makes of uint8 images of one size: float32 (N, 3, H, W) on the CPU, computed in float32."""
+    """What a network makes of images of one size: float32 (N, 3, H, W) on the CPU, computed in float32.
+
+    Args:
+        network: any; its mode is left as it was.
+        inputs: (N, 3, H, W), uint8, or floating point in [0, 1].
+        device: where the network lies.
+    """
     device = torch.device(device)
     training = network.training
     network.eval()
@@ -68,9 +74,13 @@ def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> T
     try:
         with exact_float32(), torch.autocast(device.type, enabled=False):
             parts = [
-                network(part.to(device).float().div(255).to(memory_format=torch.channels_last)).float().cpu()
+                network(_scaled(part.to(device)).to(memory_format=torch.channels_last)).float().cpu()
                 for part in inputs.split(step)
             ]
     finally:
         network.train(training)
     return torch.cat(parts)
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() if images.is_floating_point() else images.float().div(255)

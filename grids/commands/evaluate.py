@@ -1,0 +1,54 @@
+"""`grids evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grids import devices
+from grids.commands.options import (
+    PAIRS,
+    PLUGIN,
+    chosen_images,
+    chosen_tasks,
+    count_skipped,
+    named_pairs,
+    progress,
+    skipper,
+)
+from grids.files import write_text
+from grids.images import Skipped
+from grids.pipeline.evaluate import evaluate_restorer
+from grids.reports.scores import evaluation_text
+
+
+def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
+    """`grids evaluate`."""
+    devices.use_threads(options["jobs"])
+    skipped: list[Skipped] = []
+    with progress(None, "images", options["quiet"]) as bar:
+        found = evaluate_restorer(
+            model,
+            chosen_images(images),
+            chosen_tasks(options["tasks"]),
+            network=options["network"],
+            functions=named_pairs(options["plugins"], "--degradation", PLUGIN),
+            pairs=named_pairs(options["pairs"], "--pairs", PAIRS),
+            seed=options["seed"],
+            device=options["device"],
+            max_pixels=options["max_pixels"],
+            on_skip=skipper(skipped),
+            on_score=lambda _: bar.update(),
+        )
+    if options["csv"] is not None:
+        write_text(options["csv"], found.to_csv())
+    if options["as_json"]:
+        click.echo(json.dumps(found.to_json()))
+    elif not options["quiet"]:
+        click.echo(evaluation_text(found))
+        if options["csv"] is not None:
+            click.echo(f"every photograph  {options['csv']}")
+    count_skipped(skipped)

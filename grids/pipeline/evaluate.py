@@ -1,0 +1,139 @@
+"""Measuring a restorer on whole photographs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from grids import devices
+from grids.degradations import ELEVEN, Degradation, seeded
+from grids.errors import GridsError, ImageError
+from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
+from grids.images.photo import Photo, to_8_bit
+from grids.pipeline.lessons import pair_folders, synthesized
+from grids.pipeline.similarity import Images, Plugin, photo_paths
+from grids.results import Evaluation, Score
+from grids.similarity.patches import seed_for
+from grids.training.metrics import WINDOW, whole_scores
+from grids.training.models import Restorer, load_restorer
+from grids.training.tasks import check_sizes, matched
+from grids.training.tiles import restore_image
+
+LEAST = 16
+"""Pixels that both sides of a photograph must have; the window of SSIM alone takes 11."""
+assert LEAST >= WINDOW
+
+
+def evaluate_restorer(
+    model: str | Path,
+    images: Images = None,
+    tasks: Sequence[str] | None = None,
+    *,
+    network: str | None = None,
+    functions: Mapping[str, Plugin] | None = None,
+    pairs: Mapping[str, str] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    on_score: Callable[[Score], None] | None = None,
+) -> Evaluation:
+    """Measure a restorer on whole photographs: PSNR and SSIM, RGB, 8 bit, no border cut.
+
+    What a photograph is degraded with depends on the seed, the task and the name of its file alone, not on which other
+    photographs or tasks are measured.
+
+    Args:
+        model: a file of `train_restorer` or of `grids group`; with `network`, weights from elsewhere.
+        images: clean photographs: a folder, files, or None or "builtin"; not read where all tasks are pairs.
+        tasks: names of degradations, functions and pairs; None for those that the restorer was trained for (the eleven
+            where its file does not say), and whatever else is given.
+        network: a preset of `grids.networks.TABLE`, for files that do not say which they are.
+        functions: further degradations by name, as in `measure_similarity`.
+        pairs: further tasks by name: "INPUTS:TARGETS", two folders; all of their images are measured.
+        seed: of the degrading.
+        device: "auto", "cpu", "cuda" or "mps".
+        max_pixels, on_skip: of reading photographs.
+        on_score: called after every photograph of every task.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or no photograph can be used; the message names it.
+    """
+    functions, pairs = functions or {}, pairs or {}
+    seeded(seed)  # says what seeds there are
+    where = devices.resolve(device)
+    restorer = load_restorer(model, network)
+    names = _names(restorer, tasks, functions, pairs)
+    kinds = synthesized(names, functions, pairs)
+    files = {name: matched(name, *pair_folders(name, pairs[name])) for name in names if name in pairs}
+    module = restorer.network.to(where)
+    scores = []
+    for score in itertools.chain(
+        _degraded(module, kinds, images, seed, where, max_pixels, on_skip),
+        _paired(module, files, where, max_pixels),
+    ):
+        scores.append(score)
+        if on_score is not None:
+            on_score(score)
+    scores.sort(key=lambda score: names.index(score.task))
+    return Evaluation(str(model), restorer.preset, seed, tuple(scores))
+
+
+def _names(
+    restorer: Restorer, tasks: Sequence[str] | None, functions: Mapping[str, Plugin], pairs: Mapping[str, str]
+) -> tuple[str, ...]:
+    if tasks is not None:
+        return tuple(tasks)
+    known = (*ELEVEN, *functions, *pairs)
+    for name in restorer.tasks:
+        if name not in known:
+            raise GridsError(
+                f"the restorer was trained for '{name}' too: give it with --pairs or --degradation, or choose --tasks"
+            )
+    return tuple(dict.fromkeys((*(restorer.tasks or ELEVEN), *functions, *pairs)))
+
+
+def _degraded(
+    network: nn.Module,
+    kinds: Mapping[str, Degradation],
+    images: Images,
+    seed: int,
+    device: torch.device,
+    max_pixels: int,
+    on_skip: Callable[[Skipped], None] | None,
+) -> Iterator[Score]:
+    if not kinds:
+        return
+    for photo in read_photos(photo_paths(images), max_pixels=max_pixels, min_side=LEAST, on_skip=on_skip):
+        assert photo.path is not None
+        clean = _pixels(photo)
+        for task, kind in kinds.items():
+            generator = seeded(seed_for(seed, f"{task} {photo.path.name}"))
+            yield _score(network, task, photo.path, kind(clean[None], generator)[0], clean, device)
+
+
+def _paired(
+    network: nn.Module, files: Mapping[str, Sequence[tuple[Path, Path]]], device: torch.device, max_pixels: int
+) -> Iterator[Score]:
+    for task, paths in files.items():
+        for first, second in paths:
+            given, wanted = read_photo(first, max_pixels), read_photo(second, max_pixels)
+            check_sizes(task, first, (given.height, given.width), (wanted.height, wanted.width))
+            if min(given.height, given.width) < LEAST:
+                raise ImageError(f"'{first}' is smaller than {LEAST} pixels")
+            image, target = (_pixels(photo) for photo in (given, wanted))
+            yield _score(network, task, first, image, target, device)
+
+
+def _score(network: nn.Module, task: str, path: Path, image: Tensor, target: Tensor, device: torch.device) -> Score:
+    before = whole_scores(image, target)
+    return Score(task, path.name, *before, *whole_scores(restore_image(network, image, device), target))
+
+
+def _pixels(photo: Photo) -> Tensor:
+    """(3, H, W) float32 in [0, 1], rounded to 8 bit."""
+    return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy()).float().div(255)

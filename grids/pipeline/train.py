@@ -1,0 +1,238 @@
+"""Training one network alone: a restorer of some tasks, or a descriptor."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from grids import __version__, devices
+from grids.errors import RunError
+from grids.files import make_folder, read_text, write_text
+from grids.images import MAX_PIXELS, Skipped
+from grids.pipeline.lessons import make_tasks, split_photographs
+from grids.pipeline.similarity import Images, Plugin
+from grids.results import TrainingReport, TrainingRun
+from grids.training.evaluator import Lesson, Listener, Silent, run_of, train_lesson
+from grids.training.fabric import strategy_of
+from grids.training.models import preset_of_scale, read_record, start_weights
+from grids.training.recipe import Recipe
+from grids.training.tasks import Reduced, Task
+from grids.training.trainer import OutOfTimeError
+from grids.training.validation import Validation
+from grids.weights import sha256
+
+DESCRIPTOR = "srresnet-x4"
+DESCRIPTOR_RECIPE = Recipe(iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999)
+SUFFIX = ".safetensors"
+
+
+def train_restorer(
+    images: Images = None,
+    tasks: Sequence[str] | None = None,
+    *,
+    network: str = "nafnet",
+    recipe: Recipe | None = None,
+    val: Images | None = None,
+    functions: Mapping[str, Plugin] | None = None,
+    pairs: Mapping[str, str] | None = None,
+    start: str | Path | None = None,
+    out: str | Path = "runs/train/model.safetensors",
+    resume: bool = False,
+    time_budget: float = math.inf,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    listener: Listener | None = None,
+) -> TrainingReport:
+    """Train one restorer for some tasks. Source: GRIDS, section 5.3.
+
+    A training that was broken off goes on by itself, and one that is finished is read, where the settings are the same.
+
+    Args:
+        images: photographs to learn from: a folder, files, or None or "builtin".
+        tasks: names of degradations, functions and pairs; None for the eleven and whatever else is given.
+        network: a preset of `grids.networks.TABLE`.
+        recipe: the settings; `grids.training.recipe.budget` makes those of --budget.
+        val: photographs to measure on; None keeps one of five of `images` for that.
+        functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
+        start: a file of weights to start from; None for weights drawn from the seed.
+        out: the file of the restorer; its settings and its checkpoint lie beside it, as .json and .ckpt.
+        resume: an error where there is nothing to go on with.
+        time_budget: seconds.
+        device: "auto", "cpu", "cuda" or "mps".
+        max_pixels, on_skip: of reading photographs.
+        listener: hears of the training.
+
+    Returns:
+        its one run, and what it reaches on the validation crops; the weights are in the file.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or `out` is there with other settings.
+        OutOfTimeError: the time is over; the same call goes on.
+    """
+    deadline = time.monotonic() + time_budget
+    used = recipe or Recipe()
+    file = _target(out)
+    preset_of_scale(network)
+    where = devices.resolve(device)
+    strategy_of(where, used.precision)  # a precision that the device lacks is said before photographs are read
+    first = None if start is None else start_weights(start, network)
+    digest = "" if start is None else sha256(Path(start))
+    chosen = make_tasks(tasks, functions, pairs, least=used.crop)
+    lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip)
+    lesson = replace(lesson, start=first, start_sha256=digest)
+    run = _train(lesson, file, where, resume, deadline, listener or Silent())
+    words = "from scratch" if start is None else f"from the weights in '{Path(start).name}'"
+    return _report(lesson, run, where, words, None)
+
+
+def train_descriptor(
+    images: Images = None,
+    *,
+    recipe: Recipe | None = None,
+    val: Images | None = None,
+    out: str | Path = "runs/descriptor/descriptor.safetensors",
+    resume: bool = False,
+    time_budget: float = math.inf,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    listener: Listener | None = None,
+) -> TrainingReport:
+    """Train a descriptor: an SRResNet for x4 super-resolution of clean photographs. Source: GRIDS, section 4.1.
+
+    `measure_similarity` takes the file as its `descriptor`. Args and errors are those of `train_restorer`.
+
+    Returns:
+        its one run, of the task "x4"; the inputs of the report are those of bicubic enlargement.
+    """
+    deadline = time.monotonic() + time_budget
+    used = recipe or DESCRIPTOR_RECIPE
+    file = _target(out)
+    where = devices.resolve(device)
+    strategy_of(where, used.precision)
+    task = Reduced()
+    lesson = _lesson([task], images, val, DESCRIPTOR, used, max_pixels, on_skip)
+    run = _train(lesson, file, where, resume, deadline, listener or Silent())
+    bicubic = nn.Upsample(scale_factor=task.scale, mode="bicubic")
+    return _report(lesson, run, where, "from scratch", bicubic)
+
+
+def _target(out: str | Path) -> Path:
+    file = Path(out)
+    if file.suffix != SUFFIX or file.is_dir():
+        raise RunError(f"weights are written to a file that ends in {SUFFIX}, not to '{out}'")
+    make_folder(file.parent)
+    return file
+
+
+def _lesson(
+    tasks: Sequence[Task],
+    images: Images,
+    val: Images | None,
+    network: str,
+    recipe: Recipe,
+    max_pixels: int,
+    on_skip: Callable[[Skipped], None] | None,
+) -> Lesson:
+    learnt, measured = split_photographs(images, val, recipe.crop, max_pixels=max_pixels, on_skip=on_skip)
+    return Lesson(tasks, learnt, Validation(tasks, measured), network, recipe)
+
+
+def _train(
+    lesson: Lesson, file: Path, device: torch.device, resume: bool, deadline: float, listener: Listener
+) -> TrainingRun:
+    """The training behind a file: finished earlier, gone on with, or begun."""
+    names = tuple(task.name for task in lesson.tasks)
+    checkpoint, settings = file.with_suffix(".ckpt"), file.with_suffix(".json")
+    wanted = {"names": list(names), **lesson.parts(names, 0, device)}
+    record = read_record(file)
+    if record is not None and record.get("key") == lesson.key(names, 0, device):
+        run = run_of(record, file.name)
+        listener.finished(run, True)
+        return run
+    there = [path for path in (file, checkpoint) if path.exists()]
+    if there:
+        _check_same(there[0], settings, wanted)
+    elif resume:
+        raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
+    write_text(settings, json.dumps(wanted, indent=1) + "\n")
+    try:
+        run = train_lesson(
+            lesson, names, 0, file, checkpoint, name=file.name, device=device, deadline=deadline, listener=listener
+        )
+    except OutOfTimeError as error:
+        raise OutOfTimeError(f"{error}: the same command goes on from there") from error
+    listener.finished(run, False)
+    return run
+
+
+def _check_same(there: Path, settings: Path, wanted: Mapping[str, Any]) -> None:
+    """Raise RunError where a file is of a training with other settings, and say which."""
+    try:
+        found = json.loads(read_text(settings))
+    except (RunError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise RunError(f"'{there}' exists, but '{settings}' does not tell of which settings: choose another --out")
+    if different := _differences(found, wanted):
+        others = "; ".join(different)
+        raise RunError(f"'{there}' is of a training with other settings: {others}. Choose another --out, or remove it")
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Which settings differ, in words."""
+    recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
+    lines = [
+        f"{name.replace('_', ' ')} {before}, now {now}"
+        for name, before, now in [
+            ("tasks", _listed(found.get("names")), _listed(wanted["names"])),
+            ("network", found.get("network"), wanted["network"]),
+            *((name, recipes[0].get(name), recipes[1][name]) for name in recipes[1]),
+        ]
+        if before != now
+    ]
+    others = {
+        "photographs": "other photographs",
+        "validation": "other photographs to measure on",
+        "start": "another start",
+    }
+    lines += [text for name, text in others.items() if found.get(name) != wanted[name]]
+    if found.get("tasks") != wanted["tasks"] and found.get("names") == wanted["names"]:
+        lines.append("a task does something else")
+    return lines
+
+
+def _listed(names: Any) -> str:
+    return "+".join(map(str, names)) if isinstance(names, list) else str(names)
+
+
+def _report(
+    lesson: Lesson, run: TrainingRun, device: torch.device, start: str, before: nn.Module | None
+) -> TrainingReport:
+    validation = lesson.validation
+    return TrainingReport(
+        network=lesson.network,
+        start=start,
+        settings={
+            "photographs": len(lesson.photographs),
+            "photographs_sha256": lesson.photographs.digest,
+            "validation_crops": validation.count,
+            "validation_side": validation.side,
+            "validation_sha256": validation.digest,
+            "start_sha256": lesson.start_sha256,
+            "device": device.type,
+            "recipe": lesson.recipe.to_json(),
+            "grids_version": __version__,
+        },
+        inputs=validation.psnr(before, run.group, "cpu"),
+        runs=(run,),
+    )

@@ -1,0 +1,59 @@
+"""What one network reaches, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grids.reports.tables import printable
+from grids.results import Evaluation, Score, TrainingReport, mean_score
+
+MEAN = "mean"
+
+
+def restorer_text(report: TrainingReport, before: str = "input") -> str:
+    """The table of a network that was trained alone: PSNR on the validation crops, against what it was given."""
+    run = report.runs[0]
+    scores = [Score(task, "", value, 0.0, run.psnr[task], 0.0) for task, value in report.inputs.items()]
+    crops = f"{report.settings['validation_crops']} crops of {report.settings['validation_side']} pixels"
+    rows = [
+        (printable(score.task), f"{score.input_psnr:.2f}", f"{score.psnr:.2f}", f"{score.gain:+.2f}")
+        for score in with_mean(scores)
+    ]
+    head = f"{report.network}, {run.curve[-1].step} steps in {run.seconds:.0f} s, {report.start}"
+    heading = f"PSNR in dB on {crops} for each task, photographs that were not learnt from:"
+    return "\n".join([head, heading, *aligned([("", before, "restored", "gain"), *rows])])
+
+
+def evaluation_text(found: Evaluation) -> str:
+    """The table of an evaluation: means over the photographs of each task."""
+    means = [found.mean(task) for task in found.tasks]
+    counts = [str(len(found.of(task))) for task in found.tasks]
+    rows = [
+        (
+            printable(score.task),
+            count,
+            f"{score.input_psnr:.2f}",
+            f"{score.psnr:.2f}",
+            f"{score.gain:+.2f}",
+            f"{score.input_ssim:.4f}",
+            f"{score.ssim:.4f}",
+        )
+        for score, count in zip(with_mean(means), [*counts, ""], strict=False)
+    ]
+    heading = ("", "photographs", "input dB", "restored dB", "gain dB", "input SSIM", "restored SSIM")
+    head = f"{found.network} ({printable(found.model)}): PSNR and SSIM of whole photographs, RGB, 8 bit, no border cut"
+    return "\n".join([head, *aligned([heading, *rows])])
+
+
+def with_mean(scores: Sequence[Score]) -> list[Score]:
+    """The scores, and where there are several their mean."""
+    return [*scores, mean_score(MEAN, scores)] if len(scores) > 1 else list(scores)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells, the first column to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
