@@ -30,7 +30,7 @@ from grids.degradations import ELEVEN, all_degradations
 from grids.results import TrainingRun
 from grids.search import Answer, DropTable, Problem, Search, run_search
 from grids.search.table import JOIN
-from grids.training.evaluator import HALVED, Lesson, Silent, TrainingEvaluator, record_of, run_of
+from grids.training.evaluator import LASTING, Lesson, Silent, TrainingEvaluator, record_of, run_of
 from grids.training.models import load_restorer
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
@@ -181,14 +181,18 @@ def collect(chosen: argparse.Namespace) -> TrainingEvaluator:
 
 
 def answers_of(found: TrainingEvaluator) -> dict[frozenset[str], Answer]:
+    """The drops of every recorded group, over as many seeds as both it and the single-task restorer have."""
     spread = found.noise()
     answers = {}
     for group, repeat in found.runs:
-        if repeat or len(group) < 2 or any((frozenset((t,)), 0) not in found.runs for t in group):
+        if repeat or len(group) < 2 or any((frozenset((task,)), 0) not in found.runs for task in group):
             continue
-        drops = {task: found.drop(task, group, 9) for task in ordered(group)}
-        noise = {task: spread[task] * (2 / count) ** 0.5 for task, (_, count) in drops.items()}
-        answers[group] = Answer({task: drop for task, (drop, _) in drops.items()}, noise)
+        seeds = dict.fromkeys(ordered(group), 1)
+        for task in seeds:
+            while {(group, seeds[task]), (frozenset((task,)), seeds[task])} <= found.runs.keys():
+                seeds[task] += 1
+        drops = {task: found.drop(task, group, count) for task, count in seeds.items()}
+        answers[group] = Answer(drops, {task: spread[task] * (2 / count) ** 0.5 for task, count in seeds.items()})
     return answers
 
 
@@ -323,10 +327,10 @@ def print_early_rule(found: TrainingEvaluator, answers: dict[frozenset[str], Ans
             half = found.runs[group, 0].curve[0]
             losses = {task: found.runs[frozenset((task,)), 0].curve[0].psnr[task] - half.psnr[task] for task in group}
             beyond += max(answer.drops.values()) > delta
-            hit = [t for t, loss in losses.items() if HALVED * loss > delta + 4 * 2**0.5 * spread[t]]
+            hit = [t for t, loss in losses.items() if LASTING * loss > delta + 4 * 2**0.5 * spread[t]]
             stopped += bool(hit)
             wrong += bool(hit) and max(answer.drops.values()) <= delta
-            bound += any(answer.drops[task] < HALVED * losses[task] for task in hit)
+            bound += any(answer.drops[task] < LASTING * losses[task] for task in hit)
         rows.append((delta, beyond, stopped, wrong, bound))
     head = (
         "delta",

@@ -24,11 +24,15 @@ FASTER = 2.0
 
 @dataclass(frozen=True)
 class Start:
-    """Common weights, their checksum, and in words what they are; None and "" where each restorer starts afresh."""
+    """Common weights, their checksum, and in words what they are; None and "" where each restorer starts afresh.
+
+    seconds: spent training them here.
+    """
 
     state: Mapping[str, Tensor] | None
     sha256: str
     words: str
+    seconds: float = 0.0
 
 
 def start_of(
@@ -69,7 +73,7 @@ def start_of(
     file = folder / MIX / run.file
     state = load_restorer(file).network.state_dict()
     words = f"from a restorer for all tasks ({first.recipe.iterations} steps {origin})"
-    return Start(state, _digest(file), words)
+    return Start(state, _digest(file), words, run.seconds)
 
 
 def shipped_start(network: str) -> Path | None:

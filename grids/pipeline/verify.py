@@ -25,6 +25,7 @@ from grids.search.problem import label
 from grids.training.evaluator import Listener, Silent, TrainingEvaluator
 from grids.training.trainer import OutOfTimeError
 
+GIVEN = "given"
 ONLY = ("upper-bounds", "search")
 TRAINING = "training.json"
 
@@ -202,14 +203,14 @@ def remaining(search: Search) -> int:
 def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, problem: Problem) -> Grouping:
     """The groups of a partition with the drops of their restorers."""
     groups = []
-    for group in partition.groups:
+    for number, group in enumerate(partition.groups, 1):
         run = evaluator.run(group.degradations)
-        drops = {task: evaluator.drop(task, group.degradations)[0] for task in run.group}
+        drops = {task: evaluator.drop(task, run.group) for task in run.group}
         distance = problem.distance(problem.mask(run.group))
-        groups.append(Group(group.id, run.group, drops, distance))
+        groups.append(Group(f"C{number}", run.group, drops, distance))
     return Grouping(
         delta=problem.delta,
-        method="given",
+        method=GIVEN,
         groups=tuple(groups),
         certificate="heuristic",
         lower_bound=1,
@@ -266,6 +267,7 @@ def _report(
             "validation_crops": validation.count,
             "validation_side": validation.side,
             "validation_sha256": validation.digest,
+            "searched": grouping is not None and grouping.method != GIVEN,
             "repeats": settings.repeats,
             "early": settings.early,
             "start_sha256": start.sha256,
@@ -277,6 +279,8 @@ def _report(
         runs=evaluator.recall(),
         groups=grouping.partition if grouping is not None else (),
         noise=evaluator.noise(),
+        drops={task: drop for group in (grouping.groups if grouping else ()) for task, drop in group.drops.items()},
+        start_seconds=start.seconds,
     )
 
 

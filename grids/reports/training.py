@@ -26,7 +26,10 @@ HEADINGS = {
 
 
 class Row(NamedTuple):
-    """A task with what its restorers reach: PSNR in dB, None where one is not trained, and the id of its group."""
+    """A task with what its restorers reach: PSNR in dB, None where one is not trained, and the id of its group.
+
+    `drop` is what it loses in its group against the upper bound, dB.
+    """
 
     task: str
     input: float
@@ -34,11 +37,7 @@ class Row(NamedTuple):
     mix: float | None
     grouped: float | None
     group: str | None
-
-    @property
-    def drop(self) -> float | None:
-        """What the task loses in its group against the upper bound, dB."""
-        return _difference(self.upper_bound, self.grouped)
+    drop: float | None
 
     @property
     def mix_drop(self) -> float | None:
@@ -69,10 +68,11 @@ def restorer_rows(report: TrainingReport) -> tuple[Row, ...]:
     """Every task with what its restorers reach, in the order of the similarity matrix."""
     bounds, grouped, ids = report.upper_bounds, report.grouped, group_ids(report)
     mix = report.mix if len(report.tasks) > 1 else {}  # of one task, the mix is the upper bound itself
-    return tuple(
-        Row(task, value, bounds.get(task), mix.get(task), grouped.get(task), ids.get(task))
-        for task, value in report.inputs.items()
-    )
+    rows = []
+    for task, value in report.inputs.items():
+        drop = report.drops.get(task, _difference(bounds.get(task), grouped.get(task)))
+        rows.append(Row(task, value, bounds.get(task), mix.get(task), grouped.get(task), ids.get(task), drop))
+    return tuple(rows)
 
 
 def any_drop(report: TrainingReport) -> bool:
@@ -131,6 +131,8 @@ def head_lines(report: TrainingReport) -> list[str]:
     """How the restorers were trained and measured; settings that are not recorded are left out."""
     known = report.settings
     seeds = sum(run.repeat > 0 for run in report.runs)
+    count = len(report.runs) + (report.start_seconds > 0)
+    repeated = f" ({seeds} with another seed)" if seeds else ""
     how = [
         printable(report.network),
         _known("{} step", known.get("iterations"), plural=True),
@@ -141,8 +143,7 @@ def head_lines(report: TrainingReport) -> list[str]:
     what = [
         _known("learnt from {} photograph", known.get("photographs"), plural=True),
         _known("measured on {} validation crop", known.get("validation_crops"), plural=True),
-        f"{counted(len(report.runs), 'training')}{f' ({seeds} with another seed)' if seeds else ''} "
-        f"in {time_text(report.seconds)}",
+        f"{counted(count, 'training')}{repeated} in {time_text(report.seconds)}",
         "RGB PSNR in dB, 8 bit, no border cut",
     ]
     return [", ".join(part for part in parts if part) for parts in (how, what)]
@@ -153,13 +154,17 @@ def rest_lines(report: TrainingReport) -> list[str]:
     count = len(report.tasks)
     trained = len({frozenset(run.group) for run in report.runs})
     stopped = sum(bool(run.stopped) for run in report.runs)
+    many = any(run.repeat and 1 < len(run.group) < count for run in report.runs)
     every = 2**count - 1
     lines = [
         settled_text(report),
         noise_text(report),
+        "drops of groups near delta are means over seeds; PSNR is the first seed's, whose restorer is kept"
+        if many
+        else "",
         f"{counted(stopped, 'training')} stopped early, as clearly beyond delta" if stopped else "",
         f"{trained} of {in_short(every)} possible groups trained: {in_short(every - trained)} trainings spared"
-        if report.groups and every > trained
+        if report.groups and every > trained and report.settings.get("searched", True)
         else "",
     ]
     return [line for line in lines if line]

@@ -66,7 +66,9 @@ class TrainingReport:
         inputs: PSNR of the degraded crops themselves, by task.
         runs: all trainings.
         groups: the partition that was found; empty before there is one.
+        drops: what each task loses in its group, dB: means over seeds where a group was trained with several.
         noise: standard deviation of a restorer's PSNR over seeds, by task, dB.
+        start_seconds: spent training what all started from; it is not among the runs.
     """
 
     network: str
@@ -76,6 +78,8 @@ class TrainingReport:
     runs: tuple[TrainingRun, ...]
     groups: tuple[tuple[str, ...], ...] = ()
     noise: Mapping[str, float] = field(default_factory=dict)
+    drops: Mapping[str, float] = field(default_factory=dict)
+    start_seconds: float = 0.0
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -85,7 +89,7 @@ class TrainingReport:
     @property
     def seconds(self) -> float:
         """Spent training, s."""
-        return sum(run.seconds for run in self.runs)
+        return self.start_seconds + sum(run.seconds for run in self.runs)
 
     def run(self, group: tuple[str, ...], repeat: int = 0) -> TrainingRun | None:
         """The training of a group, if there was one."""
@@ -159,6 +163,8 @@ class TrainingReport:
                 runs,
                 tuple(tuple(group) for group in data["groups"]),
                 dict(data["noise"]),
+                dict(data["drops"]),
+                float(data["start_seconds"]),
             )
         except KeyError as error:
             raise GridsError(f"a record of trainings without its '{error.args[0]}'") from error

@@ -32,7 +32,7 @@ from grids.training.validation import Validation
 START = "start"
 CHECKS = (1 / 2, 2 / 3, 1.0)
 """Shares of the steps after which a restorer is measured."""
-HALVED = 0.5
+LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
 PRIOR = 2.0
 """So many repetitions is the noise of all tasks together worth, beside a task's own."""
@@ -158,15 +158,18 @@ class TrainingEvaluator:
         first = self.run(group)
         if first.stopped:
             loss = self._early_loss(first.group, first.curve[-1])
-            return Answer({}, {}, {task: HALVED * drop for task, drop in loss.items()})
-        answer = self._answer(first.group, 1)
+            return Answer({}, {}, {task: LASTING * drop for task, drop in loss.items()})
+        seeds = dict.fromkeys(first.group, 1)
+        answer = self._answer(seeds)
         for repeat in range(1, self.repeats):
             if self.problem is None or not (near := self._straddling(first.group, answer)):
                 break
             self.run(group, repeat)
             for task in near:
-                self.run((task,), repeat)
-            answer = self._answer(first.group, repeat + 1)
+                for earlier in range(1, repeat + 1):
+                    self.run((task,), earlier)
+                seeds[task] = repeat + 1
+            answer = self._answer(seeds)
         return answer
 
     def run(self, group: Iterable[str], repeat: int = 0) -> TrainingRun:
@@ -203,18 +206,14 @@ class TrainingEvaluator:
             sorted(self.runs.values(), key=lambda r: (len(r.group), [place[name] for name in r.group], r.repeat))
         )
 
-    def drop(self, task: str, group: Iterable[str], repeats: int = 1) -> tuple[float, int]:
-        """What a task loses in a group, dB, over at most so many seeds of which both restorers are there; and how many.
+    def drop(self, task: str, group: Iterable[str], seeds: int = 1) -> float:
+        """What a task loses in a group, dB, the mean over so many seeds; all of these restorers must be trained.
 
         The two are compared seed by seed: with one seed they see the same crops in the same order.
         """
         members = frozenset(group)
-        drops = []
-        for repeat in range(repeats):
-            ours, single = self.runs.get((members, repeat)), self.runs.get((frozenset((task,)), repeat))
-            if ours is not None and single is not None and not ours.stopped:
-                drops.append(single.psnr[task] - ours.psnr[task])
-        return sum(drops) / len(drops), len(drops)
+        pairs = ((self.runs[frozenset((task,)), seed], self.runs[members, seed]) for seed in range(seeds))
+        return sum(single.psnr[task] - ours.psnr[task] for single, ours in pairs) / seeds
 
     def noise(self) -> dict[str, float]:
         """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
@@ -236,15 +235,13 @@ class TrainingEvaluator:
             task: math.sqrt((sum(values) + PRIOR * pooled) / (len(values) + PRIOR)) for task, values in squares.items()
         }
 
-    def _answer(self, group: tuple[str, ...], repeats: int) -> Answer:
-        spread = self.noise()
-        drops, errors = {}, {}
-        for task in group:
+    def _answer(self, seeds: Mapping[str, int]) -> Answer:
+        """The drops of the group of these tasks, each over so many seeds, with their standard errors."""
+        for task in seeds:
             self.run((task,))
-            drops[task], count = self.drop(task, group, repeats)
-            if task in spread:
-                errors[task] = spread[task] * math.sqrt(2 / count)
-        return Answer(drops, errors)
+        drops = {task: self.drop(task, seeds, count) for task, count in seeds.items()}
+        spread = self.noise()
+        return Answer(drops, {t: spread[t] * math.sqrt(2 / count) for t, count in seeds.items() if t in spread})
 
     def _straddling(self, group: tuple[str, ...], answer: Answer) -> list[str]:
         """The tasks that keep a group undecided; none if it is decided."""
@@ -269,7 +266,7 @@ class TrainingEvaluator:
         return found
 
     def _stops(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
-        """The rule: half of what a task loses at half of the steps is beyond its delta, by four standard errors."""
+        """The rule: `LASTING` of what a task loses half way is beyond its delta, by four standard errors."""
         half = max(1, round(CHECKS[0] * self.lesson.recipe.iterations))
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
         if not self.early or self.problem is None or repeat or len(group) < 2 or whole or point.step != half:
@@ -277,7 +274,7 @@ class TrainingEvaluator:
         spread = self.noise()
         for task, loss in self._early_loss(group, point).items():
             margin = 4 * math.sqrt(2) * spread.get(task, 0.0)
-            if HALVED * loss > self._delta(task) + margin:
+            if LASTING * loss > self._delta(task) + margin:
                 return f"{task} had lost {loss:.2f} dB after {point.step} steps"
         return ""
 

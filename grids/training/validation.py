@@ -14,8 +14,8 @@ from grids.training.metrics import psnr
 from grids.training.photographs import Photographs
 from grids.training.tasks import Task
 
-COUNT = 64
-SIDE = 128
+COUNT = 32
+SIDE = 96
 PART = 2**20  # pixels that a network is given at once
 SEED = 1_000_003  # not a user's: the pixels that models are compared on never change
 
