@@ -276,7 +276,7 @@ def test_a_killed_evaluator_ends_with_the_same(files: list[Path], tmp_path: Path
         [sys.executable, killed.__file__, str(tmp_path / "killed"), ",".join(moments), *map(str, files)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "killed" / "models").glob("*.safetensors"))) == 3
