@@ -133,16 +133,15 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("images", nargs=-1)
 @click.option(
     "--delta", type=float, default=0.7, show_default=True, help="Largest drop of a degradation in its group, dB."
 )
 @click.option("--delta-for", multiple=True, metavar="NAME=DB", help="Another delta for one degradation.")
 @click.option(
     "--drops",
-    default="paper",
-    show_default=True,
     help="A CSV with the columns group (names joined by +), degradation, drop (dB) and, if wanted, noise; "
-    "or `paper`, what GRIDS published for Restormer.",
+    "`study`, the trainings that ship, or `paper`, what GRIDS published for Restormer.  [default: study]",
 )
 @click.option(
     "--similarity", default="builtin", show_default=True, help="A similarity.json, a run folder, or `builtin`."
@@ -152,26 +151,40 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--max-groups", type=click.IntRange(min=1), help="More groups are an error.")
 @click.option("--all-solutions", is_flag=True, help="List every partition with as few groups that the answers allow.")
 @click.option("--no-shortcuts", is_flag=True, help="Do not assume that a group is never better than a part of it.")
-@click.option("--dry-run", is_flag=True, help="Print in which order groups would be asked for, missing ones too.")
-@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/group]")
-@click.option("--resume", is_flag=True, help="Go on with the trials.sqlite of the run folder.")
+@click.option("--dry-run", is_flag=True, help="Print what would be asked for or trained, and how long it takes.")
+@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/group, with IMAGES runs/train]")
+@click.option("--resume", is_flag=True, help="Go on with the trials.sqlite of the run folder; with IMAGES always done.")
 @click.option("--trials", is_flag=True, help="Print every group that was asked for, too.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of groups whose distances tie.")
 @click.option("--json", "as_json", is_flag=True, help="Print groups.json instead of text.")
-@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
-def group(**options: Any) -> None:
+@trained
+@click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
+@click.option("--only", help="upper-bounds or search: a part of the work.")
+@click.option("--from", "partition", type=Path, metavar="GROUPS.JSON", help="Train its groups; search for none.")
+@click.option("--from-scratch", is_flag=True, help="Start from random weights, as the paper does.")
+@click.option("--repeats", type=click.IntRange(min=1), default=2, show_default=True, help="Seeds, near delta.")
+@click.option("--no-early-stop", is_flag=True, help="Train groups that are clearly beyond delta to their end.")
+@common
+def group(images: tuple[str, ...], **options: Any) -> None:
     """Group degradations: the fewest groups such that one restorer for each loses at most delta dB against the
     restorers of single degradations.
 
-    What a group loses comes from a table of drops. Groups that it does not hold are unknown, and left out.
+    With IMAGES (folders, files or the word `builtin`) restorers are trained and measured on them. Without, what a
+    group loses comes from a table of drops; groups that it does not hold are unknown, and left out.
 
     \b
     Examples:
       grids group --delta 0.7
+      grids group photos/ --delta 0.7 --time-budget 20m --out runs/mine
+      grids group photos/ --from runs/mine --network restormer --budget standard --out runs/restormer
+      grids group photos/ --pairs fog=foggy/:clear/ --degradations fog,jpeg,gaussian_noise --similarity runs/s
       grids group --delta 0.5 --drops drops.csv --similarity runs/mine --out runs/groups
-      grids group --delta 0.7 --delta-for jpeg=0.3 --all-solutions
       grids group --degradations jpeg,gaussian_noise,salt_pepper --method paper --dry-run
     """
+    if images or options["partition"] is not None:
+        from grids.commands import verify
+
+        verify.verify(images, **options)
+        return
     from grids.commands import group as command
 
     command.group(**options)

@@ -15,18 +15,25 @@ from grids.pipeline.group import group_degradations, plan_grouping, report_file
 from grids.reports.grouping import grouping_text, trials_text
 from grids.results import Trial
 from grids.search import Planned
+from grids.search.table import STUDY
+
+NEEDS_PHOTOGRAPHS = ("val", "only", "from_scratch", "start", "pairs", "plugins", "time_budget", "iterations", "crop")
 
 
 def group(**options: Any) -> None:
-    """`grids group`."""
+    """`grids group` without photographs."""
+    for name in NEEDS_PHOTOGRAPHS:
+        if options[name]:
+            shown = name.replace("_", "-").replace("plugins", "degradation")
+            raise GridsError(f"--{shown} is for trainings: name the photographs to train on, or `builtin`")
     names = options["degradations"]
     given = {
         "delta": options["delta"],
-        "drops": options["drops"],
+        "drops": options["drops"] or STUDY,
         "similarity": options["similarity"],
         "method": options["method"],
         "degradations": split_names(names) if names is not None else None,
-        "delta_for": _deltas(options["delta_for"]),
+        "delta_for": deltas(options["delta_for"]),
         "shortcuts": not options["no_shortcuts"],
         "seed": options["seed"],
     }
@@ -55,7 +62,8 @@ def group(**options: Any) -> None:
             click.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
 
 
-def _deltas(values: tuple[str, ...]) -> dict[str, float]:
+def deltas(values: tuple[str, ...]) -> dict[str, float]:
+    """The values of --delta-for."""
     found = {}
     for name, value in named_pairs(values, "--delta-for", "NAME=DB").items():
         try:

@@ -14,7 +14,7 @@ from grids.reports.drops import drop_against_distance
 from grids.reports.drops import groups_over_delta as draw_steps
 from grids.reports.graph import draw_graph
 from grids.reports.html import grouping_page
-from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 from grids.search import (
     METHODS,
     DropTable,
@@ -94,7 +94,7 @@ def group_degradations(
     }
     found = replace(found, settings={**settings, **found.settings})
     steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
-    _check_count(found, max_groups, steps)
+    check_count(found, max_groups, steps)
     if out is not None:
         asked = {trial.group for trial in found.trials}
         at_hand = trials_at_hand(problem, table.answers)
@@ -130,6 +130,8 @@ def write_grouping(
     *,
     steps: Sequence[DeltaStep] = (),
     others: Sequence[Trial] = (),
+    training: TrainingReport | None = None,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> dict[str, Path]:
     """Write what a run folder shows of a grouping.
 
@@ -139,6 +141,7 @@ def write_grouping(
         out: the run folder, made if needed.
         steps: the number of groups over delta (`grids.search.groups_over_delta`), for the page and a figure.
         others: groups with an answer that was not asked for, for the picture of drops.
+        training, pictures: the restorers behind the drops, for the page; see `grouping_page`.
 
     Returns:
         The files by name: groups.json, partition.png, partition.svg, drops.png, drops.svg, delta.png and delta.svg
@@ -157,7 +160,9 @@ def write_grouping(
         figures["delta"] = draw_steps(steps, grouping.delta)
     written |= write_figures(folder, figures)
     title = f"{len(grouping)} groups for {len(similarity)} degradations"
-    page = grouping_page(grouping, similarity, title=title, steps=steps, others=others)
+    page = grouping_page(
+        grouping, similarity, title=title, steps=steps, others=others, training=training, pictures=pictures
+    )
     report = report_file(folder)
     return written | {report.name: write_text(report, page)}
 
@@ -187,7 +192,8 @@ def _problem(
     return table, replace(problem, askable=held)
 
 
-def _check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:
+def check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:
+    """Raise GridsError for more groups than wanted, with the delta that would do."""
     if most is None or len(found) <= most:
         return
     enough = next((step.delta for step in steps if step.groups <= most), None)

@@ -4,19 +4,57 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grids.degradations import ELEVEN, Degradation
 from grids.errors import GridsError, ImageError, unknown_name
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
+from grids.pipeline.matrices import BUILTIN, load_similarity
+from grids.pipeline.similarity import Images, Plugin, measure_similarity, named_degradations, photo_paths
+from grids.results import Grouping, SimilarityMatrix
+from grids.search.problem import label
+from grids.training.evaluator import Lesson
 from grids.training.photographs import Photographs
+from grids.training.recipe import Recipe
 from grids.training.tasks import Pairs, Synthesized, Task
+from grids.training.trainer import EVERY
 from grids.training.validation import COUNT, SIDE, Validation
 
+MIX, SCRATCH = "mix", "scratch"
+"""What restorers start from: one for all tasks that is trained first, or random weights."""
 HELD_OUT = 5
 """Without photographs of their own, every so many-th is measured on only."""
 LEAST = 2
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How restorers are trained and compared.
+
+    Args:
+        network: a preset of `grids.networks.TABLE`.
+        recipe: of every restorer.
+        start: "mix" (first one restorer for all tasks, from which all others start), "scratch" (as the paper does), or
+            a file of weights that all start from.
+        repeats: seeds that a group is trained with at most, while it straddles delta.
+        early: stop a group that is clearly beyond delta half way.
+        validation_side, validation_count: of the crops that are measured on.
+        every: seconds between checkpoints.
+    """
+
+    network: str = "nafnet"
+    recipe: Recipe = field(default_factory=Recipe)
+    start: str | Path = MIX
+    repeats: int = 2
+    early: bool = True
+    validation_side: int = SIDE
+    validation_count: int = COUNT
+    every: float = EVERY
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise GridsError(f"repeats must be at least 1, but is {self.repeats}")
 
 
 def make_tasks(
@@ -99,13 +137,6 @@ def split_photographs(
     return learnt, measured
 
 
-def make_validation(
-    tasks: Sequence[Task], photographs: Photographs, side: int = SIDE, count: int = COUNT
-) -> Validation:
-    """What restorers of these tasks are measured on."""
-    return Validation(tasks, photographs, side, count)
-
-
 def pick_tasks(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """The names in the order of `known`; "all" stands for all. Raises UnknownNameError."""
     if tuple(names) == ("all",):
@@ -128,3 +159,55 @@ def pair_folders(name: str, value: str) -> tuple[Path, Path]:
         raise GridsError(f"--pairs {name} takes INPUT_FOLDER:TARGET_FOLDER, not '{value}'")
     missing = next(part for part in parts if not Path(part).exists())
     raise GridsError(f"--pairs {name}: there is no folder '{missing}'")
+
+
+def make_lesson(
+    images: Images,
+    val: Images | None,
+    names: Sequence[str] | None,
+    functions: Mapping[str, Plugin] | None,
+    pairs: Mapping[str, str] | None,
+    settings: TrainingSettings,
+    max_pixels: int,
+    on_skip: Callable[[Skipped], None] | None,
+) -> Lesson:
+    """Tasks, photographs and validation crops, without a start. Raises GridsError."""
+    crop = settings.recipe.crop
+    tasks = make_tasks(names, functions, pairs, least=crop)
+    if len(tasks) < 2:
+        raise GridsError("grouping needs at least two tasks")
+    photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
+    validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
+    return Lesson(tasks, photographs, validation, settings.network, settings.recipe)
+
+
+def matrix_for(
+    similarity: str | Path | SimilarityMatrix,
+    names: tuple[str, ...],
+    images: Images,
+    functions: Mapping[str, Plugin] | None,
+    pairs: Mapping[str, str] | None,
+    device: str,
+    folder: Path | None,
+) -> SimilarityMatrix:
+    """S between the tasks: as given, or measured where the one that ships lacks some."""
+    matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
+    missing = [name for name in names if name not in matrix.degradations]
+    if missing and similarity == BUILTIN:
+        pairs = dict(pairs or {})
+        kept = [name for name in names if name not in pairs and name not in (functions or {})]
+        extra = {name: value.split(":")[0] for name, value in pairs.items()}
+        matrix = measure_similarity(
+            images, degradations=kept, functions=functions, extra=extra, device=device, out=folder
+        )
+    elif missing:
+        raise GridsError(f"the similarity matrix lacks {label(missing)}: measure it with `grids similarity`")
+    return matrix.subset(names)
+
+
+def bounds(
+    names: tuple[str, ...], settings: TrainingSettings, partition: Grouping | None
+) -> list[tuple[tuple[str, ...], int]]:
+    """The upper bounds and the baseline; and the baseline again, which tells the noise of all tasks at once."""
+    again = [(names, 1)] if settings.repeats > 1 and partition is None else []
+    return [*(((name,), 0) for name in names), (names, 0), *again]

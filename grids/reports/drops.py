@@ -102,7 +102,7 @@ def groups_over_delta(steps: Sequence[DeltaStep], delta: float) -> Figure:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.set_ylim(0, max([1, *(step.groups for step in steps)]) + 0.5)
     ends = [0.0, delta, *(step.delta for step in steps)]
-    _set_scale(axes, "x", min(ends), max(ends), delta)
+    set_scale(axes, "x", min(ends), max(ends), delta)
     axes.axvline(delta, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
     here = [step.groups for step in steps if step.delta <= delta]
     label = f"delta {delta:g} dB" + (f": {counted(here[-1], 'group')}" if here else "")
@@ -128,10 +128,10 @@ def _set_limits(axes: Axes, delta: float, marks: Sequence[Point | Final]) -> Non
     margin = max(0.07 * (max(across) - min(across)), 0.1)
     axes.set_xlim(min(across) - margin, max(across) + margin)
     drops = [0.0, delta, *(mark.drop for mark in marks)]
-    _set_scale(axes, "y", min(drops), max(drops), delta)
+    set_scale(axes, "y", min(drops), max(drops), delta)
 
 
-def _set_scale(axes: Axes, which: Literal["x", "y"], low: float, high: float, delta: float) -> None:
+def set_scale(axes: Axes, which: Literal["x", "y"], low: float, high: float, delta: float) -> None:
     """Limits with some air; beyond SPREAD times delta, linear up to twice delta and logarithmic from there on."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     set_limits: Any = axes.set_xlim if which == "x" else axes.set_ylim

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import spearmanr
 
+from grids.reports.lines import in_short, table_lines, wrapped
 from grids.reports.tables import TEXT_WIDTH, correlation, printable, shown
 from grids.results import WORST, Group, Grouping, Trial
 
@@ -112,8 +110,7 @@ def rank_correlation(of: Sequence[Point]) -> float | None:
 
 def possible_groups(count: int) -> str:
     """How many groups of two or more `count` degradations have: 2^n - n - 1, in short past 30 of them."""
-    number = 2**count - count - 1
-    return str(number) if count <= 30 else f"{Decimal(number):.1e}".replace("e+", "e")
+    return in_short(2**count - count - 1)
 
 
 def certificate_text(grouping: Grouping) -> str:
@@ -192,7 +189,7 @@ def grouping_text(grouping: Grouping, width: int = TEXT_WIDTH) -> str:
         (group.id, ", ".join(map(printable, group.degradations)), worst_drop_text(group)) for group in grouping.groups
     ]
     head, rest = [*_source_lines(grouping), _headline(grouping)], _rest_lines(grouping)
-    lines = [*_wrapped(head, width), *_table(rows, width, wrap=(1, 2)), *_wrapped(rest, width)]
+    lines = [*wrapped(head, width), *table_lines(rows, width, wrap=(1, 2)), *wrapped(rest, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -205,7 +202,7 @@ def trials_text(trials: Sequence[Trial], width: int = TEXT_WIDTH) -> str:
         why = printable(why_text(trial))
         distance, worst = f"{trial.distance:.2f}", worst_text(trial)
         rows.append((str(number), group_text(trial.group), distance, worst, trial.verdict, why))
-    return "\n".join(_table(rows, width, wrap=(1, 5), right=(0, 2, 3))) + "\n"
+    return "\n".join(table_lines(rows, width, wrap=(1, 5), right=(0, 2, 3))) + "\n"
 
 
 def _source_lines(grouping: Grouping) -> list[str]:
@@ -250,32 +247,3 @@ def _alternative_lines(grouping: Grouping) -> list[str]:
     listed = "" if count == len(found) else f" ({len(found)} are in groups.json)"
     more = [f"  and {count - len(lines)} more{listed}"] if count > len(lines) else []
     return [f"{count} partitions have as few groups:", *lines, *more]
-
-
-def _wrapped(lines: Iterable[str], width: int) -> list[str]:
-    return [part for line in lines for part in _folded(line, width, "    ")]
-
-
-def _folded(text: str, width: int, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, max(width, 8), subsequent_indent=indent, break_on_hyphens=False) or [""]
-
-
-def _table(
-    rows: Sequence[Sequence[str]], width: int, wrap: tuple[int, int], right: Sequence[int] = ()
-) -> Iterable[str]:
-    """Lines of aligned cells; the two columns in `wrap` are folded where the table would be wider than `width`."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    first, second = wrap
-    space = width - sum(widths) - 2 * len(widths) + widths[first] + widths[second]
-    widths[second] = min(widths[second], max(space // 3, space - widths[first], 8))
-    widths[first] = min(widths[first], max(space - widths[second], 8))
-    for row in rows:
-        cells = [
-            _folded(cell, size) if k in wrap else [cell] for k, (cell, size) in enumerate(zip(row, widths, strict=True))
-        ]
-        for parts in itertools.zip_longest(*cells, fillvalue=""):
-            padded = (
-                part.rjust(size) if k in right else part.ljust(size)
-                for k, (part, size) in enumerate(zip(parts, widths, strict=True))
-            )
-            yield ("  " + "  ".join(padded)).rstrip()

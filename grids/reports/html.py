@@ -13,11 +13,13 @@ from matplotlib.figure import Figure
 
 from grids.errors import GridsError
 from grids.reports import grouping as of_grouping
+from grids.reports import training as of_training
+from grids.reports.curves import drop_bars, learning_curves
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
 from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
-from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PAIRS_SHOWN, CHANGES_SHOWN, PARTITIONS_SHOWN = 5, 15, 20
@@ -99,6 +101,8 @@ def grouping_page(
     title: str,
     steps: Sequence[DeltaStep] = (),
     others: Sequence[Trial] = (),
+    training: TrainingReport | None = None,
+    pictures: Mapping[str, bytes] | None = None,
     notes: Sequence[str] = (),
 ) -> str:
     """The report of a grouping: the groups with their drops, how sure they are, and the search that found them.
@@ -108,10 +112,12 @@ def grouping_page(
         similarity: the matrix that it was found with; it may hold further degradations.
         steps: how many groups each delta takes, by rising delta.
         others: groups with an answer that was not asked for, for the picture of drops.
+        training: the restorers behind the drops, where they were trained.
+        pictures: caption -> PNG bytes, shown in this order as "before and after".
         title, notes: as for `similarity_page`.
 
     Raises:
-        UnknownNameError: the matrix lacks a degradation of the grouping.
+        GridsError: the matrix lacks a degradation of the grouping, or a picture is not a PNG.
     """
     for name in grouping.degradations:
         similarity.index(name)
@@ -132,7 +138,54 @@ def grouping_page(
         drops=_svg(drop_against_distance(grouping, others)),
         steps=_svg(groups_over_delta(steps, grouping.delta)) if steps else "",
         partitions_shown=PARTITIONS_SHOWN,
+        restorers=_restorers(training, pictures, grouping.delta, grouping.delta_for),
     )
+
+
+def training_page(
+    report: TrainingReport,
+    *,
+    title: str,
+    pictures: Mapping[str, bytes] | None = None,
+    delta: float | None = None,
+    delta_for: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The report of trainings without a search: what the restorers reach, learning curves, before and after.
+
+    Args:
+        report: of the trainings.
+        pictures: as for `grouping_page`.
+        delta, delta_for: the largest drops that were allowed, dB, for the picture of drops; none if None.
+        title, notes: as for `similarity_page`.
+
+    Raises:
+        GridsError: a picture is not a PNG.
+    """
+    return _template("training.html.j2").render(
+        title=title, notes=notes, report=report, restorers=_restorers(report, pictures, delta, delta_for)
+    )
+
+
+def _restorers(
+    report: TrainingReport | None,
+    pictures: Mapping[str, bytes] | None,
+    delta: float | None,
+    delta_for: Mapping[str, float] | None,
+) -> dict[str, Any]:
+    """What restorers.html.j2 shows; parts that are not there are empty."""
+    shows = {"pictures": {caption: _png(caption, data) for caption, data in (pictures or {}).items()}, "table": None}
+    if report is None:
+        return shows
+    table = of_training.restorer_table(report)
+    return shows | {
+        "table": table,
+        "head": of_training.head_lines(report),
+        "rest": of_training.rest_lines(report),
+        "drops": _svg(drop_bars(report, delta, delta_for)) if of_training.any_drop(report) else "",
+        "delta_drawn": delta is not None,
+        "curves": _svg(learning_curves(report)),
+    }
 
 
 @cache

@@ -64,7 +64,7 @@ class TrainingReport:
         start: what all restorers started from, in words.
         settings: recipe, data and key of the trainings.
         inputs: PSNR of the degraded crops themselves, by task.
-        runs: all trainings, in the order in which they were wanted.
+        runs: all trainings.
         groups: the partition that was found; empty before there is one.
         noise: standard deviation of a restorer's PSNR over seeds, by task, dB.
     """

@@ -20,7 +20,8 @@ from grids.search.problem import Answer, label
 COLUMNS = ("group", "degradation", "drop")
 OPTIONAL = ("noise",)
 JOIN = "+"
-PAPER = "paper"
+PAPER, STUDY = "paper", "study"
+SHIPPED = {PAPER: "paper_drops.csv", STUDY: "study_drops.csv"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class DropTable:
 
     @classmethod
     def load(cls, path: str | Path) -> DropTable:
-        """Read a table, or the one that ships ("paper").
+        """Read a table, or one that ships: "study" (trainings of our own) or "paper" (what GRIDS published).
 
         The file is a CSV with the columns group (names joined by +), degradation (a name, or * for the group's worst),
         drop (dB; negative is a gain) and, if wanted, noise (its standard error, dB). A degradation of a group that has
@@ -58,8 +59,8 @@ class DropTable:
             RunError: the file cannot be read.
             GridsError: a row is malformed or repeats another; the message names its line.
         """
-        if str(path) == PAPER:
-            return cls.parse(resources.files("grids.search").joinpath("paper_drops.csv").read_text("utf-8"), PAPER)
+        if (shipped := SHIPPED.get(str(path))) is not None:
+            return cls.parse(resources.files("grids.search").joinpath(shipped).read_text("utf-8"), str(path))
         file = Path(path)
         if file.is_dir():
             raise RunError(f"cannot read '{file}': a table of drops is a CSV file, not a folder")

@@ -41,6 +41,9 @@ PRIOR = 2.0
 class Listener(Protocol):
     """What hears of trainings."""
 
+    def expects(self, tasks: int, trainings: int) -> None:
+        """There are so many tasks, and at least so many trainings to come, those that are done already with them."""
+
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
         """A training begins, or goes on."""
 
@@ -57,6 +60,7 @@ class Listener(Protocol):
 class Silent:
     """Hears nothing."""
 
+    def expects(self, tasks: int, trainings: int) -> None: ...
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None: ...
     def step(self, done: int) -> None: ...
     def finished(self, run: TrainingRun, reused: bool) -> None: ...
@@ -180,6 +184,25 @@ class TrainingEvaluator:
             self.listener.finished(found, reused)
         return found
 
+    def has(self, group: Iterable[str]) -> bool:
+        """Whether a group is trained to its end already."""
+        names = tuple(name for name in self.names if name in set(group))
+        return self._stored(names, 0) is not None
+
+    def recall(self) -> tuple[TrainingRun, ...]:
+        """All trainings of the folder that are of this lesson, an earlier search's too: small groups first."""
+        for file in sorted((self.folder / "models").glob("*.safetensors")):
+            record = read_record(file)
+            if record is None or not set(record.get("tasks", ())) <= set(self.names):
+                continue
+            run = run_of(record, f"models/{file.name}")
+            if record.get("key") == self.lesson.key(run.group, run.repeat, self.device):
+                self.runs.setdefault((frozenset(run.group), run.repeat), run)
+        place = {name: i for i, name in enumerate(self.names)}
+        return tuple(
+            sorted(self.runs.values(), key=lambda r: (len(r.group), [place[name] for name in r.group], r.repeat))
+        )
+
     def drop(self, task: str, group: Iterable[str], repeats: int = 1) -> tuple[float, int]:
         """What a task loses in a group, dB, over at most so many seeds of which both restorers are there; and how many.
 
@@ -194,8 +217,9 @@ class TrainingEvaluator:
         return sum(drops) / len(drops), len(drops)
 
     def noise(self) -> dict[str, float]:
-        """Standard deviation over seeds of a restorer's PSNR, by task, dB, from every group trained with two seeds.
+        """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
 
+        Only restorers for all tasks count: groups that straddle a delta get more seeds, and would shift it on the way.
         A task's own differences are pooled with those of all tasks, which count as `PRIOR` more of them.
         """
         squares: dict[str, list[float]] = {task: [] for task in self.names}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grids.degradations import seeded
 from grids.errors import ImageError
-from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
+from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
 from grids.images.photo import to_8_bit
 
 MEMORY = 4 * 2**30
@@ -44,9 +44,11 @@ class Photographs:
         self.paths: list[Path] = []
         self._kept: list[Tensor | None] = []
         self._sizes: list[tuple[int, int]] = []
+        self._digests: list[bytes] = []  # of what will be read again
+        self._max_pixels = max_pixels
         digest = hashlib.sha256()
         for photo in read_photos(paths, max_pixels=max_pixels, min_side=least, on_skip=on_skip):
-            pixels = torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())  # (3, H, W)
+            pixels = _tensor(photo)
             digest.update(str(tuple(pixels.shape)).encode())
             digest.update(pixels.numpy().tobytes())
             memory -= pixels.numel()
@@ -54,6 +56,7 @@ class Photographs:
             self.paths.append(photo.path)
             self._sizes.append((pixels.shape[1], pixels.shape[2]))
             self._kept.append(pixels if memory >= 0 else None)
+            self._digests.append(_digest(pixels) if memory < 0 else b"")
         self.digest = digest.hexdigest()
         """A checksum of all pixels, whatever the files are called."""
 
@@ -70,10 +73,10 @@ class Photographs:
         kept = self._kept[number]
         if kept is not None:
             return kept
-        photo = read_photo(self.paths[number])
-        if (photo.height, photo.width) != self._sizes[number]:
-            raise ImageError(f"'{self.paths[number]}' has changed its size since the training began")
-        return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())
+        pixels = _tensor(read_photo(self.paths[number], self._max_pixels))
+        if _digest(pixels) != self._digests[number]:
+            raise ImageError(f"'{self.paths[number]}' has changed since the training began")
+        return pixels
 
     def random_crop(self, side: int, generator: torch.Generator) -> Tensor:
         """(3, side, side) uint8: a random place of a random photograph, turned and mirrored at random."""
@@ -87,6 +90,15 @@ class Photographs:
                 for number, top, left in fixed_windows(self._sizes, side, count)
             ]
         )
+
+
+def _tensor(photo: Photo) -> Tensor:
+    # (H, W, 3) -> (3, H, W)
+    return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())
+
+
+def _digest(pixels: Tensor) -> bytes:
+    return hashlib.sha256(str(tuple(pixels.shape)).encode() + pixels.numpy().tobytes()).digest()
 
 
 def fixed_windows(sizes: Sequence[tuple[int, int]], side: int, count: int) -> list[tuple[int, int, int]]:

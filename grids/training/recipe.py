@@ -62,12 +62,24 @@ class Recipe:
             raise GridsError(f"the crop must be a multiple of 8 from 16 to 1024 pixels, but is {self.crop}")
         if not (0 < self.learning_rate <= 1 and math.isfinite(self.learning_rate)):
             raise GridsError(f"the learning rate must be more than 0 and at most 1, but is {self.learning_rate}")
+        self._check_shares()
         if not 0 <= self.seed < 2**63:
             raise GridsError(f"seed must be 0 to 2^63 - 1, but is {self.seed}")
         if self.loss not in LOSSES:
             raise unknown_name("loss", self.loss, LOSSES)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
+
+    def _check_shares(self) -> None:
+        for name in ("final", "warm_up"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise GridsError(f"{name} must be 0 to 1, but is {getattr(self, name)}")
+        for name in ("clip", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise GridsError(f"{name} must be a number, 0 or more, but is {getattr(self, name)}")
+        for name, value in (("average", self.average), *(("betas", beta) for beta in self.betas)):
+            if not 0 <= value < 1:
+                raise GridsError(f"{name} must be at least 0 and less than 1, but is {value}")
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3)."""

@@ -46,7 +46,10 @@ class Task(ABC):
 
     @abstractmethod
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        """Fixed crops to measure on: inputs and targets, uint8, sized as in `draw`, the same for every restorer."""
+        """Fixed crops to measure on: inputs and targets, uint8, sized as in `draw`, the same for every restorer.
+
+        A task with images of its own that are smaller makes its crops smaller, to a multiple of 8.
+        """
 
 
 class Synthesized(Task):
@@ -141,7 +144,9 @@ class Pairs(Task):
         return inputs, targets
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        places = fixed_windows([self._inputs.sizes[i] for i in self._held], side, count)
+        sizes = [self._inputs.sizes[i] for i in self._held]
+        side = min(side, min(map(min, sizes)) // 8 * 8)
+        places = fixed_windows(sizes, side, count)
         inputs, targets = (
             torch.stack([part.pixels(self._held[i])[:, y : y + side, x : x + side] for i, y, x in places])
             for part in (self._inputs, self._targets)

@@ -100,20 +100,24 @@ def train(
         loop.resume(checkpoint, identity)
     saved = time.monotonic()
     with interrupts_wait() as interrupted:
-        while loop.step < recipe.iterations and not loop.stopped:
-            loop.advance()
+        while not (loop.finished and loop.good()):
+            forward = loop.advance()
             if on_step is not None:
                 on_step(loop.step)
-            if loop.step in checks and measure is not None and loop.good():
+            if forward and loop.step in checks and measure is not None and loop.good():
                 loop.add_point(measure, stop if loop.step < recipe.iterations else None)
+            if (
+                loop.finished
+            ):  # nothing of it is kept here, least of all that it was stopped: another time it may not be
+                continue
             now, broken_off = time.monotonic(), interrupted()
             due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
-            if checkpoint is not None and (broken_off or (due and loop.step < recipe.iterations)) and loop.good():
+            if checkpoint is not None and (broken_off or due) and loop.good():
                 loop.save(checkpoint, identity)
                 saved = now
             if broken_off:
                 raise KeyboardInterrupt
-            if now >= deadline and loop.step < recipe.iterations:
+            if now >= deadline:
                 raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
     return loop.result()
 
@@ -150,8 +154,13 @@ class _Loop:
         self._unchecked = 0
         self._snapshot = self._state()
 
-    def advance(self) -> None:
-        """One step."""
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left, or the training was stopped."""
+        return self.step >= self.recipe.iterations or bool(self.stopped)
+
+    def advance(self) -> bool:
+        """One step; False where it led back, to before losses that were not finite."""
         start = time.monotonic()
         batch = self.batches(self.step, self.retry)
         for name, optimizer in self.optimizers.items():
@@ -171,8 +180,12 @@ class _Loop:
         self.step += 1
         self._unchecked += 1
         self.seconds += time.monotonic() - start
-        if self._unchecked >= CHECKED and self.good() and self.step % SNAPSHOT < CHECKED:
-            self._snapshot = self._state()
+        if self._unchecked >= CHECKED:
+            if not self.good():
+                return False
+            if self.step % SNAPSHOT < CHECKED:
+                self._snapshot = self._state()
+        return True
 
     def good(self) -> bool:
         """Whether all losses so far are finite; if not, the training goes back to where they were."""

@@ -1,0 +1,124 @@
+"""`grids group` with photographs: trained and verified groups."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grids import devices
+from grids.commands.group import deltas
+from grids.commands.options import (
+    PAIRS,
+    PLUGIN,
+    chosen_images,
+    count_skipped,
+    named_pairs,
+    recipe_of,
+    seconds_of,
+    skipper,
+    split_names,
+)
+from grids.commands.training import Progress
+from grids.errors import GridsError
+from grids.images import Skipped
+from grids.pipeline.group import report_file
+from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
+from grids.pipeline.planning import PlannedTraining, plan_training
+from grids.pipeline.verified import write_verified
+from grids.pipeline.verify import train_groups
+from grids.reports.grouping import grouping_text, trials_text
+from grids.reports.training import training_text
+from grids.results import Grouping
+
+PLANNED = ("val", "degradations", "functions", "pairs", "method", "partition", "device", "max_pixels", "on_skip")
+
+
+def verify(images: tuple[str, ...], **options: Any) -> None:
+    """`grids group IMAGES`."""
+    if not images:
+        raise GridsError("--from trains the groups of a partition: name the photographs to train on, or `builtin`")
+    if options["drops"] is not None:
+        raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
+    devices.use_threads(options["jobs"])
+    out: Path = options["out"] or Path("runs/train")
+    skipped: list[Skipped] = []
+    partition = Grouping.load(options["partition"]) if options["partition"] is not None else None
+    names = split_names(options["degradations"]) if options["degradations"] is not None else None
+    given: dict[str, Any] = {
+        "val": chosen_images(options["val"]) if options["val"] else None,
+        "similarity": options["similarity"],
+        "degradations": names,
+        "functions": named_pairs(options["plugins"], "--degradation", PLUGIN),
+        "pairs": named_pairs(options["pairs"], "--pairs", PAIRS),
+        "method": options["method"],
+        "delta_for": deltas(options["delta_for"]),
+        "shortcuts": not options["no_shortcuts"],
+        "partition": partition,
+        "device": options["device"],
+        "max_pixels": options["max_pixels"],
+        "on_skip": skipper(skipped),
+    }
+    settings = _settings(options)
+    if options["dry_run"]:
+        same = {name: given[name] for name in PLANNED}
+        _print_plan(plan_training(chosen_images(images), settings, **same), options["as_json"])
+        return
+    progress = Progress(options["quiet"])
+    found = train_groups(
+        chosen_images(images),
+        options["delta"],
+        settings,
+        **given,
+        max_groups=options["max_groups"],
+        all_solutions=options["all_solutions"],
+        only=options["only"],
+        time_budget=seconds_of(options["time_budget"]) if options["time_budget"] else math.inf,
+        out=out,
+        listener=progress,
+        on_trial=progress.told,
+    )
+    write_verified(found, out)
+    if options["as_json"]:
+        click.echo(json.dumps((found.grouping or found.report).to_json()))
+    elif not options["quiet"]:
+        click.echo(training_text(found.report))
+        if found.grouping is not None:
+            click.echo(grouping_text(found.grouping))
+            if options["trials"]:
+                click.echo(trials_text(found.grouping.trials))
+            click.echo(f"groups   {out / 'groups.json'}")
+        click.echo(f"report   {report_file(out)}")
+    if not found.finished:
+        click.echo("the time was over before the search was: the same command goes on", err=True)
+    count_skipped(skipped)
+
+
+def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([step._asdict() for step in planned]))
+        return
+    known = [step for step in planned if step.group]
+    for number, step in enumerate(known, 1):
+        click.echo(f"{number:4d}  {step.seconds:6.0f} s  {' + '.join(step.group)}  ({step.why})")
+    if left := planned[len(known) :]:
+        click.echo(f"then about {len(left)} groups that the search asks for, {left[0].seconds:.0f} s each")
+    minutes = sum(step.seconds for step in planned) / 60
+    click.echo(f"{len(planned)} trainings, about {minutes:.0f} minutes on this machine; answers near delta take more.")
+    click.echo("Nothing was written.")
+
+
+def _settings(options: dict[str, Any]) -> TrainingSettings:
+    if options["from_scratch"] and options["start"]:
+        raise GridsError("--from-scratch and --start exclude each other")
+    start = SCRATCH if options["from_scratch"] else options["start"] or MIX
+    return TrainingSettings(
+        options["network"],
+        recipe_of(options),
+        start,
+        repeats=options["repeats"],
+        early=not options["no_early_stop"],
+    )

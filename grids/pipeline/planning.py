@@ -1,0 +1,90 @@
+"""What a run with trainings would train, and how long that would take."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from grids import devices
+from grids.errors import unknown_name
+from grids.images import MAX_PIXELS, Skipped
+from grids.pipeline.lessons import MIX, TrainingSettings, bounds, make_lesson
+from grids.pipeline.restarts import LONGER, shipped_start
+from grids.pipeline.similarity import Images, Plugin
+from grids.results import Grouping
+from grids.search import METHODS
+from grids.training.data import Batches
+from grids.training.evaluator import Lesson
+from grids.training.models import fresh
+from grids.training.systems import Restorer
+from grids.training.trainer import train
+
+TIMED = 5
+"""Steps that are timed."""
+
+
+class PlannedTraining(NamedTuple):
+    """A training: its group (empty where the search will tell), what it is for, and about how many seconds it takes."""
+
+    group: tuple[str, ...]
+    why: str
+    seconds: float
+
+
+def plan_training(
+    images: Images = None,
+    settings: TrainingSettings | None = None,
+    *,
+    val: Images | None = None,
+    degradations: Sequence[str] | None = None,
+    functions: Mapping[str, Plugin] | None = None,
+    pairs: Mapping[str, str] | None = None,
+    method: str = "exact",
+    partition: Grouping | None = None,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+) -> list[PlannedTraining]:
+    """What `train_groups` would train and how long it would take; some steps are timed, and nothing is written.
+
+    Which groups a search asks for hangs on the answers: their number is what simulations lead to expect.
+    """
+    used = settings or TrainingSettings()
+    names = degradations if degradations is not None or partition is None else partition.degradations
+    lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
+    order = tuple(task.name for task in lesson.tasks)
+    each = step_seconds(lesson, devices.resolve(device)) * used.recipe.iterations
+    found = []
+    if used.start == MIX:
+        longer = 1 if shipped_start(used.network) else LONGER
+        found.append(PlannedTraining(order, "what all others start from", each * longer))
+    for group, repeat in bounds(order, used, partition):
+        why = "upper bound" if len(group) == 1 else "the noise of a drop" if repeat else "mix-training"
+        found.append(PlannedTraining(group, why, each))
+    if partition is not None:
+        return found + [PlannedTraining(g, "given", each) for g in partition.partition if len(g) > 1]
+    count = typical_answers(len(order), method)
+    return found + [PlannedTraining((), "a group that the search asks for", each)] * count
+
+
+def typical_answers(tasks: int, method: str) -> int:
+    """How many groups a search asks for in simulations, on average (docs/results.md, "Grouping")."""
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    return round({"exact": tasks * tasks / 5, "paper": 3 * tasks, "agglomerative": 1.2 * tasks}[method])
+
+
+def step_seconds(lesson: Lesson, device: torch.device) -> float:
+    """The time of a training step, the median of a few."""
+    times: list[float] = []
+    recipe = replace(lesson.recipe, iterations=TIMED + 2)
+    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device)
+    system = Restorer(fresh(lesson.network, 0), recipe.loss)
+    train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))
+    steps = sorted(b - a for a, b in itertools.pairwise(times))
+    return steps[len(steps) // 2]

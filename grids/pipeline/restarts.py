@@ -1,0 +1,88 @@
+"""What restorers start from: weights of a file, of a restorer for all tasks that is trained first, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grids import weights
+from grids.errors import GridsError
+from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
+from grids.training.evaluator import Lesson, Listener, TrainingEvaluator
+from grids.training.models import load_restorer, read_record
+from grids.weights import sha256
+
+LONGER = 4
+"""A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
+FASTER = 2.0
+"""And so many times their learning rate."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Common weights, their checksum, and in words what they are; None and "" where each restorer starts afresh."""
+
+    state: Mapping[str, Tensor] | None
+    sha256: str
+    words: str
+
+
+def start_of(
+    lesson: Lesson, settings: TrainingSettings, folder: Path, device: torch.device, deadline: float, listener: Listener
+) -> Start:
+    """The start that the settings ask for; a restorer for all tasks is trained now, or read from the run folder.
+
+    Raises:
+        GridsError: the file cannot be used, or the training fails.
+        OutOfTimeError: the deadline has passed.
+    """
+    if settings.start == SCRATCH:
+        return Start(None, "", "from scratch")
+    if settings.start != MIX:
+        file = Path(settings.start)
+        network = load_restorer(file, settings.network).network
+        return Start(network.state_dict(), sha256(file), f"from the weights in '{file.name}'")
+    recipe = lesson.recipe
+    shipped = shipped_start(lesson.network)
+    if shipped is None:
+        first = replace(
+            lesson,
+            recipe=replace(
+                recipe,
+                iterations=LONGER * recipe.iterations,
+                learning_rate=FASTER * recipe.learning_rate,
+            ),
+        )
+        origin = "from scratch"
+    else:
+        state = load_restorer(shipped, lesson.network).network.state_dict()
+        first = replace(lesson, start=state, start_sha256=sha256(shipped))
+        origin = "from the weights that ship"
+    trained = TrainingEvaluator(
+        first, folder / MIX, device=device, deadline=deadline, every=settings.every, listener=listener
+    )
+    run = trained.run(trained.names)
+    file = folder / MIX / run.file
+    state = load_restorer(file).network.state_dict()
+    words = f"from a restorer for all tasks ({first.recipe.iterations} steps {origin})"
+    return Start(state, _digest(file), words)
+
+
+def shipped_start(network: str) -> Path | None:
+    """The restorer for all tasks that ships for this network, if there is one."""
+    for name, entry in weights.manifest().items():
+        if entry.get("start_for") == network:
+            return weights.builtin(name)
+    return None
+
+
+def _digest(file: Path) -> str:
+    """What determines the weights of a file that was trained here: the file itself holds the time it took."""
+    record = read_record(file)
+    if record is None:
+        raise GridsError(f"'{file}' does not tell how it was trained")
+    return str(record["key"])

@@ -1,0 +1,294 @@
+"""From photographs to verified groups: every group that the search asks for is trained and measured."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from grids import __version__, devices
+from grids.errors import RunError, unknown_name
+from grids.files import make_folder
+from grids.images import MAX_PIXELS, Skipped
+from grids.pipeline.group import TRIALS, check_count
+from grids.pipeline.lessons import MIX, TrainingSettings, bounds, make_lesson, matrix_for
+from grids.pipeline.matrices import BUILTIN
+from grids.pipeline.planning import typical_answers
+from grids.pipeline.restarts import Start, start_of
+from grids.pipeline.similarity import Images, Plugin
+from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
+from grids.search import Answer, Problem, Search, TrialLog, run_search
+from grids.search.problem import label
+from grids.training.evaluator import Listener, Silent, TrainingEvaluator
+from grids.training.trainer import OutOfTimeError
+
+ONLY = ("upper-bounds", "search")
+TRAINING = "training.json"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a run with trainings came to.
+
+    report: all that was trained.
+    grouping: the partition; None where only upper bounds were wanted.
+    problem: what the search was asked.
+    finished: whether the search came to its end; if not, the partition is the best of what was trained in time.
+    evaluator: for whoever wants the restorers.
+    """
+
+    report: TrainingReport
+    grouping: Grouping | None
+    problem: Problem
+    finished: bool
+    evaluator: TrainingEvaluator
+
+
+def train_groups(
+    images: Images = None,
+    delta: float = 0.7,
+    settings: TrainingSettings | None = None,
+    *,
+    val: Images | None = None,
+    similarity: str | Path | SimilarityMatrix = BUILTIN,
+    degradations: Sequence[str] | None = None,
+    functions: Mapping[str, Plugin] | None = None,
+    pairs: Mapping[str, str] | None = None,
+    method: str = "exact",
+    delta_for: Mapping[str, float] | None = None,
+    shortcuts: bool = True,
+    max_groups: int | None = None,
+    all_solutions: bool = False,
+    partition: Grouping | None = None,
+    only: str | None = None,
+    time_budget: float = math.inf,
+    device: str = "auto",
+    out: str | Path = "runs/group",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    listener: Listener | None = None,
+    on_trial: Callable[[Trial, Search], None] | None = None,
+) -> Verified:
+    """Group degradations by training and measuring restorers. Source: GRIDS, sections 5.1 and 5.3.
+
+    What was trained before in the run folder with the same settings is used, and what was broken off goes on.
+
+    Args:
+        images: photographs to learn from: a folder, files, or None or "builtin".
+        delta: the largest drop that a degradation may have in its group, dB.
+        settings: network, recipe and so on; the defaults if None.
+        val: photographs to measure on; None keeps one of five of `images` for that.
+        similarity: a matrix, a run folder, a file, or "builtin"; measured on `images` where "builtin" lacks a task.
+        degradations: tasks by name; None for the eleven and whatever else is given.
+        functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
+        method, delta_for, shortcuts, max_groups, all_solutions: of the search, see `group_degradations`.
+        partition: train its groups only, and search for none.
+        only: "upper-bounds" trains the single-task restorers and the one for all; "search" asks that these are there.
+        time_budget: seconds; then the best partition so far is the result.
+        device: "auto", "cpu", "cuda" or "mps".
+        out: the run folder.
+        max_pixels, on_skip: of reading photographs.
+        listener: hears of every training.
+        on_trial: called after every answer.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or there is no partition.
+        OutOfTimeError: the time was over before the upper bounds were trained.
+    """
+    used = settings or TrainingSettings()
+    if only is not None and only not in ONLY:
+        raise unknown_name("part", only, ONLY)
+    deadline = time.monotonic() + time_budget
+    folder = make_folder(Path(out))
+    names = degradations if degradations is not None or partition is None else partition.degradations
+    lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
+    order = tuple(task.name for task in lesson.tasks)
+    matrix = matrix_for(similarity, order, images, functions, pairs, device, folder / "similarity")
+    problem = Problem(matrix, delta, dict(delta_for or {}), shortcuts, seed=used.recipe.seed)
+    where = devices.resolve(device)
+    hears = listener or Silent()
+    hears.expects(len(order), len(bounds(order, used, partition)) + (used.start == MIX))
+    start = start_of(lesson, used, folder, where, deadline, hears)
+    evaluator = TrainingEvaluator(
+        replace(lesson, start=start.state, start_sha256=start.sha256),
+        folder,
+        device=where,
+        problem=problem if partition is None else None,
+        repeats=used.repeats,
+        early=used.early,
+        every=used.every,
+        deadline=deadline,
+        listener=hears,
+    )
+    if only == "search":
+        _need_upper_bounds(evaluator, order, folder)
+    for group, repeat in bounds(order, used, partition):
+        evaluator.run(group, repeat)
+    grouping, finished = None, True
+    if partition is not None:
+        grouping = _trained_partition(evaluator, partition, problem)
+    elif only != "upper-bounds":
+        log = _log(folder, evaluator, problem, used, start)
+        try:
+            grouping, finished = _search(
+                evaluator, problem, method, log, all_solutions=all_solutions, on_trial=on_trial
+            )
+        finally:
+            log.close()
+    report = _report(evaluator, used, start, grouping)
+    if grouping is not None:
+        grouping = _with_restorers(grouping, report, start)
+        check_count(grouping, max_groups, ())
+    report.save(folder / TRAINING)
+    return Verified(report, grouping, problem, finished, evaluator)
+
+
+def _need_upper_bounds(evaluator: TrainingEvaluator, names: tuple[str, ...], folder: Path) -> None:
+    missing = [name for name in names if not evaluator.has((name,))]
+    if missing:
+        raise RunError(
+            f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with --only upper-bounds"
+        )
+
+
+def _search(
+    evaluator: TrainingEvaluator,
+    problem: Problem,
+    method: str,
+    log: TrialLog,
+    *,
+    all_solutions: bool,
+    on_trial: Callable[[Trial, Search], None] | None,
+) -> tuple[Grouping, bool]:
+    search = Search(problem, method, log=log)
+    everything = frozenset(evaluator.names)
+    if everything not in {frozenset(trial.group) for trial in search.trials}:
+        answer = evaluator(everything)
+        search.tell(everything, answer.drops, answer.noise, seconds=evaluator.run(everything).seconds)
+
+    def told(trial: Trial) -> None:
+        if on_trial is not None:
+            on_trial(trial, search)
+
+    try:
+        run_search(search, evaluator, on_trial=told)
+        return search.result(all_solutions=all_solutions), True
+    except OutOfTimeError:
+        return best_so_far(search), False
+
+
+def best_so_far(search: Search) -> Grouping:
+    """The best partition into groups that have an answer, whether or not the search is at its end."""
+    problem = search.problem
+    trials = [trial for trial in search.trials if trial.verdict != "failed"]
+    answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
+    held = frozenset(problem.mask(group) for group in answers)
+    rest = Search(replace(problem, askable=held), "exact")
+    rest.know(answers)
+    found = rest.result()
+    return replace(found, method=search.method, trainings=len(trials), trials=tuple(trials))
+
+
+def remaining(search: Search) -> int:
+    """About how many answers the search will still ask for, by what simulations lead to expect."""
+    if search.finished:
+        return 0
+    return max(1, typical_answers(search.problem.n, search.method) - len(search.trials))
+
+
+def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, problem: Problem) -> Grouping:
+    """The groups of a partition with the drops of their restorers."""
+    groups = []
+    for group in partition.groups:
+        run = evaluator.run(group.degradations)
+        drops = {task: evaluator.drop(task, group.degradations)[0] for task in run.group}
+        distance = problem.distance(problem.mask(run.group))
+        groups.append(Group(group.id, run.group, drops, distance))
+    return Grouping(
+        delta=problem.delta,
+        method="given",
+        groups=tuple(groups),
+        certificate="heuristic",
+        lower_bound=1,
+        trainings=sum(len(group.degradations) > 1 for group in groups),
+        delta_for=dict(problem.delta_for),
+        settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
+        descriptor_sha256=problem.similarity.descriptor_sha256,
+        grids_version=__version__,
+    )
+
+
+def _log(
+    folder: Path, evaluator: TrainingEvaluator, problem: Problem, settings: TrainingSettings, start: Start
+) -> TrialLog:
+    """The log of the run folder; one that differs in delta alone is made anew, from the trainings that are there."""
+    lesson = evaluator.lesson
+    identity: dict[str, Any] = {
+        "evaluator": "training",
+        "network": settings.network,
+        "start": start.sha256 or "scratch",
+        "photographs": lesson.photographs.digest[:16],
+        "validation": lesson.validation.digest[:16],
+        "tasks": ", ".join(task.identity() for task in lesson.tasks),
+        "repeats": settings.repeats,
+        "early": settings.early,
+        "descriptor": problem.similarity.descriptor_sha256[:16],
+        **{f"recipe {key}": value for key, value in settings.recipe.to_json().items()},
+    }
+    identity["delta"] = [problem.delta, dict(problem.delta_for)]
+    file = folder / TRIALS
+    there = TrialLog.identity_of(file)
+    if there is not None and {**there, "delta": 0} == {**identity, "delta": 0} and there != identity:
+        if (user := TrialLog.in_use(file)) is not None:
+            raise RunError(f"'{file}' is in use by {user}: wait for it, or choose another folder")
+        file.unlink()
+    return TrialLog(file, identity)
+
+
+def _report(
+    evaluator: TrainingEvaluator, settings: TrainingSettings, start: Start, grouping: Grouping | None
+) -> TrainingReport:
+    lesson = evaluator.lesson
+    recipe = settings.recipe
+    validation = lesson.validation
+    return TrainingReport(
+        network=settings.network,
+        start=start.words,
+        settings={
+            "iterations": recipe.iterations,
+            "crop": recipe.crop,
+            "batch": recipe.batch,
+            "photographs": len(lesson.photographs),
+            "photographs_sha256": lesson.photographs.digest,
+            "validation_crops": validation.count,
+            "validation_side": validation.side,
+            "validation_sha256": validation.digest,
+            "repeats": settings.repeats,
+            "early": settings.early,
+            "start_sha256": start.sha256,
+            "device": evaluator.device.type,
+            "recipe": recipe.to_json(),
+            "grids_version": __version__,
+        },
+        inputs=validation.psnr(None, evaluator.names, evaluator.device),
+        runs=evaluator.recall(),
+        groups=grouping.partition if grouping is not None else (),
+        noise=evaluator.noise(),
+    )
+
+
+def _with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> Grouping:
+    """The grouping with its files, upper bounds, and what it rests on."""
+    groups = []
+    for group in grouping.groups:
+        run = report.run(group.degradations)
+        groups.append(replace(group, weights=run.file if run is not None else None))
+    steps = report.settings["iterations"]
+    source = (
+        f"trainings: {report.network}, {steps} steps each {start.words}, {report.settings['photographs']} photographs"
+    )
+    settings = {"source": source, **grouping.settings, "training": dict(report.settings)}
+    return replace(grouping, groups=tuple(groups), upper_bounds=report.upper_bounds, settings=settings)

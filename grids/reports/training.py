@@ -1,0 +1,226 @@
+"""What restorers reach, as plain records, as text for a terminal and as CSV. No pixels here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from grids.reports.grouping import counted, decibels
+from grids.reports.lines import in_short, table_lines, wrapped
+from grids.reports.tables import TEXT_WIDTH, printable
+from grids.results import SETTLED, TrainingReport
+
+CSV_COLUMNS = ("task", "input", "upper_bound", "mix", "grouped", "group", "drop", "mix_drop")
+HEADINGS = {
+    "input": "input",
+    "upper_bound": "upper bound",
+    "mix": "mix",
+    "grouped": "grouped",
+    "group": "group",
+    "drop": "drop",
+    "mix_drop": "drop of mix",
+    "gain": "gain over mix",
+}
+
+
+class Row(NamedTuple):
+    """A task with what its restorers reach: PSNR in dB, None where one is not trained, and the id of its group."""
+
+    task: str
+    input: float
+    upper_bound: float | None
+    mix: float | None
+    grouped: float | None
+    group: str | None
+
+    @property
+    def drop(self) -> float | None:
+        """What the task loses in its group against the upper bound, dB."""
+        return _difference(self.upper_bound, self.grouped)
+
+    @property
+    def mix_drop(self) -> float | None:
+        """What it loses in the mix of all tasks, dB."""
+        return _difference(self.upper_bound, self.mix)
+
+    @property
+    def gain(self) -> float | None:
+        """What its group's restorer reaches beyond that of the mix, dB."""
+        return _difference(self.grouped, self.mix)
+
+
+class Table(NamedTuple):
+    """Headings and cells as text; the first column holds names, those in `numbers` numbers; `average` may be empty."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    average: tuple[str, ...]
+    numbers: tuple[int, ...]
+
+
+def group_ids(report: TrainingReport) -> dict[str, str]:
+    """The id of each task's group, "C1", "C2", ... in the order of the groups; empty before there are any."""
+    return {task: f"C{k}" for k, group in enumerate(report.groups, 1) for task in group}
+
+
+def restorer_rows(report: TrainingReport) -> tuple[Row, ...]:
+    """Every task with what its restorers reach, in the order of the similarity matrix."""
+    bounds, grouped, ids = report.upper_bounds, report.grouped, group_ids(report)
+    mix = report.mix if len(report.tasks) > 1 else {}  # of one task, the mix is the upper bound itself
+    return tuple(
+        Row(task, value, bounds.get(task), mix.get(task), grouped.get(task), ids.get(task))
+        for task, value in report.inputs.items()
+    )
+
+
+def any_drop(report: TrainingReport) -> bool:
+    """Whether there is a drop to show."""
+    return any(row.drop is not None or row.mix_drop is not None for row in restorer_rows(report))
+
+
+def restorer_table(report: TrainingReport) -> Table:
+    """The rows as text, without the columns of which nothing is known, and their averages.
+
+    An average is over the tasks of which all columns are known, so that the columns can be compared.
+    """
+    rows = restorer_rows(report)
+    columns = [name for name in HEADINGS if any(getattr(row, name) is not None for row in rows)]
+    whole = [row for row in rows if all(getattr(row, name) is not None for name in columns)]
+    return Table(
+        ("task", *(HEADINGS[name] for name in columns)),
+        tuple((row.task, *(_cell(getattr(row, name)) for name in columns)) for row in rows),
+        _average(whole, columns, len(rows)) if len(rows) > 1 and whole else (),
+        tuple(k for k, name in enumerate(columns, 1) if name != "group"),
+    )
+
+
+def training_text(report: TrainingReport, width: int = TEXT_WIDTH) -> str:
+    """What the restorers reach, for a terminal: how they were trained, a row for every task, and what to think of it.
+
+    Args:
+        report: of the trainings.
+        width: no line is wider, from about 100 on.
+    """
+    table = restorer_table(report)
+    rows = [table.headings, *((printable(name), *cells) for name, *cells in table.rows)]
+    if table.average:
+        rows.append(table.average)
+    fold = (0, table.headings.index("group") if "group" in table.headings else 1)
+    lines = [
+        *wrapped(head_lines(report), width),
+        *table_lines(rows, width, wrap=fold, right=table.numbers),
+        *wrapped(rest_lines(report), width),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def training_csv(report: TrainingReport) -> str:
+    """The table for other programs: dB with four decimals; a cell is empty where nothing is known."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in restorer_rows(report):
+        values = [getattr(row, name) for name in CSV_COLUMNS]
+        writer.writerow(f"{value:.4f}" if isinstance(value, (int, float)) else value or "" for value in values)
+    return out.getvalue()
+
+
+def head_lines(report: TrainingReport) -> list[str]:
+    """How the restorers were trained and measured; settings that are not recorded are left out."""
+    known = report.settings
+    seeds = sum(run.repeat > 0 for run in report.runs)
+    how = [
+        printable(report.network),
+        _known("{} step", known.get("iterations"), plural=True),
+        _known("crops of {0} x {0}", known.get("crop")),
+        _known("batches of {}", known.get("batch")),
+        f"all started {'' if report.start.startswith('from ') else 'from '}{printable(report.start)}",
+    ]
+    what = [
+        _known("learnt from {} photograph", known.get("photographs"), plural=True),
+        _known("measured on {} validation crop", known.get("validation_crops"), plural=True),
+        f"{counted(len(report.runs), 'training')}{f' ({seeds} with another seed)' if seeds else ''} "
+        f"in {time_text(report.seconds)}",
+        "RGB PSNR in dB, 8 bit, no border cut",
+    ]
+    return [", ".join(part for part in parts if part) for parts in (how, what)]
+
+
+def rest_lines(report: TrainingReport) -> list[str]:
+    """What the table does not tell: which restorers would gain from more steps, noise, and trainings spared."""
+    count = len(report.tasks)
+    trained = len({frozenset(run.group) for run in report.runs})
+    stopped = sum(bool(run.stopped) for run in report.runs)
+    every = 2**count - 1
+    lines = [
+        settled_text(report),
+        noise_text(report),
+        f"{counted(stopped, 'training')} stopped early, as clearly beyond delta" if stopped else "",
+        f"{trained} of {in_short(every)} possible groups trained: {in_short(every - trained)} trainings spared"
+        if report.groups and every > trained
+        else "",
+    ]
+    return [line for line in lines if line]
+
+
+def unsettled(report: TrainingReport) -> dict[str, float]:
+    """What single-task restorers gained over the last third of their steps, dB, where it is SETTLED or more."""
+    late = {task: gain for task, gain in report.settled.items() if gain >= SETTLED}
+    return dict(sorted(late.items(), key=lambda pair: -pair[1]))
+
+
+def settled_text(report: TrainingReport) -> str:
+    """Which upper bounds would be higher after more steps, as far as that was measured; empty if it was not."""
+    if not report.settled:
+        return ""
+    late, measured = unsettled(report), counted(len(report.settled), "upper bound")
+    if not late:
+        return f"settled: {measured} gained less than {SETTLED:g} dB over the last third of the steps"
+    names = ", ".join(f"{printable(task)} +{gain:.2f} dB" for task, gain in late.items())
+    return (
+        f"not settled, {SETTLED:g} dB or more gained over the last third of the steps: "
+        f"{len(late)} of {measured} ({names})"
+    )
+
+
+def noise_text(report: TrainingReport) -> str:
+    """How much a restorer's PSNR varies with its seed, the least and the most of all tasks; empty if not known."""
+    if not report.noise:
+        return ""
+    low, high = (f"{end(report.noise.values()):.2f}" for end in (min, max))
+    return f"noise, the standard deviation over seeds: {low if low == high else f'{low} to {high}'} dB"
+
+
+def time_text(seconds: float) -> str:
+    """A time as people say it: "12 s", "3 min 20 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _difference(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second
+
+
+def _average(whole: Sequence[Row], columns: Sequence[str], count: int) -> tuple[str, ...]:
+    name = "average" if len(whole) == count else f"average of {len(whole)}"
+    means = ("" if key == "group" else _cell(sum(getattr(row, key) for row in whole) / len(whole)) for key in columns)
+    return (name, *means)
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else decibels(value)
+
+
+def _known(text: str, value: object, plural: bool = False) -> str:
+    if value is None:
+        return ""
+    return text.format(printable(str(value))) + ("s" if plural and value != 1 else "")

@@ -1,0 +1,231 @@
+"""Groups that are trained and verified: resuming, time, folders of other settings, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from grids.errors import GridsError, ImageError, RunError, UnknownNameError
+from grids.pipeline.lessons import TrainingSettings, make_tasks, split_photographs
+from grids.pipeline.planning import plan_training, typical_answers
+from grids.pipeline.verified import write_verified
+from grids.pipeline.verify import train_groups
+from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
+from grids.training.evaluator import Silent
+from grids.training.recipe import Recipe
+from grids.training.trainer import OutOfTimeError
+
+NAMES = ("gaussian_blur", "jpeg", "gaussian_noise")
+SMALL = TrainingSettings(recipe=Recipe(iterations=4, crop=16, batch=2), validation_side=32, validation_count=4)
+
+
+class Heard(Silent):
+    """Counts what was trained."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.trained: list[tuple[tuple[str, ...], int]] = []
+        self.reused = 0
+        self.stop_after = stop_after
+
+    def finished(self, run: TrainingRun, reused: bool) -> None:
+        if reused:
+            self.reused += 1
+        else:
+            self.trained.append((run.group, run.repeat))
+
+    def step(self, done: int) -> None:
+        if self.stop_after is not None and len(self.trained) >= self.stop_after and done == 2:
+            raise KeyboardInterrupt
+
+
+def grouped(photos: Path, out: Path, settings: TrainingSettings = SMALL, **options: Any) -> Any:
+    return train_groups(photos, 0.7, settings, degradations=NAMES, out=out, **options)
+
+
+def told(report: TrainingReport) -> dict[str, Any]:
+    """A record without the time that it took."""
+    data = report.to_json()
+    for run in data["runs"]:
+        del run["seconds"]
+    return data
+
+
+def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_path: Path) -> None:
+    heard = Heard()
+    found = grouped(photos, tmp_path / "run", listener=heard)
+    assert found.finished and found.grouping is not None
+    assert sorted(name for group in found.grouping.partition for name in group) == sorted(NAMES)
+    assert heard.trained[0] == (NAMES, 0) and ((NAMES[0],), 0) in heard.trained and (NAMES, 1) in heard.trained
+    write_verified(found, tmp_path / "run")
+    read = Grouping.load(tmp_path / "run")
+    assert read.upper_bounds.keys() == set(NAMES) and "nafnet, 4 steps" in read.settings["source"]
+    for group in read.groups:
+        assert group.weights is not None and (tmp_path / "run" / group.weights).is_file()
+    report = TrainingReport.load(tmp_path / "run")
+    assert told(report) == told(found.report)
+    assert report.mix.keys() == set(NAMES) == report.grouped.keys()
+    for group in read.groups:
+        if len(group.degradations) > 1:
+            for name in group.degradations:
+                run = report.run(group.degradations, 1)
+                if run is None:
+                    drop = report.upper_bounds[name] - report.grouped[name]
+                    assert group.drops[name] == pytest.approx(drop, abs=1e-9)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "nafnet" in page and "data:image/png" in page
+    assert (tmp_path / "run" / "training.csv").read_text().count("\n") >= 4
+
+
+def test_what_is_trained_is_not_trained_again(photos: Path, tmp_path: Path) -> None:
+    first = grouped(photos, tmp_path / "run")
+    heard = Heard()
+    again = grouped(photos, tmp_path / "run", listener=heard)
+    assert heard.trained == [] and heard.reused > 4
+    assert again.grouping.partition == first.grouping.partition
+    # another delta asks other questions of the same restorers
+    other = train_groups(photos, 5.0, SMALL, degradations=NAMES, out=tmp_path / "run", listener=heard)
+    assert len(other.grouping) == 1 and other.grouping.delta == 5.0
+
+
+def test_an_interrupted_search_ends_as_an_unbroken_one(photos: Path, tmp_path: Path) -> None:
+    whole = grouped(photos, tmp_path / "whole")
+    for after in (0, 2, 5):
+        with pytest.raises(KeyboardInterrupt):
+            grouped(photos, tmp_path / "broken", listener=Heard(after))
+    ended = grouped(photos, tmp_path / "broken")
+    assert ended.grouping.to_json() == whole.grouping.to_json()
+    assert {(r.group, r.repeat): r.curve for r in ended.report.runs} == {
+        (r.group, r.repeat): r.curve for r in whole.report.runs
+    }
+
+
+def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutOfTimeError):
+        grouped(photos, tmp_path / "run", time_budget=0.0)
+    grouped(photos, tmp_path / "run", only="upper-bounds")
+
+    class Slow(Silent):
+        def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
+            time.sleep(4)
+
+    found = grouped(photos, tmp_path / "run", time_budget=4.0, listener=Slow())
+    assert found.grouping is not None and (found.finished or len(found.grouping) == 3)
+
+
+def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path: Path) -> None:
+    grouped(photos, tmp_path / "run")
+    other = TrainingSettings(recipe=Recipe(iterations=5, crop=16, batch=2), validation_side=32, validation_count=4)
+    with pytest.raises(RunError, match=r"iterations.*4.*5"):
+        grouped(photos, tmp_path / "run", other)
+
+
+def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="only upper-bounds"):
+        grouped(photos, tmp_path / "run", only="search")
+    bounds = grouped(photos, tmp_path / "run", only="upper-bounds")
+    assert bounds.grouping is None and bounds.report.upper_bounds.keys() == set(NAMES)
+    assert write_verified(bounds, tmp_path / "run").keys() >= {"training.json", "report.html"}
+    assert grouped(photos, tmp_path / "run", only="search").grouping is not None
+    with pytest.raises(UnknownNameError, match="upper-bounds"):
+        grouped(photos, tmp_path / "run", only="everything")
+
+
+def test_a_given_partition_is_trained_with_another_network(photos: Path, tmp_path: Path) -> None:
+    first = grouped(photos, tmp_path / "run")
+    settings = TrainingSettings("restormer-s", SMALL.recipe, "scratch", validation_side=32, validation_count=4)
+    found = train_groups(photos, 0.7, settings, partition=first.grouping, out=tmp_path / "other")
+    assert found.grouping.partition == first.grouping.partition and found.report.network == "restormer-s"
+    assert found.grouping.method == "given" and found.report.start == "from scratch"
+    assert found.report.grouped.keys() == set(NAMES)
+
+
+def test_pairs_are_a_task_like_any_other(photos: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    for path in photos.iterdir():
+        with Image.open(path) as image:
+            image.point(lambda value: value // 2).save(inputs / path.name)
+    matrix = SimilarityMatrix(("dark", "jpeg"), [[0, 3], [3, 0]], {}, None, None, {}, "x", "0")
+    found = train_groups(
+        photos, 0.7, SMALL, pairs={"dark": f"{inputs}:{photos}"}, degradations=("dark", "jpeg"), similarity=matrix,
+        out=tmp_path / "run",
+    )  # fmt: skip
+    assert found.report.tasks == ("dark", "jpeg")
+    assert found.report.inputs["dark"] < 20
+
+
+def test_bad_input_is_named(photos: Path, tmp_path: Path) -> None:
+    one = photos / "p0.png"
+    with pytest.raises(ImageError, match="too few photographs"):
+        grouped(one, tmp_path / "run")
+    with pytest.raises(ImageError, match="both learnt from and measured on"):
+        split_photographs(photos, photos, 16)
+    with pytest.raises(UnknownNameError, match="nafnet"):
+        grouped(photos, tmp_path / "run", TrainingSettings("nafnett", SMALL.recipe))
+    with pytest.raises(GridsError, match="enlarges"):
+        grouped(photos, tmp_path / "run", TrainingSettings("srresnet-x4", SMALL.recipe, "scratch"))
+    with pytest.raises(GridsError, match="at least two tasks"):
+        train_groups(photos, 0.7, SMALL, degradations=("jpeg",), out=tmp_path / "run")
+    with pytest.raises(UnknownNameError, match="jpeg"):
+        train_groups(photos, 0.7, SMALL, degradations=("jpg", "ringing"), out=tmp_path / "run")
+    with pytest.raises(GridsError, match="there is no folder 'nowhere'"):
+        make_tasks(None, pairs={"fog": f"nowhere:{photos}"})
+    with pytest.raises(GridsError, match="INPUT_FOLDER:TARGET_FOLDER"):
+        make_tasks(None, pairs={"fog": str(photos)})
+
+
+def test_the_split_stays_when_the_folder_moves_and_files_come(photos: Path, tmp_path: Path) -> None:
+    _, measured = split_photographs(photos, None, 16)
+    moved = shutil.copytree(photos, tmp_path / "moved")
+    _, again = split_photographs(moved, None, 16)
+    assert [path.name for path in measured.paths] == [path.name for path in again.paths]
+    assert measured.digest == again.digest
+
+
+def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    planned = plan_training(photos, SMALL, degradations=NAMES)
+    assert [step.group for step in planned[1:4]] == [(name,) for name in NAMES]
+    assert sum(not step.group for step in planned) == typical_answers(3, "exact") and planned[0].seconds > 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
+def test_killed_at_any_moment_it_ends_as_an_unbroken_search(photos: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "grids.cli"]
+    code = "from grids.cli import main; main()"
+    options = ["group", str(photos), "--degradations", ",".join(NAMES), "--iterations", "6", "--crop", "16"]
+    options += ["--batch", "2", "--quiet", "--jobs", "1"]
+    command = [sys.executable, "-c", code, *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def run(out: str, seconds: float | None) -> int:
+        with subprocess.Popen([*command, "--out", str(tmp_path / out)], env=environment) as process:
+            try:
+                return process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                return process.wait()
+
+    start = time.monotonic()
+    assert run("whole", None) == 0
+    took = time.monotonic() - start
+    lots = random.Random(1)
+    killed = 0
+    for _ in range(4):
+        killed += run("broken", lots.uniform(0.5, 0.9) * took) != 0
+    assert run("broken", None) == 0 and killed
+    whole, broken = (json.loads((tmp_path / name / "groups.json").read_text()) for name in ("whole", "broken"))
+    assert whole == broken
+    reports = [told(TrainingReport.load(tmp_path / name)) for name in ("whole", "broken")]
+    assert sorted(reports[0].pop("runs"), key=str) == sorted(reports[1].pop("runs"), key=str)
+    assert reports[0] == reports[1]

@@ -1,0 +1,125 @@
+"""What the tests of training share: tiny networks, systems, batches and lessons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grids import networks
+from grids.degradations import degradation
+from grids.networks import NAFNet, Preset
+from grids.training.data import Batch
+from grids.training.evaluator import Lesson
+from grids.training.photographs import Photographs
+from grids.training.recipe import Recipe
+from grids.training.systems import Modules, System
+from grids.training.tasks import Synthesized
+from grids.training.validation import Validation
+
+TINY = Preset(NAFNet, "for tests", {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)})
+NAMES = ("gaussian_noise", "salt_pepper")
+
+
+def small(**changes: Any) -> Recipe:
+    """A recipe of a moment."""
+    given = {"iterations": 12, "crop": 16, "batch": 4, "precision": "fp32", "learning_rate": 1e-3}
+    return Recipe(**given | changes)
+
+
+def toy(step: int, retry: int = 0) -> Batch:
+    """The batch of a step: four noisy images of 8 x 8."""
+    generator = torch.Generator().manual_seed(1000 * retry + step)
+    targets = torch.rand(4, 3, 8, 8, generator=generator)
+    inputs = (targets + 0.1 * torch.randn(targets.shape, generator=generator)).clamp(0, 1)
+    return Batch(inputs, targets, torch.zeros(4, dtype=torch.long))
+
+
+def convolution(seed: int = 0) -> nn.Module:
+    """A network of 84 weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Conv2d(3, 3, 3, padding=1)
+
+
+class Plain(System):
+    """One network under plain gradient descent, so that a step shows its gradient; what it does is counted."""
+
+    kept = "network"
+
+    def __init__(self, most: int = 1000, scale: float = 1.0) -> None:
+        self.modules = {"network": convolution()}
+        self.most, self.scale = most, scale
+        self.sizes: list[int] = []
+
+    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+        return {"network": torch.optim.SGD(self.modules["network"].parameters(), recipe.learning_rate)}
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        self.sizes.append(len(batch.tasks))
+        if len(batch.tasks) > self.most:
+            raise torch.OutOfMemoryError("no memory")
+        yield "network", self.scale * (modules["network"](batch.inputs) - batch.targets).square().mean()
+
+
+class Adversarial(System):
+    """A network and its critic, which learns first; `moved` tells whose weights had changed when."""
+
+    kept = "network"
+
+    def __init__(self, rest: int = 1) -> None:
+        self.modules = {"network": convolution(1), "critic": convolution(2)}
+        self.rest = rest  # the network learns in every so many-th step
+        self.made: dict[str, torch.optim.Optimizer] = {}
+        self.moved: list[tuple[int, str, tuple[str, ...]]] = []
+
+    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+        rates = {"critic": 2 * recipe.learning_rate, "network": recipe.learning_rate}
+        self.made = {name: torch.optim.Adam(self.modules[name].parameters(), rate) for name, rate in rates.items()}
+        return self.made
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        before = self._weights()
+        restored = modules["network"](batch.inputs)
+        yield "critic", modules["critic"](restored.detach()).mean() - modules["critic"](batch.targets).mean()
+        self._note(step, "critic", before)
+        if step % self.rest:
+            return
+        before = self._weights()
+        yield "network", (restored - batch.targets).abs().mean() - 0.01 * modules["critic"](restored).mean()
+        self._note(step, "network", before)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            name: torch.cat([p.detach().flatten() for p in module.parameters()])
+            for name, module in self.modules.items()
+        }
+
+    def _note(self, step: int, name: str, before: dict[str, Tensor]) -> None:
+        now = self._weights()
+        self.moved.append((step, name, tuple(sorted(key for key in now if not torch.equal(now[key], before[key])))))
+
+
+def same_weights(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two networks are equal bit by bit."""
+    one, two = first.state_dict(), second.state_dict()
+    return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def furthest(first: nn.Module, second: nn.Module) -> float:
+    """The largest difference of their weights."""
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return max(float((one - two).detach().abs().max()) for one, two in pairs)
+
+
+def tiny_lesson(files: Sequence[Path], names: Sequence[str] = NAMES, **changes: Any) -> Lesson:
+    """Two tasks on a few photographs, the last of which is measured on; a preset "tiny" comes into the table."""
+    networks.TABLE["tiny"] = TINY
+    tasks = [Synthesized(degradation(name)) for name in names]
+    photographs, held = Photographs(files[:-1], 16), Photographs(files[-1:], 16)
+    recipe = small(iterations=6, batch=2, learning_rate=5e-3)
+    given = {"tasks": tasks, "photographs": photographs, "network": "tiny", "recipe": recipe}
+    return Lesson(**{"validation": Validation(tasks, held, 32, 3)} | given | changes)

@@ -1,0 +1,473 @@
+"""The evaluator that trains: nothing twice, exact resumption, and the rules of stopping and repeating."""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from contracts import raises_line
+from training import killed
+from training.samples import NAMES, furthest, same_weights, small, tiny_lesson
+
+from grids.degradations.plugins import FunctionDegradation
+from grids.results import Point, SimilarityMatrix, TrainingRun
+from grids.search import Answer, Problem
+from grids.training import evaluator as module
+from grids.training import trainer
+from grids.training.data import Batches
+from grids.training.evaluator import Lesson, Silent, TrainingEvaluator, record_of, run_of
+from grids.training.fabric import strategy_of
+from grids.training.models import fresh, load_restorer, read_record
+from grids.training.photographs import Photographs
+from grids.training.systems import Restorer
+from grids.training.tasks import Synthesized, Task
+from grids.training.trainer import OutOfTimeError, Trained, train
+from grids.training.validation import Validation
+
+A, B, C = "gaussian_noise", "salt_pepper", "inpainting"
+ALL = (A, B, C)
+
+
+class BrokenError(Exception):
+    """What breaks a training off."""
+
+
+class Hears(Silent):
+    """Keeps what it hears; breaks a training off at a step."""
+
+    def __init__(self, break_at: int = 0) -> None:
+        self.break_at = break_at
+        self.begun: list[tuple[tuple[str, ...], int, int]] = []
+        self.steps: list[int] = []
+        self.done: list[tuple[tuple[str, ...], int, bool]] = []
+
+    def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
+        self.begun.append((group, repeat, steps))
+
+    def step(self, done: int) -> None:
+        self.steps.append(done)
+        if done == self.break_at:
+            raise BrokenError
+
+    def finished(self, run: TrainingRun, reused: bool) -> None:
+        self.done.append((run.group, run.repeat, reused))
+
+
+def problem(delta: float, names: Sequence[str] = ALL, **changes: Any) -> Problem:
+    return Problem(
+        SimilarityMatrix(tuple(names), np.ones((len(names),) * 2) - np.eye(len(names)), {}), delta, **changes
+    )
+
+
+# ---------------------------------------------------------------- trainings
+
+
+@pytest.fixture
+def lesson(files: list[Path]) -> Lesson:
+    return tiny_lesson(files)
+
+
+def test_a_restorer_is_what_the_loop_makes_of_its_lesson(lesson: Lesson, tmp_path: Path) -> None:
+    run = TrainingEvaluator(lesson, tmp_path).run((B, A), repeat=2)
+    recipe = replace(lesson.recipe, seed=2)
+    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed)
+    expected = train(
+        Restorer(fresh("tiny", 2)),
+        batches,
+        recipe,
+        checks=(3, 4, 6),
+        measure=lambda network: lesson.validation.psnr(network, (A, B), "cpu"),
+    )
+    assert run.curve == tuple(expected.curve)
+    assert [point.step for point in run.curve] == [3, 4, 6]
+    assert (run.group, run.repeat, run.stopped) == ((A, B), 2, "")
+    kept = load_restorer(tmp_path / run.file)
+    assert same_weights(kept.network, expected.network)
+    assert (kept.preset, kept.tasks) == ("tiny", (A, B))
+    assert lesson.validation.psnr(kept.network, (A, B), "cpu") == run.psnr
+
+
+def test_drops(lesson: Lesson, tmp_path: Path) -> None:
+    evaluator = TrainingEvaluator(lesson, tmp_path)
+    answer = evaluator(frozenset(NAMES))
+    together = evaluator.run(NAMES)
+    expected = {task: evaluator.run((task,)).psnr[task] - together.psnr[task] for task in NAMES}
+    assert answer == Answer(expected, {}, {})
+    assert evaluator(frozenset((A,))).drops == {A: 0.0}
+
+
+def test_nothing_is_trained_twice(lesson: Lesson, tmp_path: Path) -> None:
+    first, second = Hears(), Hears()
+    evaluator = TrainingEvaluator(lesson, tmp_path, listener=first)
+    answer = evaluator(frozenset(NAMES))
+    assert evaluator(frozenset(NAMES)) == answer
+    assert first.begun == [(NAMES, 0, 6), ((A,), 0, 6), ((B,), 0, 6)]
+    assert first.done == [(NAMES, 0, False), ((A,), 0, False), ((B,), 0, False)]
+    assert first.steps == [1, 2, 3, 4, 5, 6] * 3
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
+        "all.safetensors",
+        f"{A}.safetensors",
+        f"{B}.safetensors",
+    ]
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+    again = TrainingEvaluator(lesson, tmp_path, listener=second)
+    assert again(frozenset(NAMES)) == answer
+    assert second.begun == []
+    assert second.done == [(group, repeat, True) for group, repeat, _ in first.done]
+    assert again.run(NAMES) == evaluator.run(NAMES)
+
+
+def test_a_file_that_is_spoilt_or_of_another_lesson_is_trained_again(lesson: Lesson, tmp_path: Path) -> None:
+    first = TrainingEvaluator(lesson, tmp_path).run((A,))
+    (tmp_path / first.file).write_bytes((tmp_path / first.file).read_bytes()[:-9])
+    hears = Hears()
+    assert TrainingEvaluator(lesson, tmp_path, listener=hears).run((A,)).curve == first.curve
+    assert hears.done == [((A,), 0, False)]
+    other = replace(lesson, recipe=replace(lesson.recipe, learning_rate=1e-3))
+    assert TrainingEvaluator(other, tmp_path, listener=hears).run((A,)).curve != first.curve
+    assert hears.done[1:] == [((A,), 0, False)]
+
+
+@pytest.mark.parametrize("at", [1, 4, 6])
+def test_an_interrupted_training_goes_on_exactly(lesson: Lesson, tmp_path: Path, at: int) -> None:
+    whole = TrainingEvaluator(lesson, tmp_path / "whole").run((A,))
+    with pytest.raises(BrokenError):
+        TrainingEvaluator(lesson, tmp_path / "b", every=0.0, listener=Hears(at)).run((A,))
+    assert list((tmp_path / "b" / "models").iterdir()) == []
+    hears = Hears()
+    found = TrainingEvaluator(lesson, tmp_path / "b", listener=hears).run((A,))
+    assert hears.steps == list(range(max(1, at), 7))  # what breaks off at a step breaks off before it is kept
+    assert found.curve == whole.curve
+    networks = [load_restorer(folder / found.file).network for folder in (tmp_path / "whole", tmp_path / "b")]
+    assert same_weights(*networks)
+    assert list((tmp_path / "b" / "checkpoints").iterdir()) == []
+
+
+def test_a_deadline_leaves_a_checkpoint(lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    for part in (module, trainer):
+        monkeypatch.setattr(part, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    class Ticks(Silent):
+        def step(self, done: int) -> None:
+            clock.now += 1
+
+    late = TrainingEvaluator(lesson, tmp_path, deadline=10.0, listener=Ticks())
+    first = late.run((A,))
+    with pytest.raises(OutOfTimeError, match="over after 4 of 6 steps"):
+        late.run((B,))
+    assert [path.name.split("-")[0] for path in (tmp_path / "checkpoints").iterdir()] == [B]
+    raises_line(lambda: late.run(NAMES), "the time is over", kind=OutOfTimeError)  # nothing new is begun
+    assert late.run((A,)) is first
+    hears = Hears()
+    found = TrainingEvaluator(lesson, tmp_path, listener=hears).run((B,))
+    assert hears.steps == [5, 6]
+    assert found.curve == TrainingEvaluator(lesson, tmp_path / "whole").run((B,)).curve
+
+
+def test_restorers_start_from_the_weights_given(lesson: Lesson, tmp_path: Path) -> None:
+    start = fresh("tiny", 77)
+    still = replace(lesson.recipe, learning_rate=1e-12)
+    given = replace(lesson, recipe=still, start=start.state_dict(), start_sha256="ab")
+    for repeat in (0, 1):
+        run = TrainingEvaluator(given, tmp_path).run((A,), repeat)
+        assert furthest(load_restorer(tmp_path / run.file).network, start) < 1e-9
+    assert all(torch.equal(value, fresh("tiny", 77).state_dict()[key]) for key, value in start.state_dict().items())
+
+
+def test_the_key_is_of_all_that_matters(lesson: Lesson, files: list[Path]) -> None:
+    here = torch.device("cpu")
+
+    def key(group: Sequence[str] = (A,), repeat: int = 0, **changes: Any) -> str:
+        return replace(lesson, **changes).key(group, repeat, here)
+
+    validation = lesson.validation
+    keys = [
+        key(),
+        key((B,)),
+        key((A, B)),
+        key(repeat=1),
+        *(key(recipe=replace(lesson.recipe, **changes)) for changes in CHANGES),
+        key(photographs=Photographs(files[1:], 16)),
+        key(validation=Validation(lesson.tasks, validation.photographs, 24, 3)),
+        key(network="nafnet"),
+        key(start_sha256="ab"),
+        key(tasks=[other_task(A), lesson.tasks[1]]),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key((A, B)) == key((B, A))
+    assert key(tasks=lesson.tasks[:1]) == key()  # tasks outside the group do not matter
+    exact = {"fp32": "fp32", "bf16": "bf16"}[resolved()]
+    auto = replace(lesson.recipe, precision="auto")
+    assert key(recipe=auto) == key(recipe=replace(lesson.recipe, precision=exact))
+
+
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"iterations": 7},
+    {"crop": 24},
+    {"batch": 3},
+    {"learning_rate": 4e-3},
+    {"final": 0.1},
+    {"warm_up": 0.3},
+    {"betas": (0.8, 0.99)},
+    {"weight_decay": 0.1},
+    {"loss": "charbonnier"},
+    {"precision": "bf16"},
+    {"clip": 2.0},
+    {"accumulate": 2},
+    {"average": 0.5},
+    {"seed": 1},
+)
+
+
+def resolved() -> str:
+    """What "auto" stands for here."""
+    return {"32-true": "fp32", "bf16-mixed": "bf16"}[strategy_of(torch.device("cpu"), "auto")["precision"]]
+
+
+def other_task(name: str) -> Task:
+    """A task of that name that does something else."""
+    return Synthesized(FunctionDegradation(name, lambda images, severity, generator: images / 2, text="images / 2"))
+
+
+def test_records_bring_runs_back(lesson: Lesson, tmp_path: Path) -> None:
+    run = TrainingEvaluator(lesson, tmp_path).run((A,))
+    record = read_record(tmp_path / run.file)
+    assert record is not None
+    assert record == record_of(run, lesson, record["key"])
+    assert run_of(record, run.file) == run
+    for changes in ({"curve": 3}, {"seconds": "long"}, {"tasks": None}):
+        raises_line(lambda c=changes: run_of(record | c, "x.safetensors"), "'x.safetensors' does not tell")
+    raises_line(lambda: run_of({}, "x.safetensors"), "'x.safetensors' does not tell", "tasks")
+
+
+def test_long_names_make_short_files(lesson: Lesson, tmp_path: Path) -> None:
+    evaluator = TrainingEvaluator(lesson, tmp_path)
+    names = [f"task_{i:02}_{'x' * 20}" for i in range(10)]
+    evaluator.names = tuple(names)
+    files = {evaluator._file(tuple(names[:k]), repeat) for k in range(1, 11) for repeat in (0, 1)}
+    assert len(files) == 20
+    assert max(map(len, files)) < 130
+    assert {"all", "all.1"} <= files
+
+
+def test_a_folder_that_is_a_file(lesson: Lesson, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    raises_line(lambda: TrainingEvaluator(lesson, tmp_path), f"'{tmp_path / 'models'}'", "it is a file")
+
+
+# ---------------------------------------------------------------- killed
+
+
+def test_a_killed_evaluator_ends_with_the_same(files: list[Path], tmp_path: Path) -> None:
+    """Processes that make all restorers are killed at three moments, in a step or while it is kept."""
+    moments = [f"{steps}:{random.Random(steps).uniform(0, 0.03):.4f}" for steps in (4, 6, 3)]
+    done = subprocess.run(
+        [sys.executable, killed.__file__, str(tmp_path / "killed"), ",".join(moments), *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "killed" / "models").glob("*.safetensors"))) == 3
+    whole = killed.work(tmp_path / "whole", files)
+    again = killed.work(tmp_path / "killed", files)
+    assert [run.curve for run in again.runs.values()] == [run.curve for run in whole.runs.values()]
+    for run in whole.runs.values():
+        one, two = (load_restorer(tmp_path / name / run.file).network for name in ("killed", "whole"))
+        assert same_weights(one, two)
+    assert list((tmp_path / "killed" / "checkpoints").glob("*.ckpt")) == []
+    assert again(frozenset(NAMES)) == whole(frozenset(NAMES))
+
+
+# ---------------------------------------------------------------- stopping and repeating, with made-up curves
+
+Curve = Callable[[str, tuple[str, ...], int, float], float]  # (task, group, repeat, share of the steps) -> dB
+
+
+@pytest.fixture
+def made_up(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainingEvaluator]:
+    """Evaluators of three tasks whose trainings take no time and follow curves."""
+    lesson = tiny_lesson(files, ALL, recipe=small(iterations=6))
+
+    def make(curve: Curve, **options: Any) -> TrainingEvaluator:
+        def fake(system: Restorer, batches: Batches, recipe: Any, **given: Any) -> Trained:
+            group = tuple(task.name for task in batches.tasks)
+            points: list[Point] = []
+            for step in given["checks"]:
+                found = {task: curve(task, group, recipe.seed, step / recipe.iterations) for task in group}
+                points.append(Point(step, 0.1, found))
+                if step < recipe.iterations and (why := given["stop"](points[-1])):
+                    return Trained(system.modules["network"], points, 1.0, why)
+            return Trained(system.modules["network"], points, 1.0)
+
+        monkeypatch.setattr(module, "train", fake)
+        return TrainingEvaluator(lesson, tmp_path, **options)
+
+    return make
+
+
+def losing(drops: dict[str, float], noise: float = 0.0, half: float = 1.0) -> Curve:
+    """Single-task restorers at 30 dB; groups lose what is named, `half` times that at half of the steps.
+
+    With noise, repetition r of a group of all loses r times that, too.
+    """
+
+    def curve(task: str, group: tuple[str, ...], repeat: int, share: float) -> float:
+        if len(group) == 1:
+            return 30.0
+        loss = drops.get(task, 0.0) * (half if share < 0.6 else 1.0)
+        return 30.0 - loss - (noise * repeat if len(group) == 3 else 0.0)
+
+    return curve
+
+
+def test_a_group_that_is_far_beyond_is_stopped_at_half(made_up: Callable[..., TrainingEvaluator]) -> None:
+    hears, asked = Hears(), problem(0.5)
+    evaluator = made_up(losing({A: 1.5, B: 0.25}), problem=asked, listener=hears)
+    answer = evaluator(frozenset((A, B)))
+    assert answer.drops == {} == answer.noise
+    assert answer.at_least == pytest.approx({A: 0.75, B: 0.125})
+    assert asked.verdict(asked.mask((A, B)), answer) == "beyond"
+    run = evaluator.run((A, B))
+    assert run.stopped == f"{A} had lost 1.50 dB after 3 steps"
+    assert [point.step for point in run.curve] == [3]
+    assert [group for group, _, _ in hears.done] == [(A,), (B,), (A, B)]  # those that tell when to stop come first
+
+
+@pytest.mark.parametrize(
+    ("drops", "options"),
+    [
+        ({A: 0.9}, {"problem": problem(0.5)}),  # half of it is within delta
+        ({A: 1.5}, {"problem": problem(0.5), "early": False}),
+        ({A: 1.5}, {"problem": problem(0.5, delta_for={A: 0.75})}),
+        ({A: 9.0}, {}),  # there is no delta
+        ({A: -9.0}, {"problem": problem(0.0)}),
+    ],
+)
+def test_what_is_not_stopped(
+    made_up: Callable[..., TrainingEvaluator], drops: dict[str, float], options: dict[str, Any]
+) -> None:
+    answer = made_up(losing(drops), repeats=1, **options)(frozenset((A, B)))
+    assert answer.drops == pytest.approx({A: drops[A], B: 0.0})
+    assert answer.at_least == {}
+
+
+def test_a_delta_of_its_own_stops(made_up: Callable[..., TrainingEvaluator]) -> None:
+    evaluator = made_up(losing({A: 0.5, B: 0.5}), problem=problem(2.0, delta_for={B: 0.1}))
+    assert evaluator.run((A, B)).stopped.startswith(f"{B} had lost 0.50 dB")
+
+
+def test_only_what_is_lost_at_half_of_the_steps_counts(made_up: Callable[..., TrainingEvaluator]) -> None:
+    answer = made_up(losing({A: 1.5}, half=0.6), problem=problem(0.5), repeats=1)(frozenset((A, B)))
+    assert answer.drops == pytest.approx({A: 1.5, B: 0.0})
+
+
+def test_the_group_of_all_and_repetitions_are_never_stopped(made_up: Callable[..., TrainingEvaluator]) -> None:
+    evaluator = made_up(losing({A: 9.0}), problem=problem(0.1))
+    for group, repeat in ((ALL, 0), (ALL, 1), ((A, B), 1), ((A,), 0)):
+        assert evaluator.run(group, repeat).stopped == ""
+
+
+def test_a_stopped_run_stands_until_delta_grows(made_up: Callable[..., TrainingEvaluator]) -> None:
+    curve, group = losing({A: 1.5}), frozenset((A, B))
+    made_up(curve, problem=problem(0.5))(group)
+    hears = Hears()
+    same = made_up(curve, problem=problem(0.6), listener=hears)(group)
+    assert same.at_least[A] == pytest.approx(0.75)
+    assert all(reused for _, _, reused in hears.done)
+    larger = made_up(curve, problem=problem(0.8), repeats=1, listener=(hears := Hears()))
+    assert larger(group).drops == pytest.approx({A: 1.5, B: 0.0})
+    assert ((A, B), 0, False) in hears.done
+    assert [names for names, _, reused in hears.done if not reused] == [(A, B)]
+    smaller = made_up(curve, problem=problem(0.1), listener=(hears := Hears()))(group)
+    assert smaller.drops == pytest.approx({A: 1.5, B: 0.0})  # what is trained to its end says more
+    assert all(reused for _, _, reused in hears.done)
+
+
+def test_the_noise_is_of_the_group_of_all(made_up: Callable[..., TrainingEvaluator]) -> None:
+    """Half the squared differences, a task's own pooled with two more of the mean of all."""
+
+    def curve(task: str, group: tuple[str, ...], repeat: int, share: float) -> float:
+        if len(group) < 3:
+            return 30.0 + 5 * repeat  # what other groups do over seeds does not count
+        return 30.0 + {A: 0.4, B: 0.0, C: -0.2}[task] * repeat
+
+    evaluator = made_up(curve)
+    for repeat in (0, 1):
+        evaluator.run((A, B), repeat)
+    evaluator.run(ALL)
+    assert evaluator.noise() == {}
+    evaluator.run(ALL, 1)
+    squares = {A: 0.4**2 / 2, B: 0.0, C: 0.2**2 / 2}
+    pooled = sum(squares.values()) / 3
+    expected = {task: math.sqrt((own + 2 * pooled) / 3) for task, own in squares.items()}
+    assert evaluator.noise() == pytest.approx(expected)
+    evaluator.run(ALL, 2)  # differs twice as much
+    twice = {task: [own, 4 * own] for task, own in squares.items()}
+    pooled = sum(map(sum, twice.values())) / 6
+    expected = {task: math.sqrt((sum(own) + 2 * pooled) / 4) for task, own in twice.items()}
+    assert evaluator.noise() == pytest.approx(expected)
+
+
+def test_noise_keeps_groups_from_being_stopped(made_up: Callable[..., TrainingEvaluator]) -> None:
+    """A repetition that differs by 0.1 sqrt(2) dB in every task: a deviation of 0.1 dB, four errors are 0.566 dB."""
+    for delta, stopped in ((0.18, True), (0.19, False)):
+        evaluator = made_up(losing({A: 1.5}, noise=0.1 * math.sqrt(2)), problem=problem(delta))
+        for repeat in (0, 1):
+            evaluator.run(ALL, repeat)
+        assert evaluator.noise() == pytest.approx(dict.fromkeys(ALL, 0.1))
+        assert bool(evaluator.run((A, B)).stopped) == stopped
+
+
+@pytest.mark.parametrize(("cap", "trained"), [(1, 1), (2, 2), (4, 4)])
+def test_a_group_that_straddles_delta_is_repeated(
+    made_up: Callable[..., TrainingEvaluator], cap: int, trained: int
+) -> None:
+    """A loses delta, B far less: only A's single-task restorer is trained with other seeds, too."""
+    evaluator = made_up(losing({A: 0.5, B: -3.0}, noise=0.1 * math.sqrt(2)), problem=problem(0.5), repeats=cap)
+    for repeat in (0, 1):
+        evaluator.run(ALL, repeat)
+    answer = evaluator(frozenset((A, B)))
+    found = {key for key in evaluator.runs if key[0] not in (frozenset(ALL), frozenset((C,)))}
+    expected = {(frozenset((A, B)), repeat) for repeat in range(trained)}
+    expected |= {(frozenset((A,)), repeat) for repeat in range(trained)} | {(frozenset((B,)), 0)}
+    assert found == expected
+    assert answer.drops == pytest.approx({A: 0.5, B: -3.0})
+    assert answer.noise == pytest.approx({A: 0.1 * math.sqrt(2 / trained), B: 0.1 * math.sqrt(2)})
+
+
+def test_repeating_ends_when_a_group_is_decided(made_up: Callable[..., TrainingEvaluator]) -> None:
+    """0.25 dB below delta: within two errors of one seed, 0.283 dB, not of two, 0.2 dB."""
+    asked = problem(0.5)
+    evaluator = made_up(losing({A: 0.25}, noise=0.1 * math.sqrt(2)), problem=asked, repeats=9)
+    for repeat in (0, 1):
+        evaluator.run(ALL, repeat)
+    answer = evaluator(frozenset((A, B)))
+    assert asked.verdict(asked.mask((A, B)), answer) == "within"
+    assert (frozenset((A, B)), 1) in evaluator.runs
+    assert (frozenset((A, B)), 2) not in evaluator.runs
+
+
+def test_repetitions_are_compared_seed_by_seed(made_up: Callable[..., TrainingEvaluator]) -> None:
+    def curve(task: str, group: tuple[str, ...], repeat: int, share: float) -> float:
+        return 30.0 + 7 * repeat - (0.0 if len(group) == 1 else 0.5 + 0.1 * repeat)
+
+    evaluator = made_up(curve)
+    for group in ((A,), (B,), (A, B)):
+        evaluator.run(group)
+    for group in ((A,), (A, B)):
+        evaluator.run(group, 1)
+    assert evaluator.drop(A, (A, B), 2) == (pytest.approx(0.55), 2)
+    assert evaluator.drop(A, (A, B)) == (pytest.approx(0.5), 1)
+    assert evaluator.drop(B, (A, B), 2) == (pytest.approx(0.5), 1)  # its other seed is not trained alone

@@ -1,0 +1,126 @@
+"""Restorers in files: what comes back, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from contracts import noise_images, raises_line
+from safetensors.torch import save_file
+from training.samples import furthest, same_weights
+
+from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
+from grids.networks import SRResNetX4
+from grids.training.models import fresh, load_restorer, read_record, save_restorer
+
+RECORD = {"preset": "tiny", "tasks": ["jpeg", "noise"], "curve": [[3, 0.5, {"jpeg": 31.5}]], "name": "naïve"}
+
+
+def saved(folder: Path, half: bool = False, record: dict[str, Any] | None = None) -> Path:
+    return save_restorer(folder / "r.safetensors", fresh("tiny", 3), RECORD if record is None else record, half)
+
+
+def test_a_restorer_comes_back(tmp_path: Path) -> None:
+    found = load_restorer(saved(tmp_path))
+    assert same_weights(found.network, fresh("tiny", 3))
+    assert (found.preset, found.tasks, found.record) == ("tiny", ("jpeg", "noise"), RECORD)
+    assert not found.network.training
+    assert not any(value.requires_grad for value in found.network.parameters())
+    images = noise_images(1, 3, 12, 9)
+    with torch.no_grad():
+        assert torch.equal(found.network(images), fresh("tiny", 3)(images))
+
+
+def test_files_of_half_precision(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "a").stat().st_size
+    file = saved(tmp_path / "b", half=True)
+    assert whole - file.stat().st_size == pytest.approx(2 * 1687, abs=100)  # two bytes a weight
+    found = load_restorer(file).network
+    assert all(value.dtype == torch.float32 for value in found.state_dict().values())
+    assert 0 < furthest(found, fresh("tiny", 3)) < 1e-3
+
+
+def test_the_record_can_be_read_alone(tmp_path: Path) -> None:
+    assert read_record(saved(tmp_path)) == RECORD
+
+
+def test_no_record(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    assert read_record(file) is None
+    file.write_bytes(b"nothing of the kind")
+    assert read_record(file) is None
+    for text in ("no json", "[1, 2]", "null"):
+        save_file({"a": torch.zeros(2)}, file, {"grids_restorer": text})
+        assert read_record(file) is None
+    save_file({"a": torch.zeros(2)}, file)
+    assert read_record(file) is None
+    whole = saved(tmp_path)
+    whole.write_bytes(whole.read_bytes()[:-1])
+    assert read_record(whole) is None
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_foreign_weights_of_a_network_that_is_named(tmp_path: Path, suffix: str) -> None:
+    file, network = tmp_path / f"x{suffix}", fresh("tiny", 5)
+    if suffix == ".pth":
+        torch.save({"params": network.state_dict()}, file)
+    else:
+        save_file(network.state_dict(), file)
+    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "--network", kind=WeightsError)
+    found = load_restorer(file, "tiny", ("jpeg",))
+    assert same_weights(found.network, network)
+    assert (found.preset, found.tasks, found.record) == ("tiny", ("jpeg",), {})
+
+
+def test_foreign_files(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", "No such file", kind=WeightsError)
+    file.write_bytes(b"nothing of the kind")
+    raises_line(lambda: load_restorer(file), f"'{file}'", kind=WeightsError)
+    raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", kind=WeightsError)
+    save_file(SRResNetX4(channels=8, blocks=1).state_dict(), file)
+    raises_line(lambda: load_restorer(file, "tiny"), f"cannot use '{file}'", kind=WeightsError)
+    raises_line(lambda: load_restorer(saved(tmp_path), "nafnett"), "nafnett", kind=UnknownNameError)
+    raises_line(lambda: load_restorer(tmp_path, "tiny"), f"'{tmp_path}'", kind=WeightsError)
+
+
+def test_weights_that_are_not_finite(tmp_path: Path) -> None:
+    network = fresh("tiny", 0)
+    with torch.no_grad():
+        next(network.parameters())[0] = torch.nan
+    file = save_restorer(tmp_path / "x.safetensors", network, RECORD)
+    raises_line(lambda: load_restorer(file), f"'{file}'", "not finite", kind=WeightsError)
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("a file")
+    raises_line(lambda: saved(tmp_path / "f"), "cannot write", str(tmp_path / "f"), kind=RunError)
+
+
+def test_saving_leaves_the_network_alone(tmp_path: Path) -> None:
+    network = fresh("tiny", 0).train()
+    save_restorer(tmp_path / "x.safetensors", network, RECORD, half=True)
+    assert network.training
+    assert same_weights(network, fresh("tiny", 0))
+
+
+def test_records_are_json_in_the_metadata(tmp_path: Path) -> None:
+    """Other programs can read them: the header of a safetensors file is JSON."""
+    data = saved(tmp_path).read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    assert json.loads(header["__metadata__"]["grids_restorer"]) == RECORD
+
+
+def test_fresh_networks() -> None:
+    before = torch.get_rng_state()
+    assert same_weights(fresh("tiny", 1), fresh("tiny", 1))
+    assert not same_weights(fresh("tiny", 1), fresh("tiny", 2))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_network_that_enlarges_cannot_restore() -> None:
+    raises_line(lambda: fresh("srresnet-x4", 0), "'srresnet-x4' enlarges images", kind=GridsError)
+    raises_line(lambda: fresh("srresnett", 0), "did you mean 'srresnet'", kind=UnknownNameError)

@@ -1,0 +1,122 @@
+"""The recipe: the course of the learning rate, what is refused, JSON, and the budgets."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from contracts import raises_line
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grids.errors import UnknownNameError
+from grids.training.recipe import BUDGETS, VERSION, Recipe, budget
+
+
+def test_the_rate_climbs_and_falls_on_half_a_cosine() -> None:
+    recipe = Recipe(iterations=100, learning_rate=1e-3, warm_up=0.1, final=0.01)
+    rates = [recipe.rate(step) for step in range(100)]
+    assert rates[:10] == pytest.approx([1e-4 * (step + 1) for step in range(10)])  # a straight line
+    assert rates[9] == rates[10] == pytest.approx(1e-3)
+    assert rates[55] == pytest.approx(0.505e-3)  # half way down
+    assert recipe.rate(100) == recipe.rate(1000) == pytest.approx(1e-5)
+    drops = [a - b for a, b in pairwise(rates[10:])]
+    assert drops == pytest.approx(drops[::-1], abs=2e-6)  # half a cosine falls alike from both ends
+
+
+@given(
+    st.integers(1, 400), st.floats(0, 1), st.floats(0, 1), st.floats(1e-8, 1.0, exclude_min=True), st.integers(0, 500)
+)
+def test_the_rate_stays_between_nothing_and_its_peak(
+    iterations: int, warm_up: float, final: float, peak: float, step: int
+) -> None:
+    recipe = Recipe(iterations=iterations, warm_up=warm_up, final=final, learning_rate=peak)
+    assert 0 <= recipe.rate(step) <= peak * (1 + 1e-12)
+    assert max(map(recipe.rate, range(iterations))) == pytest.approx(peak)
+
+
+def test_a_recipe_of_one_step_learns() -> None:
+    assert Recipe(iterations=1).rate(0) == Recipe().learning_rate
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"iterations": 0}, ("iterations must be at least 1", "is 0")),
+        ({"batch": -2}, ("batch must be at least 1", "is -2")),
+        ({"accumulate": 0}, ("accumulate must be at least 1", "is 0")),
+        ({"crop": 8}, ("crop must be a multiple of 8 from 16 to 1024", "is 8")),
+        ({"crop": 1032}, ("crop must be a multiple of 8 from 16 to 1024", "is 1032")),
+        ({"crop": 20}, ("crop must be a multiple of 8", "is 20")),
+        ({"learning_rate": 0.0}, ("learning rate must be more than 0 and at most 1", "is 0.0")),
+        ({"learning_rate": 1.5}, ("learning rate", "is 1.5")),
+        ({"learning_rate": math.nan}, ("learning rate", "is nan")),
+        ({"final": -0.1}, ("final must be 0 to 1", "is -0.1")),
+        ({"warm_up": 1.5}, ("warm_up must be 0 to 1", "is 1.5")),
+        ({"warm_up": math.nan}, ("warm_up must be 0 to 1", "is nan")),
+        ({"clip": -1.0}, ("clip must be a number, 0 or more", "is -1.0")),
+        ({"clip": math.inf}, ("clip must be a number, 0 or more", "is inf")),
+        ({"weight_decay": -0.1}, ("weight_decay must be a number, 0 or more", "is -0.1")),
+        ({"average": 1.0}, ("average must be at least 0 and less than 1", "is 1.0")),
+        ({"betas": (0.9, 1.0)}, ("betas must be at least 0 and less than 1", "is 1.0")),
+        ({"seed": -1}, ("seed must be 0 to 2^63 - 1", "is -1")),
+        ({"seed": 2**63}, ("seed must be 0 to 2^63 - 1", str(2**63))),
+    ],
+)
+def test_bad_values_are_named(changes: dict[str, Any], fragments: tuple[str, ...]) -> None:
+    raises_line(lambda: Recipe(**changes), *fragments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"loss": "charbonier"}, ("unknown loss 'charbonier'", "did you mean 'charbonnier'", "l1")),
+        ({"precision": "fp64"}, ("unknown precision 'fp64'", "bf16", "fp32")),
+    ],
+)
+def test_unknown_names_are_named(changes: dict[str, Any], fragments: tuple[str, ...]) -> None:
+    raises_line(lambda: Recipe(**changes), *fragments, kind=UnknownNameError)
+
+
+def test_the_extremes_are_allowed() -> None:
+    Recipe(iterations=1, batch=1, accumulate=1, crop=16, learning_rate=1.0, seed=2**63 - 1)
+    Recipe(crop=1024, final=0.0, warm_up=0.0, weight_decay=0.0, clip=0.0, average=0.0)
+
+
+@pytest.mark.parametrize("recipe", [*BUDGETS.values(), Recipe(betas=(0.5, 0.9), loss="charbonnier", seed=2**63 - 1)])
+def test_json_brings_it_back(recipe: Recipe) -> None:
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"version": VERSION + 1}, (f"version {VERSION + 1}", f"version {VERSION}")),
+        ({"version": None}, ("version None",)),
+        ({"betas": None}, ("wrong form",)),
+        ({"iterations": "many"}, ("wrong form",)),
+        ({"momentum": 0.9}, ("wrong form", "momentum")),
+        ({"crop": 8}, ("crop", "8")),
+    ],
+)
+def test_foreign_json_is_refused(changes: dict[str, Any], fragments: tuple[str, ...]) -> None:
+    raises_line(lambda: Recipe.from_json(Recipe().to_json() | changes), *fragments)
+
+
+def test_json_without_a_part_is_refused() -> None:
+    data = Recipe().to_json()
+    del data["betas"]
+    raises_line(lambda: Recipe.from_json(data), "wrong form", "betas")
+
+
+def test_budgets() -> None:
+    assert budget("quick") == Recipe()
+    changed = budget("standard", iterations=7, seed=None)
+    assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)
+    paper = budget("paper")
+    assert (paper.iterations, paper.crop, paper.batch, paper.learning_rate) == (600_000, 256, 8, 2e-4)
+    raises_line(lambda: budget("quik"), "unknown budget 'quik'", "did you mean 'quick'", kind=UnknownNameError)
+    raises_line(lambda: budget("quick", batch=0), "batch")

@@ -1,0 +1,502 @@
+"""The loop: exact resumption, averaging, checks, several optimizers, and what is mended on the way."""
+
+from __future__ import annotations
+
+import io
+import math
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from contracts import raises_line
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from training.samples import Adversarial, Plain, convolution, furthest, same_weights, small, toy
+
+from grids.errors import RunError
+from grids.networks import NAFNet
+from grids.results import Point
+from grids.training.data import Batch
+from grids.training.recipe import Recipe
+from grids.training.systems import Restorer, System
+from grids.training.trainer import OutOfTimeError, Trained, train
+
+LEARNT = small(clip=0.5, average=0.9)
+
+
+class BrokenError(Exception):
+    """What breaks a training off."""
+
+
+def restorer(loss: str = "l1") -> Restorer:
+    return Restorer(convolution(), loss)
+
+
+def mean_error(network: nn.Module) -> dict[str, float]:
+    """Stands for a PSNR: it depends on every weight."""
+    batch = toy(999)
+    with torch.no_grad():
+        return {"toy": float((network(batch.inputs) - batch.targets).square().mean())}
+
+
+def breaking_at(last: int) -> Callable[[int], None]:
+    def on_step(done: int) -> None:
+        if done == last:
+            raise BrokenError
+
+    return on_step
+
+
+def broken_off(
+    make: Callable[[], System], recipe: Recipe, breaks: Sequence[int], file: Path, every_steps: int, **options: Any
+) -> tuple[System, Trained]:
+    """Train, broken off after these steps, and each time go on from the checkpoint with a new system."""
+    for last in sorted(breaks):
+        with pytest.raises(BrokenError):
+            train(make(), toy, recipe, checkpoint=file, every_steps=every_steps, on_step=breaking_at(last), **options)
+    system = make()
+    return system, train(system, toy, recipe, checkpoint=file, **options)
+
+
+def assert_same(one: tuple[System, Trained], two: tuple[System, Trained]) -> None:
+    assert same_weights(one[1].network, two[1].network)
+    assert one[1].curve == two[1].curve
+    for name, module in one[0].modules.items():
+        assert same_weights(module, two[0].modules[name]), name
+
+
+def weights(system: System) -> Tensor:
+    """A copy of those of the kept module, in float64."""
+    return torch.cat([value.detach().double().flatten() for value in system.modules[system.kept].parameters()])
+
+
+# ---------------------------------------------------------------- going on
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        LEARNT,
+        replace(LEARNT, clip=0.0, average=0.0, weight_decay=0.1),
+        replace(LEARNT, accumulate=3, loss="charbonnier"),
+        replace(LEARNT, precision="bf16"),
+    ],
+    ids=["clipped and averaged", "neither", "accumulated", "bf16"],
+)
+def test_a_training_goes_on_as_if_unbroken(tmp_path: Path, recipe: Recipe) -> None:
+    options: dict[str, Any] = {"checks": (3, 8, 12), "measure": mean_error}
+    system = restorer(recipe.loss)
+    whole = (system, train(system, toy, recipe, **options))
+    assert len(whole[1].curve) == 3
+    found = broken_off(lambda: restorer(recipe.loss), recipe, (2, 7, 8, 11), tmp_path / "c", 3, **options)
+    assert_same(found, whole)
+
+
+@given(st.sets(st.integers(1, 11), max_size=4), st.integers(1, 5), st.sets(st.integers(1, 12), max_size=3))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_wherever_it_is_broken_off(tmp_path: Path, breaks: set[int], every: int, checks: set[int]) -> None:
+    file = tmp_path / f"{sorted(breaks)}-{every}-{sorted(checks)}"
+    options: dict[str, Any] = {"checks": sorted(checks), "measure": mean_error}
+    system = restorer()
+    whole = (system, train(system, toy, LEARNT, **options))
+    assert_same(broken_off(restorer, LEARNT, sorted(breaks), file, every, **options), whole)
+
+
+def test_a_real_network_goes_on_as_if_unbroken(tmp_path: Path) -> None:
+    def make() -> Restorer:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            return Restorer(NAFNet(4, (1,), 1, (1,)))
+
+    system = make()
+    whole = (system, train(system, toy, LEARNT))
+    assert_same(broken_off(make, LEARNT, (5, 9), tmp_path / "c", 2), whole)
+
+
+def test_one_step_at_a_time(tmp_path: Path) -> None:
+    """A deadline that has passed lets one step be made, and kept; the last one needs no more time."""
+    options: dict[str, Any] = {"checks": (6, 12), "measure": mean_error}
+    late = {"deadline": 0.0, "checkpoint": tmp_path / "c", **options}
+    for step in range(1, 12):
+        with pytest.raises(OutOfTimeError, match=f"over after {step} of 12 steps"):
+            train(restorer(), toy, LEARNT, **late)
+    systems = [restorer(), restorer()]
+    found, whole = train(systems[0], toy, LEARNT, **late), train(systems[1], toy, LEARNT, **options)
+    assert_same((systems[0], found), (systems[1], whole))
+
+
+def test_two_optimizers_go_on_as_if_unbroken(tmp_path: Path) -> None:
+    recipe = replace(LEARNT, accumulate=2)
+    system = Adversarial()
+    whole = (system, train(system, toy, recipe, checks=(6,), measure=mean_error))
+    found = broken_off(Adversarial, recipe, (1, 6, 10), tmp_path / "c", 2, checks=(6,), measure=mean_error)
+    assert_same(found, whole)
+
+
+def test_checkpoints_are_of_what_is_not_finished(tmp_path: Path) -> None:
+    train(restorer(), toy, small(iterations=3), checkpoint=tmp_path / "c", every=math.inf)
+    assert list(tmp_path.iterdir()) == []
+    train(restorer(), toy, small(iterations=3), checkpoint=tmp_path / "c", every=0.0)
+    assert list(tmp_path.iterdir()) == [tmp_path / "c"]  # the caller removes it
+    assert state_of(tmp_path / "c")["step"] == 2
+
+
+def test_seconds_are_of_all_processes(tmp_path: Path) -> None:
+    with pytest.raises(OutOfTimeError):
+        train(restorer(), toy, small(), checkpoint=tmp_path / "c", deadline=0.0)
+    spent = state_of(tmp_path / "c")["seconds"]
+    assert spent > 0
+    assert train(restorer(), toy, small(), checkpoint=tmp_path / "c").seconds > spent
+
+
+# ---------------------------------------------------------------- steps
+
+
+def test_the_course_of_the_learning_rates() -> None:
+    system, recipe = Adversarial(), small(warm_up=0.3)
+    found: list[float] = []
+
+    def on_step(done: int) -> None:
+        found.extend(system.made[name].param_groups[0]["lr"] for name in ("network", "critic"))
+
+    train(system, toy, recipe, on_step=on_step)
+    assert found == pytest.approx([share * recipe.rate(step) for step in range(12) for share in (1, 2)])
+
+
+def test_a_critic_learns_first_and_both_move() -> None:
+    system = Adversarial()
+    train(system, toy, small(iterations=3))
+    assert system.moved == [(step, name, (name,)) for step in range(3) for name in ("critic", "network")]
+
+
+def test_an_optimizer_may_rest() -> None:
+    system = Adversarial(rest=3)
+    train(system, toy, small(iterations=7))
+    assert [step for step, name, _ in system.moved if name == "network"] == [0, 3, 6]
+    assert [step for step, name, _ in system.moved if name == "critic"] == list(range(7))
+
+
+def test_a_critic_by_hand() -> None:
+    """Three steps of the loop against the same steps written out."""
+    recipe = small(iterations=3, clip=0.0, average=0.0)
+    system, mine = Adversarial(), Adversarial()
+    train(system, toy, recipe)
+    network, critic = mine.modules["network"], mine.modules["critic"]
+    optimizers = mine.optimizers(recipe)
+    for step in range(3):
+        batch = toy(step)
+        optimizers["critic"].param_groups[0]["lr"] = 2 * recipe.rate(step)
+        optimizers["network"].param_groups[0]["lr"] = recipe.rate(step)
+        optimizers["critic"].zero_grad()
+        restored = network(batch.inputs)
+        (critic(restored.detach()).mean() - critic(batch.targets).mean()).backward()
+        optimizers["critic"].step()
+        optimizers["network"].zero_grad()
+        ((restored - batch.targets).abs().mean() - 0.01 * critic(restored).mean()).backward()
+        optimizers["network"].step()
+    assert furthest(system.modules["network"], network) < 1e-6
+    assert furthest(system.modules["critic"], critic) < 1e-6
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 4, 9])
+@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+def test_parts_of_a_batch_come_to_the_same(accumulate: int, loss: str) -> None:
+    whole = train(restorer(loss), toy, LEARNT, checks=(12,), measure=mean_error)
+    parts = train(restorer(loss), toy, replace(LEARNT, accumulate=accumulate), checks=(12,), measure=mean_error)
+    assert furthest(parts.network, whole.network) < 1e-5
+    assert parts.curve[0].loss == pytest.approx(whole.curve[0].loss, abs=1e-6)
+
+
+def test_parts_of_a_batch_come_to_the_same_with_two_optimizers() -> None:
+    systems = [Adversarial(), Adversarial()]
+    for system, accumulate in zip(systems, (1, 4), strict=True):
+        train(system, toy, replace(LEARNT, accumulate=accumulate))
+    assert all(furthest(systems[0].modules[name], systems[1].modules[name]) < 1e-5 for name in ("network", "critic"))
+
+
+def test_gradients_are_clipped() -> None:
+    """Under plain gradient descent a step is as long as the rate times the norm of the gradient."""
+
+    def lengths(clip: float, scale: float) -> list[float]:
+        system, recipe = Plain(scale=scale), small(iterations=4, clip=clip)
+        states = [weights(system)]
+        train(system, toy, recipe, on_step=lambda _: states.append(weights(system)))
+        return [float((b - a).norm()) / recipe.rate(step) for step, (a, b) in enumerate(pairwise(states))]
+
+    assert lengths(0.5, 1000.0) == pytest.approx([0.5] * 4, rel=1e-3)
+    assert min(lengths(0.0, 1000.0)) > 10
+    assert lengths(1e6, 1.0) == pytest.approx(lengths(0.0, 1.0), rel=1e-3)
+
+
+def test_the_average_of_the_weights() -> None:
+    """Against the average worked out in float64; its memory grows at first."""
+    system, states = restorer(), []
+    measured: list[Tensor] = []
+
+    def measure(network: nn.Module) -> dict[str, float]:
+        measured.append(weights(Restorer(network)))
+        return {}
+
+    recipe = small(average=0.6)
+    found = train(
+        system, toy, recipe, checks=(4, 12), measure=measure, on_step=lambda _: states.append(weights(system))
+    )
+    average, expected = states[0], [states[0]]
+    for done in range(1, 12):
+        decay = min(0.6, (1 + done) / (10 + done))
+        average = decay * average + (1 - decay) * states[done]
+        expected.append(average)
+    for value, step in ((measured[0], 4), (measured[1], 12), (weights(Restorer(found.network)), 12)):
+        assert torch.allclose(value, expected[step - 1], atol=1e-6)
+    assert float((expected[-1] - states[-1]).abs().max()) > 1e-4
+
+
+def test_without_an_average_the_last_weights_are_kept() -> None:
+    system = restorer()
+    found = train(system, toy, small(average=0.0))
+    assert same_weights(found.network, system.modules["network"])
+    assert not found.network.training
+
+
+def test_losses_and_checks_are_of_the_right_steps() -> None:
+    """A rate of next to nothing keeps the weights, so that every loss can be worked out."""
+    network, seen = convolution(), []
+    with torch.no_grad():
+        each = [float((network(toy(step).inputs) - toy(step).targets).abs().mean()) for step in range(12)]
+    found = train(
+        restorer(),
+        toy,
+        small(learning_rate=1e-12),
+        checks=(1, 5, 12),
+        measure=lambda _: {"a": float(len(seen))},
+        on_step=seen.append,
+    )
+    assert seen == list(range(1, 13))
+    assert [(point.step, point.psnr["a"]) for point in found.curve] == [(1, 1), (5, 5), (12, 12)]
+    expected = [each[0], sum(each[1:5]) / 4, sum(each[5:]) / 7]
+    assert [point.loss for point in found.curve] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_training_can_be_stopped() -> None:
+    asked: list[int] = []
+
+    def stop(point: Point) -> str:
+        asked.append(point.step)
+        return "enough" if point.step == 8 else ""
+
+    found = train(restorer(), toy, small(), checks=(4, 8, 12), measure=mean_error, stop=stop)
+    assert (found.stopped, asked, [point.step for point in found.curve]) == ("enough", [4, 8], [4, 8])
+
+
+def test_that_a_training_was_stopped_is_not_in_its_checkpoint(tmp_path: Path) -> None:
+    """Another time it may go on: the file of step 4 is the last one, even where there is no time left."""
+    options: dict[str, Any] = {"checks": (4, 8), "measure": mean_error, "checkpoint": tmp_path / "c", "every_steps": 4}
+    found = train(restorer(), toy, small(), stop=lambda point: "enough" * (point.step == 8), **options)
+    assert found.stopped == "enough"
+    assert (state_of(tmp_path / "c")["step"], state_of(tmp_path / "c")["stopped"]) == (4, "")
+    again = train(restorer(), toy, small(), stop=lambda point: "enough", **options)
+    assert (again.stopped, again.curve) == ("enough", found.curve)
+    late = {**options, "deadline": 0.0, "checkpoint": tmp_path / "d", "checks": (1,)}
+    assert train(restorer(), toy, small(), stop=lambda point: "enough", **late).stopped == "enough"
+    whole = train(restorer(), toy, small(), checks=(4, 8), measure=mean_error)
+    assert_same((restorer(), train(restorer(), toy, small(), **options)), (restorer(), whole))
+
+
+def test_the_end_is_not_asked_about() -> None:
+    found = train(restorer(), toy, small(), checks=(12,), measure=mean_error, stop=lambda point: "too late")
+    assert found.stopped == ""
+
+
+@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
+def test_losses_fall(loss: str, precision: str) -> None:
+    recipe = small(iterations=60, learning_rate=0.02, loss=loss, precision=precision)
+    found = train(restorer(loss), lambda step, retry: toy(0), recipe, checks=(5, 60), measure=mean_error)
+    assert found.curve[1].loss < 0.7 * found.curve[0].loss
+    assert all(value.dtype == torch.float32 for value in found.network.state_dict().values())
+    assert found.seconds > 0
+
+
+def test_bf16_is_computed_in_bf16() -> None:
+    exact, mixed = (train(restorer(), toy, small(precision=name)) for name in ("fp32", "bf16"))
+    assert 0 < furthest(exact.network, mixed.network) < 0.01
+
+
+def test_fp16_needs_a_gpu() -> None:
+    raises_line(lambda: train(restorer(), toy, small(precision="fp16")), "fp16 needs an NVIDIA GPU", "cpu")
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+class Poisoned:
+    """Batches with a NaN at some steps, for the first tries; what was asked for is kept."""
+
+    def __init__(self, *steps: int, tries: int = 1) -> None:
+        self.steps, self.tries = steps, tries
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, step: int, retry: int) -> Batch:
+        self.asked.append((step, retry))
+        batch = toy(step, retry)
+        if step in self.steps and retry < self.tries:
+            batch.inputs[0, 0, 0, 0] = math.nan
+        return batch
+
+
+def test_after_a_nan_it_goes_on_from_before_with_other_crops() -> None:
+    said: list[str] = []
+    batches, system, again = Poisoned(13), restorer(), restorer()
+    recipe = small(iterations=25)
+    options: dict[str, Any] = {"checks": (5, 25), "measure": mean_error}
+    found = train(system, batches, recipe, say=said.append, **options)
+    assert found.rollbacks == 1
+    assert said == ["the loss was not finite after 15 steps: going on from step 5 with other crops"]
+    assert batches.asked == [(step, 0) for step in range(15)] + [(step, 1) for step in range(5, 25)]
+    expected = train(again, lambda step, _: toy(step, int(step >= 5)), recipe, **options)
+    assert_same((system, found), (again, expected))
+
+
+@pytest.mark.parametrize("options", [{"every": 0.0}, {"checks": (9, 12), "measure": mean_error}, {}])
+@pytest.mark.parametrize("step", [0, 7, 10, 11])
+def test_a_nan_is_neither_measured_nor_kept(tmp_path: Path, step: int, options: dict[str, Any]) -> None:
+    file = tmp_path / "c"
+    found = train(restorer(), Poisoned(step), small(), checkpoint=file, **options)
+    assert found.rollbacks == 1
+    assert all(math.isfinite(point.loss + point.psnr["toy"]) for point in found.curve)
+    for state in (found.network.state_dict(), *([state_of(file)["average"]] if file.exists() else [])):
+        assert all(bool(torch.isfinite(value).all()) for value in state.values())
+
+
+def test_a_rollback_is_remembered(tmp_path: Path) -> None:
+    """What goes on from a checkpoint goes on with the other crops."""
+    with pytest.raises(BrokenError):
+        train(restorer(), Poisoned(3), small(), checkpoint=tmp_path / "c", every_steps=1, on_step=breaking_at(8))
+    assert state_of(tmp_path / "c")["retry"] == 1
+    later = Poisoned(3)
+    found = train(restorer(), later, small(), checkpoint=tmp_path / "c")
+    assert later.asked == [(step, 1) for step in range(7, 12)]
+    assert found.rollbacks == 1
+    whole = train(restorer(), Poisoned(3), small(), checkpoint=tmp_path / "d", every_steps=1)
+    assert same_weights(found.network, whole.network)
+
+
+def test_nan_for_ever_is_an_error() -> None:
+    said: list[str] = []
+    call: Callable[[], Any] = lambda: train(restorer(), Poisoned(2, tries=99), small(), say=said.append)  # noqa: E731
+    raises_line(call, "not finite", "smaller learning rate")
+    assert len(said) == 5
+
+
+def test_weights_that_leave_all_numbers_are_an_error() -> None:
+    """The last step's gradient overflows, after its loss was finite."""
+    recipe = small(iterations=1, clip=0.0, learning_rate=1.0, average=0.0)
+    raises_line(lambda: train(Plain(scale=1e38), lambda *_: bright(), recipe), "not finite")
+
+
+def bright() -> Batch:
+    batch = toy(0)
+    return Batch(10 * batch.inputs, batch.targets, batch.tasks)
+
+
+def test_too_little_memory_is_mended() -> None:
+    said: list[str] = []
+    system, enough = Plain(most=1), Plain()
+    found = train(system, toy, small(), say=said.append)
+    assert said == [f"out of memory: every batch is computed in {parts} parts from now on" for parts in (2, 4)]
+    assert set(system.sizes[-11 * 4 :]) == {1}
+    assert furthest(found.network, train(enough, toy, small()).network) < 1e-6
+    assert set(enough.sizes) == {4}
+
+
+def test_memory_for_half_of_a_batch() -> None:
+    system = Plain(most=2)
+    train(system, toy, small(iterations=2))
+    assert system.sizes == [4, 2, 2, 2, 2]
+
+
+def test_memory_for_no_image_is_an_error() -> None:
+    said: list[str] = []
+    raises_line(lambda: train(Plain(most=0), toy, small(), say=said.append), "out of memory", "smaller crop or network")
+    assert len(said) == 2
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Of the first step of a training called "mine"."""
+    with pytest.raises(OutOfTimeError):
+        train(restorer(), toy, small(), checkpoint=tmp_path / "c", identity="mine", deadline=0.0)
+    return tmp_path / "c"
+
+
+def gone_on(file: Path, identity: str = "mine", **options: Any) -> Trained:
+    return train(restorer(), toy, small(), checkpoint=file, identity=identity, **options)
+
+
+def state_of(file: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(io.BytesIO(file.read_bytes().split(b"\n", 2)[2]), weights_only=True)
+    return state
+
+
+def test_a_checkpoint_of_another_training(checkpoint: Path) -> None:
+    kept = checkpoint.read_bytes()
+    raises_line(lambda: gone_on(checkpoint, "other"), f"'{checkpoint}'", "another training", "remove it", kind=RunError)
+    assert checkpoint.read_bytes() == kept
+    gone_on(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fragment"),
+    [
+        (lambda data: data[:-100], "is damaged"),
+        (lambda data: data[:200], "is damaged"),
+        (lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:], "is damaged"),
+        (lambda data: data[:30] + b"g" + data[31:], "is damaged"),
+        (lambda data: data + b"more", "is damaged"),
+        (lambda data: b"", "is not a checkpoint"),
+        (lambda data: b"something\nelse\naltogether", "is not a checkpoint"),
+        (lambda data: data[:12], "is not a checkpoint"),
+        (lambda data: data.replace(b"training 1", b"training 2", 1), "is not a checkpoint"),
+        (lambda data: data.split(b"\n", 2)[2], "is not a checkpoint"),
+    ],
+)
+def test_a_spoilt_checkpoint(checkpoint: Path, spoil: Callable[[bytes], bytes], fragment: str) -> None:
+    checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
+    raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", fragment, "remove it", kind=RunError)
+
+
+def test_a_checkpoint_that_cannot_be_read(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    raises_line(lambda: gone_on(tmp_path / "folder"), f"'{tmp_path / 'folder'}'", "cannot read", kind=RunError)
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", "cannot read", "Permission denied", kind=RunError)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[], None]]:
+    """From when it is called, files may grow to 100 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(checkpoint: Path, full_disk: Callable[[], None]) -> None:
+    kept = checkpoint.read_bytes()
+    full_disk()
+    raises_line(lambda: gone_on(checkpoint, every=0.0), "cannot write", f"'{checkpoint}'", kind=RunError)
+    assert checkpoint.read_bytes() == kept
+    assert list(checkpoint.parent.iterdir()) == [checkpoint]  # nothing half-written is left
+    assert same_weights(gone_on(checkpoint).network, train(restorer(), toy, small()).network)

@@ -1,0 +1,122 @@
+"""Validation crops, and how restorers are measured on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from contracts import noise_images
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+from torch import Tensor, nn
+
+from grids.degradations import degradation
+from grids.training import validation as module
+from grids.training.photographs import Photographs
+from grids.training.tasks import Pairs, Synthesized
+from grids.training.validation import Validation, restore
+
+
+class Watching(nn.Module):
+    """Gives back its input, and keeps what it was called with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.shapes: list[tuple[int, ...]] = []
+        self.modes: list[tuple[bool, bool]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.shapes.append(tuple(images.shape))
+        self.modes.append((self.training, torch.is_grad_enabled()))
+        output: Tensor = images * self.weight
+        assert output.dtype == torch.float32
+        return output
+
+
+def made(photographs: Photographs, side: int = 24, count: int = 3) -> Validation:
+    return Validation([Synthesized(degradation(name)) for name in ("jpeg", "salt_pepper")], photographs, side, count)
+
+
+def test_sides_are_what_the_smallest_photograph_holds(photographs: Photographs) -> None:
+    assert made(photographs, 24).side == 24
+    assert made(photographs, 128).side == 40
+    assert made(photographs, 128).examples("jpeg")[0].shape == (3, 3, 40, 40)
+
+
+def test_inputs_are_measured_against_scikit_image(photographs: Photographs) -> None:
+    validation = made(photographs)
+    found = validation.psnr(None, ["jpeg", "salt_pepper"], "cpu")
+    assert list(found) == ["jpeg", "salt_pepper"]
+    for name, value in found.items():
+        inputs, targets = validation.examples(name)
+        each = [peak_signal_noise_ratio(b.numpy(), a.numpy()) for a, b in zip(inputs, targets, strict=True)]
+        assert value == pytest.approx(float(np.mean(each)))
+
+
+def test_a_network_that_does_nothing_is_as_good_as_the_inputs(photographs: Photographs) -> None:
+    validation, network = made(photographs), Watching()
+    assert validation.psnr(network, ["jpeg"], "cpu") == validation.psnr(None, ["jpeg"], "cpu")
+    assert network.modes == [(False, False)]
+    assert network.training
+
+
+def test_crops_are_made_once_and_are_the_same_for_all(photographs: Photographs) -> None:
+    one, two = made(photographs), made(photographs)
+    assert one.examples("jpeg")[0] is one.examples("jpeg")[0]
+    assert torch.equal(two.examples("salt_pepper")[0], one.examples("salt_pepper")[0])
+    assert torch.equal(one.examples("jpeg")[1], one.examples("salt_pepper")[1])
+
+
+def test_the_digest(photographs: Photographs, files: list[Path]) -> None:
+    digests = [
+        made(photographs).digest,
+        made(photographs, side=32).digest,
+        made(photographs, count=4).digest,
+        made(Photographs(files[1:], 16)).digest,
+    ]
+    assert len(set(digests)) == 4
+    assert made(photographs).digest == digests[0]
+
+
+def test_images_are_restored_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = noise_images(5, 3, 16, 16).mul(255).round().byte()
+    network = Watching()
+    whole = restore(network, inputs, "cpu")
+    monkeypatch.setattr(module, "PART", 2 * 16 * 16)
+    assert torch.equal(restore(network, inputs, "cpu"), whole)
+    assert [shape[0] for shape in network.shapes] == [5, 2, 2, 1]
+    monkeypatch.setattr(module, "PART", 1)
+    assert torch.equal(restore(network, inputs, "cpu"), whole)
+    assert torch.equal(whole, inputs.float().div(255))
+
+
+def test_restoring_is_exact_inside_mixed_precision() -> None:
+    inputs = noise_images(1, 3, 16, 16).mul(255).round().byte()
+    network = nn.Conv2d(3, 3, 3, padding=1)
+    expected = restore(network, inputs, "cpu")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(restore(network, inputs, "cpu"), expected)
+    assert not expected.requires_grad
+
+
+def test_a_network_goes_on_training_after_an_error() -> None:
+    network = nn.Conv2d(4, 3, 1)
+    with pytest.raises(RuntimeError):
+        restore(network, torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "cpu")
+    assert network.training
+
+
+def test_pairs_smaller_than_the_crops_are_cut_smaller(tmp_path: Path, photographs: Photographs) -> None:
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+        for number in range(3):
+            pixels = np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    task = Pairs("mine", tmp_path / "in", tmp_path / "out", 16)
+    validation = Validation([task], photographs, 40, 3)
+    inputs, targets = validation.examples("mine")
+    assert inputs.shape == targets.shape == (3, 3, 16, 16)
+    assert validation.psnr(None, ["mine"], "cpu") == {"mine": 100.0}
