@@ -1,0 +1,188 @@
+"""`grids train`, `evaluate` and `train-descriptor`: what they print and write, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from grids.cli import run
+from grids.commands.options import seconds_of
+from grids.errors import GridsError
+from grids.networks import TABLE
+
+TINY = (
+    "from grids.networks import TABLE, NAFNet, Preset, SRResNetX4\n"
+    "TABLE['nafnet'] = Preset(NAFNet, 'tiny', {'width': 4, 'encoder': (1,), 'middle': 1, 'decoder': (1,)})\n"
+    "TABLE['srresnet-x4'] = Preset(SRResNetX4, 'tiny', {'channels': 8, 'blocks': 1})\n"
+)
+# A shell that runs pytest in the background has its children ignore Ctrl-C: undo that.
+MAIN = (
+    TINY + "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom grids.cli import main; main()"
+)
+SMALL = ("--iterations", "2", "--crop", "16", "--batch", "2", "--device", "cpu", "--jobs", "1")
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-W", "error::UserWarning", "-c", MAIN, *map(str, arguments)]
+
+
+Output = tuple[int, str, str]
+Call = Callable[..., Output]
+
+
+@pytest.fixture
+def alone(photos: Path, tmp_path: Path) -> Call:
+    """Run a command with tiny networks, in a process of its own: exit code, stdout and stderr."""
+
+    def alone(*arguments: object) -> Output:
+        done = subprocess.run(command(*arguments), capture_output=True, text=True, cwd=tmp_path, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    return alone
+
+
+@pytest.fixture
+def call(photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
+    """The same in this process."""
+    monkeypatch.chdir(photos.parent)
+    table = dict(TABLE)
+    exec(TINY)
+
+    def call(*arguments: object) -> Output:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return (code, *capsys.readouterr())
+
+    yield call
+    TABLE.update(table)
+
+
+def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
+    given = ("train", "photos", "--tasks", "jpeg,gaussian_blur", *SMALL)
+    code, out, err = alone(*given)
+    assert (code, err) == (0, "")
+    assert out.startswith("nafnet, 2 steps in ")
+    assert out.splitlines()[2].split() == ["input", "restored", "gain"]
+    assert [line.split()[0] for line in out.splitlines()[3:]] == ["jpeg", "gaussian_blur", "mean", "weights"]
+    model = tmp_path / "runs" / "train" / "model.safetensors"
+    assert out.splitlines()[-1] == "weights  runs/train/model.safetensors"
+    assert {file.name for file in model.parent.iterdir()} == {"model.safetensors", "model.json"}
+    code, again, err = call(*given, "--json")
+    assert (code, err) == (0, "trained before with these settings: nothing to do\n")
+    assert set(json.loads(again)["inputs"]) == {"jpeg", "gaussian_blur"}
+    code, out, err = alone("evaluate", model, "photos", "--csv", "s.csv", "--device", "cpu")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["jpeg", "gaussian_blur", "mean"]
+    with (tmp_path / "s.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 10
+    assert {"task", "photograph", "input_psnr", "input_ssim", "psnr", "ssim", "gain"} == rows[0].keys()
+    found = json.loads(call("evaluate", model, "photos", "--json", "--quiet", "--device", "cpu")[1])
+    assert found["tasks"]["jpeg"]["photographs"] == 5
+    assert found["scores"][0]["psnr"] == float(rows[0]["psnr"])
+
+
+def test_train_descriptor_then_similarity(alone: Call, call: Call) -> None:
+    code, out, err = alone("train-descriptor", "photos", "--out", "d.safetensors", *SMALL)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[2].split() == ["bicubic", "restored", "gain"]
+    assert out.splitlines()[-1] == "use it   grids similarity --descriptor d.safetensors"
+    given = ("--degradations", "jpeg,ringing", "--patches", "12", "--patch-size", "16", "--device", "cpu")
+    assert call("similarity", "photos", "--descriptor", "d.safetensors", "--quiet", *given) == (0, "", "")
+
+
+def test_the_time_is_over_and_the_same_command_goes_on(call: Call) -> None:
+    given = ("train", "photos", "--tasks", "jpeg", "--out", "m.safetensors", *SMALL)
+    assert call(*given, "--time-budget", "0.001s") == (
+        1,
+        "",
+        "grids: the time is over after 1 of 2 steps: the same command goes on from there\n",
+    )
+    code, out, err = call(*given)
+    assert (code, err) == (0, "going on after 1 of 2 steps\n")
+    assert "2 steps" in out
+
+
+def test_ctrl_c_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
+    given = ("train", photos, "--tasks", "jpeg", *SMALL, "--iterations", 1_000_000, "--out", tmp_path / "m.safetensors")
+    process = subprocess.Popen(
+        command(*given),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TQDM_DISABLE": "1"},
+    )
+    settings = tmp_path / "m.json"
+    deadline = time.monotonic() + 120
+    while not settings.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "")
+    assert [line for line in err.splitlines() if line] == [
+        "what was learnt is kept: the same command goes on from there",
+        "grids: interrupted",
+    ]
+    assert (tmp_path / "m.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["train", "--tasks", "jpg"], "did you mean 'jpeg'"),
+        (["train", "--tasks", ","], "no degradation is named"),
+        (["train", "--network", "srresnet-x4"], "enlarges images"),
+        (["train", "--budget", "huge"], "unknown budget 'huge'"),
+        (["train", "--time-budget", "20"], "such as 90s, 20m or 2h, not '20'"),
+        (["train", "--crop", "17"], "multiple of 8"),
+        (["train", "--loss", "l2"], "unknown loss"),
+        (["train", "--out", "here"], "ends in .safetensors"),
+        (["train", "--pairs", "fog"], "--pairs takes NAME=INPUT_FOLDER:TARGET_FOLDER, not 'fog'"),
+        (["train", "builtin", "photos"], "cannot be mixed"),
+        (["train", "nowhere"], "nowhere"),
+        (["train", "--start", "nowhere"], "cannot read 'nowhere'"),
+        (["train", "--resume", "--tasks", "jpeg"], "nothing to resume"),
+        (["train-descriptor", "--iterations", "0"], "iterations must be at least 1"),
+        (["train-descriptor", "--time-budget", "-3s"], "not '-3s'"),
+        (["evaluate", "nowhere"], "cannot read 'nowhere'"),
+        (["evaluate", "model.txt", "--network", "nafnet"], "neither safetensors nor"),
+        (["evaluate", "model.txt"], "does not say which network"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "-",
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    reason: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.txt").write_text("text")
+    assert run([*arguments, "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("grids: ")
+    assert reason in err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("2h", 7200), ("1.5m", 90), ("0.5s", 0.5)])
+def test_times(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "20", "m20", "0s", "-1m", "nanh", "infs", "1d", "2 hours"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(GridsError, match="90s, 20m or 2h"):
+        seconds_of(text)
