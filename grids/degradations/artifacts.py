@@ -65,11 +65,10 @@ def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) ->
     last = (right.floor() + 1).clamp(0, w)
     drawn = (last > first) & shown.unsqueeze(-1)
     step = torch.zeros((ends.shape[0], h, w + 1), device=ends.device, dtype=torch.int32)
-    rows = torch.arange(h, device=ends.device).expand(first.shape)
-    batch = torch.arange(ends.shape[0], device=ends.device).view(-1, 1, 1).expand(first.shape)
-    one = torch.ones((), device=ends.device, dtype=torch.int32)
-    step.index_put_((batch[drawn], rows[drawn], first[drawn].long()), one, accumulate=True)
-    step.index_put_((batch[drawn], rows[drawn], last[drawn].long()), -one, accumulate=True)
+    # whole numbers, so the order of the sums is free; picking the drawn runs out would make a GPU wait
+    one = drawn.int().transpose(1, 2)  # (B, L, H) -> (B, H, L)
+    for place, count in ((first, one), (last, -one)):
+        step.scatter_add_(-1, torch.where(drawn, place, 0).long().transpose(1, 2), count)
     return step.cumsum(-1, dtype=torch.int32)[..., :w] > 0
 
 

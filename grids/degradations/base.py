@@ -109,7 +109,7 @@ class Degradation(ABC):
                 raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {len(images)}")
         # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
         device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
-        here = {name: value.to(device) for name, value in parameters.items()}
+        here = {name: _moved(value, device) for name, value in parameters.items()}
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
         with torch.autocast(device.type, enabled=False), exact_float32():
             result = self._apply(images.to(device), here).to(images.device)
@@ -173,6 +173,13 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     if len(shape) != 4 or shape[1] != 3 or min(shape) < 1:
         raise GridsError(f"an image batch must have the shape (B, 3, H, W), none of them 0, but has {tuple(shape)}")
     return (int(shape[0]), 3, int(shape[2]), int(shape[3]))
+
+
+def _moved(value: Tensor, device: torch.device) -> Tensor:
+    """On the device; a single number may stay on the CPU: a GPU would have to be waited for to read a seed back."""
+    if value.ndim == 0 and value.device.type == "cpu":
+        return value
+    return value.to(device, non_blocking=device.type == "cuda")
 
 
 def _checked_severity(severity: float | Tensor | None, count: int, device: torch.device) -> Tensor | None:

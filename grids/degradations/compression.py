@@ -67,9 +67,14 @@ def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
         _, data = cv2.imencode(".jpg", cv2.merge(tuple(planes[i, ::-1])), options)
         cv2.split(cv2.imdecode(data, cv2.IMREAD_COLOR), tuple(out[i, ::-1]))
 
-    # the codec runs outside Python's lock
-    with quiet_opencv(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(through, range(len(planes))))
+    workers = min(torch.get_num_threads(), len(planes))
+    with quiet_opencv():
+        if workers == 1:  # starting a thread, and waiting until it gets its turn, costs more than a small image
+            for i in range(len(planes)):
+                through(i)
+        else:  # the codec runs outside Python's lock
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(through, range(len(planes))))
     return torch.from_numpy(out).float().div_(255)
 
 

@@ -60,17 +60,21 @@ class Batches:
         """The batch of a step; another one for every retry."""
         generator = draws(self.seed, step, retry, 0)
         crops = torch.stack([self.photographs.random_crop(self.crop, generator) for _ in range(self.batch)])
-        clean = crops.to(self.device, non_blocking=True).float().div(255)
-        numbers = deal(len(self.tasks), step * self.batch, self.batch, self.seed)
-        inputs, targets = torch.empty(0), clean.clone()
+        numbers = torch.tensor(deal(len(self.tasks), step * self.batch, self.batch, self.seed))
+        # the crops of a task lie together while they are degraded, and go back to their places after that
+        order = numbers.argsort(stable=True)
+        clean = self._here(crops[order]).float().div(255)
         generator = draws(self.seed, step, retry, 1)
-        for number in sorted(set(numbers)):
-            rows = torch.tensor([i for i, other in enumerate(numbers) if other == number], device=self.device)
-            made, targets[rows] = self.tasks[number].draw(clean[rows], generator)
-            if not len(inputs):
-                inputs = made.new_empty((self.batch, *made.shape[1:]))
-            inputs[rows] = made
-        return Batch(inputs, targets, torch.tensor(numbers, device=self.device))
+        found, sizes = numbers.unique(return_counts=True)
+        parts = zip(found.tolist(), clean.split(sizes.tolist()), strict=True)
+        drawn = [self.tasks[number].draw(part, generator) for number, part in parts]
+        back = self._here(order.argsort())
+        inputs, targets = (torch.cat(part)[back] for part in zip(*drawn, strict=True))
+        return Batch(inputs, targets, self._here(numbers))
+
+    def _here(self, values: Tensor) -> Tensor:
+        """On the device, without making a GPU's queue run empty."""
+        return values.to(self.device, non_blocking=self.device.type == "cuda")
 
 
 def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
