@@ -13,7 +13,7 @@ from grids import weights
 from grids.errors import GridsError
 from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
 from grids.training.evaluator import Lesson, Listener, TrainingEvaluator
-from grids.training.models import load_restorer, read_record
+from grids.training.models import read_record, start_weights
 from grids.weights import sha256
 
 LONGER = 4
@@ -48,8 +48,8 @@ def start_of(
         return Start(None, "", "from scratch")
     if settings.start != MIX:
         file = Path(settings.start)
-        network = load_restorer(file, settings.network).network
-        return Start(network.state_dict(), sha256(file), f"from the weights in '{file.name}'")
+        state = start_weights(file, settings.network)
+        return Start(state, sha256(file), f"from the weights in '{file.name}'")
     recipe = lesson.recipe
     shipped = shipped_start(lesson.network)
     if shipped is None:
@@ -63,17 +63,15 @@ def start_of(
         )
         origin = "from scratch"
     else:
-        state = load_restorer(shipped, lesson.network).network.state_dict()
-        first = replace(lesson, start=state, start_sha256=sha256(shipped))
+        first = replace(lesson, start=start_weights(shipped, lesson.network), start_sha256=sha256(shipped))
         origin = "from the weights that ship"
     trained = TrainingEvaluator(
         first, folder / MIX, device=device, deadline=deadline, every=settings.every, listener=listener
     )
     run = trained.run(trained.names)
     file = folder / MIX / run.file
-    state = load_restorer(file).network.state_dict()
     words = f"from a restorer for all tasks ({first.recipe.iterations} steps {origin})"
-    return Start(state, _digest(file), words, run.seconds)
+    return Start(start_weights(file, lesson.network), _digest(file), words, run.seconds)
 
 
 def shipped_start(network: str) -> Path | None:

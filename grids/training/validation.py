@@ -16,7 +16,7 @@ from grids.training.tasks import Task
 
 COUNT = 32
 SIDE = 96
-PART = 2**17  # pixels that a network is given at once: its maps stay small enough to be used again
+PART = 2**16  # pixels that a network is given at once: its maps stay small enough to be used again
 SEED = 1_000_003  # not a user's: the pixels that models are compared on never change
 
 
