@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from grids.pipeline.evaluate import evaluate_restorer as evaluate_restorer
     from grids.pipeline.group import group_degradations as group_degradations
     from grids.pipeline.group import write_grouping as write_grouping
+    from grids.pipeline.lessons import TrainingSettings as TrainingSettings
     from grids.pipeline.matrices import builtin_similarity as builtin_similarity
     from grids.pipeline.matrices import load_similarity as load_similarity
     from grids.pipeline.outputs import write_similarity as write_similarity
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
     from grids.pipeline.similarity import measure_similarity as measure_similarity
     from grids.pipeline.train import train_descriptor as train_descriptor
     from grids.pipeline.train import train_restorer as train_restorer
+    from grids.pipeline.verified import write_verified as write_verified
+    from grids.pipeline.verify import train_groups as train_groups
     from grids.results import Evaluation as Evaluation
     from grids.results import GGDParams as GGDParams
     from grids.results import Grouping as Grouping
     from grids.results import SimilarityMatrix as SimilarityMatrix
     from grids.results import TrainingReport as TrainingReport
     from grids.search import search_groups as search_groups
+    from grids.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
 
@@ -42,10 +46,12 @@ _PUBLIC = {
     "GGDParams": "grids.results",
     "all_degradations": "grids.degradations",
     "GridsError": "grids.errors",
+    "Recipe": "grids.training.recipe",
     "Grouping": "grids.results",
     "SimilarityMatrix": "grids.results",
     "SimilaritySettings": "grids.pipeline.similarity",
     "TrainingReport": "grids.results",
+    "TrainingSettings": "grids.pipeline.lessons",
     "builtin_similarity": "grids.pipeline.matrices",
     "compare_runs": "grids.pipeline.compare",
     "degradation": "grids.degradations",
@@ -57,9 +63,11 @@ _PUBLIC = {
     "measure_similarity": "grids.pipeline.similarity",
     "search_groups": "grids.search",
     "train_descriptor": "grids.pipeline.train",
+    "train_groups": "grids.pipeline.verify",
     "train_restorer": "grids.pipeline.train",
     "write_grouping": "grids.pipeline.group",
     "write_similarity": "grids.pipeline.outputs",
+    "write_verified": "grids.pipeline.verified",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -29,14 +29,14 @@ from grids.search import (
 )
 from grids.search.engine import too_many
 from grids.search.problem import ENUMERATED
+from grids.search.table import STUDY
 
-PAPER = "paper"
 TRIALS = "trials.sqlite"
 
 
 def group_degradations(
     delta: float = 0.7,
-    drops: str | Path | DropTable = PAPER,
+    drops: str | Path | DropTable = STUDY,
     similarity: str | Path | SimilarityMatrix = "builtin",
     *,
     method: str = "exact",
@@ -54,8 +54,9 @@ def group_degradations(
 
     Args:
         delta: the largest drop that a degradation may have in its group, dB, at least 0.
-        drops: a CSV file (columns group, degradation, drop and, if wanted, noise; see DropTable.load), or "paper" for
-            the drops that GRIDS published for Restormer. Groups that it does not hold are unknown, and left out.
+        drops: a CSV file (columns group, degradation, drop and, if wanted, noise; see DropTable.load), "study" for the
+            trainings of our own study, or "paper" for the drops that GRIDS published for Restormer. Groups that it
+            does not hold are unknown, and left out.
         similarity: a matrix, a run folder, a similarity.json, or "builtin". It decides in which order groups are
             looked up, and so what "paper" and "agglomerative" find.
         method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
@@ -105,7 +106,7 @@ def group_degradations(
 
 def plan_grouping(
     delta: float = 0.7,
-    drops: str | Path | DropTable = PAPER,
+    drops: str | Path | DropTable = STUDY,
     similarity: str | Path | SimilarityMatrix = "builtin",
     *,
     method: str = "exact",
