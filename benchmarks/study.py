@@ -1,5 +1,6 @@
 """Our own study of what mixes with what: single-task restorers, mixes, pairs, and groups near and far in S.
 
+    python benchmarks/study.py start [--start-iterations 13000]      a restorer for all, from random weights
     python benchmarks/study.py train --start START.safetensors [--worker 0/2] [--seconds 3600] [--device cuda]
     python benchmarks/study.py export        the trials as the table that ships (grids/search/study_drops.csv)
     python benchmarks/study.py report        what came out, as Markdown
@@ -31,7 +32,7 @@ from grids.results import TrainingRun
 from grids.search import Answer, DropTable, Problem, Search, run_search
 from grids.search.table import JOIN
 from grids.training.evaluator import LASTING, Lesson, Silent, TrainingEvaluator, record_of, run_of
-from grids.training.models import load_restorer
+from grids.training.models import load_restorer, save_restorer, start_weights
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.tasks import Synthesized
@@ -44,16 +45,18 @@ TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
 DELTAS = (0.7, 0.5, 1.0, 0.3)
 FURTHER = 10  # groups of each size, near and as many far in S
 RECIPE = Recipe(iterations=250, learning_rate=5e-4)
+START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999)
 Asked = tuple[tuple[str, ...], int]  # a group and its repetition
 
 
 def settings() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "export", "report"))
+    parser.add_argument("what", choices=("start", "train", "export", "report"))
     parser.add_argument("--network", default="nafnet")
     parser.add_argument("--start", type=Path, help="weights that all restorers start from")
     parser.add_argument("--iterations", type=int, default=RECIPE.iterations)
     parser.add_argument("--crop", type=int, default=RECIPE.crop)
+    parser.add_argument("--start-iterations", type=int, default=START.iterations)
     parser.add_argument("--folder", type=Path, default=Path("runs/study"), help="checkpoints and weights")
     parser.add_argument("--worker", default="0/1")
     parser.add_argument("--seconds", type=float, default=float("inf"))
@@ -123,15 +126,41 @@ def stored(network: str, folder: Path | None = None) -> dict[Asked, dict[str, An
     return {(tuple(record["tasks"]), record["repeat"]): record for record in records}
 
 
+def data_of(crop: int) -> tuple[list[Synthesized], Photographs, Validation]:
+    tasks = [Synthesized(all_degradations()[name]) for name in ELEVEN]
+    least = max(96, crop)
+    validation = Validation(tasks, Photographs(split_files("val"), least), 64, 60)
+    return tasks, Photographs(split_files("fit"), least), validation
+
+
 def lesson_of(chosen: argparse.Namespace) -> Lesson:
     if chosen.start is None:
         raise SystemExit("study: --start names the weights that all restorers start from")
-    tasks = [Synthesized(all_degradations()[name]) for name in ELEVEN]
+    tasks, fit, validation = data_of(chosen.crop)
     recipe = replace(RECIPE, iterations=chosen.iterations, crop=chosen.crop)
-    validation = Validation(tasks, Photographs(split_files("val"), 96), 64, 60)
-    state = load_restorer(chosen.start, chosen.network).network.state_dict()
-    fit = Photographs(split_files("fit"), 96)
+    state = start_weights(chosen.start, chosen.network)
     return Lesson(tasks, fit, validation, chosen.network, recipe, state, sha256(chosen.start))
+
+
+def start(chosen: argparse.Namespace) -> None:
+    """Train the restorer for all eleven that the others start from; a broken-off one goes on."""
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    tasks, fit, validation = data_of(chosen.crop)
+    recipe = replace(START, iterations=chosen.start_iterations, crop=chosen.crop)
+    lesson = Lesson(tasks, fit, validation, chosen.network, recipe)
+    print(machine(), flush=True)
+    file = chosen.folder / "start.safetensors"
+    deadline = time.monotonic() + chosen.seconds
+    maker = TrainingEvaluator(lesson, chosen.folder / "mix", device=chosen.device, deadline=deadline)
+    try:
+        run = maker.run(ELEVEN)
+    except OutOfTimeError as error:
+        print(f"stopped: {error}")
+        return
+    made = load_restorer(maker.folder / run.file)
+    save_restorer(file, made.network, made.record, half=True)
+    print(f"{file}: {sum(run.psnr.values()) / len(ELEVEN):.2f} dB on average")
 
 
 def train(chosen: argparse.Namespace) -> None:
@@ -162,7 +191,7 @@ def train(chosen: argparse.Namespace) -> None:
         tries = [(delta, method) for delta in DELTAS for method in ("exact", "paper")]
         for delta, method in tries[worker::workers]:
             search = Search(Problem(builtin_similarity(), delta), method)
-            run_search(search, evaluator(search.problem, repeats=2))
+            run_search(search, evaluator(search.problem, repeats=1))
             found = search.result()
             print(f"delta {delta} {method}: {found.trainings} answers, {found.partition}", flush=True)
     except OutOfTimeError as error:
@@ -358,4 +387,4 @@ def print_partitions(answers: dict[frozenset[str], Answer]) -> None:
 
 if __name__ == "__main__":
     given = settings()
-    {"train": train, "export": export, "report": report}[given.what](given)
+    {"start": start, "train": train, "export": export, "report": report}[given.what](given)

@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from grids.errors import GridsError
 from grids.images import Skipped
+from grids.results import ALL
 from grids.training.recipe import Recipe, budget
 
 BUILTIN = "builtin"
 PLUGIN = "NAME=FILE.py:FUNCTION"
 PAIRS = "NAME=INPUT_FOLDER:TARGET_FOLDER"
-ALL = "all"
 
 
 def chosen_images(images: tuple[str, ...]) -> list[str] | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grids.degradations import ELEVEN, Degradation
-from grids.errors import GridsError, ImageError, unknown_name
+from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.matrices import BUILTIN, load_similarity
 from grids.pipeline.similarity import Images, Plugin, measure_similarity, named_degradations, photo_paths
-from grids.results import Grouping, SimilarityMatrix
+from grids.results import ALL, Grouping, SimilarityMatrix
 from grids.search.problem import label
 from grids.training.evaluator import Lesson
 from grids.training.photographs import Photographs
@@ -90,6 +90,8 @@ def synthesized(
             raise GridsError(f"the task '{name}' is named twice")
     if not names:
         raise GridsError("no task is named")
+    if ALL in names:
+        raise GridsError(f"'{ALL}' stands for all tasks: a task cannot bear that name")
     for name in (*functions, *pairs):
         if name not in names:
             raise GridsError(f"'{name}' is given, but is not among the tasks {', '.join(names)}")
@@ -135,16 +137,6 @@ def split_photographs(
             raise ImageError(f"'{min(both)}' is both learnt from and measured on: --val takes other photographs")
     learnt, measured = (Photographs(some, least, max_pixels=max_pixels, on_skip=on_skip) for some in (paths, kept))
     return learnt, measured
-
-
-def pick_tasks(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The names in the order of `known`; "all" stands for all. Raises UnknownNameError."""
-    if tuple(names) == ("all",):
-        return tuple(known)
-    for name in names:
-        if name not in known:
-            raise unknown_name("task", name, known)
-    return tuple(name for name in known if name in names)
 
 
 def pair_folders(name: str, value: str) -> tuple[Path, Path]:

@@ -60,13 +60,13 @@ def _steps(problem: Problem, trials: Sequence[Trial]) -> list[DeltaStep]:
 def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, ...]]) -> bytes:
     """The first validation crop under each task, and what the restorers make of it."""
     everything = evaluator.names
-    ids = {name: (f"C{i}", group) for i, group in enumerate(groups, 1) for name in group if len(group) > 1}
+    shared = {name: group for group in groups for name in group if len(group) > 1}
     crops = {}
     for name in everything:
         inputs, targets = evaluator.lesson.validation.examples(name)
         chosen = {"alone": (name,), "mix": everything}
-        if name in ids:
-            chosen[ids[name][0]] = ids[name][1]
+        if name in shared:
+            chosen["its group"] = shared[name]
         restored = {}
         for label, group in chosen.items():
             run = evaluator.runs.get((frozenset(group), 0))

@@ -166,15 +166,15 @@ def _search(
 ) -> tuple[Grouping, bool]:
     search = Search(problem, method, log=log)
     everything = frozenset(evaluator.names)
-    if everything not in {frozenset(trial.group) for trial in search.trials}:
-        answer = evaluator(everything)
-        search.tell(everything, answer.drops, answer.noise, seconds=evaluator.run(everything).seconds)
 
     def told(trial: Trial) -> None:
         if on_trial is not None:
             on_trial(trial, search)
 
     try:
+        if everything not in {frozenset(trial.group) for trial in search.trials}:  # it is trained anyway
+            answer = evaluator(everything)
+            search.tell(everything, answer.drops, answer.noise, seconds=evaluator.run(everything).seconds)
         run_search(search, evaluator, on_trial=told)
         return search.result(all_solutions=all_solutions), True
     except OutOfTimeError:

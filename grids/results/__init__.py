@@ -3,9 +3,10 @@
 from grids.results.evaluation import Evaluation, Score, mean_score
 from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Group, Grouping, Trial
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
-from grids.results.training import SETTLED, Point, TrainingReport, TrainingRun
+from grids.results.training import ALL, SETTLED, Point, TrainingReport, TrainingRun
 
 __all__ = [
+    "ALL",
     "CERTIFICATES",
     "SETTLED",
     "VERDICTS",

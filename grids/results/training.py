@@ -12,6 +12,8 @@ from grids.errors import GridsError
 from grids.files import write_text
 from grids.results.loading import load_record
 
+ALL = "all"
+"""In place of names: all tasks."""
 SETTLED = 0.1
 """dB: a training that gained less over the last third of its steps had settled."""
 
@@ -155,6 +157,8 @@ class TrainingReport:
                 )
                 for run in data["runs"]
             )
+            if not all(run.curve for run in runs):
+                raise ValueError("a training without its curve")
             return cls(
                 str(data["network"]),
                 str(data["start"]),

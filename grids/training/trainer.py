@@ -106,9 +106,7 @@ def train(
                 on_step(loop.step)
             if forward and loop.step in checks and measure is not None and loop.good():
                 loop.add_point(measure, stop if loop.step < recipe.iterations else None)
-            if (
-                loop.finished
-            ):  # nothing of it is kept here, least of all that it was stopped: another time it may not be
+            if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
                 continue
             now, broken_off = time.monotonic(), interrupted()
             due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
@@ -150,8 +148,9 @@ class _Loop:
         self.curve: list[Point] = []
         self.stopped = ""
         self.seconds = 0.0
-        self._losses: list[Tensor] = []  # since the last point
+        self._total, self._count = torch.zeros((), dtype=torch.float64, device=device), 0  # losses since the last point
         self._unchecked = 0
+        self._stepped = False  # whether an optimizer did, in the step under way
         self._snapshot = self._state()
 
     @property
@@ -160,15 +159,17 @@ class _Loop:
         return self.step >= self.recipe.iterations or bool(self.stopped)
 
     def advance(self) -> bool:
-        """One step; False where it led back, to before losses that were not finite."""
+        """One step; False where it led back: to before losses that were not finite, or where memory ran out midway."""
         start = time.monotonic()
+        self._stepped = False
         batch = self.batches(self.step, self.retry)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.ratios[name] * self.recipe.rate(self.step)
         while True:
             try:
-                self._losses.append(self._update(batch))
+                self._total += self._update(batch)
+                self._count += 1
                 break
             except torch.OutOfMemoryError:
                 if self.parts >= self.recipe.batch:
@@ -176,6 +177,9 @@ class _Loop:
                 self.parts = min(2 * self.parts, self.recipe.batch)
                 torch.cuda.empty_cache()
                 self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
+                if self._stepped:  # one of several optimizers: the step cannot be taken again from here
+                    self._load(self._snapshot)
+                    return False
         self.average.update_parameters(self.system.modules[self.system.kept])
         self.step += 1
         self._unchecked += 1
@@ -190,7 +194,7 @@ class _Loop:
     def good(self) -> bool:
         """Whether all losses so far are finite; if not, the training goes back to where they were."""
         self._unchecked = 0
-        if not self._losses or bool(torch.isfinite(torch.stack(self._losses)).all()):
+        if bool(torch.isfinite(self._total)):
             return True
         if self.retry >= RETRIES:
             raise GridsError(
@@ -206,8 +210,9 @@ class _Loop:
         self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str] | None
     ) -> None:
         start = time.monotonic()
-        loss = float(torch.stack(self._losses).mean()) if self._losses else math.nan
-        self._losses = []
+        loss = float(self._total) / self._count if self._count else math.nan
+        self._total.zero_()
+        self._count = 0
         point = Point(self.step, loss, dict(measure(self.average.module)))
         self.curve.append(point)
         if stop is not None:
@@ -259,6 +264,7 @@ class _Loop:
             module = next(iter(self.modules.values()))  # only its strategy is used: the parameters are the optimizer's
             self.fabric.clip_gradients(module, optimizer, max_norm=self.recipe.clip, error_if_nonfinite=False)
         optimizer.step()
+        self._stepped = True
 
     def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor | int) -> None:
         done = int(count)
@@ -273,7 +279,8 @@ class _Loop:
             "seconds": self.seconds,
             "stopped": self.stopped,
             "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
-            "losses": [float(loss) for loss in self._losses],
+            "loss": [float(self._total), self._count],
+            "precision": self.fabric.strategy.precision.state_dict(),
             "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "average": self.average.state_dict(),
@@ -285,7 +292,9 @@ class _Loop:
         self.step, self.retry = state["step"], state["retry"]
         self.seconds, self.stopped = state["seconds"], state["stopped"]
         self.curve = [Point(*point) for point in state["curve"]]
-        self._losses = [torch.tensor(loss) for loss in state["losses"]]
+        self._total.fill_(state["loss"][0])
+        self._count = state["loss"][1]
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
         for name, module in self.system.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self.optimizers.items():
