@@ -1,12 +1,13 @@
-"""The paper's Table 1, with our restorers: single-task, mix-training, the groups that were found, and the paper's four.
+"""The restorers that ship, and the paper's Table 1 with them: single-task, mix-training, the groups found, the paper's.
 
-    grids group FIT --val VAL --from GROUPS.JSON --start START.safetensors --iterations N --out RUN
-    grids group FIT --val VAL --from PAPER.JSON --start START.safetensors --iterations N --out RUN
-    python benchmarks/restorers.py RUN GROUPS.JSON [--sets kodak24,set14] [--limit 8] [--seconds 600]
+    python benchmarks/restorers.py train --start START.safetensors [--worker 0/2] [--seconds 600] [--device cuda]
+    python benchmarks/restorers.py table [--sets kodak24,set14] [--limit 8] [--seconds 600]
+    python benchmarks/restorers.py ship --start START.safetensors
 
-RUN/models holds the restorers; photographs of eval/ are degraded once per task, whole, at random severities, and
-measured by RGB PSNR, 8 bit, no border cut. Finished measurements are kept in RUN/scores.json, so that a second call
-goes on. The paper's columns: GRIDS, Table 1, on DIV2K-Valid; other photographs, so compare differences only.
+The groups found are those of `grids group --delta 0.7` (the study's table). `table` degrades photographs of eval/ once
+per task, whole, at random severities, and measures RGB PSNR, 8 bit, no border cut. What is trained or measured is kept in
+--folder, so that a second call goes on. The paper's columns: GRIDS, Table 1, on DIV2K-Valid; other photographs and
+longer trainings, so compare differences only. `ship` writes the mix and the groups into grids/weights.
 """
 
 from __future__ import annotations
@@ -17,14 +18,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+import study
 import torch
 from common import DATA, machine, need, table
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
 from grids.images import list_images
-from grids.results import Grouping
-from grids.training.models import read_record
+from grids.results import TrainingRun
+from grids.training.evaluator import Silent, TrainingEvaluator
+from grids.training.models import load_restorer, read_record, save_restorer
+from grids.training.recipe import Recipe
+from grids.training.trainer import OutOfTimeError
+from grids.weights import sha256
+
+NETWORK = "nafnet"
+RECIPE = Recipe(iterations=800)
+WEIGHTS = Path(__file__).parents[1] / "grids" / "weights"
 
 # SRResNet and Restormer of GRIDS, Table 1: single-task, mix-training, grouped (11 tasks in the order of ELEVEN)
 PAPER = {
@@ -101,20 +111,34 @@ def print_table(title: str, have: dict[str, dict[str, float]], columns: dict[str
     print(f"\n{title}\n\n{table(('task', *head), [*cells, ('mean', *means)])}")
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("groups", type=Path)
-    parser.add_argument("--sets", default="kodak24")
-    parser.add_argument("--limit", type=int, default=0, help="photographs of each set; 0 for all")
-    parser.add_argument("--seconds", type=float, default=float("inf"))
-    parser.add_argument("--threads", type=int)
-    given = parser.parse_args()
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    print(machine(), flush=True)
-    found = Grouping.load(given.groups).partition
-    paper = group_degradations(0.7, "paper").partition
+def groups_of() -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    """The groups found, and the paper's."""
+    return group_degradations(0.7, "study").partition, group_degradations(0.7, "paper").partition
+
+
+def train(given: argparse.Namespace) -> None:
+    given.crop, given.network = RECIPE.crop, NETWORK
+    lesson = study.lesson_of(given)
+    evaluator = TrainingEvaluator(
+        lesson, given.folder, device=given.device, deadline=time.monotonic() + given.seconds, listener=Said()
+    )
+    found, paper = groups_of()
+    wanted = list(dict.fromkeys([*((task,) for task in ELEVEN), ELEVEN, *found, *paper]))
+    worker, workers = map(int, given.worker.split("/"))
+    try:
+        for group in wanted[worker::workers]:
+            evaluator.run(group)
+    except OutOfTimeError as error:
+        print(f"stopped: {error}")
+
+
+class Said(Silent):
+    def finished(self, run: TrainingRun, reused: bool) -> None:
+        print(f"{'+'.join(run.group)} {run.seconds:.0f} s {dict(run.psnr)}", flush=True)
+
+
+def show(given: argparse.Namespace) -> None:
+    found, paper = groups_of()
     columns = {
         "single-task": restorers_of(tuple((task,) for task in ELEVEN)),
         "mix-training": restorers_of((ELEVEN,)),
@@ -122,8 +146,61 @@ if __name__ == "__main__":
         "the paper's groups": restorers_of(paper),
     }
     wanted = {f"{label} {task}": group for label, column in columns.items() for task, group in column.items()}
-    scores = measured(given.run, given.sets.split(","), given.limit, wanted, given.seconds)
+    scores = measured(given.folder, given.sets.split(","), given.limit, wanted, given.seconds)
     print("groups found: " + "; ".join(" + ".join(group) for group in found))
     print("the paper's groups: " + "; ".join(" + ".join(group) for group in paper))
     for name, have in scores.items():
         print_table(name, have, columns)
+
+
+def ship(given: argparse.Namespace) -> None:
+    """Write the start, the mix, and the restorers of both partitions into the package, as float16."""
+    found, paper = groups_of()
+    models = models_of(given.folder)
+    manifest = json.loads((WEIGHTS / "manifest.json").read_text())
+    manifest = {name: entry for name, entry in manifest.items() if not name.startswith(NETWORK)}
+    for old in WEIGHTS.glob(f"{NETWORK}*.safetensors"):
+        old.unlink()
+    parts = [("start", ELEVEN), ("mix", ELEVEN)]
+    parts += [(f"found_{i}", group) for i, group in enumerate(found, 1)]
+    parts += [(f"paper_{i}", group) for i, group in enumerate(paper, 1) if group not in found]
+    for part, group in parts:
+        source = given.start if part == "start" else models[frozenset(group)]
+        loaded = load_restorer(source)
+        name = f"{NETWORK}_{part}.safetensors"
+        save_restorer(WEIGHTS / name, loaded.network, loaded.record, half=True)
+        entry = {
+            "sha256": sha256(WEIGHTS / name),
+            "what": f"{NETWORK}, restorer of {', '.join(group)}" if part != "start" else "what the others started from",
+            "licence": "MIT",
+            "trained_on": "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits",
+            "steps": loaded.record["recipe"]["iterations"],
+            "val_psnr_db": {task: round(value, 2) for task, value in loaded.record["curve"][-1][2].items()},
+        }
+        if part == "start":
+            entry["start_for"] = NETWORK
+        else:
+            entry["partition"] = part.split("_")[0]
+        manifest[name] = entry
+    (WEIGHTS / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    total = sum(file.stat().st_size for file in WEIGHTS.glob(f"{NETWORK}*.safetensors"))
+    print(f"{len(parts)} files, {total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("train", "table", "ship"))
+    parser.add_argument("--folder", type=Path, default=Path("runs/restorers"))
+    parser.add_argument("--start", type=Path, help="weights that all restorers start from")
+    parser.add_argument("--iterations", type=int, default=RECIPE.iterations)
+    parser.add_argument("--worker", default="0/1")
+    parser.add_argument("--sets", default="kodak24")
+    parser.add_argument("--limit", type=int, default=0, help="photographs of each set; 0 for all")
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int)
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    print(machine(), flush=True)
+    {"train": train, "table": show, "ship": ship}[given.what](given)
