@@ -4,10 +4,10 @@
     python benchmarks/restorers.py table [--sets kodak24,set14] [--limit 8] [--seconds 600]
     python benchmarks/restorers.py ship --start START.safetensors
 
-The groups found are those of `grids group --delta 0.7` (the study's table). `table` degrades photographs of eval/ once
-per task, whole, at random severities, and measures RGB PSNR, 8 bit, no border cut. What is trained or measured is kept in
---folder, so that a second call goes on. The paper's columns: GRIDS, Table 1, on DIV2K-Valid; other photographs and
-longer trainings, so compare differences only. `ship` writes the mix and the groups into grids/weights.
+The groups found are those of `grids group --delta 0.7`, from the study's table. `table` degrades photographs of eval/
+once per task, whole, at random severities, and measures RGB PSNR, 8 bit, no border cut. What is trained or measured is
+kept in --folder, so that a second call goes on. The paper's columns: GRIDS, Table 1, on DIV2K-Valid; other photographs
+and longer trainings, so compare differences only. `ship` writes the mix and the groups into grids/weights.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ from grids.images import list_images
 from grids.results import TrainingRun
 from grids.training.evaluator import Silent, TrainingEvaluator
 from grids.training.models import load_restorer, read_record, save_restorer
-from grids.training.recipe import Recipe
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
 NETWORK = "nafnet"
-RECIPE = Recipe(iterations=800)
+RECIPE = study.RECIPE
 WEIGHTS = Path(__file__).parents[1] / "grids" / "weights"
 
 # SRResNet and Restormer of GRIDS, Table 1: single-task, mix-training, grouped (11 tasks in the order of ELEVEN)
@@ -190,7 +189,7 @@ def ship(given: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("train", "table", "ship"))
-    parser.add_argument("--folder", type=Path, default=Path("runs/restorers"))
+    parser.add_argument("--folder", type=Path, default=Path("runs/study"), help="with models/; the study's has all")
     parser.add_argument("--start", type=Path, help="weights that all restorers start from")
     parser.add_argument("--iterations", type=int, default=RECIPE.iterations)
     parser.add_argument("--worker", default="0/1")

@@ -33,15 +33,25 @@ Grids = Callable[..., Output]
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Grids:
-    """Run `grids group` in an empty folder: its exit code, stdout and stderr."""
+    """Run `grids group` in an empty folder, by the paper's drops if none are named: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> Output:
         capsys.readouterr()
-        code = run(["group", *(str(argument) for argument in arguments)])
+        given = [str(argument) for argument in arguments]
+        code = run(["group", *([] if "--drops" in given else ["--drops", "paper"]), *given])
         return (code, *capsys.readouterr())
 
     return call
+
+
+def test_without_a_table_our_own_study_answers(call: Grids) -> None:
+    code, out, err = call("--drops", "study", "--delta", 0.7, "--out", "named")
+    assert (code, err) == (0, "") and out.startswith("trainings of the grids study: nafnet")
+    assert run(["group", "--delta", "0.7", "--quiet"]) == 0
+    named, plain = (Grouping.load(Path(folder)) for folder in ("named", "runs/group"))
+    assert named.partition == plain.partition
+    assert run(["group", "--delta", "0.3", "--degradations", "jpeg,ringing,gaussian_noise", "--quiet"]) == 0
 
 
 def test_the_published_drops_give_the_published_groups(call: Grids, tmp_path: Path) -> None:
@@ -134,7 +144,7 @@ BAD = [
     (["--delta", "much"], 1, "not a valid float"),
     (["--delta"], 2, "requires an argument"),
     (["--detla", "1"], 2, "No such option"),
-    (["photos"], 1, "unexpected extra argument"),
+    (["photos"], 1, "exclude each other"),
     (["--method", "exakt"], 1, "did you mean 'exact'?"),
     (["--delta-for", "jpg=0.3"], 1, "did you mean 'jpeg'?"),
     (["--delta-for", "jpeg"], 1, "NAME=DB"),
