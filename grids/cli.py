@@ -152,7 +152,7 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--all-solutions", is_flag=True, help="List every partition with as few groups that the answers allow.")
 @click.option("--no-shortcuts", is_flag=True, help="Do not assume that a group is never better than a part of it.")
 @click.option("--dry-run", is_flag=True, help="Print what would be asked for or trained, and how long it takes.")
-@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/group, with IMAGES runs/train]")
+@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/group, with IMAGES runs/groups]")
 @click.option("--resume", is_flag=True, help="Go on with the trials.sqlite of the run folder; with IMAGES always done.")
 @click.option("--trials", is_flag=True, help="Print every group that was asked for, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print groups.json instead of text.")
@@ -180,6 +180,9 @@ def group(images: tuple[str, ...], **options: Any) -> None:
       grids group --delta 0.5 --drops drops.csv --similarity runs/mine --out runs/groups
       grids group --degradations jpeg,gaussian_noise,salt_pepper --method paper --dry-run
     """
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    options["given"] = {name for name in options if context.get_parameter_source(name) is source}
     if images or options["partition"] is not None:
         from grids.commands import verify
 

@@ -17,13 +17,16 @@ from grids.results import Trial
 from grids.search import Planned
 from grids.search.table import STUDY
 
-NEEDS_PHOTOGRAPHS = ("val", "only", "from_scratch", "start", "pairs", "plugins", "time_budget", "iterations", "crop")
+NEEDS_PHOTOGRAPHS = (
+    *("val", "only", "from_scratch", "start", "pairs", "plugins", "time_budget", "iterations", "crop", "batch"),
+    *("network", "budget", "learning_rate", "precision", "repeats", "no_early_stop", "device"),
+)
 
 
 def group(**options: Any) -> None:
     """`grids group` without photographs."""
     for name in NEEDS_PHOTOGRAPHS:
-        if options[name]:
+        if name in options["given"]:
             shown = name.replace("_", "-").replace("plugins", "degradation")
             raise GridsError(f"--{shown} is for trainings: name the photographs to train on, or `builtin`")
     names = options["degradations"]

@@ -42,10 +42,10 @@ class Progress(Silent):
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
         self._close()
+        self.left = max(0, self.left - 1)
         if reused:
             return
         self.done += 1
-        self.left = max(0, self.left - 1)
         self.seconds.append(run.seconds)
         reached = f"stopped: {run.stopped}" if run.stopped else self._reached(run)
         self.say(
@@ -54,6 +54,8 @@ class Progress(Silent):
 
     def told(self, trial: Trial, search: Search) -> None:
         """An answer of the search."""
+        if self.quiet:
+            return
         self.left = remaining(search)
         worst = "-" if trial.worst is None else decibels(trial.worst)
         best = len(best_so_far(search))

@@ -25,14 +25,15 @@ from grids.commands.options import (
 from grids.commands.training import Progress
 from grids.errors import GridsError
 from grids.images import Skipped
-from grids.pipeline.group import report_file
+from grids.pipeline.group import check_count, report_file
 from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
 from grids.pipeline.planning import PlannedTraining, plan_training
 from grids.pipeline.verified import write_verified
-from grids.pipeline.verify import train_groups
+from grids.pipeline.verify import Verified, train_groups
 from grids.reports.grouping import grouping_text, trials_text
 from grids.reports.training import training_text
 from grids.results import Grouping
+from grids.training.trainer import OutOfTimeError
 
 PLANNED = ("val", "degradations", "functions", "pairs", "method", "partition", "device", "max_pixels", "on_skip")
 
@@ -44,7 +45,7 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
     if options["drops"] is not None:
         raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
     devices.use_threads(options["jobs"])
-    out: Path = options["out"] or Path("runs/train")
+    out: Path = options["out"] or Path("runs/groups")
     skipped: list[Skipped] = []
     partition = Grouping.load(options["partition"]) if options["partition"] is not None else None
     names = split_names(options["degradations"]) if options["degradations"] is not None else None
@@ -64,16 +65,15 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
     }
     settings = _settings(options)
     if options["dry_run"]:
-        same = {name: given[name] for name in PLANNED}
+        same = {name: given[name] for name in PLANNED} | {"only": options["only"]}
         _print_plan(plan_training(chosen_images(images), settings, **same), options["as_json"])
         return
     progress = Progress(options["quiet"])
-    found = train_groups(
+    found = _train(
         chosen_images(images),
         options["delta"],
         settings,
         **given,
-        max_groups=options["max_groups"],
         all_solutions=options["all_solutions"],
         only=options["only"],
         time_budget=seconds_of(options["time_budget"]) if options["time_budget"] else math.inf,
@@ -82,6 +82,8 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
         on_trial=progress.told,
     )
     write_verified(found, out)
+    if found.grouping is not None:
+        check_count(found.grouping, options["max_groups"], ())
     if options["as_json"]:
         click.echo(json.dumps((found.grouping or found.report).to_json()))
     elif not options["quiet"]:
@@ -95,6 +97,13 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
     if not found.finished:
         click.echo("the time was over before the search was: the same command goes on", err=True)
     count_skipped(skipped)
+
+
+def _train(*arguments: Any, **options: Any) -> Verified:
+    try:
+        return train_groups(*arguments, **options)
+    except OutOfTimeError as error:
+        raise GridsError(f"{error}: the upper bounds are not all trained yet; the same command goes on") from error
 
 
 def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:

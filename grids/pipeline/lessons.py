@@ -62,6 +62,7 @@ def make_tasks(
     functions: Mapping[str, Plugin] | None = None,
     pairs: Mapping[str, str] | None = None,
     least: int = 64,
+    max_pixels: int = MAX_PIXELS,
 ) -> list[Task]:
     """The tasks of these names.
 
@@ -70,6 +71,7 @@ def make_tasks(
         functions: further degradations by name, as in `measure_similarity`.
         pairs: further tasks by name: "INPUTS:TARGETS", two folders.
         least: side that images of pairs must have, pixels.
+        max_pixels: refuse larger ones.
 
     Raises:
         GridsError: a name is unknown or given twice, or the pairs do not match.
@@ -77,7 +79,7 @@ def make_tasks(
     functions, pairs = functions or {}, pairs or {}
     wanted = tuple(names) if names is not None else (*ELEVEN, *functions, *pairs)
     tasks: dict[str, Task] = {name: Synthesized(kind) for name, kind in synthesized(wanted, functions, pairs).items()}
-    tasks |= {name: Pairs(name, *pair_folders(name, value), least) for name, value in pairs.items()}
+    tasks |= {name: Pairs(name, *pair_folders(name, value), least, max_pixels) for name, value in pairs.items()}
     return [tasks[name] for name in wanted]
 
 
@@ -110,8 +112,8 @@ def split_photographs(
 ) -> tuple[Photographs, Photographs]:
     """What is learnt from, and what is measured on.
 
-    Without `val`, one photograph of five is kept for measuring: in the order of a checksum of the file names, so that
-    the split stays when files come and go or the folder moves.
+    Without `val`, about one photograph of five is kept for measuring, by a checksum of its name: each stays where it is
+    when others come and go or the folder moves.
 
     Args:
         images: a folder, files, or None or "builtin"; see `measure_similarity`.
@@ -125,17 +127,20 @@ def split_photographs(
     """
     paths = photo_paths(images)
     if val is None:
-        ordered = sorted(paths, key=lambda path: (hashlib.sha256(path.name.encode("utf-8", "replace")).digest(), path))
-        count = max(1, len(ordered) // HELD_OUT)
-        held = set(ordered[:count])
-        paths, kept = [path for path in paths if path not in held], [path for path in paths if path in held]
-        if not paths:
-            raise ImageError(f"too few photographs: {LEAST} or more are needed, but there is 1")
+        if len(paths) < LEAST:
+            raise ImageError(f"too few photographs: {LEAST} or more are needed, but there is {len(paths)}")
+        lots = {path: int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest()) for path in paths}
+        kept = [path for path in paths if not lots[path] % HELD_OUT] or [min(paths, key=lambda path: lots[path])]
+        kept = kept[: len(paths) - 1]
+        paths = [path for path in paths if path not in kept]
     else:
         kept = photo_paths(val)
         if both := {path.resolve() for path in paths} & {path.resolve() for path in kept}:
             raise ImageError(f"'{min(both)}' is both learnt from and measured on: --val takes other photographs")
     learnt, measured = (Photographs(some, least, max_pixels=max_pixels, on_skip=on_skip) for some in (paths, kept))
+    if both_digests := set(learnt.digests) & set(measured.digests):
+        copy = measured.paths[next(i for i, digest in enumerate(measured.digests) if digest in both_digests)]
+        raise ImageError(f"'{copy}' is measured on, but the same picture is among those that are learnt from")
     return learnt, measured
 
 
@@ -165,7 +170,7 @@ def make_lesson(
 ) -> Lesson:
     """Tasks, photographs and validation crops, without a start. Raises GridsError."""
     crop = settings.recipe.crop
-    tasks = make_tasks(names, functions, pairs, least=crop)
+    tasks = make_tasks(names, functions, pairs, least=crop, max_pixels=max_pixels)
     if len(tasks) < 2:
         raise GridsError("grouping needs at least two tasks")
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
@@ -188,7 +193,7 @@ def matrix_for(
     if missing and similarity == BUILTIN:
         pairs = dict(pairs or {})
         kept = [name for name in names if name not in pairs and name not in (functions or {})]
-        extra = {name: value.split(":")[0] for name, value in pairs.items()}
+        extra = {name: str(pair_folders(name, value)[0]) for name, value in pairs.items()}
         matrix = measure_similarity(
             images, degradations=kept, functions=functions, extra=extra, device=device, out=folder
         )

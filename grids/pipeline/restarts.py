@@ -16,6 +16,7 @@ from grids.training.evaluator import Lesson, Listener, TrainingEvaluator
 from grids.training.models import read_record, start_weights
 from grids.weights import sha256
 
+OTHER = 0x5EED
 LONGER = 4
 """A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
 FASTER = 2.0
@@ -50,7 +51,8 @@ def start_of(
         file = Path(settings.start)
         state = start_weights(file, settings.network)
         return Start(state, sha256(file), f"from the weights in '{file.name}'")
-    recipe = lesson.recipe
+    # crops of its own: the restorer for all tasks would else see the start's again, and the others new ones
+    recipe = replace(lesson.recipe, seed=lesson.recipe.seed ^ OTHER)
     shipped = shipped_start(lesson.network)
     if shipped is None:
         first = replace(
@@ -63,7 +65,9 @@ def start_of(
         )
         origin = "from scratch"
     else:
-        first = replace(lesson, start=start_weights(shipped, lesson.network), start_sha256=sha256(shipped))
+        first = replace(
+            lesson, recipe=recipe, start=start_weights(shipped, lesson.network), start_sha256=sha256(shipped)
+        )
         origin = "from the weights that ship"
     trained = TrainingEvaluator(
         first, folder / MIX, device=device, deadline=deadline, every=settings.every, listener=listener

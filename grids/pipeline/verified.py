@@ -61,7 +61,7 @@ def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, 
     """The first validation crop under each task, and what the restorers make of it."""
     everything = evaluator.names
     shared = {name: group for group in groups for name in group if len(group) > 1}
-    crops = {}
+    crops, loaded = {}, {}
     for name in everything:
         inputs, targets = evaluator.lesson.validation.examples(name)
         chosen = {"alone": (name,), "mix": everything}
@@ -71,7 +71,9 @@ def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, 
         for label, group in chosen.items():
             run = evaluator.runs.get((frozenset(group), 0))
             if run is not None:
-                network = load_restorer(evaluator.folder / run.file).network.to(evaluator.device)
-                restored[label] = restore(network, inputs[:1], evaluator.device)[0]
+                if run.file not in loaded and len(group) > 1:
+                    loaded[run.file] = load_restorer(evaluator.folder / run.file).network.to(evaluator.device)
+                network = loaded.get(run.file) or load_restorer(evaluator.folder / run.file).network
+                restored[label] = restore(network.to(evaluator.device), inputs[:1], evaluator.device)[0]
         crops[name] = Restored(inputs[0], targets[0], restored)
     return restored_sheet(crops)

@@ -9,25 +9,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from grids import __version__, devices
-from grids.errors import RunError, unknown_name
+from grids.errors import GridsError, RunError, unknown_name
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.group import TRIALS, check_count
-from grids.pipeline.lessons import MIX, TrainingSettings, bounds, make_lesson, matrix_for
+from grids.pipeline.group import TRIALS
+from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings, bounds, make_lesson, matrix_for
 from grids.pipeline.matrices import BUILTIN
 from grids.pipeline.planning import typical_answers
 from grids.pipeline.restarts import Start, start_of
-from grids.pipeline.similarity import Images, Plugin
+from grids.pipeline.same import keep_settings
+from grids.pipeline.similarity import Images, Plugin, check_apart
 from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
 from grids.search import Answer, Problem, Search, TrialLog, run_search
 from grids.search.problem import label
-from grids.training.evaluator import Listener, Silent, TrainingEvaluator
+from grids.training.evaluator import Lesson, Listener, Silent, TrainingEvaluator
+from grids.training.fabric import strategy_of
 from grids.training.trainer import OutOfTimeError
+from grids.weights import sha256
 
 GIVEN = "given"
 ONLY = ("upper-bounds", "search")
-TRAINING = "training.json"
+TRAINING, SETTINGS = "training.json", "settings.json"
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,12 @@ def train_groups(
     method: str = "exact",
     delta_for: Mapping[str, float] | None = None,
     shortcuts: bool = True,
-    max_groups: int | None = None,
     all_solutions: bool = False,
     partition: Grouping | None = None,
     only: str | None = None,
     time_budget: float = math.inf,
     device: str = "auto",
-    out: str | Path = "runs/group",
+    out: str | Path = "runs/groups",
     max_pixels: int = MAX_PIXELS,
     on_skip: Callable[[Skipped], None] | None = None,
     listener: Listener | None = None,
@@ -85,7 +89,7 @@ def train_groups(
         similarity: a matrix, a run folder, a file, or "builtin"; measured on `images` where "builtin" lacks a task.
         degradations: tasks by name; None for the eleven and whatever else is given.
         functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
-        method, delta_for, shortcuts, max_groups, all_solutions: of the search, see `group_degradations`.
+        method, delta_for, shortcuts, all_solutions: of the search, see `group_degradations`.
         partition: train its groups only, and search for none.
         only: "upper-bounds" trains the single-task restorers and the one for all; "search" asks that these are there.
         time_budget: seconds; then the best partition so far is the result.
@@ -102,14 +106,21 @@ def train_groups(
     used = settings or TrainingSettings()
     if only is not None and only not in ONLY:
         raise unknown_name("part", only, ONLY)
+    if partition is not None and (only or set(degradations or partition.degradations) != set(partition.degradations)):
+        raise GridsError("a partition is trained whole: with its own degradations, and not in part")
     deadline = time.monotonic() + time_budget
+    for source in (images, val):
+        check_apart(source, out)
     folder = make_folder(Path(out))
-    names = degradations if degradations is not None or partition is None else partition.degradations
+    names = degradations if partition is None else partition.degradations
     lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
     order = tuple(task.name for task in lesson.tasks)
     matrix = matrix_for(similarity, order, images, functions, pairs, device, folder / "similarity")
     problem = Problem(matrix, delta, dict(delta_for or {}), shortcuts, seed=used.recipe.seed)
     where = devices.resolve(device)
+    _claim(folder, lesson, used, where)
+    if only == "search":
+        _need_upper_bounds(folder, order)
     hears = listener or Silent()
     hears.expects(len(order), len(bounds(order, used, partition)) + (used.start == MIX))
     start = start_of(lesson, used, folder, where, deadline, hears)
@@ -124,8 +135,6 @@ def train_groups(
         deadline=deadline,
         listener=hears,
     )
-    if only == "search":
-        _need_upper_bounds(evaluator, order, folder)
     for group, repeat in bounds(order, used, partition):
         evaluator.run(group, repeat)
     grouping, finished = None, True
@@ -142,13 +151,27 @@ def train_groups(
     report = _report(evaluator, used, start, grouping)
     if grouping is not None:
         grouping = _with_restorers(grouping, report, start)
-        check_count(grouping, max_groups, ())
     report.save(folder / TRAINING)
     return Verified(report, grouping, problem, finished, evaluator)
 
 
-def _need_upper_bounds(evaluator: TrainingEvaluator, names: tuple[str, ...], folder: Path) -> None:
-    missing = [name for name in names if not evaluator.has((name,))]
+def _claim(folder: Path, lesson: Lesson, settings: TrainingSettings, device: torch.device) -> None:
+    """See, before anything is trained, that the folder is of these settings or new. Raises RunError."""
+    start = "" if settings.start in (MIX, SCRATCH) else sha256(Path(settings.start))
+    names = [task.name for task in lesson.tasks]
+    wanted = {"names": names, **lesson.parts(names, 0, device), "start": f"{settings.start}"}
+    if start:
+        wanted["start"] = start
+    file = folder / SETTINGS
+    models = folder / "models"
+    there = folder if file.exists() or (models.is_dir() and any(models.iterdir())) else None
+    if there is None and (TrialLog.identity_of(folder / TRIALS) or {}).get("evaluator", "training") != "training":
+        raise RunError(f"'{folder}' holds the answers of a table: choose another folder (--out)")
+    keep_settings(file, wanted, there, "another folder (--out)")
+
+
+def _need_upper_bounds(folder: Path, names: tuple[str, ...]) -> None:
+    missing = [name for name in names if not (folder / "models" / f"{name}.safetensors").exists()]
     if missing:
         raise RunError(
             f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with --only upper-bounds"
@@ -236,8 +259,10 @@ def _log(
         "tasks": ", ".join(task.identity() for task in lesson.tasks),
         "repeats": settings.repeats,
         "early": settings.early,
+        "device": evaluator.device.type,
         "descriptor": problem.similarity.descriptor_sha256[:16],
         **{f"recipe {key}": value for key, value in settings.recipe.to_json().items()},
+        "recipe precision": strategy_of(evaluator.device, settings.recipe.precision)["precision"],
     }
     identity["delta"] = [problem.delta, dict(problem.delta_for)]
     file = folder / TRIALS

@@ -105,6 +105,7 @@ class Lesson:
             "recipe": recipe,
             "start": self.start_sha256,
             "repeat": repeat,
+            "device": device.type,
         }
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
@@ -157,8 +158,7 @@ class TrainingEvaluator:
         """The drops of a group with their standard errors; bounds from below if its training was stopped early."""
         first = self.run(group)
         if first.stopped:
-            loss = self._early_loss(first.group, first.curve[-1])
-            return Answer({}, {}, {task: LASTING * drop for task, drop in loss.items()})
+            return Answer({}, {}, {t: LASTING * loss for t, loss in self._lost(first.group, first.curve[-1]).items()})
         seeds = dict.fromkeys(first.group, 1)
         answer = self._answer(seeds)
         for repeat in range(1, self.repeats):
@@ -187,11 +187,6 @@ class TrainingEvaluator:
             self.listener.finished(found, reused)
         return found
 
-    def has(self, group: Iterable[str]) -> bool:
-        """Whether a group is trained to its end already."""
-        names = tuple(name for name in self.names if name in set(group))
-        return self._stored(names, 0) is not None
-
     def recall(self) -> tuple[TrainingRun, ...]:
         """All trainings of the folder that are of this lesson, an earlier search's too: small groups first."""
         for file in sorted((self.folder / "models").glob("*.safetensors")):
@@ -218,13 +213,13 @@ class TrainingEvaluator:
     def noise(self) -> dict[str, float]:
         """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
 
-        Only restorers for all tasks count: groups that straddle a delta get more seeds, and would shift it on the way.
+        Only the first two restorers for all tasks count: more seeds come as groups straddle delta, and would shift it.
         A task's own differences are pooled with those of all tasks, which count as `PRIOR` more of them.
         """
         squares: dict[str, list[float]] = {task: [] for task in self.names}
         for (group, repeat), run in self.runs.items():
             first = self.runs.get((group, 0))
-            if repeat and first is not None and group == frozenset(self.names):
+            if repeat == 1 and first is not None and group == frozenset(self.names):
                 for task in group:
                     squares[task].append((run.psnr[task] - first.psnr[task]) ** 2 / 2)
         everything = [value for values in squares.values() for value in values]
@@ -266,17 +261,18 @@ class TrainingEvaluator:
         return found
 
     def _stops(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
-        """The rule: `LASTING` of what a task loses half way is beyond its delta, by four standard errors."""
+        """Why a training ends at this point; empty if it goes on."""
         half = max(1, round(CHECKS[0] * self.lesson.recipe.iterations))
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
         if not self.early or self.problem is None or repeat or len(group) < 2 or whole or point.step != half:
             return ""
-        spread = self.noise()
-        for task, loss in self._early_loss(group, point).items():
-            margin = 4 * math.sqrt(2) * spread.get(task, 0.0)
-            if LASTING * loss > self._delta(task) + margin:
-                return f"{task} had lost {loss:.2f} dB after {point.step} steps"
-        return ""
+        lost = self._lost(group, point)
+        return "; ".join(f"{task} had lost {loss:.2f} dB after {point.step} steps" for task, loss in lost.items())
+
+    def _lost(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
+        """The tasks that put a group clearly beyond delta half way, with what they have lost."""
+        losses = self._early_loss(group, point)
+        return clearly_lost(losses, {task: self._delta(task) for task in losses}, self.noise())
 
     def _file(self, group: tuple[str, ...], repeat: int) -> str:
         name = "all" if len(group) == len(self.names) and len(group) > 1 else "+".join(group)
@@ -369,6 +365,23 @@ def train_lesson(
     with contextlib.suppress(OSError):
         checkpoint.unlink(missing_ok=True)
     return run
+
+
+def clearly_lost(
+    losses: Mapping[str, float], deltas: Mapping[str, float], noise: Mapping[str, float]
+) -> dict[str, float]:
+    """The rule for stopping early: `LASTING` of what a task loses half way is beyond delta by four standard errors.
+
+    Args:
+        losses: dB by task, half way, against the single-task restorer at the same step.
+        deltas: the largest drops that are allowed.
+        noise: standard deviation of a restorer's PSNR; a task without one stops nothing.
+    """
+    return {
+        task: loss
+        for task, loss in losses.items()
+        if task in noise and LASTING * loss > deltas[task] + 4 * math.sqrt(2) * noise[task]
+    }
 
 
 def record_of(run: TrainingRun, lesson: Lesson, key: str) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Photographs:
         self.paths: list[Path] = []
         self._kept: list[Tensor | None] = []
         self._sizes: list[tuple[int, int]] = []
-        self._digests: list[bytes] = []  # of what will be read again
+        self.digests: list[bytes] = []
+        """A checksum of each one's pixels."""
         self._max_pixels = max_pixels
         digest = hashlib.sha256()
         for photo in read_photos(paths, max_pixels=max_pixels, min_side=least, on_skip=on_skip):
@@ -56,7 +57,7 @@ class Photographs:
             self.paths.append(photo.path)
             self._sizes.append((pixels.shape[1], pixels.shape[2]))
             self._kept.append(pixels if memory >= 0 else None)
-            self._digests.append(_digest(pixels) if memory < 0 else b"")
+            self.digests.append(_digest(pixels))
         self.digest = digest.hexdigest()
         """A checksum of all pixels, whatever the files are called."""
 
@@ -74,7 +75,7 @@ class Photographs:
         if kept is not None:
             return kept
         pixels = _tensor(read_photo(self.paths[number], self._max_pixels))
-        if _digest(pixels) != self._digests[number]:
+        if _digest(pixels) != self.digests[number]:
             raise ImageError(f"'{self.paths[number]}' has changed since the training began")
         return pixels
 

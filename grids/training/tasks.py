@@ -14,7 +14,7 @@ from torch import Tensor
 
 from grids.degradations import Degradation, check_name, seeded
 from grids.errors import GridsError, ImageError
-from grids.images import list_images
+from grids.images import MAX_PIXELS, Skipped, list_images
 from grids.similarity.patches import seed_for
 from grids.training.photographs import Photographs, fixed_windows, random_window
 
@@ -103,26 +103,29 @@ class Pairs(Task):
 
     Args:
         name: of the task.
-        inputs, targets: the two folders (or single files). Names count without their suffix.
+        inputs, targets: the two folders. Names count without their suffix; every fifth pair is only measured on.
         least: side that the images must have at least.
-        validation: every so many-th pair is only measured on, never learnt from.
+        max_pixels: refuse larger ones.
 
     Raises:
-        GridsError: an image has no partner, two have one name, or partners differ in size; or there are too few.
+        GridsError: an image has no partner or cannot be used, two have one name, or partners differ in size; or there
+            are too few.
     """
 
     VALIDATION = 5
 
-    def __init__(self, name: str, inputs: Path, targets: Path, least: int) -> None:
+    def __init__(self, name: str, inputs: Path, targets: Path, least: int, max_pixels: int = MAX_PIXELS) -> None:
         check_name(name)
         self.name = name
         files = matched(name, inputs, targets)
         if len(files) < 2:
             raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(files)}")
-        self._inputs = Photographs([ours for ours, _ in files], least, on_skip=None)
-        self._targets = Photographs([theirs for _, theirs in files], least, on_skip=None)
-        if len(self._inputs) != len(files) or len(self._targets) != len(files):
-            raise GridsError(f"the pairs of '{name}' hold images that cannot be used, or smaller than {least} pixels")
+        bad: list[Skipped] = []
+        self._inputs, self._targets = (
+            Photographs(part, least, max_pixels=max_pixels, on_skip=bad.append) for part in zip(*files, strict=True)
+        )
+        if bad:
+            raise GridsError(f"the pairs of '{name}' hold '{bad[0].path}', which cannot be used: {bad[0].reason}")
         for number, (ours, _) in enumerate(files):
             check_sizes(name, ours, self._inputs.sizes[number], self._targets.sizes[number])
         held = set(range(0, len(files), self.VALIDATION))

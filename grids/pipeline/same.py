@@ -1,0 +1,64 @@
+"""Which settings a folder or a file was trained with, so that others do not replace what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from grids.errors import RunError
+from grids.files import read_text, write_text
+
+
+def keep_settings(file: Path, wanted: Mapping[str, Any], there: Path | None, other: str) -> None:
+    """Write the settings of a training, or see that what is there was trained with the same.
+
+    Args:
+        file: where the settings are kept.
+        wanted: "names" of the tasks, and `Lesson.parts` of them.
+        there: a file or folder that was made with the settings in `file`; None if there is none.
+        other: what to say to choose, such as "another --out".
+
+    Raises:
+        RunError: `there` was made with other settings; the message names them.
+    """
+    if there is not None:
+        try:
+            found = json.loads(read_text(file))
+        except (RunError, ValueError):
+            found = None
+        if not isinstance(found, dict):
+            raise RunError(f"'{there}' exists, but '{file}' does not tell of which settings: choose {other}")
+        if different := differences(found, wanted):
+            others = "; ".join(different)
+            raise RunError(f"'{there}' is of a training with other settings: {others}. Choose {other}, or remove it")
+    write_text(file, json.dumps(dict(wanted), indent=1) + "\n")
+
+
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Which settings differ, in words."""
+    recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
+    lines = [
+        f"{name.replace('_', ' ')} {before}, now {now}"
+        for name, before, now in [
+            ("tasks", _listed(found.get("names")), _listed(wanted["names"])),
+            ("network", found.get("network"), wanted["network"]),
+            ("device", found.get("device"), wanted["device"]),
+            *((name, recipes[0].get(name), recipes[1][name]) for name in recipes[1]),
+        ]
+        if before != now
+    ]
+    others = {
+        "photographs": "other photographs",
+        "validation": "other photographs to measure on",
+        "start": "another start",
+    }
+    lines += [text for name, text in others.items() if found.get(name) != wanted[name]]
+    if found.get("tasks") != wanted["tasks"] and found.get("names") == wanted["names"]:
+        lines.append("a task does something else")
+    return lines
+
+
+def _listed(names: Any) -> str:
+    return "+".join(map(str, names)) if isinstance(names, list) else str(names)
