@@ -24,6 +24,7 @@ from common import DATA, machine, need, table
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
+from grids.files import write_text
 from grids.images import list_images
 from grids.results import TrainingRun
 from grids.training.evaluator import Silent, TrainingEvaluator
@@ -80,7 +81,7 @@ def measured(run: Path, sets: list[str], limit: int, wanted: dict[str, tuple[str
             for task in missing:
                 mean = found.mean(task)
                 have.setdefault(key, {})[task], have[""][task] = mean.psnr, mean.input_psnr
-            store.write_text(json.dumps(scores))
+            write_text(store, json.dumps(scores))
             print(f"  {name} {key}", flush=True)
     return scores
 

@@ -28,10 +28,11 @@ from scipy.stats import spearmanr
 
 from grids import builtin_similarity, group_degradations
 from grids.degradations import ELEVEN, all_degradations
+from grids.files import write_text
 from grids.results import TrainingRun
 from grids.search import Answer, DropTable, Problem, Search, run_search
 from grids.search.table import JOIN
-from grids.training.evaluator import LASTING, Lesson, Silent, TrainingEvaluator, record_of, run_of
+from grids.training.evaluator import LASTING, Lesson, Silent, TrainingEvaluator, clearly_lost, record_of, run_of
 from grids.training.models import load_restorer, save_restorer, start_weights
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
@@ -77,7 +78,7 @@ class Keeper(Silent):
         if reused:
             return
         record = record_of(run, self.lesson, "")
-        (self.folder / f"{name_of(run.group, run.repeat)}.json").write_text(json.dumps(record))
+        write_text(self.folder / f"{name_of(run.group, run.repeat)}.json", json.dumps(record))
         shown = {task: round(value, 2) for task, value in run.psnr.items()}
         print(f"{time.strftime('%H:%M:%S')} {run.seconds:4.0f} s {run.repeat} {shown}", flush=True)
 
@@ -88,7 +89,7 @@ def name_of(group: tuple[str, ...], repeat: int) -> str:
 
 
 def plan_of() -> Iterator[Asked]:
-    """What is trained, in order of worth; the searches come after the pairs."""
+    """What is trained first, in order of worth."""
     yield from (((name,), 0) for name in ELEVEN)
     yield from ((ELEVEN, repeat) for repeat in (0, 1))
     paper = DropTable.load("paper").answers
@@ -97,7 +98,7 @@ def plan_of() -> Iterator[Asked]:
 
 
 def further() -> Iterator[Asked]:
-    """Groups of three to five, the nearest and the farthest in S in turn; then second seeds of the single tasks."""
+    """Groups of three to five, near and far in S in turn; then second seeds of the single tasks; searches come last."""
     matrix = builtin_similarity()
     problem = Problem(matrix, 0.7)
     ranked = {
@@ -123,6 +124,10 @@ def stored(network: str, folder: Path | None = None) -> dict[Asked, dict[str, An
     records = [json.loads(line) for line in lines]
     if folder is not None and folder.exists():
         records += [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    if len({json.dumps([record["recipe"], record["start_sha256"]], sort_keys=True) for record in records}) > 1:
+        raise SystemExit(
+            "study: the recorded trainings differ in recipe or start: give each its own folder and network"
+        )
     return {(tuple(record["tasks"]), record["repeat"]): record for record in records}
 
 
@@ -178,6 +183,8 @@ def train(chosen: argparse.Namespace) -> None:
             deadline=deadline, listener=keeper,
         )  # fmt: skip
         for (group, repeat), record in stored(chosen.network, records).items():
+            if (record["recipe"], record["start_sha256"]) != (lesson.recipe.to_json(), lesson.start_sha256):
+                raise SystemExit("study: what is recorded was trained by another recipe or from another start")
             made.runs[frozenset(group), repeat] = run_of(record, "")
         return made
 
@@ -356,7 +363,7 @@ def print_early_rule(found: TrainingEvaluator, answers: dict[frozenset[str], Ans
             half = found.runs[group, 0].curve[0]
             losses = {task: found.runs[frozenset((task,)), 0].curve[0].psnr[task] - half.psnr[task] for task in group}
             beyond += max(answer.drops.values()) > delta
-            hit = [t for t, loss in losses.items() if LASTING * loss > delta + 4 * 2**0.5 * spread[t]]
+            hit = clearly_lost(losses, dict.fromkeys(group, delta), spread)
             stopped += bool(hit)
             wrong += bool(hit) and max(answer.drops.values()) <= delta
             bound += any(answer.drops[task] < LASTING * losses[task] for task in hit)
