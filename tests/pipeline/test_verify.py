@@ -237,7 +237,8 @@ class Told(Silent):
         print("step", flush=True)
 
 
-settings = TrainingSettings(recipe=Recipe(iterations=6, crop=16, batch=2), validation_side=32, validation_count=4, every=0)
+recipe = Recipe(iterations=6, crop=16, batch=2)
+settings = TrainingSettings(recipe=recipe, validation_side=32, validation_count=4, every=0)
 names = sys.argv[3].split(",")
 found = train_groups(sys.argv[1], 0.7, settings, degradations=names, out=sys.argv[2], listener=Told())
 write_verified(found, sys.argv[2])

@@ -317,6 +317,16 @@ def made_up(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return make
 
 
+@pytest.fixture
+def no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds make no difference."""
+    monkeypatch.setattr(TrainingEvaluator, "noise", lambda self: dict.fromkeys(self.names, 0.0))
+
+
+def test_without_a_known_noise_nothing_is_stopped(made_up: Callable[..., TrainingEvaluator]) -> None:
+    assert made_up(losing({A: 9.0}), problem=problem(0.1)).run((A, B)).stopped == ""
+
+
 def losing(drops: dict[str, float], noise: float = 0.0, half: float = 1.0) -> Curve:
     """Single-task restorers at 30 dB; groups lose what is named, `half` times that at half of the steps.
 
@@ -332,12 +342,13 @@ def losing(drops: dict[str, float], noise: float = 0.0, half: float = 1.0) -> Cu
     return curve
 
 
+@pytest.mark.usefixtures("no_noise")
 def test_a_group_that_is_far_beyond_is_stopped_at_half(made_up: Callable[..., TrainingEvaluator]) -> None:
     hears, asked = Hears(), problem(0.5)
     evaluator = made_up(losing({A: 1.5, B: 0.25}), problem=asked, listener=hears)
     answer = evaluator(frozenset((A, B)))
     assert answer.drops == {} == answer.noise
-    assert answer.at_least == pytest.approx({A: 0.75, B: 0.125})
+    assert answer.at_least == pytest.approx({A: 1.05})
     assert asked.verdict(asked.mask((A, B)), answer) == "beyond"
     run = evaluator.run((A, B))
     assert run.stopped == f"{A} had lost 1.50 dB after 3 steps"
@@ -345,12 +356,13 @@ def test_a_group_that_is_far_beyond_is_stopped_at_half(made_up: Callable[..., Tr
     assert [group for group, _, _ in hears.done] == [(A,), (B,), (A, B)]  # those that tell when to stop come first
 
 
+@pytest.mark.usefixtures("no_noise")
 @pytest.mark.parametrize(
     ("drops", "options"),
     [
-        ({A: 0.9}, {"problem": problem(0.5)}),  # half of it is within delta
+        ({A: 0.7}, {"problem": problem(0.5)}),  # 0.7 of it is within delta
         ({A: 1.5}, {"problem": problem(0.5), "early": False}),
-        ({A: 1.5}, {"problem": problem(0.5, delta_for={A: 0.75})}),
+        ({A: 1.5}, {"problem": problem(0.5, delta_for={A: 1.1})}),
         ({A: 9.0}, {}),  # there is no delta
         ({A: -9.0}, {"problem": problem(0.0)}),
     ],
@@ -363,13 +375,15 @@ def test_what_is_not_stopped(
     assert answer.at_least == {}
 
 
+@pytest.mark.usefixtures("no_noise")
 def test_a_delta_of_its_own_stops(made_up: Callable[..., TrainingEvaluator]) -> None:
     evaluator = made_up(losing({A: 0.5, B: 0.5}), problem=problem(2.0, delta_for={B: 0.1}))
     assert evaluator.run((A, B)).stopped.startswith(f"{B} had lost 0.50 dB")
 
 
+@pytest.mark.usefixtures("no_noise")
 def test_only_what_is_lost_at_half_of_the_steps_counts(made_up: Callable[..., TrainingEvaluator]) -> None:
-    answer = made_up(losing({A: 1.5}, half=0.6), problem=problem(0.5), repeats=1)(frozenset((A, B)))
+    answer = made_up(losing({A: 1.5}, half=0.4), problem=problem(0.5), repeats=1)(frozenset((A, B)))
     assert answer.drops == pytest.approx({A: 1.5, B: 0.0})
 
 
@@ -379,14 +393,15 @@ def test_the_group_of_all_and_repetitions_are_never_stopped(made_up: Callable[..
         assert evaluator.run(group, repeat).stopped == ""
 
 
+@pytest.mark.usefixtures("no_noise")
 def test_a_stopped_run_stands_until_delta_grows(made_up: Callable[..., TrainingEvaluator]) -> None:
     curve, group = losing({A: 1.5}), frozenset((A, B))
     made_up(curve, problem=problem(0.5))(group)
     hears = Hears()
     same = made_up(curve, problem=problem(0.6), listener=hears)(group)
-    assert same.at_least[A] == pytest.approx(0.75)
+    assert same.at_least[A] == pytest.approx(1.05)
     assert all(reused for _, _, reused in hears.done)
-    larger = made_up(curve, problem=problem(0.8), repeats=1, listener=(hears := Hears()))
+    larger = made_up(curve, problem=problem(1.1), repeats=1, listener=(hears := Hears()))
     assert larger(group).drops == pytest.approx({A: 1.5, B: 0.0})
     assert ((A, B), 0, False) in hears.done
     assert [names for names, _, reused in hears.done if not reused] == [(A, B)]
@@ -413,16 +428,15 @@ def test_the_noise_is_of_the_group_of_all(made_up: Callable[..., TrainingEvaluat
     pooled = sum(squares.values()) / 3
     expected = {task: math.sqrt((own + 2 * pooled) / 3) for task, own in squares.items()}
     assert evaluator.noise() == pytest.approx(expected)
-    evaluator.run(ALL, 2)  # differs twice as much
-    twice = {task: [own, 4 * own] for task, own in squares.items()}
-    pooled = sum(map(sum, twice.values())) / 6
-    expected = {task: math.sqrt((sum(own) + 2 * pooled) / 4) for task, own in twice.items()}
+    evaluator.run(
+        ALL, 2
+    )  # more seeds come when the group of all straddles delta: they would shift the noise on the way
     assert evaluator.noise() == pytest.approx(expected)
 
 
 def test_noise_keeps_groups_from_being_stopped(made_up: Callable[..., TrainingEvaluator]) -> None:
     """A repetition that differs by 0.1 sqrt(2) dB in every task: a deviation of 0.1 dB, four errors are 0.566 dB."""
-    for delta, stopped in ((0.18, True), (0.19, False)):
+    for delta, stopped in ((0.48, True), (0.49, False)):
         evaluator = made_up(losing({A: 1.5}, noise=0.1 * math.sqrt(2)), problem=problem(delta))
         for repeat in (0, 1):
             evaluator.run(ALL, repeat)
@@ -468,6 +482,5 @@ def test_repetitions_are_compared_seed_by_seed(made_up: Callable[..., TrainingEv
         evaluator.run(group)
     for group in ((A,), (A, B)):
         evaluator.run(group, 1)
-    assert evaluator.drop(A, (A, B), 2) == (pytest.approx(0.55), 2)
-    assert evaluator.drop(A, (A, B)) == (pytest.approx(0.5), 1)
-    assert evaluator.drop(B, (A, B), 2) == (pytest.approx(0.5), 1)  # its other seed is not trained alone
+    assert evaluator.drop(A, (A, B), 2) == pytest.approx(0.55)
+    assert evaluator.drop(A, (A, B)) == pytest.approx(0.5)
