@@ -57,7 +57,7 @@ def seconds_of(text: str) -> float:
     except (KeyError, ValueError):
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise GridsError(f"a time is a number with s, m or h, such as 90s, 20m or 2h, not '{text}'")
+        raise GridsError(f"a time is a number of more than 0 with s, m or h, such as 90s, 20m or 2h, not '{text}'")
     return value
 
 

@@ -40,10 +40,7 @@ PLANNED = ("val", "degradations", "functions", "pairs", "method", "partition", "
 
 def verify(images: tuple[str, ...], **options: Any) -> None:
     """`grids group IMAGES`."""
-    if not images:
-        raise GridsError("--from trains the groups of a partition: name the photographs to train on, or `builtin`")
-    if options["drops"] is not None:
-        raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
+    _check(images, options)
     devices.use_threads(options["jobs"])
     out: Path = options["out"] or Path("runs/groups")
     skipped: list[Skipped] = []
@@ -64,6 +61,7 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
         "on_skip": skipper(skipped),
     }
     settings = _settings(options)
+    budget = seconds_of(options["time_budget"]) if options["time_budget"] else math.inf
     if options["dry_run"]:
         same = {name: given[name] for name in PLANNED} | {"only": options["only"]}
         _print_plan(plan_training(chosen_images(images), settings, **same), options["as_json"])
@@ -76,7 +74,7 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
         **given,
         all_solutions=options["all_solutions"],
         only=options["only"],
-        time_budget=seconds_of(options["time_budget"]) if options["time_budget"] else math.inf,
+        time_budget=budget,
         out=out,
         listener=progress,
         on_trial=progress.told,
@@ -99,6 +97,16 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
     count_skipped(skipped)
 
 
+def _check(images: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Raise GridsError for options that contradict each other."""
+    if not images:
+        raise GridsError("--from trains the groups of a partition: name the photographs to train on, or `builtin`")
+    if options["drops"] is not None:
+        raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
+    if options["only"] is not None and options["partition"] is not None:
+        raise GridsError("--only and --from exclude each other: --from searches for nothing")
+
+
 def _train(*arguments: Any, **options: Any) -> Verified:
     try:
         return train_groups(*arguments, **options)
@@ -114,9 +122,10 @@ def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
     for number, step in enumerate(known, 1):
         click.echo(f"{number:4d}  {step.seconds:6.0f} s  {' + '.join(step.group)}  ({step.why})")
     if left := planned[len(known) :]:
-        click.echo(f"then about {len(left)} groups that the search asks for, {left[0].seconds:.0f} s each")
+        plural = "s" if len(left) > 1 else ""
+        click.echo(f"then about {len(left)} group{plural} that the search asks for, {left[0].seconds:.0f} s each")
     minutes = sum(step.seconds for step in planned) / 60
-    click.echo(f"{len(planned)} trainings, about {minutes:.0f} minutes on this machine; answers near delta take more.")
+    click.echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine; answers near delta take more.")
     click.echo("Nothing was written.")
 
 

@@ -96,7 +96,7 @@ def synthesized(
         raise GridsError(f"'{ALL}' stands for all tasks: a task cannot bear that name")
     for name in (*functions, *pairs):
         if name not in names:
-            raise GridsError(f"'{name}' is given, but is not among the tasks {', '.join(names)}")
+            raise GridsError(f"'{name}' is given, but is not among the tasks that are named: {', '.join(names)}")
     if len(set(names)) < len(names):
         raise GridsError(f"the tasks name '{next(n for n in names if names.count(n) > 1)}' twice")
     return named_degradations([name for name in names if name not in functions and name not in pairs], functions)

@@ -154,12 +154,12 @@ def rest_lines(report: TrainingReport) -> list[str]:
     count = len(report.tasks)
     trained = len({frozenset(run.group) for run in report.runs})
     stopped = sum(bool(run.stopped) for run in report.runs)
-    many = any(run.repeat and 1 < len(run.group) < count for run in report.runs)
+    many = any(run.repeat and len(run.group) > 1 for run in report.runs)
     every = 2**count - 1
     lines = [
         settled_text(report),
         noise_text(report),
-        "drops of groups near delta are means over seeds; PSNR is the first seed's, whose restorer is kept"
+        "the search compares means over seeds where a group was trained with several; PSNR is the first seed's"
         if many
         else "",
         f"{counted(stopped, 'training')} stopped early, as clearly beyond delta" if stopped else "",

@@ -11,6 +11,8 @@ from grids.errors import GridsError, unknown_name
 
 VERSION = 1
 """Raised when training itself changes, so that what older code trained is told apart."""
+MOST = 4096
+"""Crops in a batch."""
 LOSSES = ("l1", "charbonnier")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -58,6 +60,8 @@ class Recipe:
         for name in ("iterations", "batch", "accumulate"):
             if getattr(self, name) < 1:
                 raise GridsError(f"{name} must be at least 1, but is {getattr(self, name)}")
+        if self.batch > MOST:
+            raise GridsError(f"batch must be at most {MOST}, but is {self.batch}")
         if not (16 <= self.crop <= 1024 and self.crop % 8 == 0):
             raise GridsError(f"the crop must be a multiple of 8 from 16 to 1024 pixels, but is {self.crop}")
         if not (0 < self.learning_rate <= 1 and math.isfinite(self.learning_rate)):
