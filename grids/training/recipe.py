@@ -41,7 +41,7 @@ class Recipe:
         GridsError: a value is out of range.
     """
 
-    iterations: int = 300
+    iterations: int = 150
     crop: int = 64
     batch: int = 8
     learning_rate: float = 5e-4
