@@ -192,19 +192,30 @@ class _Loop:
         return True
 
     def good(self) -> bool:
-        """Whether all losses so far are finite; if not, the training goes back to where they were."""
+        """Whether all losses so far and all weights are finite; if not, the training goes back to where they were.
+
+        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is
+        ever one that leads back to them.
+        """
         self._unchecked = 0
-        if bool(torch.isfinite(self._total)):
+        if bool(torch.isfinite(self._total + self._length())):
             return True
+        what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
         if self.retry >= RETRIES:
             raise GridsError(
-                f"the loss is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
+                f"{what} is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
             )
         at, retry = self.step, self.retry + 1
         self._load(self._snapshot)
         self.retry = retry
-        self.say(f"the loss was not finite after {at} steps: going on from step {self.step} with other crops")
+        self.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
         return False
+
+    def _length(self) -> Tensor:
+        """The norms of all weights added up, without waiting for a GPU; not finite where a weight is not."""
+        states = [module.state_dict() for module in self.system.modules.values()]
+        values = [value for state in states for value in state.values() if value.is_floating_point()]
+        return torch.stack(torch._foreach_norm(values)).sum()
 
     def add_point(
         self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str] | None

@@ -24,7 +24,7 @@ from grids.networks import NAFNet
 from grids.results import Point
 from grids.training.data import Batch
 from grids.training.recipe import Recipe
-from grids.training.systems import Restorer, System
+from grids.training.systems import Modules, Restorer, System
 from grids.training.trainer import OutOfTimeError, Trained, train
 
 LEARNT = small(clip=0.5, average=0.9)
@@ -372,6 +372,39 @@ def test_a_nan_is_neither_measured_nor_kept(tmp_path: Path, step: int, options: 
     assert all(math.isfinite(point.loss + point.psnr["toy"]) for point in found.curve)
     for state in (found.network.state_dict(), *([state_of(file)["average"]] if file.exists() else [])):
         assert all(bool(torch.isfinite(value).all()) for value in state.values())
+
+
+class Bursting(Restorer):
+    """Its loss is finite and its gradient is not, at some steps of the first try."""
+
+    def __init__(self, *steps: int) -> None:
+        super().__init__(convolution())
+        self.steps = list(steps)
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        [(name, loss)] = super().losses(modules, batch, step)
+        if step in self.steps:
+            self.steps.remove(step)
+            weight = modules["network"].weight.flatten()[0]
+            loss = loss + (weight - weight.detach()).sqrt()  # 0, with an infinite slope
+        yield name, loss
+
+
+@pytest.mark.parametrize("step", [0, 4, 9, 10, 11])
+@pytest.mark.parametrize("options", [{"every_steps": 1}, {"every_steps": 5, "checks": (5, 12), "measure": mean_error}])
+def test_weights_that_are_not_finite_are_neither_measured_nor_kept(
+    tmp_path: Path, step: int, options: dict[str, Any]
+) -> None:
+    file, said = tmp_path / "c", []
+    states: list[dict[str, Any]] = []
+    keep = lambda _: states.append(state_of(file)) if file.exists() else None  # noqa: E731
+    system = Bursting(step)
+    found = train(system, toy, small(clip=0.0), checkpoint=file, say=said.append, on_step=keep, **options)
+    assert (found.rollbacks, len(said), system.steps) == (1, 1, [])
+    assert " was not finite after " in said[0]  # a weight, or the loss of a later step
+    values = [value for state in states for value in state["modules"]["network"].values()]
+    assert all(bool(torch.isfinite(value).all()) for value in (*values, *found.network.state_dict().values()))
+    assert all(math.isfinite(point.psnr["toy"]) for point in found.curve)
 
 
 def test_a_rollback_is_remembered(tmp_path: Path) -> None:
