@@ -148,7 +148,8 @@ class _Loop:
         self.curve: list[Point] = []
         self.stopped = ""
         self.seconds = 0.0
-        self._total, self._count = torch.zeros((), dtype=torch.float64, device=device), 0  # losses since the last point
+        exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
         self._unchecked = 0
         self._stepped = False  # whether an optimizer did, in the step under way
         self._snapshot = self._state()

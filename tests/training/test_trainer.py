@@ -24,7 +24,7 @@ from grids.networks import NAFNet
 from grids.results import Point
 from grids.training.data import Batch
 from grids.training.recipe import Recipe
-from grids.training.systems import Modules, Restorer, System
+from grids.training.systems import Modules, Restorer, System, adamw
 from grids.training.trainer import OutOfTimeError, Trained, train
 
 LEARNT = small(clip=0.5, average=0.9)
@@ -326,6 +326,12 @@ def test_losses_fall(loss: str, precision: str) -> None:
 def test_bf16_is_computed_in_bf16() -> None:
     exact, mixed = (train(restorer(), toy, small(precision=name)) for name in ("fp32", "bf16"))
     assert 0 < furthest(exact.network, mixed.network) < 0.01
+
+
+def test_fp16_can_be_clipped() -> None:
+    """Gradients that are scaled cannot be clipped for a fused optimizer."""
+    found = [adamw(convolution(), small(precision=name)).defaults["fused"] for name in ("fp16", "fp32", "auto")]
+    assert found == [None, True, True]
 
 
 def test_fp16_needs_a_gpu() -> None:
