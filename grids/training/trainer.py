@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ CHECKED = 10
 SNAPSHOT = 100
 RETRIES = 5
 EVERY = 60.0  # s
+TOO_LARGE = "out of memory: a smaller crop or network needs less"
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Trained:
     seconds: spent training, in all processes that worked on it.
     stopped: why it ended before its last step; empty if it did not.
     rollbacks: how often it went back because of values that were not finite.
+    interrupted: whether Ctrl-C came after there was nothing left to do: keep the network, then raise KeyboardInterrupt.
     """
 
     network: nn.Module
@@ -46,6 +48,7 @@ class Trained:
     seconds: float = 0.0
     stopped: str = ""
     rollbacks: int = 0
+    interrupted: bool = False
 
 
 class OutOfTimeError(RunError):
@@ -90,34 +93,39 @@ def train(
         the kept module with its averaged weights, and how it got there.
 
     Raises:
-        GridsError: losses stay not finite, or one image is too much for the memory of the device.
+        GridsError: losses or weights stay not finite, or one image is too much for the memory of the device.
         RunError: the checkpoint is of another training, damaged, or cannot be written.
         OutOfTimeError: the deadline has passed.
         KeyboardInterrupt: Ctrl-C; the step under way is finished and a checkpoint written before.
     """
-    loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
-    if checkpoint is not None and checkpoint.exists():
-        loop.resume(checkpoint, identity)
-    saved = time.monotonic()
-    with interrupts_wait() as interrupted:
-        while not (loop.finished and loop.good()):
-            forward = loop.advance()
-            if on_step is not None:
-                on_step(loop.step)
-            if forward and loop.step in checks and measure is not None and loop.good():
-                loop.add_point(measure, stop if loop.step < recipe.iterations else None)
-            if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
-                continue
-            now, broken_off = time.monotonic(), interrupted()
-            due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
-            if checkpoint is not None and (broken_off or due) and loop.good():
-                loop.save(checkpoint, identity)
-                saved = now
-            if broken_off:
-                raise KeyboardInterrupt
-            if now >= deadline:
-                raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
-    return loop.result()
+    try:
+        loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
+        if checkpoint is not None and checkpoint.exists():
+            loop.resume(checkpoint, identity)
+        saved = time.monotonic()
+        with interrupts_wait() as interrupted:
+            while not (loop.finished and loop.good()):
+                forward = loop.advance()
+                if on_step is not None:
+                    on_step(loop.step)
+                if forward and loop.step in checks and measure is not None and loop.good():
+                    loop.add_point(measure, stop if loop.step < recipe.iterations else None)
+                if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
+                    continue
+                now, broken_off = time.monotonic(), interrupted()
+                due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
+                if checkpoint is not None and (broken_off or due) and loop.good():
+                    loop.save(checkpoint, identity)
+                    saved = now
+                if broken_off:
+                    raise KeyboardInterrupt
+                if now >= deadline:
+                    raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
+            return replace(loop.result(), interrupted=interrupted())
+    except torch.OutOfMemoryError:
+        pass  # its traceback holds what fills the memory: that is free only after this block
+    torch.cuda.empty_cache()
+    raise GridsError(TOO_LARGE)
 
 
 class _Loop:
@@ -167,20 +175,15 @@ class _Loop:
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.ratios[name] * self.recipe.rate(self.step)
-        while True:
-            try:
-                self._total += self._update(batch)
-                self._count += 1
-                break
-            except torch.OutOfMemoryError:
-                if self.parts >= self.recipe.batch:
-                    raise GridsError("out of memory: a smaller crop or network needs less") from None
-                self.parts = min(2 * self.parts, self.recipe.batch)
-                torch.cuda.empty_cache()
-                self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
-                if self._stepped:  # one of several optimizers: the step cannot be taken again from here
-                    self._load(self._snapshot)
-                    return False
+        while not self._fits(batch):
+            torch.cuda.empty_cache()
+            if self.parts >= self.recipe.batch:
+                raise GridsError(TOO_LARGE)
+            self.parts = min(2 * self.parts, self.recipe.batch)
+            self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
+            if self._stepped:  # one of several optimizers: the step cannot be taken again from here
+                self._load(self._snapshot)
+                return False
         self.average.update_parameters(self.system.modules[self.system.kept])
         self.step += 1
         self._unchecked += 1
@@ -247,6 +250,15 @@ class _Loop:
         if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
             raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
         return Trained(network, self.curve, self.seconds, self.stopped, self.retry)
+
+    def _fits(self, batch: Batch) -> bool:
+        """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
+        try:
+            self._total += self._update(batch)
+        except torch.OutOfMemoryError:
+            return False
+        self._count += 1
+        return True
 
     def _update(self, batch: Batch) -> Tensor:
         """One batch, in as many parts as memory asks for: every loss of the parts in turn, then its optimizer."""

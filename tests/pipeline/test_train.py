@@ -133,6 +133,24 @@ def test_ctrl_c_keeps_what_was_learnt(photos: Path, tmp_path: Path) -> None:
     assert heard.steps == [2, 3]
 
 
+def test_ctrl_c_in_the_last_step_keeps_the_restorer(photos: Path, tmp_path: Path) -> None:
+    class Stops(Silent):
+        def step(self, done: int) -> None:
+            if done == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    out, heard = tmp_path / "m.safetensors", Heard()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(photos, out, listener=Stops())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not out.with_suffix(".ckpt").exists()
+    train(photos, out, listener=heard)
+    assert (heard.steps, heard.reused) == ([], [True])
+
+
 def test_settings_that_left_nothing_behind_do_not_count(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
     out.with_suffix(".json").write_text("{}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import resource
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -17,6 +19,7 @@ from contracts import raises_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from training.samples import Adversarial, Plain, convolution, furthest, same_weights, small, toy
 
 from grids.errors import RunError
@@ -464,6 +467,44 @@ def test_memory_for_no_image_is_an_error() -> None:
     said: list[str] = []
     raises_line(lambda: train(Plain(most=0), toy, small(), say=said.append), "out of memory", "smaller crop or network")
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("where", ["batches", "measure", "average"])
+def test_memory_that_runs_out_elsewhere(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("no memory")
+
+    if where == "average":
+        monkeypatch.setattr(AveragedModel, "update_parameters", full)
+    options: dict[str, Any] = {"checks": (2,), "measure": full if where == "measure" else mean_error}
+    batches = full if where == "batches" else toy
+    raises_line(lambda: train(restorer(), batches, small(), **options), "out of memory", "smaller crop")
+
+
+# ---------------------------------------------------------------- interrupts
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[..., None]]:
+    """Presses Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda *_: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("when", ["last step", "last check", "check that stops"])
+def test_ctrl_c_at_the_end_is_not_lost(when: str, ctrl_c: Callable[..., None]) -> None:
+    def measure(network: nn.Module) -> dict[str, float]:
+        if when != "last step":
+            ctrl_c()
+        return mean_error(network)
+
+    options: dict[str, Any] = {"checks": (4,) if when == "check that stops" else (12,), "measure": measure}
+    if when == "last step":
+        options["on_step"] = lambda done: ctrl_c() if done == 12 else None
+    found = train(restorer(), toy, small(), stop=lambda point: "enough", **options)
+    assert found.interrupted
+    assert not train(restorer(), toy, small()).interrupted
 
 
 # ---------------------------------------------------------------- checkpoints
