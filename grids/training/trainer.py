@@ -28,6 +28,8 @@ CHECKED = 10
 SNAPSHOT = 100
 RETRIES = 5
 EVERY = 60.0  # s
+WORTH = 50
+"""From one checkpoint to the next a training goes on for at least so many times as long as writing one takes."""
 TOO_LARGE = "out of memory: a smaller crop or network needs less"
 
 
@@ -84,7 +86,8 @@ def train(
         checks: steps (counted from 1) after which `measure` is called, with the averaged weights.
         measure: the kept module -> PSNR by task.
         stop: called after every check but the last; a text that is not empty ends the training.
-        every: seconds between checkpoints; every_steps: steps between them, too.
+        every: seconds between checkpoints, more where writing one takes long; 0 for one after each step.
+        every_steps: steps between checkpoints, too.
         deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
         on_step: called with the number of steps done, after each.
         say: called with a line about what went wrong and was mended.
@@ -102,7 +105,7 @@ def train(
         loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
         if checkpoint is not None and checkpoint.exists():
             loop.resume(checkpoint, identity)
-        saved = time.monotonic()
+        saved, pause = time.monotonic(), every
         with interrupts_wait() as interrupted:
             while not (loop.finished and loop.good()):
                 forward = loop.advance()
@@ -113,10 +116,11 @@ def train(
                 if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
                     continue
                 now, broken_off = time.monotonic(), interrupted()
-                due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
+                due = now - saved >= pause or now >= deadline or (every_steps and loop.step % every_steps == 0)
                 if checkpoint is not None and (broken_off or due) and loop.good():
                     loop.save(checkpoint, identity)
-                    saved = now
+                    saved = time.monotonic()
+                    pause = max(every, WORTH * (saved - now)) if every else 0.0
                 if broken_off:
                     raise KeyboardInterrupt
                 if now >= deadline:
@@ -160,7 +164,7 @@ class _Loop:
         self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
         self._unchecked = 0
         self._stepped = False  # whether an optimizer did, in the step under way
-        self._snapshot = self._state()
+        self._keep()
 
     @property
     def finished(self) -> bool:
@@ -192,7 +196,7 @@ class _Loop:
             if not self.good():
                 return False
             if self.step % SNAPSHOT < CHECKED:
-                self._snapshot = self._state()
+                self._keep()
         return True
 
     def good(self) -> bool:
@@ -205,13 +209,14 @@ class _Loop:
         if bool(torch.isfinite(self._total + self._length())):
             return True
         what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
-        if self.retry >= RETRIES:
+        if self._failures >= RETRIES:
             raise GridsError(
                 f"{what} is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
             )
         at, retry = self.step, self.retry + 1
         self._load(self._snapshot)
         self.retry = retry
+        self._failures += 1
         self.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
         return False
 
@@ -233,7 +238,7 @@ class _Loop:
         if stop is not None:
             self.stopped = stop(point)
         self.seconds += time.monotonic() - start
-        self._snapshot = self._state()
+        self._keep()
 
     def save(self, path: Path, identity: str) -> None:
         checkpoints.save(path, {"identity": identity, **self._state()})
@@ -243,7 +248,7 @@ class _Loop:
         if state.pop("identity") != identity:
             raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
         self._load(state)
-        self._snapshot = self._state()
+        self._keep()
 
     def result(self) -> Trained:
         network = self.average.module.cpu().eval()
@@ -290,16 +295,23 @@ class _Loop:
         optimizer.step()
         self._stepped = True
 
-    def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor | int) -> None:
-        done = int(count)
+    def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], _: Tensor | int) -> None:
+        done = self.step  # torch counts as many, on the device: reading that waits for a GPU
         decay = min(self.recipe.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
         for a, b in zip(old, new, strict=True):
             a.lerp_(b, 1 - decay)
 
+    def _keep(self) -> None:
+        """Take a snapshot; that is progress, so that failures are counted anew."""
+        self._snapshot = copy.deepcopy(self._state())
+        self._failures = 0
+
     def _state(self) -> dict[str, Any]:
-        state = {
+        """All that a training goes on from; its tensors are those that are trained, no copies."""
+        return {
             "step": self.step,
             "retry": self.retry,
+            "parts": self.parts,
             "seconds": self.seconds,
             "stopped": self.stopped,
             "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
@@ -309,11 +321,11 @@ class _Loop:
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "average": self.average.state_dict(),
         }
-        return copy.deepcopy(state)
 
     def _load(self, state: Mapping[str, Any]) -> None:
         state = copy.deepcopy(dict(state))
         self.step, self.retry = state["step"], state["retry"]
+        self.parts = max(self.parts, state.get("parts", 1))  # back to before memory ran out is not back to more memory
         self.seconds, self.stopped = state["seconds"], state["stopped"]
         self.curve = [Point(*point) for point in state["curve"]]
         self._total.fill_(state["loss"][0])

@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -25,6 +26,7 @@ from training.samples import Adversarial, Plain, convolution, furthest, same_wei
 from grids.errors import RunError
 from grids.networks import NAFNet
 from grids.results import Point
+from grids.training import checkpoints
 from grids.training.data import Batch
 from grids.training.recipe import Recipe
 from grids.training.systems import Modules, Restorer, System, adamw
@@ -434,6 +436,49 @@ def test_nan_for_ever_is_an_error() -> None:
     call: Callable[[], Any] = lambda: train(restorer(), Poisoned(2, tries=99), small(), say=said.append)  # noqa: E731
     raises_line(call, "not finite", "smaller learning rate")
     assert len(said) == 5
+
+
+def test_failures_are_counted_from_the_last_progress() -> None:
+    """Nine of them in all, three in a row; the crops are others every time."""
+    said: list[str] = []
+    asked: list[tuple[int, int]] = []
+
+    def batches(step: int, retry: int) -> Batch:
+        asked.append((step, retry))
+        return Poisoned(step, tries={2: 3, 6: 6, 9: 9}.get(step, 0))(step, retry)
+
+    found = train(restorer(), batches, small(), checks=(1, 5, 8, 12), measure=mean_error, say=said.append)
+    assert found.rollbacks == len(said) == 9
+    assert len(set(asked)) == len(asked)
+
+
+def test_parts_that_memory_asked_for_are_remembered(tmp_path: Path) -> None:
+    """What goes on computes the same parts; going back to before memory ran out keeps them, too."""
+    late: dict[str, Any] = {"checkpoint": tmp_path / "c", "deadline": 0.0}
+    with pytest.raises(OutOfTimeError):
+        train(Plain(most=2), toy, small(), **late)
+    again, said = Plain(most=2), []
+    train(again, toy, small(), checkpoint=tmp_path / "c", say=said.append)
+    assert (set(again.sizes), said) == ({2}, [])
+    poisoned = Plain(most=2)
+    assert train(poisoned, Poisoned(3), small(), say=said.append).rollbacks == 1
+    assert poisoned.sizes.count(4) == 1
+
+
+def test_checkpoints_take_little_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[float] = []
+
+    def slow(path: Path, state: Any) -> Path:
+        saved.append(time.monotonic())
+        time.sleep(0.05)
+        return path
+
+    monkeypatch.setattr(checkpoints, "save", slow)
+    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "on_step": lambda _: time.sleep(0.01)}
+    train(restorer(), toy, small(), every=0.001, **options)
+    assert len(saved) == 1
+    train(restorer(), toy, small(), every=0.0, **options)
+    assert len(saved) == 12
 
 
 def test_weights_that_leave_all_numbers_are_an_error() -> None:
