@@ -28,7 +28,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def write_bytes(path: Path, data: bytes) -> Path:
+def write_bytes(path: Path, data: bytes | memoryview) -> Path:
     """Write `data` to `path` in one step: into a temporary file beside it, which then takes its place.
 
     Raises:

@@ -31,8 +31,8 @@ MAIN = (
 SMALL = ("--iterations", "2", "--crop", "16", "--batch", "2", "--device", "cpu", "--jobs", "1")
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-W", "error::UserWarning", "-c", MAIN, *map(str, arguments)]
+def command(*arguments: object, before: str = "") -> list[str]:
+    return [sys.executable, "-W", "error::UserWarning", "-c", before + MAIN, *map(str, arguments)]
 
 
 Output = tuple[int, str, str]
@@ -75,7 +75,7 @@ def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
     assert [line.split()[0] for line in out.splitlines()[3:]] == ["jpeg", "gaussian_blur", "mean", "weights"]
     model = tmp_path / "runs" / "train" / "model.safetensors"
     assert out.splitlines()[-1] == "weights  runs/train/model.safetensors"
-    assert {file.name for file in model.parent.iterdir()} == {"model.safetensors", "model.json"}
+    assert {file.name for file in model.parent.iterdir()} == {"model.safetensors", "model.training.json"}
     code, again, err = call(*given, "--json")
     assert (code, err) == (0, "trained before with these settings: nothing to do\n")
     assert set(json.loads(again)["inputs"]) == {"jpeg", "gaussian_blur"}
@@ -112,20 +112,31 @@ def test_the_time_is_over_and_the_same_command_goes_on(call: Call) -> None:
     assert "2 steps" in out
 
 
+# Touches a file once steps are made.
+TELLS = (
+    "import pathlib\n"
+    "from grids.training.data import Batches\n"
+    "usual = Batches.__call__\n"
+    "def telling(self, step, retry=0):\n"
+    "    if step == 3: pathlib.Path({file!r}).touch()\n"
+    "    return usual(self, step, retry)\n"
+    "Batches.__call__ = telling\n"
+)
+
+
 def test_ctrl_c_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
     given = ("train", photos, "--tasks", "jpeg", *SMALL, "--iterations", 1_000_000, "--out", tmp_path / "m.safetensors")
+    begun = tmp_path / "begun"
     process = subprocess.Popen(
-        command(*given),
+        command(*given, before=TELLS.format(file=str(begun))),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"TQDM_DISABLE": "1"},
     )
-    settings = tmp_path / "m.json"
     deadline = time.monotonic() + 120
-    while not settings.exists() and time.monotonic() < deadline:
+    while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")

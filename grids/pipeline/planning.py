@@ -89,6 +89,8 @@ def step_seconds(lesson: Lesson, device: torch.device) -> float:
     recipe = replace(lesson.recipe, iterations=TIMED + 2)
     batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device)
     system = Restorer(fresh(lesson.network, 0), recipe.loss)
-    train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))
+    trained = train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))
+    if trained.interrupted:
+        raise KeyboardInterrupt
     steps = sorted(b - a for a, b in itertools.pairwise(times))
     return steps[len(steps) // 2]

@@ -32,6 +32,7 @@ from grids.weights import sha256
 DESCRIPTOR = "srresnet-x4"
 DESCRIPTOR_RECIPE = Recipe(iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999)
 SUFFIX = ".safetensors"
+SETTINGS = ".training.json"  # not .json: beside groups.safetensors lies a groups.json of its own
 
 
 def train_restorer(
@@ -64,7 +65,7 @@ def train_restorer(
         val: photographs to measure on; None keeps one of five of `images` for that.
         functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
         start: a file of weights to start from; None for weights drawn from the seed.
-        out: the file of the restorer; its settings and its checkpoint lie beside it, as .json and .ckpt.
+        out: the file of the restorer; its settings and its checkpoint lie beside it, as .training.json and .ckpt.
         resume: an error where there is nothing to go on with.
         time_budget: seconds.
         device: "auto", "cpu", "cuda" or "mps".
@@ -152,7 +153,7 @@ def _train(
 ) -> TrainingRun:
     """The training behind a file: finished earlier, gone on with, or begun."""
     names = tuple(task.name for task in lesson.tasks)
-    checkpoint, settings = file.with_suffix(".ckpt"), file.with_suffix(".json")
+    checkpoint, settings = file.with_suffix(".ckpt"), file.with_suffix(SETTINGS)
     wanted = {"names": list(names), **lesson.parts(names, 0, device)}
     record = read_record(file)
     if record is not None and record.get("key") == lesson.key(names, 0, device):

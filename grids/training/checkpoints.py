@@ -14,6 +14,7 @@ from grids.errors import RunError
 from grids.files import write_bytes
 
 _HEAD = b"grids training 1\n"
+_BEFORE = len(_HEAD) + 2 * hashlib.sha256().digest_size + 1  # bytes: the head, the checksum as hex, a line feed
 
 
 def save(path: Path, state: Mapping[str, Any]) -> Path:
@@ -23,9 +24,11 @@ def save(path: Path, state: Mapping[str, Any]) -> Path:
         RunError: it cannot be written (full disk, ...).
     """
     buffer = io.BytesIO()
+    buffer.write(bytes(_BEFORE))
     torch.save(dict(state), buffer)
-    content = buffer.getbuffer()
-    return write_bytes(path, _HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    with buffer.getbuffer() as content:  # in place: states are large
+        content[:_BEFORE] = _HEAD + hashlib.sha256(content[_BEFORE:]).hexdigest().encode() + b"\n"
+        return write_bytes(path, content)
 
 
 def load(path: Path) -> dict[str, Any]:

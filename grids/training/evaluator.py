@@ -364,6 +364,8 @@ def train_lesson(
     save_restorer(file, result.network, record_of(run, lesson, key))
     with contextlib.suppress(OSError):
         checkpoint.unlink(missing_ok=True)
+    if result.interrupted:  # after the last step: the restorer comes first
+        raise KeyboardInterrupt
     return run
 
 

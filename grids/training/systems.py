@@ -61,8 +61,9 @@ class Restorer(System):
 
 def adamw(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW with the settings of the recipe."""
+    fused = None if recipe.precision == "fp16" else True  # gradients of fp16 cannot be clipped for the fused one
     return torch.optim.AdamW(
-        module.parameters(), recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay, fused=True
+        module.parameters(), recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay, fused=fused
     )
 
 

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ CHECKED = 10
 SNAPSHOT = 100
 RETRIES = 5
 EVERY = 60.0  # s
+WORTH = 50
+"""From one checkpoint to the next a training goes on for at least so many times as long as writing one takes."""
+TOO_LARGE = "out of memory: a smaller crop or network needs less"
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Trained:
     seconds: spent training, in all processes that worked on it.
     stopped: why it ended before its last step; empty if it did not.
     rollbacks: how often it went back because of values that were not finite.
+    interrupted: whether Ctrl-C came after there was nothing left to do: keep the network, then raise KeyboardInterrupt.
     """
 
     network: nn.Module
@@ -46,6 +50,7 @@ class Trained:
     seconds: float = 0.0
     stopped: str = ""
     rollbacks: int = 0
+    interrupted: bool = False
 
 
 class OutOfTimeError(RunError):
@@ -81,7 +86,8 @@ def train(
         checks: steps (counted from 1) after which `measure` is called, with the averaged weights.
         measure: the kept module -> PSNR by task.
         stop: called after every check but the last; a text that is not empty ends the training.
-        every: seconds between checkpoints; every_steps: steps between them, too.
+        every: seconds between checkpoints, more where writing one takes long; 0 for one after each step.
+        every_steps: steps between checkpoints, too.
         deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
         on_step: called with the number of steps done, after each.
         say: called with a line about what went wrong and was mended.
@@ -90,34 +96,40 @@ def train(
         the kept module with its averaged weights, and how it got there.
 
     Raises:
-        GridsError: losses stay not finite, or one image is too much for the memory of the device.
+        GridsError: losses or weights stay not finite, or one image is too much for the memory of the device.
         RunError: the checkpoint is of another training, damaged, or cannot be written.
         OutOfTimeError: the deadline has passed.
         KeyboardInterrupt: Ctrl-C; the step under way is finished and a checkpoint written before.
     """
-    loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
-    if checkpoint is not None and checkpoint.exists():
-        loop.resume(checkpoint, identity)
-    saved = time.monotonic()
-    with interrupts_wait() as interrupted:
-        while not (loop.finished and loop.good()):
-            forward = loop.advance()
-            if on_step is not None:
-                on_step(loop.step)
-            if forward and loop.step in checks and measure is not None and loop.good():
-                loop.add_point(measure, stop if loop.step < recipe.iterations else None)
-            if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
-                continue
-            now, broken_off = time.monotonic(), interrupted()
-            due = now - saved >= every or now >= deadline or (every_steps and loop.step % every_steps == 0)
-            if checkpoint is not None and (broken_off or due) and loop.good():
-                loop.save(checkpoint, identity)
-                saved = now
-            if broken_off:
-                raise KeyboardInterrupt
-            if now >= deadline:
-                raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
-    return loop.result()
+    try:
+        loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
+        if checkpoint is not None and checkpoint.exists():
+            loop.resume(checkpoint, identity)
+        saved, pause = time.monotonic(), every
+        with interrupts_wait() as interrupted:
+            while not (loop.finished and loop.good()):
+                forward = loop.advance()
+                if on_step is not None:
+                    on_step(loop.step)
+                if forward and loop.step in checks and measure is not None and loop.good():
+                    loop.add_point(measure, stop if loop.step < recipe.iterations else None)
+                if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
+                    continue
+                now, broken_off = time.monotonic(), interrupted()
+                due = now - saved >= pause or now >= deadline or (every_steps and loop.step % every_steps == 0)
+                if checkpoint is not None and (broken_off or due) and loop.good():
+                    loop.save(checkpoint, identity)
+                    saved = time.monotonic()
+                    pause = max(every, WORTH * (saved - now)) if every else 0.0
+                if broken_off:
+                    raise KeyboardInterrupt
+                if now >= deadline:
+                    raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
+            return replace(loop.result(), interrupted=interrupted())
+    except torch.OutOfMemoryError:
+        pass  # its traceback holds what fills the memory: that is free only after this block
+    torch.cuda.empty_cache()
+    raise GridsError(TOO_LARGE)
 
 
 class _Loop:
@@ -148,10 +160,11 @@ class _Loop:
         self.curve: list[Point] = []
         self.stopped = ""
         self.seconds = 0.0
-        self._total, self._count = torch.zeros((), dtype=torch.float64, device=device), 0  # losses since the last point
+        exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
         self._unchecked = 0
         self._stepped = False  # whether an optimizer did, in the step under way
-        self._snapshot = self._state()
+        self._keep()
 
     @property
     def finished(self) -> bool:
@@ -166,20 +179,15 @@ class _Loop:
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.ratios[name] * self.recipe.rate(self.step)
-        while True:
-            try:
-                self._total += self._update(batch)
-                self._count += 1
-                break
-            except torch.OutOfMemoryError:
-                if self.parts >= self.recipe.batch:
-                    raise GridsError("out of memory: a smaller crop or network needs less") from None
-                self.parts = min(2 * self.parts, self.recipe.batch)
-                torch.cuda.empty_cache()
-                self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
-                if self._stepped:  # one of several optimizers: the step cannot be taken again from here
-                    self._load(self._snapshot)
-                    return False
+        while not self._fits(batch):
+            torch.cuda.empty_cache()
+            if self.parts >= self.recipe.batch:
+                raise GridsError(TOO_LARGE)
+            self.parts = min(2 * self.parts, self.recipe.batch)
+            self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
+            if self._stepped:  # one of several optimizers: the step cannot be taken again from here
+                self._load(self._snapshot)
+                return False
         self.average.update_parameters(self.system.modules[self.system.kept])
         self.step += 1
         self._unchecked += 1
@@ -188,23 +196,35 @@ class _Loop:
             if not self.good():
                 return False
             if self.step % SNAPSHOT < CHECKED:
-                self._snapshot = self._state()
+                self._keep()
         return True
 
     def good(self) -> bool:
-        """Whether all losses so far are finite; if not, the training goes back to where they were."""
+        """Whether all losses so far and all weights are finite; if not, the training goes back to where they were.
+
+        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is
+        ever one that leads back to them.
+        """
         self._unchecked = 0
-        if bool(torch.isfinite(self._total)):
+        if bool(torch.isfinite(self._total + self._length())):
             return True
-        if self.retry >= RETRIES:
+        what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
+        if self._failures >= RETRIES:
             raise GridsError(
-                f"the loss is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
+                f"{what} is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
             )
         at, retry = self.step, self.retry + 1
         self._load(self._snapshot)
         self.retry = retry
-        self.say(f"the loss was not finite after {at} steps: going on from step {self.step} with other crops")
+        self._failures += 1
+        self.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
         return False
+
+    def _length(self) -> Tensor:
+        """The norms of all weights added up, without waiting for a GPU; not finite where a weight is not."""
+        states = [module.state_dict() for module in self.system.modules.values()]
+        values = [value for state in states for value in state.values() if value.is_floating_point()]
+        return torch.stack(torch._foreach_norm(values)).sum()
 
     def add_point(
         self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str] | None
@@ -218,7 +238,7 @@ class _Loop:
         if stop is not None:
             self.stopped = stop(point)
         self.seconds += time.monotonic() - start
-        self._snapshot = self._state()
+        self._keep()
 
     def save(self, path: Path, identity: str) -> None:
         checkpoints.save(path, {"identity": identity, **self._state()})
@@ -228,13 +248,22 @@ class _Loop:
         if state.pop("identity") != identity:
             raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
         self._load(state)
-        self._snapshot = self._state()
+        self._keep()
 
     def result(self) -> Trained:
         network = self.average.module.cpu().eval()
         if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
             raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
         return Trained(network, self.curve, self.seconds, self.stopped, self.retry)
+
+    def _fits(self, batch: Batch) -> bool:
+        """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
+        try:
+            self._total += self._update(batch)
+        except torch.OutOfMemoryError:
+            return False
+        self._count += 1
+        return True
 
     def _update(self, batch: Batch) -> Tensor:
         """One batch, in as many parts as memory asks for: every loss of the parts in turn, then its optimizer."""
@@ -266,16 +295,23 @@ class _Loop:
         optimizer.step()
         self._stepped = True
 
-    def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor | int) -> None:
-        done = int(count)
+    def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], _: Tensor | int) -> None:
+        done = self.step  # torch counts as many, on the device: reading that waits for a GPU
         decay = min(self.recipe.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
         for a, b in zip(old, new, strict=True):
             a.lerp_(b, 1 - decay)
 
+    def _keep(self) -> None:
+        """Take a snapshot; that is progress, so that failures are counted anew."""
+        self._snapshot = copy.deepcopy(self._state())
+        self._failures = 0
+
     def _state(self) -> dict[str, Any]:
-        state = {
+        """All that a training goes on from; its tensors are those that are trained, no copies."""
+        return {
             "step": self.step,
             "retry": self.retry,
+            "parts": self.parts,
             "seconds": self.seconds,
             "stopped": self.stopped,
             "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
@@ -285,11 +321,11 @@ class _Loop:
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "average": self.average.state_dict(),
         }
-        return copy.deepcopy(state)
 
     def _load(self, state: Mapping[str, Any]) -> None:
         state = copy.deepcopy(dict(state))
         self.step, self.retry = state["step"], state["retry"]
+        self.parts = max(self.parts, state.get("parts", 1))  # back to before memory ran out is not back to more memory
         self.seconds, self.stopped = state["seconds"], state["stopped"]
         self.curve = [Point(*point) for point in state["curve"]]
         self._total.fill_(state["loss"][0])

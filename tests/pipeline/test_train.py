@@ -63,7 +63,7 @@ class Heard(Silent):
 def test_a_restorer_is_trained_and_measured(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run" / "model.safetensors"
     report = train(photos, out)
-    assert {file.name for file in out.parent.iterdir()} == {"model.safetensors", "model.json"}
+    assert {file.name for file in out.parent.iterdir()} == {"model.safetensors", "model.training.json"}
     (run,) = report.runs
     assert (run.group, run.curve[-1].step, run.file) == (TASKS, 3, "model.safetensors")
     assert set(report.inputs) == set(run.psnr) == set(TASKS)
@@ -93,7 +93,7 @@ def test_what_was_trained_is_read_and_other_settings_are_named(photos: Path, tmp
         (others / f"p{i}.png").write_bytes((photos / f"p{i}.png").read_bytes())
     with pytest.raises(RunError, match=r"other photographs; other photographs to measure on\. Choose another"):
         train(others, out)
-    out.with_suffix(".json").unlink()
+    out.with_suffix(".training.json").unlink()
     with pytest.raises(RunError, match="does not tell of which settings"):
         train(photos, out, recipe=replace(RECIPE, iterations=4))
     assert out.read_bytes() == before
@@ -133,10 +133,30 @@ def test_ctrl_c_keeps_what_was_learnt(photos: Path, tmp_path: Path) -> None:
     assert heard.steps == [2, 3]
 
 
+def test_ctrl_c_in_the_last_step_keeps_the_restorer(photos: Path, tmp_path: Path) -> None:
+    class Stops(Silent):
+        def step(self, done: int) -> None:
+            if done == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    out, heard = tmp_path / "m.safetensors", Heard()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(photos, out, listener=Stops())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not out.with_suffix(".ckpt").exists()
+    train(photos, out, listener=heard)
+    assert (heard.steps, heard.reused) == ([], [True])
+
+
 def test_settings_that_left_nothing_behind_do_not_count(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
-    out.with_suffix(".json").write_text("{}")
+    out.with_suffix(".training.json").write_text("{}")
+    out.with_suffix(".json").write_text("another file")
     assert train(photos, out, recipe=replace(RECIPE, iterations=1)).runs[0].curve[-1].step == 1
+    assert out.with_suffix(".json").read_text() == "another file"
 
 
 def test_a_start_is_taken(photos: Path, tmp_path: Path) -> None:

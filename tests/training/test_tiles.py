@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from contracts import raises_line
 from torch import nn
 
-from grids.networks import NAFNet
-from grids.training.tiles import TILE, restore_image
+from grids.networks import NAFNet, Restormer
+from grids.training.tiles import PROBE, TILE, _side, _widest, restore_image
 from grids.training.validation import restore
 
 
@@ -58,7 +59,40 @@ def test_only_large_photographs_are_tiled() -> None:
     network = nn.Identity()
     network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
     restore_image(network, torch.zeros(3, 1024, 2048, dtype=torch.uint8))
-    assert seen == [(1, 3, 1024, 2048)]
+    assert seen == [(1, 3, PROBE, PROBE), (1, 3, 1024, 2048)]
     seen.clear()
     restore_image(network, torch.zeros(3, 1024, 2049, dtype=torch.uint8))
-    assert {shape[2:] for shape in seen} == {(TILE, TILE)}
+    assert {shape[2:] for shape in seen[1:]} == {(TILE, TILE)}
+
+
+def test_wide_networks_get_smaller_tiles() -> None:
+    """Restormer's widest map has 510 channels at the full size: 2 GiB are enough for 480 x 480 pixels of it."""
+    assert _widest(Restormer(), "cpu") == 510
+    wide = nn.Sequential(nn.Conv2d(3, 510, 1), nn.Conv2d(510, 3, 1))
+    assert _side(wide, torch.zeros(1).expand(3, 480, 481), "cpu") == 481
+    assert _side(wide, torch.zeros(1).expand(3, 512, 512), "cpu") == 480
+    assert _side(NAFNet(), torch.zeros(1).expand(3, 1024, 2048), "cpu") == 2048
+    assert _side(NAFNet(), torch.zeros(1).expand(3, 2048, 2048), "cpu") == TILE
+
+
+class Crowded(nn.Module):
+    """Has memory for so many pixels."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.seen: list[int] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(max(images.shape[-2:]))
+        if images.shape[-1] * images.shape[-2] > self.most:
+            raise torch.OutOfMemoryError("no memory")
+        return images
+
+
+def test_where_memory_runs_out_tiles_become_smaller() -> None:
+    network, image = Crowded(200**2), torch.rand(3, 300, 600)
+    torch.testing.assert_close(restore_image(network, image), image)
+    assert list(dict.fromkeys(network.seen)) == [PROBE, 600, 300, 150]
+    raises_line(lambda: restore_image(Crowded(PROBE**2), image), "out of memory", "tiles of 128 pixels")
+    raises_line(lambda: restore_image(Crowded(10), image[:, :20, :20]), "out of memory", "tiles of 20 pixels")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import resource
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -17,14 +20,16 @@ from contracts import raises_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from training.samples import Adversarial, Plain, convolution, furthest, same_weights, small, toy
 
 from grids.errors import RunError
 from grids.networks import NAFNet
 from grids.results import Point
+from grids.training import checkpoints
 from grids.training.data import Batch
 from grids.training.recipe import Recipe
-from grids.training.systems import Restorer, System
+from grids.training.systems import Modules, Restorer, System, adamw
 from grids.training.trainer import OutOfTimeError, Trained, train
 
 LEARNT = small(clip=0.5, average=0.9)
@@ -328,6 +333,12 @@ def test_bf16_is_computed_in_bf16() -> None:
     assert 0 < furthest(exact.network, mixed.network) < 0.01
 
 
+def test_fp16_can_be_clipped() -> None:
+    """Gradients that are scaled cannot be clipped for a fused optimizer."""
+    found = [adamw(convolution(), small(precision=name)).defaults["fused"] for name in ("fp16", "fp32", "auto")]
+    assert found == [None, True, True]
+
+
 def test_fp16_needs_a_gpu() -> None:
     raises_line(lambda: train(restorer(), toy, small(precision="fp16")), "fp16 needs an NVIDIA GPU", "cpu")
 
@@ -374,6 +385,39 @@ def test_a_nan_is_neither_measured_nor_kept(tmp_path: Path, step: int, options: 
         assert all(bool(torch.isfinite(value).all()) for value in state.values())
 
 
+class Bursting(Restorer):
+    """Its loss is finite and its gradient is not, at some steps of the first try."""
+
+    def __init__(self, *steps: int) -> None:
+        super().__init__(convolution())
+        self.steps = list(steps)
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        [(name, loss)] = super().losses(modules, batch, step)
+        if step in self.steps:
+            self.steps.remove(step)
+            weight = modules["network"].weight.flatten()[0]
+            loss = loss + (weight - weight.detach()).sqrt()  # 0, with an infinite slope
+        yield name, loss
+
+
+@pytest.mark.parametrize("step", [0, 4, 9, 10, 11])
+@pytest.mark.parametrize("options", [{"every_steps": 1}, {"every_steps": 5, "checks": (5, 12), "measure": mean_error}])
+def test_weights_that_are_not_finite_are_neither_measured_nor_kept(
+    tmp_path: Path, step: int, options: dict[str, Any]
+) -> None:
+    file, said = tmp_path / "c", []
+    states: list[dict[str, Any]] = []
+    keep = lambda _: states.append(state_of(file)) if file.exists() else None  # noqa: E731
+    system = Bursting(step)
+    found = train(system, toy, small(clip=0.0), checkpoint=file, say=said.append, on_step=keep, **options)
+    assert (found.rollbacks, len(said), system.steps) == (1, 1, [])
+    assert " was not finite after " in said[0]  # a weight, or the loss of a later step
+    values = [value for state in states for value in state["modules"]["network"].values()]
+    assert all(bool(torch.isfinite(value).all()) for value in (*values, *found.network.state_dict().values()))
+    assert all(math.isfinite(point.psnr["toy"]) for point in found.curve)
+
+
 def test_a_rollback_is_remembered(tmp_path: Path) -> None:
     """What goes on from a checkpoint goes on with the other crops."""
     with pytest.raises(BrokenError):
@@ -392,6 +436,49 @@ def test_nan_for_ever_is_an_error() -> None:
     call: Callable[[], Any] = lambda: train(restorer(), Poisoned(2, tries=99), small(), say=said.append)  # noqa: E731
     raises_line(call, "not finite", "smaller learning rate")
     assert len(said) == 5
+
+
+def test_failures_are_counted_from_the_last_progress() -> None:
+    """Nine of them in all, three in a row; the crops are others every time."""
+    said: list[str] = []
+    asked: list[tuple[int, int]] = []
+
+    def batches(step: int, retry: int) -> Batch:
+        asked.append((step, retry))
+        return Poisoned(step, tries={2: 3, 6: 6, 9: 9}.get(step, 0))(step, retry)
+
+    found = train(restorer(), batches, small(), checks=(1, 5, 8, 12), measure=mean_error, say=said.append)
+    assert found.rollbacks == len(said) == 9
+    assert len(set(asked)) == len(asked)
+
+
+def test_parts_that_memory_asked_for_are_remembered(tmp_path: Path) -> None:
+    """What goes on computes the same parts; going back to before memory ran out keeps them, too."""
+    late: dict[str, Any] = {"checkpoint": tmp_path / "c", "deadline": 0.0}
+    with pytest.raises(OutOfTimeError):
+        train(Plain(most=2), toy, small(), **late)
+    again, said = Plain(most=2), []
+    train(again, toy, small(), checkpoint=tmp_path / "c", say=said.append)
+    assert (set(again.sizes), said) == ({2}, [])
+    poisoned = Plain(most=2)
+    assert train(poisoned, Poisoned(3), small(), say=said.append).rollbacks == 1
+    assert poisoned.sizes.count(4) == 1
+
+
+def test_checkpoints_take_little_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[float] = []
+
+    def slow(path: Path, state: Any) -> Path:
+        saved.append(time.monotonic())
+        time.sleep(0.05)
+        return path
+
+    monkeypatch.setattr(checkpoints, "save", slow)
+    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "on_step": lambda _: time.sleep(0.01)}
+    train(restorer(), toy, small(), every=0.001, **options)
+    assert len(saved) == 1
+    train(restorer(), toy, small(), every=0.0, **options)
+    assert len(saved) == 12
 
 
 def test_weights_that_leave_all_numbers_are_an_error() -> None:
@@ -425,6 +512,44 @@ def test_memory_for_no_image_is_an_error() -> None:
     said: list[str] = []
     raises_line(lambda: train(Plain(most=0), toy, small(), say=said.append), "out of memory", "smaller crop or network")
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("where", ["batches", "measure", "average"])
+def test_memory_that_runs_out_elsewhere(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("no memory")
+
+    if where == "average":
+        monkeypatch.setattr(AveragedModel, "update_parameters", full)
+    options: dict[str, Any] = {"checks": (2,), "measure": full if where == "measure" else mean_error}
+    batches = full if where == "batches" else toy
+    raises_line(lambda: train(restorer(), batches, small(), **options), "out of memory", "smaller crop")
+
+
+# ---------------------------------------------------------------- interrupts
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[..., None]]:
+    """Presses Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda *_: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("when", ["last step", "last check", "check that stops"])
+def test_ctrl_c_at_the_end_is_not_lost(when: str, ctrl_c: Callable[..., None]) -> None:
+    def measure(network: nn.Module) -> dict[str, float]:
+        if when != "last step":
+            ctrl_c()
+        return mean_error(network)
+
+    options: dict[str, Any] = {"checks": (4,) if when == "check that stops" else (12,), "measure": measure}
+    if when == "last step":
+        options["on_step"] = lambda done: ctrl_c() if done == 12 else None
+    found = train(restorer(), toy, small(), stop=lambda point: "enough", **options)
+    assert found.interrupted
+    assert not train(restorer(), toy, small()).interrupted
 
 
 # ---------------------------------------------------------------- checkpoints
