@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from grids import __version__, devices
+from grids import devices
 from grids.errors import RunError
-from grids.files import make_folder, read_text, write_text
+from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.lessons import make_tasks, split_photographs
+from grids.pipeline.same import keep_settings
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import TrainingReport, TrainingRun
 from grids.training.evaluator import Lesson, Listener, Silent, run_of, train_lesson
@@ -160,12 +159,10 @@ def _train(
         run = run_of(record, file.name)
         listener.finished(run, True)
         return run
-    there = [path for path in (file, checkpoint) if path.exists()]
-    if there:
-        _check_same(there[0], settings, wanted)
-    elif resume:
+    there = next((path for path in (file, checkpoint) if path.exists()), None)
+    if there is None and resume:
         raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
-    write_text(settings, json.dumps(wanted, indent=1) + "\n")
+    keep_settings(settings, wanted, there, "another --out")
     try:
         run = train_lesson(
             lesson, names, 0, file, checkpoint, name=file.name, device=device, deadline=deadline, listener=listener
@@ -174,66 +171,3 @@ def _train(
         raise OutOfTimeError(f"{error}: the same command goes on from there") from error
     listener.finished(run, False)
     return run
-
-
-def _check_same(there: Path, settings: Path, wanted: Mapping[str, Any]) -> None:
-    """Raise RunError where a file is of a training with other settings, and say which."""
-    try:
-        found = json.loads(read_text(settings))
-    except (RunError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise RunError(f"'{there}' exists, but '{settings}' does not tell of which settings: choose another --out")
-    if different := _differences(found, wanted):
-        others = "; ".join(different)
-        raise RunError(f"'{there}' is of a training with other settings: {others}. Choose another --out, or remove it")
-
-
-def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Which settings differ, in words."""
-    recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
-    lines = [
-        f"{name.replace('_', ' ')} {before}, now {now}"
-        for name, before, now in [
-            ("tasks", _listed(found.get("names")), _listed(wanted["names"])),
-            ("network", found.get("network"), wanted["network"]),
-            *((name, recipes[0].get(name), recipes[1][name]) for name in recipes[1]),
-        ]
-        if before != now
-    ]
-    others = {
-        "photographs": "other photographs",
-        "validation": "other photographs to measure on",
-        "start": "another start",
-    }
-    lines += [text for name, text in others.items() if found.get(name) != wanted[name]]
-    if found.get("tasks") != wanted["tasks"] and found.get("names") == wanted["names"]:
-        lines.append("a task does something else")
-    return lines
-
-
-def _listed(names: Any) -> str:
-    return "+".join(map(str, names)) if isinstance(names, list) else str(names)
-
-
-def _report(
-    lesson: Lesson, run: TrainingRun, device: torch.device, start: str, before: nn.Module | None
-) -> TrainingReport:
-    validation = lesson.validation
-    return TrainingReport(
-        network=lesson.network,
-        start=start,
-        settings={
-            "photographs": len(lesson.photographs),
-            "photographs_sha256": lesson.photographs.digest,
-            "validation_crops": validation.count,
-            "validation_side": validation.side,
-            "validation_sha256": validation.digest,
-            "start_sha256": lesson.start_sha256,
-            "device": device.type,
-            "recipe": lesson.recipe.to_json(),
-            "grids_version": __version__,
-        },
-        inputs=validation.psnr(before, run.group, "cpu"),
-        runs=(run,),
-    )
