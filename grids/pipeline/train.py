@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from grids import devices
+from grids import __version__, devices
 from grids.errors import RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
@@ -171,3 +171,26 @@ def _train(
         raise OutOfTimeError(f"{error}: the same command goes on from there") from error
     listener.finished(run, False)
     return run
+
+
+def _report(
+    lesson: Lesson, run: TrainingRun, device: torch.device, start: str, before: nn.Module | None
+) -> TrainingReport:
+    validation = lesson.validation
+    return TrainingReport(
+        network=lesson.network,
+        start=start,
+        settings={
+            "photographs": len(lesson.photographs),
+            "photographs_sha256": lesson.photographs.digest,
+            "validation_crops": validation.count,
+            "validation_side": validation.side,
+            "validation_sha256": validation.digest,
+            "start_sha256": lesson.start_sha256,
+            "device": device.type,
+            "recipe": lesson.recipe.to_json(),
+            "grids_version": __version__,
+        },
+        inputs=validation.psnr(before, run.group, "cpu"),
+        runs=(run,),
+    )
