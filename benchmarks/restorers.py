@@ -27,7 +27,8 @@ from grids.degradations import ELEVEN
 from grids.files import write_text
 from grids.images import list_images
 from grids.results import TrainingRun
-from grids.training.evaluator import Silent, TrainingEvaluator
+from grids.training.evaluator import TrainingEvaluator
+from grids.training.lesson import Silent
 from grids.training.models import load_restorer, read_record, save_restorer
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256

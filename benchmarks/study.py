@@ -32,7 +32,8 @@ from grids.files import write_text
 from grids.results import TrainingRun
 from grids.search import Answer, DropTable, Problem, Search, run_search
 from grids.search.table import JOIN
-from grids.training.evaluator import LASTING, Lesson, Silent, TrainingEvaluator, clearly_lost, record_of, run_of
+from grids.training.evaluator import LASTING, TrainingEvaluator, clearly_lost
+from grids.training.lesson import Lesson, Silent, record_of, run_of
 from grids.training.models import load_restorer, save_restorer, start_weights
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe

@@ -31,7 +31,7 @@ from grids.images import Skipped
 from grids.pipeline.train import DESCRIPTOR_RECIPE, train_descriptor, train_restorer
 from grids.reports.scores import restorer_text
 from grids.results import TrainingReport, TrainingRun
-from grids.training.evaluator import Silent
+from grids.training.lesson import Silent
 
 
 class Steps(Silent):

@@ -11,7 +11,7 @@ from grids.pipeline.verify import best_so_far, remaining
 from grids.reports.grouping import decibels
 from grids.results import TrainingRun, Trial
 from grids.search import Search
-from grids.training.evaluator import Silent
+from grids.training.lesson import Silent
 
 
 class Progress(Silent):

@@ -14,7 +14,7 @@ from grids.pipeline.matrices import BUILTIN, load_similarity
 from grids.pipeline.similarity import Images, Plugin, measure_similarity, named_degradations, photo_paths
 from grids.results import ALL, Grouping, SimilarityMatrix
 from grids.search.problem import label
-from grids.training.evaluator import Lesson
+from grids.training.lesson import Lesson
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.tasks import Pairs, Synthesized, Task

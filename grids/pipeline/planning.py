@@ -19,7 +19,7 @@ from grids.pipeline.similarity import Images, Plugin
 from grids.results import Grouping
 from grids.search import METHODS
 from grids.training.data import Batches
-from grids.training.evaluator import Lesson
+from grids.training.lesson import Lesson
 from grids.training.models import fresh, start_weights
 from grids.training.systems import Restorer
 from grids.training.trainer import train

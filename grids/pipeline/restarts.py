@@ -12,7 +12,8 @@ from torch import Tensor
 from grids import weights
 from grids.errors import GridsError
 from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
-from grids.training.evaluator import Lesson, Listener, TrainingEvaluator
+from grids.training.evaluator import TrainingEvaluator
+from grids.training.lesson import Lesson, Listener
 from grids.training.models import read_record, start_weights
 from grids.weights import sha256
 

@@ -19,8 +19,8 @@ from grids.pipeline.lessons import make_tasks, split_photographs
 from grids.pipeline.same import keep_settings
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import TrainingReport, TrainingRun
-from grids.training.evaluator import Lesson, Listener, Silent, run_of, train_lesson
 from grids.training.fabric import strategy_of
+from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
 from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.recipe import Recipe
 from grids.training.tasks import Reduced, Task

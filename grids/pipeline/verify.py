@@ -25,8 +25,9 @@ from grids.pipeline.similarity import Images, Plugin, check_apart
 from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
 from grids.search import Answer, Problem, Search, TrialLog, run_search
 from grids.search.problem import label
-from grids.training.evaluator import Lesson, Listener, Silent, TrainingEvaluator
+from grids.training.evaluator import TrainingEvaluator
 from grids.training.fabric import strategy_of
+from grids.training.lesson import Lesson, Listener, Silent
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 

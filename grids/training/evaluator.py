@@ -2,116 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
-from grids.errors import RunError
 from grids.files import make_folder
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.training.data import Batches
-from grids.training.fabric import strategy_of
-from grids.training.models import fresh, read_record, save_restorer
-from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
-from grids.training.systems import Restorer
-from grids.training.tasks import Task, fingerprint
-from grids.training.trainer import EVERY, OutOfTimeError, train
-from grids.training.validation import Validation
+from grids.training.lesson import CHECKS, Lesson, Listener, Silent, run_of, train_lesson
+from grids.training.models import read_record
+from grids.training.trainer import EVERY, OutOfTimeError
 
 START = "start"
-CHECKS = (1 / 2, 2 / 3, 1.0)
-"""Shares of the steps after which a restorer is measured."""
 LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
 PRIOR = 2.0
 """So many repetitions is the noise of all tasks together worth, beside a task's own."""
-
-
-class Listener(Protocol):
-    """What hears of trainings."""
-
-    def expects(self, tasks: int, trainings: int) -> None:
-        """There are so many tasks, and at least so many trainings to come, those that are done already with them."""
-
-    def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
-        """A training begins, or goes on."""
-
-    def step(self, done: int) -> None:
-        """So many steps are done."""
-
-    def finished(self, run: TrainingRun, reused: bool) -> None:
-        """A training is finished, now or earlier."""
-
-    def say(self, text: str) -> None:
-        """Something went wrong and was mended."""
-
-
-class Silent:
-    """Hears nothing."""
-
-    def expects(self, tasks: int, trainings: int) -> None: ...
-    def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None: ...
-    def step(self, done: int) -> None: ...
-    def finished(self, run: TrainingRun, reused: bool) -> None: ...
-    def say(self, text: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What restorers are trained with.
-
-    Args:
-        tasks: all of them, in the order of the similarity matrix.
-        photographs: to learn from.
-        validation: to measure on.
-        network: a preset of `grids.networks.TABLE`.
-        recipe: of every restorer.
-        start: weights that all restorers start from; None for weights drawn from the seed.
-        start_sha256: of them; "" for None.
-    """
-
-    tasks: Sequence[Task]
-    photographs: Photographs
-    validation: Validation
-    network: str
-    recipe: Recipe
-    start: Mapping[str, Tensor] | None = None
-    start_sha256: str = ""
-
-    def task(self, name: str) -> Task:
-        """The task of a name."""
-        return next(task for task in self.tasks if task.name == name)
-
-    def parts(self, group: Iterable[str], repeat: int, device: torch.device) -> dict[str, Any]:
-        """All that determines a restorer."""
-        members = [task for task in self.tasks if task.name in set(group)]
-        recipe = self.recipe.to_json() | {"precision": strategy_of(device, self.recipe.precision)["precision"]}
-        return {
-            "tasks": fingerprint(members),
-            "photographs": self.photographs.digest,
-            "validation": self.validation.digest,
-            "network": self.network,
-            "recipe": recipe,
-            "start": self.start_sha256,
-            "repeat": repeat,
-            "device": device.type,
-        }
-
-    def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
-        """The same as one checksum."""
-        parts = self.parts(group, repeat, device)
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class TrainingEvaluator:
@@ -311,64 +221,6 @@ class TrainingEvaluator:
         )
 
 
-def train_lesson(
-    lesson: Lesson,
-    group: tuple[str, ...],
-    repeat: int,
-    file: Path,
-    checkpoint: Path,
-    *,
-    name: str,
-    device: torch.device,
-    stop: Callable[[Point], str] | None = None,
-    every: float = EVERY,
-    deadline: float = math.inf,
-    listener: Listener | None = None,
-) -> TrainingRun:
-    """One training, from its start or from its checkpoint, into a file.
-
-    Args:
-        lesson: what to train with.
-        group: names of the tasks, in the order of the lesson.
-        repeat: number of the repetition: its seed is that of the recipe plus this.
-        file: of the weights and their record; written at the end.
-        checkpoint: removed at the end.
-        name: of the file, in the record.
-        device, stop, every, deadline: see `grids.training.trainer.train`, with its errors.
-        listener: hears of the training.
-    """
-    hears = listener or Silent()
-    recipe = replace(lesson.recipe, seed=lesson.recipe.seed + repeat)
-    hears.started(group, repeat, recipe.iterations)
-    key = lesson.key(group, repeat, device)
-    tasks = [lesson.task(name) for name in group]
-    network = fresh(lesson.network, recipe.seed, tasks[0].scale)
-    if lesson.start is not None:
-        network.load_state_dict(dict(lesson.start))
-    result = train(
-        Restorer(network, recipe.loss),
-        Batches(tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device),
-        recipe,
-        device=device,
-        checkpoint=checkpoint,
-        identity=key,
-        checks=[max(1, round(share * recipe.iterations)) for share in CHECKS],
-        measure=lambda network: lesson.validation.psnr(network, group, device),
-        stop=stop,
-        every=every,
-        deadline=deadline,
-        on_step=hears.step,
-        say=hears.say,
-    )
-    run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name)
-    save_restorer(file, result.network, record_of(run, lesson, key))
-    with contextlib.suppress(OSError):
-        checkpoint.unlink(missing_ok=True)
-    if result.interrupted:  # after the last step: the restorer comes first
-        raise KeyboardInterrupt
-    return run
-
-
 def clearly_lost(
     losses: Mapping[str, float], deltas: Mapping[str, float], noise: Mapping[str, float]
 ) -> dict[str, float]:
@@ -384,33 +236,3 @@ def clearly_lost(
         for task, loss in losses.items()
         if task in noise and LASTING * loss > deltas[task] + 4 * math.sqrt(2) * noise[task]
     }
-
-
-def record_of(run: TrainingRun, lesson: Lesson, key: str) -> dict[str, Any]:
-    """What the file of a restorer says of it."""
-    return {
-        "preset": lesson.network,
-        "tasks": list(run.group),
-        "repeat": run.repeat,
-        "key": key,
-        "recipe": lesson.recipe.to_json(),
-        "start_sha256": lesson.start_sha256,
-        "curve": [[point.step, point.loss, dict(point.psnr)] for point in run.curve],
-        "seconds": run.seconds,
-        "stopped": run.stopped,
-    }
-
-
-def run_of(record: Mapping[str, Any], file: str) -> TrainingRun:
-    """The training that a file tells of. Raises RunError for a record of the wrong form."""
-    try:
-        return TrainingRun(
-            tuple(record["tasks"]),
-            int(record["repeat"]),
-            tuple(Point(int(step), float(loss), dict(psnr)) for step, loss, psnr in record["curve"]),
-            float(record["seconds"]),
-            str(record["stopped"]),
-            file,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"'{file}' does not tell how it was trained ({error})") from error

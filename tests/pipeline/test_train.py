@@ -24,7 +24,7 @@ from grids.pipeline import train as training
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
 from grids.training import metrics
-from grids.training.evaluator import Silent
+from grids.training.lesson import Silent
 from grids.training.models import fresh, load_restorer, save_restorer
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe

@@ -21,7 +21,7 @@ from grids.pipeline.planning import plan_training, typical_answers
 from grids.pipeline.verified import write_verified
 from grids.pipeline.verify import train_groups
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
-from grids.training.evaluator import Silent
+from grids.training.lesson import Silent
 from grids.training.recipe import Recipe
 from grids.training.trainer import OutOfTimeError
 
@@ -226,7 +226,7 @@ import torch
 from grids.pipeline.lessons import TrainingSettings
 from grids.pipeline.verified import write_verified
 from grids.pipeline.verify import train_groups
-from grids.training.evaluator import Silent
+from grids.training.lesson import Silent
 from grids.training.recipe import Recipe
 
 torch.set_num_threads(1)

@@ -18,7 +18,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 from training.samples import NAMES, small, tiny_lesson
 
-from grids.training.evaluator import Silent, TrainingEvaluator
+from grids.training.evaluator import TrainingEvaluator
+from grids.training.lesson import Silent
 
 
 class Steps(Silent):

@@ -13,7 +13,7 @@ from grids import networks
 from grids.degradations import degradation
 from grids.networks import NAFNet, Preset
 from grids.training.data import Batch
-from grids.training.evaluator import Lesson
+from grids.training.lesson import Lesson
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.systems import Modules, System

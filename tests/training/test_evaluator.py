@@ -22,11 +22,12 @@ from training.samples import NAMES, furthest, same_weights, small, tiny_lesson
 from grids.degradations.plugins import FunctionDegradation
 from grids.results import Point, SimilarityMatrix, TrainingRun
 from grids.search import Answer, Problem
-from grids.training import evaluator as module
+from grids.training import lesson as module
 from grids.training import trainer
 from grids.training.data import Batches
-from grids.training.evaluator import Lesson, Silent, TrainingEvaluator, record_of, run_of
+from grids.training.evaluator import TrainingEvaluator
 from grids.training.fabric import strategy_of
+from grids.training.lesson import Lesson, Silent, record_of, run_of
 from grids.training.models import fresh, load_restorer, read_record
 from grids.training.photographs import Photographs
 from grids.training.systems import Restorer
