@@ -15,6 +15,7 @@ from grids import __version__, devices
 from grids.errors import GridsError, RunError, unknown_name
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
+from grids.pipeline.account import GIVEN, report_of, with_restorers
 from grids.pipeline.group import TRIALS
 from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings, bounds, make_lesson, matrix_for
 from grids.pipeline.matrices import BUILTIN
@@ -31,7 +32,6 @@ from grids.training.lesson import Lesson, Listener, Silent
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
-GIVEN = "given"
 ONLY = ("upper-bounds", "search")
 TRAINING, SETTINGS = "training.json", "settings.json"
 
@@ -149,9 +149,9 @@ def train_groups(
             )
         finally:
             log.close()
-    report = _report(evaluator, used, start, grouping)
+    report = report_of(evaluator, used, start, grouping)
     if grouping is not None:
-        grouping = _with_restorers(grouping, report, start)
+        grouping = with_restorers(grouping, report, start)
     report.save(folder / TRAINING)
     return Verified(report, grouping, problem, finished, evaluator)
 
@@ -273,52 +273,3 @@ def _log(
             raise RunError(f"'{file}' is in use by {user}: wait for it, or choose another folder")
         file.unlink()
     return TrialLog(file, identity)
-
-
-def _report(
-    evaluator: TrainingEvaluator, settings: TrainingSettings, start: Start, grouping: Grouping | None
-) -> TrainingReport:
-    lesson = evaluator.lesson
-    recipe = settings.recipe
-    validation = lesson.validation
-    return TrainingReport(
-        network=settings.network,
-        start=start.words,
-        settings={
-            "iterations": recipe.iterations,
-            "crop": recipe.crop,
-            "batch": recipe.batch,
-            "photographs": len(lesson.photographs),
-            "photographs_sha256": lesson.photographs.digest,
-            "validation_crops": validation.count,
-            "validation_side": validation.side,
-            "validation_sha256": validation.digest,
-            "searched": grouping is not None and grouping.method != GIVEN,
-            "repeats": settings.repeats,
-            "early": settings.early,
-            "start_sha256": start.sha256,
-            "device": evaluator.device.type,
-            "recipe": recipe.to_json(),
-            "grids_version": __version__,
-        },
-        inputs=validation.psnr(None, evaluator.names, evaluator.device),
-        runs=evaluator.recall(),
-        groups=grouping.partition if grouping is not None else (),
-        noise=evaluator.noise(),
-        drops={task: drop for group in (grouping.groups if grouping else ()) for task, drop in group.drops.items()},
-        start_seconds=start.seconds,
-    )
-
-
-def _with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> Grouping:
-    """The grouping with its files, upper bounds, and what it rests on."""
-    groups = []
-    for group in grouping.groups:
-        run = report.run(group.degradations)
-        groups.append(replace(group, weights=run.file if run is not None else None))
-    steps = report.settings["iterations"]
-    source = (
-        f"trainings: {report.network}, {steps} steps each {start.words}, {report.settings['photographs']} photographs"
-    )
-    settings = {"source": source, **grouping.settings, "training": dict(report.settings)}
-    return replace(grouping, groups=tuple(groups), upper_bounds=report.upper_bounds, settings=settings)

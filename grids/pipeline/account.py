@@ -1,0 +1,64 @@
+"""What a run with trainings came to, as records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from grids import __version__
+from grids.pipeline.lessons import TrainingSettings
+from grids.pipeline.restarts import Start
+from grids.results import Grouping, TrainingReport
+from grids.training.evaluator import TrainingEvaluator
+
+GIVEN = "given"
+"""The method of a partition that was not searched for."""
+
+
+def report_of(
+    evaluator: TrainingEvaluator, settings: TrainingSettings, start: Start, grouping: Grouping | None
+) -> TrainingReport:
+    """All that was trained in the folder, and what the groups reach."""
+    lesson = evaluator.lesson
+    recipe = settings.recipe
+    validation = lesson.validation
+    return TrainingReport(
+        network=settings.network,
+        start=start.words,
+        settings={
+            "iterations": recipe.iterations,
+            "crop": recipe.crop,
+            "batch": recipe.batch,
+            "photographs": len(lesson.photographs),
+            "photographs_sha256": lesson.photographs.digest,
+            "validation_crops": validation.count,
+            "validation_side": validation.side,
+            "validation_sha256": validation.digest,
+            "searched": grouping is not None and grouping.method != GIVEN,
+            "repeats": settings.repeats,
+            "early": settings.early,
+            "start_sha256": start.sha256,
+            "device": evaluator.device.type,
+            "recipe": recipe.to_json(),
+            "grids_version": __version__,
+        },
+        inputs=validation.psnr(None, evaluator.names, evaluator.device),
+        runs=evaluator.recall(),
+        groups=grouping.partition if grouping is not None else (),
+        noise=evaluator.noise(),
+        drops={task: drop for group in (grouping.groups if grouping else ()) for task, drop in group.drops.items()},
+        start_seconds=start.seconds,
+    )
+
+
+def with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> Grouping:
+    """The grouping with its files, upper bounds, and what it rests on."""
+    groups = []
+    for group in grouping.groups:
+        run = report.run(group.degradations)
+        groups.append(replace(group, weights=run.file if run is not None else None))
+    steps = report.settings["iterations"]
+    source = (
+        f"trainings: {report.network}, {steps} steps each {start.words}, {report.settings['photographs']} photographs"
+    )
+    settings = {"source": source, **grouping.settings, "training": dict(report.settings)}
+    return replace(grouping, groups=tuple(groups), upper_bounds=report.upper_bounds, settings=settings)
