@@ -25,7 +25,7 @@ MIX, SCRATCH = "mix", "scratch"
 """What restorers start from: one for all tasks that is trained first, or random weights."""
 HELD_OUT = 5
 """Without photographs of their own, every so many-th is measured on only."""
-LEAST = 2
+LEAST, FEWEST = 2, 3
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,9 @@ def split_photographs(
         if len(paths) < LEAST:
             raise ImageError(f"too few photographs: {LEAST} or more are needed, but there is {len(paths)}")
         lots = {path: int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest()) for path in paths}
-        kept = [path for path in paths if not lots[path] % HELD_OUT] or [min(paths, key=lambda path: lots[path])]
-        kept = kept[: len(paths) - 1]
+        least_held = min(len(paths) - 1, max(1, min(FEWEST, len(paths) // FEWEST)))
+        first = sorted(paths, key=lambda path: lots[path])[:least_held]  # few photographs: chance may pick none of them
+        kept = [path for path in paths if not lots[path] % HELD_OUT or path in first][: len(paths) - 1]
         paths = [path for path in paths if path not in kept]
     else:
         kept = photo_paths(val)

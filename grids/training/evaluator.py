@@ -20,6 +20,8 @@ from grids.training.trainer import EVERY, OutOfTimeError
 START = "start"
 LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
+USUAL = 0.05
+"""dB: what the drop of a small group varied by over seeds in our study (docs/results.md), about."""
 PRIOR = 2.0
 """So many repetitions is the noise of all tasks together worth, beside a task's own."""
 
@@ -116,9 +118,12 @@ class TrainingEvaluator:
 
         The two are compared seed by seed: with one seed they see the same crops in the same order.
         """
-        members = frozenset(group)
-        pairs = ((self.runs[frozenset((task,)), seed], self.runs[members, seed]) for seed in range(seeds))
-        return sum(single.psnr[task] - ours.psnr[task] for single, ours in pairs) / seeds
+        return sum(self.drop_of_seed(task, group, seed) for seed in range(seeds)) / seeds
+
+    def drop_of_seed(self, task: str, group: Iterable[str], seed: int) -> float:
+        """The same for one seed."""
+        single, ours = self.runs[frozenset((task,)), seed], self.runs[frozenset(group), seed]
+        return single.psnr[task] - ours.psnr[task]
 
     def noise(self) -> dict[str, float]:
         """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
@@ -145,8 +150,22 @@ class TrainingEvaluator:
         for task in seeds:
             self.run((task,))
         drops = {task: self.drop(task, seeds, count) for task, count in seeds.items()}
-        spread = self.noise()
-        return Answer(drops, {t: spread[t] * math.sqrt(2 / count) for t, count in seeds.items() if t in spread})
+        usual, own = self.noise(), self._own_noise(seeds)
+        errors = {t: math.sqrt(2) * usual[t] for t, count in seeds.items() if count == 1 and t in usual}
+        return Answer(drops, errors | {t: own / math.sqrt(count) for t, count in seeds.items() if count > 1})
+
+    def _own_noise(self, seeds: Mapping[str, int]) -> float:
+        """Standard deviation over seeds of this group's drops, dB: the tasks' own, together, drawn towards `USUAL`.
+
+        A restorer for all tasks varies more than one for a few: once a group has seeds of its own, these say more.
+        """
+        squares, free = 0.0, 0
+        for task, count in seeds.items():
+            drops = [self.drop_of_seed(task, seeds, seed) for seed in range(count)]
+            mean = sum(drops) / count
+            squares += sum((drop - mean) ** 2 for drop in drops)
+            free += count - 1
+        return math.sqrt((squares + PRIOR * USUAL**2) / (free + PRIOR))
 
     def _straddling(self, group: tuple[str, ...], answer: Answer) -> list[str]:
         """The tasks that keep a group undecided; none if it is decided."""
