@@ -29,6 +29,7 @@ from grids.search.problem import label
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.fabric import strategy_of
 from grids.training.lesson import Lesson, Listener, Silent
+from grids.training.models import preset_of_scale
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
@@ -109,6 +110,7 @@ def train_groups(
         raise unknown_name("part", only, ONLY)
     if partition is not None and (only or set(degradations or partition.degradations) != set(partition.degradations)):
         raise GridsError("a partition is trained whole: with its own degradations, and not in part")
+    preset_of_scale(used.network)
     deadline = time.monotonic() + time_budget
     for source in (images, val):
         check_apart(source, out)

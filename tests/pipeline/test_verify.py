@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -99,7 +100,7 @@ def test_what_is_trained_is_not_trained_again(photos: Path, tmp_path: Path) -> N
 
 def test_an_interrupted_search_ends_as_an_unbroken_one(photos: Path, tmp_path: Path) -> None:
     whole = grouped(photos, tmp_path / "whole")
-    for after in (0, 2, 5):
+    for after in (0, 2, 1):
         with pytest.raises(KeyboardInterrupt):
             grouped(photos, tmp_path / "broken", listener=Heard(after))
     ended = grouped(photos, tmp_path / "broken")
@@ -118,9 +119,12 @@ def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_p
         def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
             raise OutOfTimeError("the time is over")
 
-    found = grouped(photos, tmp_path / "run", listener=Late())
+    def strict(**options: Any) -> Any:
+        return train_groups(photos, 0.0, SMALL, degradations=NAMES, out=tmp_path / "run", **options)
+
+    found = strict(listener=Late())
     assert not found.finished and len(found.grouping) == 3
-    assert grouped(photos, tmp_path / "run").finished
+    assert strict().finished
 
 
 def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path: Path) -> None:
@@ -189,20 +193,24 @@ def test_bad_input_is_named(photos: Path, tmp_path: Path) -> None:
         make_tasks(None, pairs={"fog": str(photos)})
 
 
+def is_held(path: Path) -> bool:
+    return not int.from_bytes(hashlib.sha256(path.name.encode()).digest()) % 5
+
+
 def test_the_split_stays_when_the_folder_moves_and_files_come(photos: Path, tmp_path: Path) -> None:
     learnt, measured = split_photographs(photos, None, 16)
     moved = shutil.copytree(photos, tmp_path / "moved")
     _, again = split_photographs(moved, None, 16)
     assert [path.name for path in measured.paths] == [path.name for path in again.paths]
     assert measured.digest == again.digest
-    lone = len(measured) == 1  # then the choice of the one may be a makeshift
     for i in range(12):
         with Image.open(photos / "p0.png") as image:
             image.rotate(i + 1).save(moved / f"new{i}.png")
     more, held = split_photographs(moved, None, 16)
-    assert lone or {path.name for path in measured.paths} <= {path.name for path in held.paths}
     assert len(more) + len(held) == 17 and len(held) < len(more)
-    assert {path.name for path in learnt.paths} <= {path.name for path in more.paths} | {p.name for p in held.paths}
+    fixed = {path.name for path in measured.paths if is_held(path)}
+    assert fixed <= {path.name for path in held.paths}
+    assert not any(is_held(path) for path in (*learnt.paths, *more.paths))
 
 
 def test_a_copy_of_a_picture_is_not_measured_on(photos: Path, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_too_few_pairs(tmp_path: Path) -> None:
 
 def test_pairs_that_cannot_be_used(tmp_path: Path) -> None:
     folders(tmp_path)
-    raises_line(lambda: Pairs("mine", tmp_path / "in", tmp_path / "out", 32), "'mine'", "smaller than 32 pixels")
+    raises_line(lambda: Pairs("mine", tmp_path / "in", tmp_path / "out", 32), "'mine'", "at least 32 are needed")
     (tmp_path / "in" / "2.png").write_bytes(b"no image")
     raises_line(lambda: Pairs("mine", tmp_path / "in", tmp_path / "out", 16), "'mine'", "cannot be used")
 
