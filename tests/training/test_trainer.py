@@ -9,6 +9,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -610,18 +611,21 @@ def test_a_checkpoint_that_cannot_be_read(tmp_path: Path, checkpoint: Path, monk
     raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", "cannot read", "Permission denied", kind=RunError)
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[], None]]:
-    """From when it is called, files may grow to 100 bytes."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Inside, files may grow to 100 bytes; outside, pytest must be able to write its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(checkpoint: Path, full_disk: Callable[[], None]) -> None:
+def test_a_full_disk_leaves_the_last_checkpoint(checkpoint: Path) -> None:
     kept = checkpoint.read_bytes()
-    full_disk()
-    raises_line(lambda: gone_on(checkpoint, every=0.0), "cannot write", f"'{checkpoint}'", kind=RunError)
+    with full_disk():
+        raises_line(lambda: gone_on(checkpoint, every=0.0), "cannot write", f"'{checkpoint}'", kind=RunError)
     assert checkpoint.read_bytes() == kept
     assert list(checkpoint.parent.iterdir()) == [checkpoint]  # nothing half-written is left
     assert same_weights(gone_on(checkpoint).network, train(restorer(), toy, small()).network)
