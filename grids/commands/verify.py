@@ -30,7 +30,7 @@ from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
 from grids.pipeline.planning import PlannedTraining, plan_training
 from grids.pipeline.verified import write_verified
 from grids.pipeline.verify import Verified, train_groups
-from grids.reports.grouping import grouping_text, trials_text
+from grids.reports.grouping import counted, grouping_text, trials_text
 from grids.reports.training import training_text
 from grids.results import Grouping
 from grids.training.trainer import OutOfTimeError
@@ -122,8 +122,8 @@ def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
     for number, step in enumerate(known, 1):
         click.echo(f"{number:4d}  {step.seconds:6.0f} s  {' + '.join(step.group)}  ({step.why})")
     if left := planned[len(known) :]:
-        plural = "s" if len(left) > 1 else ""
-        click.echo(f"then about {len(left)} group{plural} that the search asks for, {left[0].seconds:.0f} s each")
+        groups = counted(len(left), "group")
+        click.echo(f"then about {groups} that the search asks for, {left[0].seconds:.0f} s each")
     minutes = sum(step.seconds for step in planned) / 60
     click.echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine; answers near delta take more.")
     click.echo("Nothing was written.")

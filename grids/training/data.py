@@ -84,7 +84,7 @@ def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
     while len(found) < count + first % tasks:
         found += np.random.default_rng([seed, 3, deck]).permutation(tasks).tolist()
         deck += 1
-    start = first - (first // tasks) * tasks
+    start = first % tasks
     return found[start : start + count]
 
 

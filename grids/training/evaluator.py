@@ -17,7 +17,6 @@ from grids.training.lesson import CHECKS, Lesson, Listener, Silent, run_of, trai
 from grids.training.models import read_record
 from grids.training.trainer import EVERY, OutOfTimeError
 
-START = "start"
 LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
 USUAL = 0.05
@@ -129,21 +128,15 @@ class TrainingEvaluator:
         """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
 
         Only the first two restorers for all tasks count: more seeds come as groups straddle delta, and would shift it.
-        A task's own differences are pooled with those of all tasks, which count as `PRIOR` more of them.
+        A task's own difference is pooled with those of all tasks, which count as `PRIOR` more of them.
         """
-        squares: dict[str, list[float]] = {task: [] for task in self.names}
-        for (group, repeat), run in self.runs.items():
-            first = self.runs.get((group, 0))
-            if repeat == 1 and first is not None and group == frozenset(self.names):
-                for task in group:
-                    squares[task].append((run.psnr[task] - first.psnr[task]) ** 2 / 2)
-        everything = [value for values in squares.values() for value in values]
-        if not everything:
+        everything = frozenset(self.names)
+        first, second = (self.runs.get((everything, repeat)) for repeat in (0, 1))
+        if first is None or second is None:
             return {}
-        pooled = sum(everything) / len(everything)
-        return {
-            task: math.sqrt((sum(values) + PRIOR * pooled) / (len(values) + PRIOR)) for task, values in squares.items()
-        }
+        squares = {task: (second.psnr[task] - first.psnr[task]) ** 2 / 2 for task in self.names}
+        pooled = sum(squares.values()) / len(squares)
+        return {task: math.sqrt((own + PRIOR * pooled) / (1 + PRIOR)) for task, own in squares.items()}
 
     def _answer(self, seeds: Mapping[str, int]) -> Answer:
         """The drops of the group of these tasks, each over so many seeds, with their standard errors."""
