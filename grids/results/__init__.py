@@ -2,12 +2,25 @@
 
 from grids.results.evaluation import Evaluation, Score, mean_score
 from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Group, Grouping, Trial
+from grids.results.selection import (
+    CLEAN,
+    IN_DISTRIBUTION,
+    OUT_OF_DISTRIBUTION,
+    SELECTION_VERDICTS,
+    Ranked,
+    Selection,
+    selections_csv,
+)
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
 from grids.results.training import ALL, SETTLED, Point, TrainingReport, TrainingRun
 
 __all__ = [
     "ALL",
     "CERTIFICATES",
+    "CLEAN",
+    "IN_DISTRIBUTION",
+    "OUT_OF_DISTRIBUTION",
+    "SELECTION_VERDICTS",
     "SETTLED",
     "VERDICTS",
     "WORST",
@@ -18,10 +31,13 @@ __all__ = [
     "Group",
     "Grouping",
     "Point",
+    "Ranked",
     "Score",
+    "Selection",
     "SimilarityMatrix",
     "TrainingReport",
     "TrainingRun",
     "Trial",
     "mean_score",
+    "selections_csv",
 ]

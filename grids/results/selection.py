@@ -1,0 +1,108 @@
+"""Which restorer an image needs, and how well it will do."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+IN_DISTRIBUTION = "in-distribution"
+CLEAN = "clean"
+OUT_OF_DISTRIBUTION = "out-of-distribution"
+SELECTION_VERDICTS = (IN_DISTRIBUTION, CLEAN, OUT_OF_DISTRIBUTION)
+
+
+class Ranked(NamedTuple):
+    """A group as a candidate for an image.
+
+    Args:
+        group: its id.
+        degradations: what it restores.
+        divergence: from the image's statistics to the group's, nats; 0 for a typical image of the group.
+        probability: that the image bears one of its degradations.
+        predicted_gain: of its restorer on this image, dB; None where that was never measured.
+    """
+
+    group: str
+    degradations: tuple[str, ...]
+    divergence: float
+    probability: float
+    predicted_gain: float | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The restorer chosen for an image. Source: GRIDS, section 5.2.
+
+    Args:
+        image: its file, or "" for one in memory.
+        verdict: "in-distribution", "clean" or "out-of-distribution".
+        ranking: all groups, the likeliest first.
+        degradations: probabilities of the single degradations and of "clean", the likeliest first.
+        predicted_gain: of the chosen group's restorer on this image, dB; None without a chosen group, or where its
+            restorer was never measured.
+        interval: that holds the true gain with the probability `coverage`, dB.
+        coverage: of the interval.
+        distance: how unlike anything known the image is; above 1 the verdict is "out-of-distribution".
+    """
+
+    image: str
+    verdict: str
+    ranking: tuple[Ranked, ...]
+    degradations: Mapping[str, float] = field(default_factory=dict)
+    predicted_gain: float | None = None
+    interval: tuple[float, float] | None = None
+    coverage: float = 0.9
+    distance: float = 0.0
+
+    @property
+    def group(self) -> str | None:
+        """The id of the group whose restorer fits; None for an image that is clean or unlike anything known."""
+        return self.ranking[0].group if self.verdict == IN_DISTRIBUTION and self.ranking else None
+
+    @property
+    def degradation(self) -> str | None:
+        """The likeliest degradation, or "clean"; None where single degradations are not known."""
+        return next(iter(self.degradations), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `grids select --json` prints it."""
+        return {
+            "image": self.image,
+            "verdict": self.verdict,
+            "group": self.group,
+            "degradation": self.degradation,
+            "ranking": [
+                {
+                    "group": ranked.group,
+                    "degradations": list(ranked.degradations),
+                    "divergence": ranked.divergence,
+                    "probability": ranked.probability,
+                    "predicted_gain_db": ranked.predicted_gain,
+                }
+                for ranked in self.ranking
+            ],
+            "degradations": dict(self.degradations),
+            "predicted_gain_db": self.predicted_gain,
+            "interval_db": None if self.interval is None else list(self.interval),
+            "coverage": self.coverage,
+            "distance": self.distance,
+        }
+
+
+def selections_csv(selections: Sequence[Selection]) -> str:
+    """One line for each image; the probability of every group in a column of its own."""
+    groups = sorted({ranked.group for selection in selections for ranked in selection.ranking})
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    head = ("image", "verdict", "group", "degradation", "predicted_gain_db", "low_db", "high_db", "distance")
+    writer.writerow((*head, *(f"probability_{group}" for group in groups)))
+    for selection in selections:
+        chances = {ranked.group: ranked.probability for ranked in selection.ranking}
+        low, high = selection.interval or (None, None)
+        values = (selection.predicted_gain, low, high, selection.distance, *(chances.get(group) for group in groups))
+        row = (selection.image, selection.verdict, selection.group, selection.degradation)
+        writer.writerow((*row, *("" if value is None else f"{value:.6g}" for value in values)))
+    return stream.getvalue()
