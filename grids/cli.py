@@ -46,6 +46,7 @@ def cli(context: click.Context) -> None:
       grids similarity --show           the matrix that ships, at once
       grids group --delta 0.7           which degradations can share a restorer
       grids degrade photo.png --all     one photograph under all degradations
+      grids select photo.png            which restorer a photograph needs
       grids train photos/               one restorer for all tasks
     """
     if context.invoked_subcommand is None:
@@ -322,6 +323,38 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
     from grids.commands import degrade as command
 
     command.degrade(images, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True)
+@click.option("--run", type=Path, metavar="DIR", help="Groups of your own: a run folder.  [default: built in]")
+@click.option("--method", default="ours", show_default=True, help="ours, or paper: equation 7 of GRIDS to the letter.")
+@click.option("--map", type=Path, metavar="FILE.png", help="Tint one image by the group that each part of it needs.")
+@click.option("--csv", type=Path, metavar="FILE", help="Write a line for every image.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for one image, else a list of them.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all cores]")
+@click.option(
+    "--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, help="Refuse larger images."
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+def select(images: tuple[str, ...], **options: Any) -> None:
+    """Say which restorer IMAGES need, and how well it will do, before running it: files, folders (with all below
+    them), or the word `builtin`.
+
+    An image may also be clean, or unlike anything that the restorers were trained for.
+
+    \b
+    Examples:
+      grids select photo.png
+      grids select photo.png --map map.png
+      grids select photos/ --csv needs.csv
+      grids select photos/ --json --quiet > needs.json
+      grids select photo.png --run runs/mine --method paper
+    """
+    from grids.commands import select as command
+
+    command.select(images, **options)
 
 
 @cli.command()

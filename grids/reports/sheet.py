@@ -55,7 +55,7 @@ def contact_sheet(tiles: Sequence[tuple[str, Pixels]], columns: int = 4) -> byte
             sheet.paste(picture, corner)
             for line, text in enumerate(labels[k]):
                 middle = (left + cell / 2, top + picture_height + LABEL_GAP + line * LINE)
-                pen.text(middle, text, font=_font(), fill=INK, anchor="ma")
+                pen.text(middle, text, font=lettering(), fill=INK, anchor="ma")
         top += picture_height + label_height + GAP
     out = io.BytesIO()
     sheet.save(out, format="PNG", optimize=True)
@@ -75,27 +75,29 @@ def _scaled(label: str, pixels: Pixels) -> Image.Image:
 
 def _wrapped(text: str, width: int) -> list[str]:
     """The text as one line where it fits into `width` pixels, else broken at its spaces; a word too long is cut."""
-    if _font().getlength(text) <= width:
+    if lettering().getlength(text) <= width:
         return [text]
     lines: list[str] = []
     for word in text.split():
         joined = f"{lines[-1]} {word}" if lines else word
-        if lines and _font().getlength(joined) <= width:
+        if lines and lettering().getlength(joined) <= width:
             lines[-1] = joined
         else:
-            lines.append(_cut(word, width))
+            lines.append(cut_to(word, width))
     return lines
 
 
-def _cut(word: str, width: int) -> str:
-    if _font().getlength(word) <= width:
+def cut_to(word: str, width: int) -> str:
+    """The text, cut with an ellipsis where it would be wider than `width` pixels in `lettering`."""
+    if lettering().getlength(word) <= width:
         return word
-    kept = next((end for end in range(len(word) - 1, 0, -1) if _font().getlength(word[:end] + "…") <= width), 0)
+    kept = next((end for end in range(len(word) - 1, 0, -1) if lettering().getlength(word[:end] + "…") <= width), 0)
     return word[:kept] + "…"
 
 
 @cache
-def _font() -> ImageFont.FreeTypeFont:
+def lettering() -> ImageFont.FreeTypeFont:
+    """The font of labels under and in pictures."""
     # matplotlib's own copy, so that the sheet is the same on a machine without fonts; BASIC, so that it is without raqm
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(path), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)

@@ -1,0 +1,148 @@
+"""Which restorer images need, as text for a terminal, and in one plain sentence."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from grids.reports.lines import folded, table_lines
+from grids.reports.tables import TEXT_WIDTH, printable
+from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+
+LEAST_GAIN = 0.1
+"""dB that restoring must be expected to gain to be worth it: less is hardly seen."""
+LEAST_CHANCE = 0.01
+NAME_WIDTH = 48
+VERDICTS = {IN_DISTRIBUTION: "", CLEAN: "clean", OUT_OF_DISTRIBUTION: "unknown"}
+_TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
+
+
+def advice(selection: Selection) -> str:
+    """What to do with the image, in one sentence."""
+    if selection.verdict == CLEAN:
+        return "It looks clean: leave it as it is."
+    if selection.group is None:
+        return (
+            "It is unlike anything that these restorers were trained for: do not trust them here; "
+            "`grids restore --group` forces one."
+        )
+    group, gain = _named(selection.ranking[0]), selection.predicted_gain
+    if gain is None:
+        return f"Restore it with group {group}; how much that gains has not been measured."
+    reach = _reach(selection)
+    if gain < LEAST_GAIN:
+        doubt = "would hardly help" if gain > -LEAST_GAIN else "would rather harm"
+        return f"Group {group} fits it best, but {doubt}: expect about {gain:+.1f} dB{reach}."
+    return f"Restore it with group {group}: it should gain about {gain:.1f} dB{reach}."
+
+
+def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
+    """One image: the verdict, the likeliest degradations, all groups, and the advice; lines of at most `width`."""
+    lines = [_verdict(selection)]
+    if likely := _likely(selection):
+        lines += folded(f"likeliest: {likely}", width, "  ")
+    if selection.ranking:
+        head = ("group", "degradations", "divergence", "probability", "predicted gain")
+        rows = [head, *(_group_row(ranked) for ranked in selection.ranking)]
+        lines += table_lines(rows, width, wrap=(0, 1), right=(2, 3, 4))
+    return "\n".join([*lines, *folded(advice(selection), width)])
+
+
+def selections_table(selections: Sequence[Selection]) -> str:
+    """Many images, a line for each, and how many need what."""
+    if not selections:
+        return "no images"
+    head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval")
+    single = any(selection.degradations for selection in selections)
+    rows = [head, *(_image_row(selection) for selection in selections)]
+    shown = rows if single else [(*row[:2], *row[3:]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    left = 3 if single else 2
+    padded = (
+        "  ".join(
+            cell.ljust(size) if k < left else cell.rjust(size)
+            for k, (cell, size) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in shown
+    )
+    return "\n".join([*(f"  {line}".rstrip() for line in padded), _summary(selections)])
+
+
+def short_name(name: str, width: int = NAME_WIDTH) -> str:
+    """A file name without control characters, its middle cut out where it is longer than `width`."""
+    text = printable(name)
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 3
+    return f"{text[:head]}\N{HORIZONTAL ELLIPSIS}{text[head + 1 - width :]}"
+
+
+def percent(probability: float) -> str:
+    """A probability in per cent: "71 %", "<1 %", ">99 %"; "-" where it is not known."""
+    if not math.isfinite(probability):
+        return "-"
+    if 0 < probability < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < probability < 1 else f"{100 * probability:.0f} %"
+
+
+def _named(ranked: Ranked) -> str:
+    names = ", ".join(map(printable, ranked.degradations))
+    return printable(ranked.group) + (f" ({names})" if names else "")
+
+
+def _reach(selection: Selection) -> str:
+    """The interval, as the end of a sentence."""
+    if selection.interval is None:
+        return ""
+    low, high = (f"{value:.1f}" for value in selection.interval)
+    tenths = _TENTHS.get(round(10 * selection.coverage))
+    exact = math.isclose(10 * selection.coverage, round(10 * selection.coverage))
+    share = f"{tenths} of ten" if tenths and exact else f"{100 * selection.coverage:g} % of"
+    return f" ({low} to {high} in {share} such images)"
+
+
+def _verdict(selection: Selection) -> str:
+    name = printable(selection.image) or "the image"
+    if selection.verdict == CLEAN:
+        return f"{name}: clean"
+    if selection.group is None:
+        return f"{name}: unlike anything known (distance {selection.distance:.2g}, above 1)"
+    return f"{name}: group {_named(selection.ranking[0])}"
+
+
+def _likely(selection: Selection) -> str:
+    """The three likeliest single degradations, without those of next to no probability."""
+    ranked = [item for item in list(selection.degradations.items())[:3] if item[1] >= LEAST_CHANCE]
+    return ", ".join(f"{printable(name)} {percent(chance)}" for name, chance in ranked)
+
+
+def _group_row(ranked: Ranked) -> tuple[str, ...]:
+    names = ", ".join(map(printable, ranked.degradations))
+    gain = "-" if ranked.predicted_gain is None else f"{ranked.predicted_gain:+.1f} dB"
+    divergence = f"{ranked.divergence:.3g}" if math.isfinite(ranked.divergence) else "-"
+    return printable(ranked.group), names, divergence, percent(ranked.probability), gain
+
+
+def _image_row(selection: Selection) -> tuple[str, ...]:
+    needs = _needs(selection)
+    single, chance = next(iter(selection.degradations.items()), ("", math.nan))
+    if selection.group is not None and not selection.degradations:
+        chance = selection.ranking[0].probability
+    gain = "" if selection.predicted_gain is None else f"{selection.predicted_gain:+.1f} dB"
+    reach = "" if selection.interval is None else "{:+.1f} to {:+.1f}".format(*selection.interval)
+    known = percent(chance) if math.isfinite(chance) else ""
+    return short_name(selection.image), needs, printable(single), known, gain, reach
+
+
+def _needs(selection: Selection) -> str:
+    return printable(selection.group) if selection.group is not None else VERDICTS[selection.verdict] or "unknown"
+
+
+def _summary(selections: Sequence[Selection]) -> str:
+    counts = Counter(map(_needs, selections))
+    last = ("clean", "unknown")
+    parts = [f"{name} {counts[name]}" for name in sorted(counts.keys() - set(last))]
+    parts += [f"{name} {counts[name]}" for name in last if name in counts]
+    return f"{len(selections)} image{'s' if len(selections) > 1 else ''}: {', '.join(parts)}"
