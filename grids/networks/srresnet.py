@@ -37,9 +37,13 @@ class SRResNetX4(nn.Module):
         self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
 
+    def first_features(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> (B, C, H, W): what the residual blocks get."""
+        return F.leaky_relu(self.conv_first(images), 0.1)
+
     def body_features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, C, H, W): the output of the residual blocks."""
-        features: Tensor = self.body(F.leaky_relu(self.conv_first(images), 0.1))
+        features: Tensor = self.body(self.first_features(images))
         return features
 
     def last_features(self, body: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,24 @@ class Descriptor:
     def features(self, patches: Tensor, layer: str = "last") -> Tensor:
         """The same in one piece: (N, D) float32, D = 64 h w for "body" and 1024 h w for "last"."""
         return torch.cat([block.clone() for block in self.feature_blocks(patches, layer)], 1)
+
+    def maps(self, patches: Tensor, depths: Sequence[int]) -> list[Tensor]:
+        """The outputs of some residual blocks, float32 (N, 64, h, w) each, on the CPU.
+
+        Args:
+            patches: (N, 3, h, w) in [0, 1].
+            depths: how many blocks lie before each output, ascending.
+        """
+        found = []
+        with self._computing():
+            features = self.network.first_features(patches.to(self.device, memory_format=torch.channels_last))
+            for number, block in enumerate(self.network.body, 1):
+                if number > depths[-1]:
+                    break
+                features = block(features)
+                if number in depths:
+                    found.append(features.float().cpu().contiguous())
+        return found
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DESCRIPTOR = "srresnet_x4.safetensors"
 SIMILARITY = "similarity.json"
+PROFILE = "profile.safetensors"
 
 
 def builtin(name: str) -> Path:

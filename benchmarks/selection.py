@@ -1,0 +1,116 @@
+"""How well `grids select` does, and the profile that ships.
+
+    python benchmarks/selection.py samples fit calib kodak24 bsds100 set14 --folder runs/selection [--worker 0/2]
+    python benchmarks/selection.py learn --folder runs/selection      # -> grids/weights/profile.safetensors
+    python benchmarks/selection.py report --folder runs/selection
+
+`samples` degrades and describes photographs (an hour on two cores for all), and can be broken off; `learn` fits the
+profile on split fit and calibrates it on split calib; `report` prints every table of docs/results.md from the samples
+of eval/, on which nothing was learnt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from common import DATA, need, split_files
+
+from grids import weights
+from grids.degradations import ELEVEN, Degradation, degradation
+from grids.images import read_photo
+from grids.results import CLEAN
+from grids.selection.samples import Samples, make_samples
+from grids.similarity.descriptor import Descriptor
+from grids.training.models import load_restorer
+
+KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
+UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
+RESTORERS = ("found_1", "found_2", "found_3", "found_4", "mix")
+CHUNK = 10
+FACTORS = (1.0, 2.0, 4.0)
+SETS = ("fit", "more", "calib", "kodak24", "bsds100", "set14")
+SIDE = 128
+
+
+def photographs(name: str) -> list[Path]:
+    """The photographs of a set; "more" are those of fit, drawn again."""
+    if name in ("fit", "more", "calib"):
+        return split_files("fit" if name == "more" else name)
+    return sorted(path for path in need(DATA / "eval" / name).iterdir() if path.is_file())
+
+
+def kinds_of(unseen: bool) -> dict[str, Degradation | None]:
+    return {name: None if name == CLEAN else degradation(name) for name in (UNSEEN if unseen else KINDS)}
+
+
+def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> None:
+    """Make the samples of a set, in chunks of photographs that are written one by one."""
+    learnt = name in ("fit", "more")
+    descriptor = Descriptor(precision="auto" if learnt else "fp32")
+    names = [] if unseen or name == "more" else RESTORERS[: 4 if name in ("fit", "calib") else 5]
+    restorers = [load_restorer(weights.builtin(f"nafnet_{one}.safetensors")).network for one in names]
+    restorers = [one.to(memory_format=torch.channels_last) for one in restorers]
+    paths = photographs(name)
+    factors = (None,) if name in ("fit", "more", "calib") else FACTORS
+    # every so many-th photograph: a part of the chunks is already a fair sample
+    count = -(-len(paths) // CHUNK)
+    for chunk in range(count):
+        file = folder / f"{name}{'-unseen' if unseen else ''}-{chunk:03d}.npz"
+        if chunk % workers != worker or file.exists():
+            continue
+        start = time.perf_counter()
+        numbers = range(chunk, len(paths), count)
+        read = [
+            (f"{name} {paths[n].name}" if learnt else paths[n].name, read_photo(paths[n]).tensor()) for n in numbers
+        ]
+        found = {}
+        for factor in factors:
+            made = make_samples(
+                read,
+                kinds_of(unseen),
+                descriptor,
+                restorers,
+                side=SIDE if learnt else None,
+                factor=factor,
+                seed={"fit": 0, "more": 1}.get(name, 2),
+            )
+            whole = Samples(
+                made.statistics, made.kinds, made.severities, np.array(numbers)[made.photographs], made.gains
+            )
+            found |= {f"{key}@{factor or 0:g}": value for key, value in vars(whole).items()}
+        np.savez(file, **found)
+        print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def load(name: str, folder: Path, factor: float | None = None) -> Samples:
+    """The samples of a set, of all chunks that are there."""
+    parts = []
+    for file in sorted(folder.glob(f"{name}-[0-9]*.npz")):
+        with np.load(file) as content:
+            parts.append(Samples(**{key: content[f"{key}@{factor or 0:g}"] for key in Samples.__dataclass_fields__}))
+    if not parts:
+        raise SystemExit(f"there are no samples of '{name}' in '{folder}': make them with `samples {name}`")
+    return Samples.joined(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=("samples", "learn", "report"))
+    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
+    parser.add_argument("--folder", type=Path, default=Path("runs/selection"))
+    parser.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
+    parser.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    worker, workers = map(int, arguments.worker.split("/"))
+    if arguments.stage == "samples":
+        for name in arguments.sets or SETS:
+            make(name, arguments.folder, worker, workers, arguments.unseen)
+
+
+if __name__ == "__main__":
+    main()

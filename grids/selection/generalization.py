@@ -1,0 +1,113 @@
+"""What a restorer will gain on an image, before it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from grids.results import FloatArray
+from grids.selection.calibration import upper_quantile
+from grids.selection.samples import Samples
+
+RIDGE = 30.0
+"""Penalty on the weights of a regression, in examples: whitened statistics have variance 1."""
+FEW = 20
+"""A kind with fewer calibration samples takes the width of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class GainModel:
+    """The gain of each group's restorer: a linear regression on the whitened statistics for each kind, mixed by the
+    probabilities of the kinds. Idea: GRIDS, section 5.2, which reads it off the divergence alone.
+
+    Args:
+        weights: (K, R + 1, G), dB; the last row is the constant.
+        limits: (K, 2, G), dB: the predictions of a regression are kept within what was seen for its kind.
+        width: (K,), dB: half the interval that holds the gain of the likeliest group, where that kind is certain.
+        coverage: how often it does, at least.
+    """
+
+    weights: FloatArray
+    limits: FloatArray
+    width: FloatArray
+    coverage: float = 0.9
+
+    def predict(self, whitened: FloatArray, probabilities: FloatArray) -> FloatArray:
+        """The expected gains in dB: (N, R) and (N, K) -> (N, G)."""
+        rows = np.concatenate((whitened, np.ones((len(whitened), 1))), 1)
+        single = np.einsum("nr,krg->nkg", rows, self.weights).clip(self.limits[:, 0], self.limits[:, 1])
+        return np.asarray(np.einsum("nk,nkg->ng", probabilities, single))
+
+    def half_width(self, probabilities: FloatArray) -> FloatArray:
+        """Half of the interval about the prediction, dB: (N, K) -> (N,)."""
+        return np.asarray(probabilities @ self.width)
+
+    def calibrated(
+        self,
+        whitened: FloatArray,
+        probabilities: FloatArray,
+        samples: Samples,
+        membership: FloatArray,
+        coverage: float,
+    ) -> GainModel:
+        """The same model with intervals of that coverage, from samples that it was not fitted on.
+
+        Each kind has a width of its own, so that easy kinds get narrow intervals; all are then scaled together, to the
+        coverage that split-conformal prediction warrants.
+
+        Args:
+            whitened: (N, R), of the samples.
+            probabilities: (N, K).
+            samples: with gains; those that were not measured are left out.
+            membership: (K, G), which group each kind is in.
+            coverage: below 1.
+
+        Raises:
+            GridsError: there are too few samples for such a coverage.
+        """
+        chosen = (probabilities @ membership).argmax(1)
+        rows = np.arange(len(chosen))
+        error = np.abs(samples.gains[rows, chosen] - self.predict(whitened, probabilities)[rows, chosen])
+        known = np.isfinite(error)
+        whole = float(np.quantile(error[known], coverage))
+        width = np.full(probabilities.shape[1], whole)
+        for kind in np.unique(samples.kinds[known]):
+            own = error[known & (samples.kinds == kind)]
+            if len(own) >= FEW:
+                width[kind] = np.quantile(own, coverage)
+        ratio = error[known] / (probabilities[known] @ width)
+        return replace(self, width=width * upper_quantile(ratio, coverage), coverage=coverage)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        return {"weights": self.weights, "limits": self.limits, "width": self.width}
+
+    def head(self) -> dict[str, Any]:
+        return {"coverage": self.coverage}
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> GainModel:
+        """The model that `head` and `arrays` describe."""
+        return cls(arrays["weights"], arrays["limits"], arrays["width"], float(head["coverage"]))
+
+
+def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:
+    """Learn what restorers gain from samples on which it was measured; kinds without any get a gain of 0."""
+    groups = samples.gains.shape[1]
+    rank = whitened.shape[1]
+    weights, limits = np.zeros((kinds, rank + 1, groups)), np.zeros((kinds, 2, groups))
+    measured = np.isfinite(samples.gains).all(1)
+    for kind in range(kinds):
+        own = measured & (samples.kinds == kind)
+        if not own.any():
+            continue
+        rows, gains = whitened[own], samples.gains[own]
+        centre, mean = rows.mean(0), gains.mean(0)
+        centred = rows - centre
+        normal = centred.T @ centred + RIDGE * np.eye(rank)
+        weights[kind, :-1] = np.linalg.solve(normal, centred.T @ (gains - mean))
+        weights[kind, -1] = mean - centre @ weights[kind, :-1]
+        limits[kind] = gains.min(0), gains.max(0)
+    return GainModel(weights, limits, np.zeros(kinds))

@@ -1,0 +1,87 @@
+"""From described samples to a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from grids.errors import GridsError
+from grids.results import CLEAN, FloatArray, GGDParams
+from grids.selection.calibration import temperature, upper_quantile
+from grids.selection.discriminant import Discriminant, fit
+from grids.selection.generalization import fit_gains
+from grids.selection.profile import Candidate, Profile, Thresholds
+from grids.selection.samples import Samples
+
+PARTS = 5
+"""Centres of a degradation, each for a fifth of its severities: a mild and a strong blur are far apart."""
+RANK = 128
+"""Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
+CLEAN_KEPT = 0.97
+"""Share of clean photographs that are called clean, where that needs no more than even odds."""
+KNOWN_KEPT = 0.99
+"""Share of the images of known kinds that are not called unknown."""
+COVERAGE = 0.9
+"""Of the intervals of predicted gains."""
+
+
+def learn(
+    examples: Samples,
+    calibration: Samples,
+    kinds: Sequence[str],
+    groups: Sequence[Candidate],
+    *,
+    descriptor_sha256: str,
+    ggd: Mapping[str, GGDParams] | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> Profile:
+    """Learn a profile.
+
+    Args:
+        examples: of all kinds, to learn from.
+        calibration: of other photographs, for temperature, thresholds and intervals.
+        kinds: the names that the samples' indices stand for, "clean" first.
+        groups: the candidates, in the order of the samples' gains.
+        descriptor_sha256: of the network that described the samples.
+        ggd: for equation 7 of GRIDS.
+        record: of how the samples were made.
+
+    Raises:
+        GridsError: a kind has no examples, or the calibration is too small.
+    """
+    for number, name in enumerate(kinds):
+        if not (examples.kinds == number).any():
+            raise GridsError(f"there are no examples of '{name}' to learn from")
+    parts = np.minimum((examples.severities * PARTS).astype(np.int64), PARTS - 1)
+    discriminant = fit(examples.statistics, examples.kinds, parts, RANK)
+    whitened = discriminant.whiten(calibration.statistics)
+    densities = discriminant.log_densities(whitened)
+    heat = temperature(densities, calibration.kinds)
+    chances = softmax(densities / heat, axis=1)
+    thresholds = Thresholds(
+        heat, _clean_threshold(chances, calibration, kinds), _distance_threshold(discriminant, whitened)
+    )
+    gains = None
+    if np.isfinite(examples.gains).any():
+        gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
+        gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
+    return Profile(
+        tuple(kinds), tuple(groups), discriminant, thresholds, gains, ggd or {}, descriptor_sha256, record or {}
+    )
+
+
+def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
+    """(K, G): 1 where the group restores the kind."""
+    return np.array([[float(kind in group.degradations) for group in groups] for kind in kinds])
+
+
+def _clean_threshold(chances: FloatArray, samples: Samples, kinds: Sequence[str]) -> float:
+    clean = chances[samples.kinds == kinds.index(CLEAN), kinds.index(CLEAN)]
+    return min(0.5, float(np.quantile(clean, 1 - CLEAN_KEPT))) if len(clean) else 0.5
+
+
+def _distance_threshold(discriminant: Discriminant, whitened: FloatArray) -> float:
+    return upper_quantile(discriminant.squared_distances(whitened).min(1), KNOWN_KEPT)

@@ -1,0 +1,71 @@
+"""Which patches of an image speak for it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SIDE = 32
+"""Of a patch for the descriptor, pixels."""
+LEAST_STRIDE = 8
+"""Pixels between candidates, at least; at most they stand side by side, with enough of them to choose from."""
+DETAILED = 0.5
+"""Of the candidates, the share with the most detail: flat ones tell sharp and blurred images apart badly."""
+
+
+def choose_patches(image: Tensor, count: int, side: int = SIDE) -> Tensor:
+    """Patches spread evenly over the ranks of detail, from the most detailed to the median of the image.
+
+    They depend on the pixels alone. An image smaller than a patch is continued by its border pixels.
+
+    Args:
+        image: (3, H, W) in [0, 1].
+        count: how many, at most.
+        side: of a patch, pixels.
+
+    Returns:
+        (N, 3, side, side), N = count, or fewer where the image has no more.
+    """
+    image = enlarged(image, side)
+    detail, stride = detail_map(image, count / DETAILED, side)
+    order = detail.flatten().argsort(descending=True, stable=True)
+    eligible = min(len(order), max(round(DETAILED * len(order)), count))
+    wanted = min(count, eligible)
+    ranks = [(2 * i + 1) * eligible // (2 * wanted) for i in range(wanted)]
+    places = [divmod(int(place), detail.shape[1]) for place in order[ranks]]
+    return cut(image, [(row * stride, column * stride) for row, column in places], side)
+
+
+def enlarged(image: Tensor, side: int = SIDE) -> Tensor:
+    """The image, continued to at least one patch by its last row and column."""
+    height, width = image.shape[-2:]
+    below, right = max(0, side - height), max(0, side - width)
+    return F.pad(image[None], (0, right, 0, below), mode="replicate")[0] if below or right else image
+
+
+def cut(image: Tensor, corners: list[tuple[int, int]], side: int = SIDE) -> Tensor:
+    """The patches whose top left corners (y, x) are given: (N, 3, side, side)."""
+    return torch.stack([image[:, y : y + side, x : x + side] for y, x in corners])
+
+
+def detail_map(image: Tensor, wanted: float, side: int = SIDE) -> tuple[Tensor, int]:
+    """The mean absolute difference between neighbours, in grey, of every candidate; and their stride in pixels.
+
+    Args:
+        image: (3, H, W), both sides at least that of a patch.
+        wanted: so many candidates at least, if a stride of 8 pixels gives them.
+        side: of a candidate, pixels.
+
+    Returns:
+        (rows, columns), and the stride.
+    """
+    height, width = image.shape[-2:]
+    stride = side
+    while stride > LEAST_STRIDE and ((height - side) // stride + 1) * ((width - side) // stride + 1) < wanted:
+        stride //= 2
+    grey = image.mean(0)
+    edges = torch.zeros_like(grey)
+    edges[:, 1:] += (grey[:, 1:] - grey[:, :-1]).abs()
+    edges[1:] += (grey[1:] - grey[:-1]).abs()
+    return F.avg_pool2d(edges[None, None], side, stride)[0, 0], stride

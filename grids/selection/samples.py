@@ -1,0 +1,161 @@
+"""Degraded photographs of which everything is known: what a selector learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from grids.degradations import Degradation, psnr, seeded
+from grids.degradations.resampling import area_weights
+from grids.results import FloatArray
+from grids.selection.statistics import describe
+from grids.similarity.descriptor import Descriptor
+from grids.similarity.patches import seed_for
+from grids.training.tiles import restore_image
+
+Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+REDUCTION = 4.0
+"""Photographs are reduced by a factor between 1 and this, at most: profiles hold for small and large images."""
+AS_IT_IS = 0.35
+"""How often a photograph is not reduced."""
+SHIFT = 8
+"""Rows and columns cut off before describing, at most: patches must not stand at a fixed place of a JPEG block."""
+LEAST = 64
+"""Pixels of the shorter side that are kept when a photograph is reduced, at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Degraded photographs, described.
+
+    Args:
+        statistics: (N, D), of `describe`.
+        kinds: (N,), indices of names.
+        severities: (N,), in [0, 1]; 0 for clean ones.
+        photographs: (N,), which one each was made from.
+        gains: (N, G), what each restorer gained, dB; NaN where that was not measured.
+    """
+
+    statistics: FloatArray
+    kinds: Indices
+    severities: FloatArray
+    photographs: Indices
+    gains: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """All samples of several sets, one after the other; the photographs keep their numbers."""
+        columns = zip(*((p.statistics, p.kinds, p.severities, p.photographs, p.gains) for p in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+
+class Drawn(NamedTuple):
+    """A photograph, reduced, cut, and degraded: (3, H, W) in [0, 1] both."""
+
+    clean: Tensor
+    degraded: Tensor
+    severity: float
+    factor: float
+
+
+def draw(clean: Tensor, degradation: Degradation | None, seed: int, factor: float | None = None) -> Drawn:
+    """Reduce a photograph by a factor between 1 and 4 and degrade it at a severity, both drawn from the seed.
+
+    Args:
+        clean: (3, H, W) in [0, 1].
+        degradation: None leaves it clean.
+        seed: of everything.
+        factor: reduce by this factor.
+    """
+    generator = seeded(seed)
+    reduces, size, severity = torch.rand(3, generator=generator).tolist()
+    if factor is None:
+        factor = REDUCTION**size if reduces >= AS_IT_IS else 1.0
+        factor = max(1.0, min(factor, min(clean.shape[-2:]) / LEAST))
+    top, left = torch.randint(SHIFT, (2,), generator=generator).tolist()
+    whole = reduced(clean, factor)
+    if min(whole.shape[-2:]) > 2 * SHIFT:
+        whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
+    else:
+        top = left = 0
+    if degradation is None:
+        return Drawn(whole[:, top:, left:], whole[:, top:, left:], 0.0, factor)
+    degraded = degradation(whole[None], generator, severity=severity)[0]
+    return Drawn(whole[:, top:, left:], degraded[:, top:, left:], severity, factor)
+
+
+def reduced(image: Tensor, factor: float) -> Tensor:
+    """An image `factor` times smaller, each pixel the mean of those under it, rounded to 8 bit."""
+    if factor <= 1:
+        return image
+    rows, columns = (area_weights(size, max(1, round(size / factor))) for size in image.shape[-2:])
+    return (rows @ image @ columns.T).mul(255).round().div(255).clamp(0, 1)
+
+
+def make_samples(
+    photographs: Iterable[tuple[str, Tensor]],
+    kinds: Mapping[str, Degradation | None],
+    descriptor: Descriptor,
+    restorers: Sequence[nn.Module] = (),
+    *,
+    draws: int = 1,
+    side: int | None = None,
+    factor: float | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    on_done: Callable[[], None] = lambda: None,
+) -> Samples:
+    """Degrade every photograph with every kind, describe the results, and measure what restorers gain on them.
+
+    Args:
+        photographs: names and pixels, (3, H, W) in [0, 1]; what is drawn depends on the seed, the name and the kind.
+        kinds: the degradation of each name; None for clean.
+        descriptor: describes them.
+        restorers: networks that lie on the device.
+        draws: of severity and size, for each photograph and kind; gains are measured on the first.
+        side: measure gains on a square of this side from the middle; None on the whole.
+        factor: reduce every photograph by this factor; None draws it.
+        seed: of all draws.
+        device: of the restorers.
+        on_done: called after every photograph.
+    """
+    rows: list[tuple[FloatArray, int, float, int, list[float]]] = []
+    for number, (name, clean) in enumerate(photographs):
+        for kind, (label, degradation) in enumerate(kinds.items()):
+            for again in range(draws):
+                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor)
+                gains = measure_gains(drawn, restorers, side, device) if again == 0 else [np.nan] * len(restorers)
+                rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains))
+        on_done()
+    statistics, kind_of, severities, numbers, gains_of = zip(*rows, strict=True)
+    return Samples(
+        np.stack(statistics),
+        np.array(kind_of),
+        np.array(severities),
+        np.array(numbers),
+        np.array(gains_of).reshape(len(rows), len(restorers)),
+    )
+
+
+def measure_gains(
+    drawn: Drawn, restorers: Sequence[nn.Module], side: int | None, device: torch.device | str
+) -> list[float]:
+    """What each restorer adds to the PSNR of a degraded photograph, dB (RGB, 8 bit); NaN for a perfect one."""
+    clean, degraded = drawn.clean, drawn.degraded
+    if side is not None:
+        top, left = (max(0, (size - side) // 2) for size in clean.shape[-2:])
+        window = slice(top, top + side), slice(left, left + side)
+        clean, degraded = clean[:, *window], degraded[:, *window]
+    before = psnr(degraded, clean)
+    if not np.isfinite(before):
+        return [np.nan] * len(restorers)
+    return [psnr(restore_image(one, degraded, device).clamp(0, 1), clean) - before for one in restorers]
