@@ -31,7 +31,7 @@ from common import machine, split_files, table
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from grids.degradations import TABLE, seeded
+from grids.degradations import ELEVEN, degradation, seeded
 from grids.devices import resolve, use_threads
 from grids.errors import GridsError
 from grids.training.data import Batch, Batches
@@ -116,7 +116,7 @@ class Degraded(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         generator = seeded(number)
         clean = self.photographs.random_crop(self.crop, generator).float().div(255)
-        kind = TABLE[int(torch.randint(len(TABLE), (), generator=generator))]
+        kind = degradation(ELEVEN[int(torch.randint(len(ELEVEN), (), generator=generator))])
         return kind(clean[None], generator)[0], clean
 
 
@@ -154,7 +154,8 @@ def measure(options: argparse.Namespace) -> str:
     files = split_files("fit")
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, PHOTOGRAPHS).astype(int)]
     photographs = Photographs(chosen, options.crop)
-    batches = Batches([Synthesized(kind) for kind in TABLE], photographs, options.crop, options.batch, 0, device)
+    tasks = [Synthesized(degradation(name)) for name in ELEVEN]
+    batches = Batches(tasks, photographs, options.crop, options.batch, 0, device)
     crops = Degraded(photographs, options.crop, steps * options.batch)
     ready = batches(0)
 

@@ -214,7 +214,7 @@ def train(images: tuple[str, ...], **options: Any) -> None:
       grids train --tasks gaussian_blur,motion_blur photos/
       grids train --network restormer --budget standard photos/ --val others/ --out runs/mine/restormer.safetensors
       grids train --tasks fog,jpeg --pairs fog=foggy/:clear/ photos/ --time-budget 20m
-      grids train --tasks rain --degradation rain=my.py:rain --start runs/train/model.safetensors --out rain.safetensors
+      grids train --tasks rain --start runs/train/model.safetensors --out rain.safetensors
     """
     from grids.commands import train as command
 

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 
 from grids import SimilarityMatrix, builtin_similarity
 from grids.cli import cli, run
-from grids.degradations import ELEVEN
+from grids.degradations import ELEVEN, NAMES
 from grids.images import read_photo
 from grids.networks import SRResNetX4
 
@@ -138,13 +138,19 @@ def test_help_loads_nothing_heavy() -> None:
 def test_degradations_are_listed(call: Grids) -> None:
     code, out, err = call("degradations")
     assert (code, err) == (0, "")
-    assert all(f"{name} " in out for name in ELEVEN)
-    assert out.count("source: ") == len(ELEVEN)
+    assert all(f"{name} " in out for name in NAMES)
+    assert out.count("source: ") == len(NAMES)
     code, out, _ = call("degradations", "--json")
     records = {record["name"]: record for record in json.loads(out)}
-    assert tuple(records) == ELEVEN
+    assert tuple(records) == NAMES
     jpeg = records["jpeg"]["ranges"][0]
     assert (jpeg["name"], jpeg["mild"], jpeg["strong"]) == ("quality", 60, 10)
+
+
+def test_weather_is_measured_where_it_is_named(call: Grids, photos: Path, tiny: Path) -> None:
+    small = ("--patches", 12, "--patch-size", 16, "--device", "cpu", "--descriptor", tiny, "--json")
+    code, out, _ = call("similarity", photos, *small, "--degradations", "haze,jpeg,low_light")
+    assert (code, json.loads(out)["degradations"]) == (0, ["haze", "jpeg", "low_light"])
 
 
 def test_networks_are_listed(call: Grids) -> None:

@@ -20,7 +20,7 @@ from grids.commands.options import (
     skipper,
     split_names,
 )
-from grids.degradations import ELEVEN, Degradation, all_degradations, degradation, load_function
+from grids.degradations import NAMES, Degradation, all_degradations, degradation, load_function
 from grids.errors import GridsError
 from grids.images import Skipped, read_photo
 from grids.pipeline.degrade import contact_sheet_of, degrade_file, degrade_folder, write_sheet
@@ -108,7 +108,7 @@ def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
         for name, where in named_pairs(options["plugins"], "--degradation", "NAME=FILE.py:FUNCTION").items()
     }
     for name in own:
-        if name in ELEVEN:
+        if name in NAMES:
             raise GridsError(f"the degradation '{name}' is named twice: there is a built-in one")
     if options["every"]:
         return all_degradations() | own
@@ -121,4 +121,4 @@ def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
         return {name: own[name] if name in own else degradation(name) for name in names}
     if own:
         return dict(own)
-    raise GridsError(f"which degradation? give --kind NAME ({', '.join(ELEVEN)}) or --all")
+    raise GridsError(f"which degradation? give --kind NAME ({', '.join(NAMES)}) or --all")

@@ -9,13 +9,18 @@ from grids.degradations.artifacts import Inpainting
 from grids.degradations.base import Degradation, Parameters, Range, psnr, seeded
 from grids.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur, RichardsonLucy
 from grids.degradations.compression import Jpeg
+from grids.degradations.drops import Raindrop
+from grids.degradations.falling import Rain, Snow
 from grids.degradations.noise import GaussianNoise, PoissonNoise, SaltPepper
 from grids.degradations.plugins import FunctionDegradation, check_name, installed_names, load_function, load_installed
 from grids.degradations.resampling import Ringing, SuperResolution
+from grids.degradations.weather import Haze, LowLight
 from grids.errors import GridsError, unknown_name
 
 __all__ = [
     "ELEVEN",
+    "NAMES",
+    "WEATHER",
     "Degradation",
     "FunctionDegradation",
     "Parameters",
@@ -40,10 +45,21 @@ TABLE: tuple[Degradation, ...] = (
     Inpainting(),
     GaussianNoise(),
     SaltPepper(),
+    Haze(),
+    Rain(),
+    Raindrop(),
+    Snow(),
+    LowLight(),
 )
 
-ELEVEN: tuple[str, ...] = tuple(kind.name for kind in TABLE)
-"""The names of the paper's eleven degradations, in its order."""
+NAMES: tuple[str, ...] = tuple(kind.name for kind in TABLE)
+"""The names of all built-in degradations."""
+
+ELEVEN: tuple[str, ...] = NAMES[:11]
+"""The names of the paper's eleven degradations, in its order: what commands take where none are named."""
+
+WEATHER: tuple[str, ...] = NAMES[11:16]
+"""The names of five others, which no restorer has seen unless they were named as tasks: weather and darkness."""
 
 
 def all_degradations() -> dict[str, Degradation]:

@@ -8,14 +8,14 @@ from torch import Tensor
 from grids.degradations.base import Degradation, Parameters, Range, draw_seed, noise_generator, per_image
 
 
-class _Noise(Degradation):
+class Noise(Degradation):
     """A degradation that draws for every pixel, from one seed for the batch."""
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         return {"seed": draw_seed(generator)}
 
 
-class GaussianNoise(_Noise):
+class GaussianNoise(Noise):
     """White Gaussian noise, independent in every pixel and channel."""
 
     name = "gaussian_noise"
@@ -29,7 +29,7 @@ class GaussianNoise(_Noise):
         return torch.addcmul(images, noise, per_image(parameters["sigma"]) / 255)
 
 
-class PoissonNoise(_Noise):
+class PoissonNoise(Noise):
     """Photon noise: the variance is the brightness over the photons at white."""
 
     name = "poisson_noise"
@@ -38,12 +38,10 @@ class PoissonNoise(_Noise):
     source = "kind: GRIDS; range: ours, about PromptGIP's fixed 100"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        photons = per_image(parameters["photons"])
-        counts = torch.poisson(images.clamp_min(0) * photons, generator=noise_generator(images, parameters))
-        return counts / photons
+        return photon_noise(images, parameters["photons"], parameters)
 
 
-class SaltPepper(_Noise):
+class SaltPepper(Noise):
     """Whole pixels replaced by white or black, half and half."""
 
     name = "salt_pepper"
@@ -56,3 +54,10 @@ class SaltPepper(_Noise):
         draw = torch.rand((b, 1, h, w), generator=noise_generator(images, parameters), device=images.device)
         share = per_image(parameters["share"])
         return torch.where(draw < share, (draw < share / 2).to(images.dtype), images)
+
+
+def photon_noise(images: Tensor, photons: Tensor, parameters: Parameters) -> Tensor:
+    """Poisson counts of photons, (B,) of them at white, over that number; drawn from the seed of the batch."""
+    photons = per_image(photons)
+    counts = torch.poisson(images.clamp_min(0) * photons, generator=noise_generator(images, parameters))
+    return counts / photons

@@ -73,7 +73,8 @@ def contact_sheet_of(
     for name, kind in kinds.items():
         result, _ = _degrade(clean, kind, severity, seed, True)
         tiles.append((f"{name}  {psnr(clean, result):.1f} dB", _to_bytes(result)))
-    return contact_sheet(tiles)
+    # as many in a row as leave the last one fullest
+    return contact_sheet(tiles, columns=min((4, 5, 6), key=lambda columns: -len(tiles) % columns))
 
 
 def degrade_folder(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from grids import devices
-from grids.degradations import ELEVEN, Degradation, seeded
+from grids.degradations import ELEVEN, NAMES, Degradation, seeded
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
 from grids.images.photo import Photo, to_8_bit
@@ -88,7 +88,7 @@ def _names(
 ) -> tuple[str, ...]:
     if tasks is not None:
         return tuple(tasks)
-    known = (*ELEVEN, *functions, *pairs)
+    known = (*NAMES, *functions, *pairs)
     for name in restorer.tasks:
         if name not in known:
             raise GridsError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grids.degradations import ELEVEN, Degradation
+from grids.degradations import ELEVEN, NAMES, Degradation
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.matrices import BUILTIN, load_similarity
@@ -88,8 +88,11 @@ def synthesized(
 ) -> dict[str, Degradation]:
     """The degradations among the tasks of these names: all but the pairs. Errors are those of `make_tasks`."""
     for name in pairs:
-        if name in functions or name in ELEVEN:
+        if name in functions:
             raise GridsError(f"the task '{name}' is named twice")
+    for name in (*functions, *pairs):
+        if name in NAMES:  # a file of weights knows its tasks by their names alone
+            raise GridsError(f"the task '{name}' is named twice: there is a built-in degradation of that name")
     if not names:
         raise GridsError("no task is named")
     if ALL in names:

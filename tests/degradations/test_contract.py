@@ -9,7 +9,15 @@ import torch
 from contracts import DEGRADATION_CHECKS, generator, noise_images
 from torch import Tensor
 
-from grids.degradations import ELEVEN, TABLE, Degradation, FunctionDegradation, all_degradations, degradation
+from grids.degradations import (
+    ELEVEN,
+    TABLE,
+    WEATHER,
+    Degradation,
+    FunctionDegradation,
+    all_degradations,
+    degradation,
+)
 from grids.errors import UnknownNameError
 
 
@@ -44,13 +52,14 @@ def test_identity_names_every_range(kind: Degradation) -> None:
         assert f"{r.name} {r.mild:g} -> {r.strong:g}" in kind.identity()
 
 
-def test_the_table_is_the_eleven_of_the_paper_in_its_order() -> None:
+def test_the_table_begins_with_the_eleven_of_the_paper_in_its_order() -> None:
     expected = (
         "gaussian_blur motion_blur richardson_lucy super_resolution ringing defocus_blur "
         "jpeg poisson_noise inpainting gaussian_noise salt_pepper"
     )
     assert expected.split() == list(ELEVEN)
-    assert list(all_degradations())[:11] == list(ELEVEN)
+    assert list(all_degradations())[:16] == [*ELEVEN, *WEATHER]
+    assert WEATHER == ("haze", "rain", "raindrop", "snow", "low_light")
     assert degradation("jpeg") is TABLE[6]
 
 

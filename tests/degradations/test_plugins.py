@@ -8,7 +8,15 @@ import pytest
 import torch
 from contracts import check_degradation, generator, noise_images, raises_line, same_parameters
 
-from grids.degradations import FunctionDegradation, all_degradations, check_name, degradation, load_function, plugins
+from grids.degradations import (
+    NAMES,
+    FunctionDegradation,
+    all_degradations,
+    check_name,
+    degradation,
+    load_function,
+    plugins,
+)
 from grids.errors import GridsError, UnknownNameError
 
 FOG = """
@@ -172,7 +180,7 @@ def test_installed_packages_offer_functions_classes_and_objects(
     entries = [_Entry("mist", fog.function), _Entry("soft", blur), _Entry("fog", fog)]
     install(monkeypatch, *entries)
     found = all_degradations()
-    assert list(found)[11:] == ["mist", "soft", "fog"]
+    assert list(found)[len(NAMES) :] == ["mist", "soft", "fog"]
     assert found["fog"] is fog
     assert isinstance(found["soft"], blur)
     assert degradation("fog") is fog

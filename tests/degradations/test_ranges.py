@@ -10,7 +10,8 @@ from torch import Tensor
 
 from grids.degradations import TABLE, Degradation, Range, degradation, psnr
 
-# name, parameter, its values at severity 0, 0.5 and 1, and the PSNR in dB that the design measured there
+# name, parameter, its values at severity 0, 0.5 and 1, and the PSNR in dB that was measured there: for the eleven in
+# the design, for the others with this code
 TABLED = (
     ("gaussian_blur", "sigma", (1, 2.5, 4), (31, 27, 25)),
     ("motion_blur", "length", (7, 19, 31), (29, 25, 24)),
@@ -23,6 +24,11 @@ TABLED = (
     ("inpainting", "thickness", (5, 7.5, 10), (18, 15, 12)),
     ("gaussian_noise", "sigma", (10, 30, 50), (28, 19, 15)),
     ("salt_pepper", "share", (0.02, 0.06, 0.10), (22, 18, 15)),
+    ("haze", "beta", (0.5, 1.5, 2.5), (18, 11, 8.5)),
+    ("rain", "share", (0.002, 0.005, 0.008), (24, 19.5, 17)),
+    ("raindrop", "share", (0.05, 0.125, 0.20), (31, 27, 24.5)),
+    ("snow", "share", (0.02, 0.06, 0.10), (23, 18.5, 16)),
+    ("low_light", "gamma", (1.5, 2.5, 3.5), (18, 12, 10)),
 )
 SEVERITIES = (0.0, 0.5, 1.0)
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from grids import GridsError, all_degradations, degradation, degrade_file, degrade_folder
-from grids.degradations import ELEVEN, psnr
+from grids.degradations import NAMES, psnr
 from grids.errors import ImageError, RunError
 from grids.images import Photo, Skipped, list_images, read_photo, write_photo
 from grids.pipeline.degrade import contact_sheet_of
@@ -32,7 +32,7 @@ def pixels(path: Path) -> np.ndarray:
     return read_photo(path).pixels
 
 
-@pytest.mark.parametrize("name", ELEVEN)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_file(photo: Path, tmp_path: Path, name: str) -> None:
     first, second, other = (tmp_path / f"{i}.png" for i in range(3))
     found = degrade_file(photo, first, degradation(name), seed=3)
@@ -113,7 +113,7 @@ def test_files_that_cannot_be_read_or_written(photo: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2), (16, 16)])
-@pytest.mark.parametrize("name", ELEVEN)
+@pytest.mark.parametrize("name", NAMES)
 def test_tiny_photographs_are_degraded_too(tmp_path: Path, size: tuple[int, int], name: str) -> None:
     Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(tmp_path / "in.png")
     degrade_file(tmp_path / "in.png", tmp_path / "out.png", degradation(name), severity=1.0)
@@ -240,7 +240,7 @@ def test_a_contact_sheet(photo: Path) -> None:
     assert data == contact_sheet_of(read_photo(photo), kinds, severity=0.5, seed=1)
     assert data != contact_sheet_of(read_photo(photo), kinds, severity=0.5, seed=2)
     sheet = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    # twelve tiles of 144 x 120, and the clean photograph is one of them, pixel for pixel
+    # tiles of 144 x 120, and the clean photograph is one of them, pixel for pixel
     assert sheet.shape[0] * sheet.shape[1] >= (len(kinds) + 1) * 120 * 144
     clean = pixels(photo)
     corners = np.argwhere(np.all(sheet[:-119, :-143] == clean[0, 0], axis=-1))

@@ -313,3 +313,5 @@ def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> N
     with pytest.raises(GridsError, match="trained for 'fog' too: give it with --pairs"):
         grids.evaluate_restorer(own, photos)
     assert grids.evaluate_restorer(own, photos, ("jpeg",), device="cpu").tasks == ("jpeg",)
+    hazy = save_restorer(tmp_path / "h.safetensors", fresh("nafnet", 0), {"preset": "nafnet", "tasks": ["haze"]})
+    assert grids.evaluate_restorer(hazy, photos / "p0.png", device="cpu").tasks == ("haze",)

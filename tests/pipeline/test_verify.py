@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from grids.degradations import ELEVEN
 from grids.errors import GridsError, ImageError, RunError, UnknownNameError
 from grids.pipeline.lessons import TrainingSettings, make_tasks, split_photographs
 from grids.pipeline.planning import plan_training, typical_answers
@@ -191,6 +192,14 @@ def test_bad_input_is_named(photos: Path, tmp_path: Path) -> None:
         make_tasks(None, pairs={"fog": f"nowhere:{photos}"})
     with pytest.raises(GridsError, match="INPUT_FOLDER:TARGET_FOLDER"):
         make_tasks(None, pairs={"fog": str(photos)})
+    for given in ({"pairs": {"haze": f"{photos}:{photos}"}}, {"functions": {"haze": print}}):
+        with pytest.raises(GridsError, match="'haze' is named twice: there is a built-in"):
+            make_tasks(None, **given)
+
+
+def test_the_eleven_are_tasks_unless_others_are_named() -> None:
+    assert tuple(task.name for task in make_tasks(None)) == ELEVEN
+    assert [task.name for task in make_tasks(("haze", "jpeg"))] == ["haze", "jpeg"]
 
 
 def is_held(path: Path) -> bool:

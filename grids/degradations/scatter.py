@@ -1,0 +1,92 @@
+"""Small things scattered over a picture (streaks, flakes, drops): where they lie, and how they are painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grids.degradations.base import seeded
+
+
+@dataclass(frozen=True)
+class Items:
+    """What lies on a batch of pictures.
+
+    Args:
+        x, y: the centres, (B, N) in pixels; whole numbers are the middles of pixels.
+        shown: (B, N) of bool; an image may have fewer than the fullest of its batch.
+        draws: (B, N, k), numbers uniform in [0, 1) for whatever else differs from one to the next.
+    """
+
+    x: Tensor
+    y: Tensor
+    shown: Tensor
+    draws: Tensor
+
+
+def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seed: int, least: int = 0) -> Items:
+    """Items at random places, independent of one another.
+
+    The numbers are drawn on the CPU, so they lie at the same places on every device; and a greater density adds items
+    to those of a lesser one.
+
+    Args:
+        density: (B,), how many items a pixel bears on average.
+        h, w: the size of the pictures.
+        margin: items lie up to so many pixels outside of the picture, and reach into it.
+        numbers: k, how many more numbers each item needs.
+        seed: of the numbers.
+        least: so many lie within the picture in any case, and count as part of the density.
+    """
+    generator = seeded(seed)
+    inside, whole = h * w, (h + 2 * margin) * (w + 2 * margin)
+    rest = (density * inside - least).clamp_min(0) * (whole / inside)
+    luck = torch.rand(len(density), generator=generator)  # rounds up or down, so that the average is exact
+    count = least + (rest.cpu() + luck).floor()
+    most = int(count.max())
+    # item by item, so that more items leave the first ones as they are
+    draws = torch.rand((most, len(density), 2 + numbers), generator=generator).transpose(0, 1)
+    index = torch.arange(most)
+    border = margin * (index >= least)
+    x = draws[..., 0] * (w + 2 * border) - border - 0.5
+    y = draws[..., 1] * (h + 2 * border) - border - 0.5
+    shown = index < count.view(-1, 1)
+    return Items(*(part.to(density.device) for part in (x, y, shown, draws[..., 2:])))
+
+
+def patches(items: Items, half: int) -> tuple[Tensor, Tensor]:
+    """The pixels of a square about every item, `half` of them to each side of its own: x and y, (B, N, k) int64."""
+    side = torch.arange(-half, half + 1, device=items.x.device)
+    x, y = (centre.round().long().unsqueeze(-1) for centre in (items.x, items.y))
+    return x + side.repeat(len(side)), y + side.repeat_interleave(len(side))
+
+
+def paint(values: Tensor, x: Tensor, y: Tensor, h: int, w: int, reduce: str) -> Tensor:
+    """What lies on every pixel, (B, h, w): the sum or the largest of the values there, 0 where there are none.
+
+    Args:
+        values: (B, N, k), not negative; for "sum" whole numbers, so that the order of the additions is free.
+        x, y: their pixels, (B, N, k) int64; values outside of the picture are dropped.
+        h, w: the size of the picture.
+        reduce: "sum" or "amax".
+    """
+    inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
+    # picking the pixels out would make a GPU wait: the values outside become nothing on the first pixel
+    place = torch.where(inside, y * w + x, 0).flatten(1)
+    canvas = values.new_zeros((len(values), h * w))
+    canvas.scatter_reduce_(1, place, torch.where(inside, values, 0).flatten(1), reduce)
+    return canvas.view(-1, h, w)
+
+
+def segment_distance(dx: Tensor, dy: Tensor, ux: Tensor, uy: Tensor, half: Tensor) -> Tensor:
+    """How far an offset (dx, dy) is from a segment about the origin, in pixels.
+
+    Args:
+        dx, dy: the offsets in pixels.
+        ux, uy: the unit vector along the segment.
+        half: half of its length in pixels.
+    """
+    along = (dx * ux + dy * uy).clamp(-half, half)
+    return torch.hypot(dx - along * ux, dy - along * uy)
