@@ -40,6 +40,12 @@ class Discriminant:
         """(N, D) -> (N, R): images of one centre scatter about it with variance 1 in every direction."""
         return np.asarray(((statistics - self.mean) / self.scale) @ self.projection)
 
+    def after(self, basis: Discriminant) -> Discriminant:
+        """The same classes on plain statistics, where this was learnt on those that the basis had whitened."""
+        steps = self.projection / self.scale[:, None]
+        shift = self.mean @ steps
+        return Discriminant(basis.mean, basis.scale, basis.projection @ steps, self.centres + shift, self.owners)
+
     def squared_distances(self, whitened: FloatArray) -> FloatArray:
         """(N, R) -> (N, M), to every centre; half of it is the divergence between the two distributions, nats."""
         cross = whitened @ self.centres.T

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from grids.errors import GridsError
 from grids.results import CLEAN, FloatArray, GGDParams
 from grids.selection.calibration import temperature, upper_quantile
-from grids.selection.discriminant import Discriminant, fit
+from grids.selection.discriminant import SHRINKAGE, Discriminant, fit
 from grids.selection.generalization import fit_gains
 from grids.selection.profile import Candidate, Profile, Thresholds
 from grids.selection.samples import Samples
@@ -35,6 +35,7 @@ def learn(
     groups: Sequence[Candidate],
     *,
     descriptor_sha256: str,
+    shrinkage: float = SHRINKAGE,
     ggd: Mapping[str, GGDParams] | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> Profile:
@@ -46,6 +47,7 @@ def learn(
         kinds: the names that the samples' indices stand for, "clean" first.
         groups: the candidates, in the order of the samples' gains.
         descriptor_sha256: of the network that described the samples.
+        shrinkage: of the covariance, see `grids.selection.discriminant.fit`.
         ggd: for equation 7 of GRIDS.
         record: of how the samples were made.
 
@@ -56,7 +58,7 @@ def learn(
         if not (examples.kinds == number).any():
             raise GridsError(f"there are no examples of '{name}' to learn from")
     parts = np.minimum((examples.severities * PARTS).astype(np.int64), PARTS - 1)
-    discriminant = fit(examples.statistics, examples.kinds, parts, RANK)
+    discriminant = fit(examples.statistics, examples.kinds, parts, RANK, shrinkage)
     whitened = discriminant.whiten(calibration.statistics)
     densities = discriminant.log_densities(whitened)
     heat = temperature(densities, calibration.kinds)
@@ -65,7 +67,7 @@ def learn(
         heat, _clean_threshold(chances, calibration, kinds), _distance_threshold(discriminant, whitened)
     )
     gains = None
-    if np.isfinite(examples.gains).any():
+    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).any():
         gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
         gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
     return Profile(
@@ -84,4 +86,7 @@ def _clean_threshold(chances: FloatArray, samples: Samples, kinds: Sequence[str]
 
 
 def _distance_threshold(discriminant: Discriminant, whitened: FloatArray) -> float:
-    return upper_quantile(discriminant.squared_distances(whitened).min(1), KNOWN_KEPT)
+    distances = discriminant.squared_distances(whitened).min(1)
+    if len(distances) * (1 - KNOWN_KEPT) < 1:  # too few for the quantile: none of them was unknown
+        return float(distances.max())
+    return upper_quantile(distances, KNOWN_KEPT)

@@ -67,7 +67,9 @@ class Drawn(NamedTuple):
     factor: float
 
 
-def draw(clean: Tensor, degradation: Degradation | None, seed: int, factor: float | None = None) -> Drawn:
+def draw(
+    clean: Tensor, degradation: Degradation | None, seed: int, factor: float | None = None, most: int | None = None
+) -> Drawn:
     """Reduce a photograph by a factor between 1 and 4 and degrade it at a severity, both drawn from the seed.
 
     Args:
@@ -75,6 +77,7 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, factor: floa
         degradation: None leaves it clean.
         seed: of everything.
         factor: reduce by this factor.
+        most: take no more than so many rows and columns, from the middle; None takes all.
     """
     generator = seeded(seed)
     reduces, size, severity = torch.rand(3, generator=generator).tolist()
@@ -82,7 +85,7 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, factor: floa
         factor = REDUCTION**size if reduces >= AS_IT_IS else 1.0
         factor = max(1.0, min(factor, min(clean.shape[-2:]) / LEAST))
     top, left = torch.randint(SHIFT, (2,), generator=generator).tolist()
-    whole = reduced(clean, factor)
+    whole = reduced(clean if most is None else middle(clean, round(most * factor)), factor)
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
@@ -91,6 +94,12 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, factor: floa
         return Drawn(whole[:, top:, left:], whole[:, top:, left:], 0.0, factor)
     degraded = degradation(whole[None], generator, severity=severity)[0]
     return Drawn(whole[:, top:, left:], degraded[:, top:, left:], severity, factor)
+
+
+def middle(image: Tensor, side: int) -> Tensor:
+    """At most so many rows and columns, from the middle."""
+    top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]
 
 
 def reduced(image: Tensor, factor: float) -> Tensor:
@@ -110,6 +119,7 @@ def make_samples(
     draws: int = 1,
     side: int | None = None,
     factor: float | None = None,
+    most: int | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     on_done: Callable[[], None] = lambda: None,
@@ -124,6 +134,7 @@ def make_samples(
         draws: of severity and size, for each photograph and kind; gains are measured on the first.
         side: measure gains on a square of this side from the middle; None on the whole.
         factor: reduce every photograph by this factor; None draws it.
+        most: sides of a degraded photograph, at most; a larger one is cut to its middle.
         seed: of all draws.
         device: of the restorers.
         on_done: called after every photograph.
@@ -132,7 +143,7 @@ def make_samples(
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
             for again in range(draws):
-                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor)
+                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most)
                 gains = measure_gains(drawn, restorers, side, device) if again == 0 else [np.nan] * len(restorers)
                 rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains))
         on_done()
@@ -152,9 +163,7 @@ def measure_gains(
     """What each restorer adds to the PSNR of a degraded photograph, dB (RGB, 8 bit); NaN for a perfect one."""
     clean, degraded = drawn.clean, drawn.degraded
     if side is not None:
-        top, left = (max(0, (size - side) // 2) for size in clean.shape[-2:])
-        window = slice(top, top + side), slice(left, left + side)
-        clean, degraded = clean[:, *window], degraded[:, *window]
+        clean, degraded = middle(clean, side), middle(degraded, side)
     before = psnr(degraded, clean)
     if not np.isfinite(before):
         return [np.nan] * len(restorers)

@@ -162,7 +162,7 @@ class Selector:
         image: Image,
         side: int | None = None,
         max_pixels: int = MAX_PIXELS,
-        on_cell: Callable[[], None] | None = None,
+        on_cell: Callable[[], object] = lambda: None,
     ) -> SelectionMap:
         """Choose a group for every cell of an image, where damage differs from place to place.
 

@@ -1,0 +1,253 @@
+"""Learning what images are compared with: from photographs that are degraded here, or from examples as they are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from grids import __version__, devices, weights
+from grids.degradations import Degradation, check_name, seeded
+from grids.errors import GridsError, ImageError, RunError
+from grids.files import make_folder
+from grids.images import MAX_PIXELS, Skipped, read_photos
+from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
+from grids.results import CLEAN, Grouping
+from grids.selection.discriminant import Discriminant
+from grids.selection.learning import learn
+from grids.selection.profile import FILE, Candidate, Profile, read_profile
+from grids.selection.samples import Samples, make_samples
+from grids.selection.statistics import describe
+from grids.similarity.descriptor import Descriptor
+from grids.training.models import load_restorer
+
+CALIBRATION = 4
+"""One photograph of so many is kept for thresholds and intervals."""
+FEWEST = 8
+"""Photographs, or examples of a group, that are needed."""
+MOST = 512
+"""Sides of a degraded photograph, pixels; a larger one is cut to its middle."""
+SIDE = 128
+"""Of the square that gains are measured on while learning; those of the calibration are measured on the whole."""
+LEAST = 32
+"""Sides that a photograph must have, pixels."""
+QUARTER = 128
+"""An example is also described by its quarters, where they have such sides."""
+EXAMPLES_SHRINKAGE = 0.5
+"""Of the covariance of examples, which are few, towards that of the built-in profile."""
+
+
+def profile_run(
+    images: Images,
+    run: str | Path,
+    *,
+    functions: Mapping[str, Plugin] | None = None,
+    draws: int = 1,
+    seed: int = 0,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    on_start: Callable[[int], None] = lambda total: None,
+    on_done: Callable[[], object] = lambda: None,
+) -> Profile:
+    """Learn the profile of a run folder's groups on photographs, and write it there.
+
+    Every photograph is degraded with every degradation of the groups, at a severity and a size that are drawn. One of
+    four photographs is kept for thresholds and intervals, by a checksum of its name. What the groups' restorers gain is
+    measured where their weights are there.
+
+    Args:
+        images: clean photographs: a folder, files, or None or "builtin".
+        run: a run folder with a groups.json, of `grids group`; profile.safetensors is written into it.
+        functions: degradations of the groups that are not built in, by name, as in `measure_similarity`.
+        draws: of severity and size, for each photograph and degradation.
+        seed: of everything that is drawn.
+        device: "auto", "cpu", "cuda" or "mps".
+        max_pixels, on_skip: of reading photographs.
+        on_start, on_done: called with the number of photographs, and after each.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or there are too few photographs; the message names it.
+    """
+    if draws < 1:
+        raise GridsError(f"draws must be at least 1, but is {draws}")
+    seeded(seed)
+    where = devices.resolve(device)
+    folder = Path(run)
+    groups, restorers = _groups_of(folder, where)
+    kinds = _kinds_of(groups, functions or {})
+    paths = photo_paths(images)
+    on_start(len(paths))
+    learnt, kept = _split(paths)
+    descriptor = Descriptor(device=where, precision="auto")
+    parts = []
+    for some, side in ((learnt, SIDE), (kept, None)):
+        photographs = _pixels(some, max_pixels, on_skip)
+        options = {"draws": draws, "side": side, "most": MOST, "seed": seed, "device": where}
+        parts.append(make_samples(photographs, kinds, descriptor, restorers, on_done=on_done, **options))  # type: ignore[arg-type]
+    used = [len(np.unique(part.photographs)) for part in parts]
+    if min(used) < 2:
+        raise ImageError(f"too few photographs can be used: {sum(used)}, but at least {FEWEST} are needed")
+    known = read_profile(weights.builtin(weights.PROFILE)).ggd
+    record = {"photographs": sum(used), "draws": draws, "seed": seed, "grids_version": __version__}
+    profile = learn(
+        parts[0],
+        parts[1],
+        tuple(kinds),
+        groups,
+        descriptor_sha256=descriptor.sha256,
+        ggd={name: known[name] for name in kinds if name in known and name not in (functions or {})},
+        record=record,
+    )
+    profile.write(make_folder(folder) / FILE)
+    return profile
+
+
+def profile_examples(
+    examples: Mapping[str, Images],
+    run: str | Path,
+    *,
+    clean: Images = None,
+    restorers: Mapping[str, str | Path] | None = None,
+    networks: Mapping[str, str] | None = None,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    on_start: Callable[[int], None] = lambda total: None,
+    on_done: Callable[[], object] = lambda: None,
+) -> Profile:
+    """Learn groups from images that already bear a degradation, without clean versions, and write their profile.
+
+    The built-in profile tells how photographs scatter, so that some ten images of a group are enough for a start.
+    Gains are not predicted: they would need clean versions.
+
+    Args:
+        examples: for each group, by name, a folder or files.
+        run: the folder that profile.safetensors is written into; made if needed.
+        clean: clean photographs: a folder, files, or None or "builtin".
+        restorers: the file of a group's restorer, by the group's name.
+        networks: its preset of `grids.networks.TABLE`, where the file does not say so.
+        device, max_pixels, on_skip, on_start, on_done: as in `profile_run`.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or a group has too few examples; the message names it.
+    """
+    where = devices.resolve(device)
+    folder = Path(run)
+    groups = _candidates(examples, restorers or {}, networks or {})
+    folders: dict[str, list[Path]] = {CLEAN: photo_paths(clean)}
+    folders |= {name: photo_paths(given) for name, given in examples.items()}
+    on_start(sum(map(len, folders.values())))
+    # float32, as images are described when one of these is chosen: few examples must not differ from them in anything
+    descriptor = Descriptor(device=where)
+    basis = read_profile(weights.builtin(weights.PROFILE)).discriminant
+    learnt: list[Samples] = []
+    kept: list[Samples] = []
+    for kind, (name, paths) in enumerate(folders.items()):
+        described = dict(_described(paths, kind, descriptor, basis, max_pixels, on_skip, on_done))
+        if len(described) < FEWEST:
+            what = "clean photographs" if name == CLEAN else f"examples of '{name}'"
+            raise GridsError(f"too few {what}: at least {FEWEST} are needed, but there are {len(described)}")
+        for part, some in zip((learnt, kept), _split(list(described)), strict=True):
+            part += [described[path] for path in some]
+    record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
+    profile = learn(
+        Samples.joined(learnt),
+        Samples.joined(kept),
+        tuple(folders),
+        groups,
+        descriptor_sha256=descriptor.sha256,
+        shrinkage=EXAMPLES_SHRINKAGE,
+        record=record,
+    )
+    profile = replace(profile, discriminant=profile.discriminant.after(basis))
+    profile.write(make_folder(folder) / FILE)
+    return profile
+
+
+def _candidates(
+    examples: Mapping[str, Images], restorers: Mapping[str, str | Path], networks: Mapping[str, str]
+) -> tuple[Candidate, ...]:
+    for name in examples:
+        check_name(name)
+        if name == CLEAN:
+            raise GridsError(f"a group cannot be called '{CLEAN}': clean photographs are given as IMAGES")
+    for name in (*restorers, *networks):
+        if name not in examples:
+            raise GridsError(f"'{name}' is given weights or a network, but no examples: add --group {name}=FOLDER")
+    for name in networks:
+        if name not in restorers:
+            raise GridsError(f"'{name}' is given a network, but no weights: add --weights {name}=FILE")
+    for name, file in restorers.items():
+        load_restorer(file, networks.get(name))  # says now what is wrong with it
+    files = {name: str(Path(file).resolve()) for name, file in restorers.items()}
+    return tuple(Candidate(name, (name,), files.get(name), networks.get(name)) for name in examples)
+
+
+def _groups_of(folder: Path, device: torch.device) -> tuple[tuple[Candidate, ...], list[nn.Module]]:
+    """The groups of a run, and their restorers if all of them are there."""
+    if not (folder / "groups.json").is_file():
+        raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give --group")
+    groups = tuple(Candidate(group.id, group.degradations, group.weights) for group in Grouping.load(folder).groups)
+    files = [folder / group.weights if group.weights else None for group in groups]
+    if any(file is None for file in files):
+        return groups, []
+    networks = [load_restorer(file).network.to(device, memory_format=torch.channels_last) for file in files if file]  # type: ignore[call-overload]
+    return groups, networks
+
+
+def _kinds_of(groups: Sequence[Candidate], functions: Mapping[str, Plugin]) -> dict[str, Degradation | None]:
+    names = [name for group in groups for name in group.degradations]
+    for name in functions:
+        if name not in names:
+            raise GridsError(f"'{name}' is given, but is in none of the run's groups: {', '.join(names)}")
+    found = named_degradations([name for name in names if name not in functions], functions)
+    return {CLEAN: None} | {name: found[name] for name in names}
+
+
+def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """What is learnt from, and what is kept for calibration: by a checksum of the name, so that each stays there."""
+    lots = {path: int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest()) for path in paths}
+    ranked = sorted(paths, key=lambda path: (lots[path], path))
+    kept = set(ranked[: max(2, len(ranked) // CALIBRATION)])
+    return [path for path in paths if path not in kept], [path for path in paths if path in kept]
+
+
+def _pixels(
+    paths: Sequence[Path], max_pixels: int, on_skip: Callable[[Skipped], None] | None
+) -> Iterator[tuple[str, Tensor]]:
+    for photo in read_photos(paths, max_pixels, min_side=LEAST, on_skip=on_skip):
+        assert photo.path is not None
+        yield photo.path.name, photo.tensor()
+
+
+def _described(
+    paths: Sequence[Path],
+    kind: int,
+    descriptor: Descriptor,
+    basis: Discriminant,
+    max_pixels: int,
+    on_skip: Callable[[Skipped], None] | None,
+    on_done: Callable[[], object],
+) -> Iterator[tuple[Path, Samples]]:
+    """Every image and its quarters, in the whitened space of the basis."""
+    for number, photo in enumerate(read_photos(paths, max_pixels, on_skip=on_skip)):
+        assert photo.path is not None
+        rows = basis.whiten(np.stack([describe(descriptor, part) for part in _parts(photo.tensor())]))
+        count = len(rows)
+        nothing = np.full((count, 1), np.nan)
+        yield photo.path, Samples(rows, np.full(count, kind), np.zeros(count), np.full(count, number), nothing)
+        on_done()
+
+
+def _parts(image: Tensor) -> list[Tensor]:
+    height, width = image.shape[-2:]
+    if min(height, width) < 2 * QUARTER:
+        return [image]
+    rows, columns = (slice(height // 2), slice(height // 2, None)), (slice(width // 2), slice(width // 2, None))
+    return [image, *(image[:, row, column] for row in rows for column in columns)]
