@@ -47,6 +47,7 @@ def cli(context: click.Context) -> None:
       grids group --delta 0.7           which degradations can share a restorer
       grids degrade photo.png --all     one photograph under all degradations
       grids train photos/               one restorer for all tasks
+      grids restore photo.png           the restorer that a photograph needs
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -322,6 +323,38 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
     from grids.commands import degrade as command
 
     command.degrade(images, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True)
+@click.option(
+    "--out", "-o", type=Path, help="The file; for several images, a new folder.  [default: NAME_restored.png]"
+)
+@click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
+@click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
+@click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
+@click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: 512 for large images, else none]")
+@click.option("--overlap", type=int, help="Pixels that tiles share.  [default: 32]")
+@click.option("--compare", type=Path, metavar="FILE.png", help="Write before and after side by side.")
+@click.option("--report", type=Path, metavar="FILE.html", help="Write a page; a folder of results has one anyway.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@common
+def restore(images: tuple[str, ...], **options: Any) -> None:
+    """Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back untouched.
+
+    Images unlike anything known stay as they are too, unless --group names a restorer. Alpha, EXIF, colour profile and
+    16 bits are kept. A folder's results are .png, with the sub-folders that the images lie in.
+
+    \b
+    Examples:
+      grids restore photo.png -o out.png
+      grids restore photo.png --steps 3 --compare side.png
+      grids restore photos/ -o restored/ --run runs/mine
+    """
+    from grids.commands import restore as command
+
+    command.restore(images, **options)
 
 
 @cli.command()
