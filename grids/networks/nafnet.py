@@ -60,7 +60,10 @@ class NAFNet(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(3, width, 3, padding=1)
         self.last = nn.Conv2d(width, 3, 3, padding=1)
-        self.multiple = 2 ** len(encoder)
+        self.multiple = 2 ** len(encoder)  # images that begin at multiples of this are shrunk alike
+        # so far a pixel acts, but through means: 3 x 3 kernels and the shrinking, at the scale of their level
+        levels = enumerate(zip(encoder, reversed(decoder), strict=True))
+        self.reach = 2 + sum(2**level * (down + 1 + up) for level, (down, up) in levels) + self.multiple * middle
         self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
         for blocks in encoder:
             self.encoder.append(_blocks(width, blocks))

@@ -15,7 +15,7 @@ from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
 from grids.training.tiles import OVERLAP, restore_image
 
 DONE, NO_GAIN, UNKNOWN = "done", "no gain", "unknown"
-"""Why restoring ended, besides "clean": all steps are done, the next would not help, or nothing here is for the image."""
+"""Why restoring ended, besides "clean": all steps are done, the next would not help, or it is like nothing known."""
 LEAST_TILE = 64
 
 
