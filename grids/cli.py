@@ -48,13 +48,14 @@ def cli(context: click.Context) -> None:
       grids degrade photo.png --all     one photograph under all degradations
       grids select photo.png            which restorer a photograph needs
       grids train photos/               one restorer for all tasks
+      grids restore photo.png           the restorer that a photograph needs
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-def common(command: Command) -> Command:
-    """The options that every command has which works on images."""
+def reading(command: Command) -> Command:
+    """The options that every command has which reads images."""
     for option in (
         click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
         click.option(
@@ -65,10 +66,15 @@ def common(command: Command) -> Command:
             help="Refuse larger images.",
         ),
         click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all cores]"),
-        click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn."),
     ):
         command = option(command)
     return command
+
+
+def common(command: Command) -> Command:
+    """The options that every command has which draws something from images, too."""
+    seed = click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
+    return reading(seed(command))
 
 
 def trained(command: Command) -> Command:
@@ -331,13 +337,9 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--method", default="ours", show_default=True, help="ours, or paper: equation 7 of GRIDS to the letter.")
 @click.option("--map", type=Path, metavar="FILE.png", help="Tint one image by the group that each part of it needs.")
 @click.option("--csv", type=Path, metavar="FILE", help="Write a line for every image.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for one image, else a list of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one entry for every image.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all cores]")
-@click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, help="Refuse larger images."
-)
-@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+@reading
 def select(images: tuple[str, ...], **options: Any) -> None:
     """Say which restorer IMAGES need, and how well it will do, before running it: files, folders (with all below
     them), or the word `builtin`.
@@ -355,6 +357,69 @@ def select(images: tuple[str, ...], **options: Any) -> None:
     from grids.commands import select as command
 
     command.select(images, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True)
+@click.option(
+    "--out", "-o", type=Path, help="The file; for several images, a new folder.  [default: NAME_restored.png]"
+)
+@click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
+@click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
+@click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
+@click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: 512 for large images, else none]")
+@click.option("--overlap", type=int, help="Pixels that tiles share.  [default: 32]")
+@click.option("--compare", type=Path, metavar="FILE.png", help="Write before and after side by side.")
+@click.option("--report", type=Path, metavar="FILE.html", help="Write a page; a folder of results has one anyway.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@reading
+def restore(images: tuple[str, ...], **options: Any) -> None:
+    """Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back untouched.
+
+    Images unlike anything known stay as they are too, unless --group names a restorer. Alpha, EXIF, colour profile and
+    16 bits are kept. A folder's results are .png, with the sub-folders that the images lie in.
+
+    \b
+    Examples:
+      grids restore photo.png -o out.png
+      grids restore photo.png --steps 3 --compare side.png
+      grids restore photos/ -o restored/ --run runs/mine
+    """
+    from grids.commands import restore as command
+
+    command.restore(images, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1)
+@click.option("--run", type=Path, metavar="DIR", required=True, help="The run folder that gets the profile.")
+@click.option(
+    "--group", "examples", multiple=True, metavar="NAME=FOLDER", help="A group, from images that bear its degradation."
+)
+@click.option("--weights", multiple=True, metavar="NAME=FILE", help="The restorer of such a group.")
+@click.option("--network", multiple=True, metavar="NAME=PRESET", help="Its network, where its file does not say so.")
+@click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="One of the run's own.")
+@click.option("--draws", type=int, help="Severities and sizes, for each photograph and degradation.  [default: 1]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was learnt as JSON.")
+@common
+def profile(images: tuple[str, ...], **options: Any) -> None:
+    """Learn what `grids select --run DIR` compares images with.
+
+    From clean IMAGES (folders, files, or the word `builtin`, the default) and the groups.json of `grids group`: they
+    are degraded as its groups need it, and what its restorers gain is measured. Or, with --group, from examples of
+    damaged images; then IMAGES only show what clean ones look like.
+
+    
+    Examples:
+      grids profile photos/ --run runs/mine
+      grids profile photos/ --run runs/own --group denoise=noisy/ --group dehaze=hazy/
+      grids profile --run runs/own --group denoise=noisy/ --weights denoise=net.pth --network denoise=nafnet-32
+    """
+    from grids.commands import profile as command
+
+    command.profile(images, **options)
 
 
 @cli.command()

@@ -27,7 +27,6 @@ class FakeGroup:
 class FakeMap:
     labels: np.ndarray
     probabilities: np.ndarray
-    cell: int
     height: int
     width: int
 
@@ -51,7 +50,7 @@ class FakeSelector:
     def map(self, image: Photo, side: int = 32) -> FakeMap:
         rows, columns = -(-image.height // side), -(-image.width // side)
         labels = np.arange(rows * columns).reshape(rows, columns) % 4 - 2
-        return FakeMap(labels, np.full(labels.shape, 0.5), side, image.height, image.width)
+        return FakeMap(labels, np.full(labels.shape, 0.5), image.height, image.width)
 
 
 def made(**changes: object) -> Selection:

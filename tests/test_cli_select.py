@@ -72,8 +72,8 @@ def test_a_folder_prints_a_table_and_writes_csv(call: Call, tmp_path: Path) -> N
     assert [(row["image"], row["group"]) for row in rows] == [("photos/a.png", "C1"), ("photos/b.png", "C2")]
 
 
-def test_json_is_an_object_for_one_image_and_else_a_list(call: Call, tmp_path: Path) -> None:
-    one = json.loads(call("dark.png", "--json")[1])
+def test_json_is_a_list(call: Call, tmp_path: Path) -> None:
+    (one,) = json.loads(call("dark.png", "--json")[1])
     assert (one["image"], one["group"]) == ("dark.png", "C1")
     assert [found["group"] for found in json.loads(call("photos", "--json", "--quiet")[1])] == ["C1", "C2"]
     (tmp_path / "photos" / "b.png").unlink()

@@ -59,8 +59,7 @@ def _check_targets(paths: list[Path], options: dict[str, Any]) -> None:
 
 def _print(found: list[Selection], several: bool, options: dict[str, Any]) -> None:
     if options["as_json"]:
-        records = [selection.to_json() for selection in found]
-        click.echo(json.dumps(records if several else records[0]))
+        click.echo(json.dumps([selection.to_json() for selection in found]))
     elif not options["quiet"]:
         click.echo(selections_table(found) if several else selection_text(found[0]))
         for name, what in (("map", "map"), ("csv", "every image")):

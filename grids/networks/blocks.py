@@ -19,6 +19,46 @@ class ResidualBlock(nn.Module):
         return x + self.conv2(F.relu(self.conv1(x)))
 
 
+class GlobalMean(nn.Module):
+    """The mean of every channel over the image: (B, C, H, W) -> (B, C, 1, 1).
+
+    What a network sees of the whole image passes through here, so that an image can come in tiles too: `known` holds
+    the means of the whole, and while `window` is set, the means of what it cuts out of each tile are gathered. Nothing
+    of this is in the state dict.
+
+    known: (1, C, 1, 1), what to return for every tile; None for the mean of what comes.
+    window: (top, bottom, left, right) of the part to gather, as fractions of the maps; None to gather nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: Tensor | None = None
+        self.window: tuple[float, float, float, float] | None = None
+        self._total, self._count = torch.zeros(()), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.window is None:
+            return x.mean(dim=(2, 3), keepdim=True) if self.known is None else self.known
+        (height, width), (top, bottom, left, right) = x.shape[-2:], self.window
+        part = x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+        self._total = self._total + part.sum(dim=(0, 2, 3), keepdim=True, dtype=torch.float64)
+        self._count += part.numel() // part.shape[1]
+        return self._gathered() if self.known is None else self.known
+
+    def know(self) -> None:
+        """Return from now on the mean of what was gathered, and begin to gather anew."""
+        self.known, self.window = self._gathered(), None
+        self._total, self._count = torch.zeros(()), 0
+
+    def forget(self) -> None:
+        """Return the mean of what comes, as at the beginning."""
+        self.known = self.window = None
+        self._total, self._count = torch.zeros(()), 0
+
+    def _gathered(self) -> Tensor:
+        return (self._total / self._count).float()
+
+
 class LayerNorm2d(nn.Module):
     """Normalise each pixel over its channels, then scale and shift: (B, C, H, W) -> the same.
 

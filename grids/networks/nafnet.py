@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import LayerNorm2d, descended, padded
+from grids.networks.blocks import GlobalMean, LayerNorm2d, descended, padded
 from grids.networks.states import entry, loaded, numbered
 
 
@@ -20,6 +20,7 @@ class NAFBlock(nn.Module):
         self.norm1 = LayerNorm2d(channels)
         self.expand1 = nn.Conv2d(channels, 2 * channels, 1)
         self.depthwise = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels)
+        self.pool = GlobalMean()
         self.attention = nn.Conv2d(channels, channels, 1)
         self.project1 = nn.Conv2d(channels, channels, 1)
         self.norm2 = LayerNorm2d(channels)
@@ -30,7 +31,7 @@ class NAFBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = _gate(self.depthwise(self.expand1(self.norm1(x))))
-        y = y * self.attention(y.mean(dim=(2, 3), keepdim=True))  # simplified channel attention
+        y = y * self.attention(self.pool(y))  # simplified channel attention
         x = x + _scaled(self.project1, y, self.beta)
         y = _gate(self.expand2(self.norm2(x)))
         output: Tensor = x + _scaled(self.project2, y, self.gamma)
@@ -59,6 +60,10 @@ class NAFNet(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(3, width, 3, padding=1)
         self.last = nn.Conv2d(width, 3, 3, padding=1)
+        self.multiple = 2 ** len(encoder)  # images that begin at multiples of this are shrunk alike
+        # so far a pixel acts, but through means: 3 x 3 kernels and the shrinking, at the scale of their level
+        levels = enumerate(zip(encoder, reversed(decoder), strict=True))
+        self.reach = 2 + sum(2**level * (down + 1 + up) for level, (down, up) in levels) + self.multiple * middle
         self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
         for blocks in encoder:
             self.encoder.append(_blocks(width, blocks))
@@ -73,7 +78,7 @@ class NAFNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
-        whole = padded(images, 2 ** len(self.encoder))
+        whole = padded(images, self.multiple)
         x, skips = descended(self.first(whole), self.encoder, self.down)
         x = self.middle(x)
         for up, decode in zip(self.up, self.decoder, strict=True):

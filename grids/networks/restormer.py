@@ -40,6 +40,7 @@ class Restormer(nn.Module):
     """
 
     scale = 1
+    multiple = 8
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Restormer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
-        whole = padded(images, 8)
+        whole = padded(images, self.multiple)
         x, skips = descended(self.first(whole), self.encoder, self.down)
         x = self.bottom(x)
         for level, (up, decode) in enumerate(zip(self.up, self.decoder, strict=True)):

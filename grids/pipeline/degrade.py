@@ -50,7 +50,7 @@ def degrade_file(
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
     """
     photo = read_photo(Path(source), max_pixels=max_pixels)
-    if _absolute(Path(source)) == _absolute(Path(target)):
+    if absolute(Path(source)) == absolute(Path(target)):
         raise GridsError(f"the result would replace the image '{source}': choose another name")
     clean = photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
@@ -102,7 +102,7 @@ def degrade_folder(
         GridsError: no image can be used, two would get the same name, `out` holds one of them or an earlier params.csv,
             or cannot be written to.
     """
-    names = _target_names(sources)
+    names = target_names(sources)
     folder = _fresh_folder(Path(out), sources)
     rows: list[dict[str, Any]] = []
     for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
@@ -153,7 +153,7 @@ def _fresh_folder(out: Path, sources: Sequence[Path]) -> Path:
     """`out`, made if needed, if nothing in it could be taken for a result or an input of this call."""
     if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
         raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
-    inside = next((path for path in sources if _absolute(path).is_relative_to(_absolute(out))), None)
+    inside = next((path for path in sources if absolute(path).is_relative_to(absolute(out))), None)
     if inside is not None:
         raise GridsError(f"the folder for the results, '{out}', holds the image '{inside}': choose another")
     if (out / PARAMS).exists():
@@ -161,16 +161,16 @@ def _fresh_folder(out: Path, sources: Sequence[Path]) -> Path:
     return make_folder(out)
 
 
-def _target_names(sources: Sequence[Path]) -> dict[Path, str]:
-    """A .png name for every source: its path below the folder that all share."""
+def target_names(sources: Sequence[Path]) -> dict[Path, str]:
+    """A .png name for every source: its path below the folder that all share. Raises GridsError for equal ones."""
     try:
-        base = os.path.commonpath([_absolute(path).parent for path in sources])
+        base = os.path.commonpath([absolute(path).parent for path in sources])
     except ValueError as error:
         raise GridsError(f"the images share no folder ({error})") from error
     names: dict[Path, str] = {}
     taken: dict[str, Path] = {}
     for path in sources:
-        below = _absolute(path).relative_to(base)
+        below = absolute(path).relative_to(base)
         name = below.with_suffix(".png").as_posix()
         if name.casefold() in taken:  # a.jpg beside a.png
             name = below.as_posix().replace(".", "_") + ".png"
@@ -180,8 +180,9 @@ def _target_names(sources: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - unlike resolve(), this keeps links
+def absolute(path: Path) -> Path:
+    """The path from the root, links kept."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
 
 
 def _append_row(file: Path, row: dict[str, Any], first: bool) -> None:

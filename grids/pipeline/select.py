@@ -89,7 +89,7 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, max_pix
     photo = read_photo(image, max_pixels)
     found = selector.map(photo)
     names = [f"{group.id} ({', '.join(group.degradations)})" for group in selector.groups]
-    return write_bytes(target, paint_map(to_8_bit(photo.pixels), found.labels, found.probabilities, found.cell, names))
+    return write_bytes(target, paint_map(to_8_bit(photo.pixels), found.labels, found.probabilities, names))
 
 
 def check_method(method: str) -> None:

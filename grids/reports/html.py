@@ -18,6 +18,7 @@ from grids.reports.curves import drop_bars, learning_curves
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
+from grids.reports.restoring import Shown, gain_text, verdict_text
 from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
@@ -167,6 +168,20 @@ def training_page(
     )
 
 
+def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple[str, str]] = ()) -> str:
+    """The report of restored images: what was found on each, what was done, before and after.
+
+    Args:
+        rows: the images, in the order to show them.
+        title, skipped: as for `similarity_page`.
+
+    Raises:
+        GridsError: a picture is not a PNG.
+    """
+    pictures = [_png(row.source, row.sheet) for row in rows if row.sheet]
+    return _template("restoring.html.j2").render(title=title, rows=rows, pictures=pictures, skipped=skipped, notes=())
+
+
 def _restorers(
     report: TrainingReport | None,
     pictures: Mapping[str, bytes] | None,
@@ -207,6 +222,8 @@ def _environment() -> Environment:
         worst=of_grouping.worst_text,
         worst_drop=of_grouping.worst_drop_text,
         why=of_grouping.why_text,
+        verdict=verdict_text,
+        gain=gain_text,
     )
     return environment
 

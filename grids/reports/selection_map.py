@@ -32,26 +32,26 @@ PALETTE = (*_HUES, *(tuple(round(0.55 * value) for value in hue) for hue in _HUE
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def paint_map(pixels: Array, labels: Array, probabilities: Array, cell: int, names: Sequence[str]) -> bytes:
+def paint_map(pixels: Array, labels: Array, probabilities: Array, names: Sequence[str]) -> bytes:
     """A PNG of the photograph, each cell tinted by its group, the stronger the likelier, over a legend.
 
     Clean cells keep their colours; those unlike anything known are grey and hatched. The same bytes for the same input.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
-        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unlike anything known.
+        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unlike anything known. The cells
+            divide the photograph evenly.
         probabilities: (rows, columns) of the labels, in [0, 1].
-        cell: pixels of the photograph on each side of a cell; the last row and column take what is left over.
         names: of the groups, their ids first: "C1 (jpeg, ringing)". The first word stands in the picture too.
 
     Raises:
         GridsError: an array has another form, or a label has no name.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    _check(pixels, labels, probabilities, cell, names)
-    picture, scale = _resized(pixels)
+    _check(pixels, labels, probabilities, names)
+    picture = _resized(pixels)
     height, width = picture.shape[:2]
-    rows, columns = _cells(height, scale, cell, labels.shape[0]), _cells(width, scale, cell, labels.shape[1])
+    rows, columns = _cells(height, labels.shape[0]), _cells(width, labels.shape[1])
     drawn = labels[rows][:, columns]
     opacity = FAINTEST + (STRONGEST - FAINTEST) * np.clip(np.nan_to_num(probabilities), 0, 1)[rows][:, columns]
     image = Image.fromarray(_outlined(_tinted(picture, drawn, opacity), drawn))
@@ -59,7 +59,7 @@ def paint_map(pixels: Array, labels: Array, probabilities: Array, cell: int, nam
     return _with_legend(image, _entries(labels, names))
 
 
-def _check(pixels: Array, labels: Array, probabilities: Array, cell: int, names: Sequence[str]) -> None:
+def _check(pixels: Array, labels: Array, probabilities: Array, names: Sequence[str]) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise GridsError(f"a map needs pixels (H, W, 3) of uint8, but got {pixels.shape} of {pixels.dtype}")
     if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu" or labels.shape != probabilities.shape:
@@ -67,29 +67,26 @@ def _check(pixels: Array, labels: Array, probabilities: Array, cell: int, names:
             f"a map needs whole-numbered labels and probabilities, (rows, columns) both, but got {labels.shape} of "
             f"{labels.dtype} and {probabilities.shape}"
         )
-    if cell < 1:
-        raise GridsError(f"the cells of a map must have at least 1 pixel a side, not {cell}")
     if labels.min() < UNKNOWN or labels.max() >= len(names):
         raise GridsError(
             f"labels of a map must be -2 to {len(names) - 1}, but go from {labels.min()} to {labels.max()}"
         )
 
 
-def _resized(pixels: Array) -> tuple[Array, float]:
-    """The photograph at the size that is painted, and its pixels for each pixel of the file."""
+def _resized(pixels: Array) -> Array:
+    """The photograph at the size that is painted."""
     longest = max(pixels.shape[:2])
     scale = LARGEST / longest if longest > LARGEST else float(max(SMALLEST // longest, 1))
     if scale == 1:
-        return pixels, scale
+        return pixels
     size = [max(round(side * scale), 1) for side in (pixels.shape[1], pixels.shape[0])]
     how = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize((size[0], size[1]), how)), scale
+    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize((size[0], size[1]), how))
 
 
-def _cells(length: int, scale: float, cell: int, count: int) -> Array:
+def _cells(length: int, count: int) -> Array:
     """(length,): the cell that each painted row or column lies in."""
-    place = (np.arange(length) + 0.5) / scale
-    return np.minimum(place // cell, count - 1).astype(np.int64)
+    return np.asarray(np.arange(length) * count // length)
 
 
 def _tinted(picture: Array, labels: Array, opacity: Array) -> Array:

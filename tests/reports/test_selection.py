@@ -130,8 +130,8 @@ def opened(data: bytes) -> np.ndarray:
 def test_a_map_tints_by_group_and_leaves_clean_cells_alone() -> None:
     pixels = np.full((480, 640, 3), (90, 130, 170), np.uint8)
     labels = np.array([[0, 1, -1, -2]])
-    data = paint_map(pixels, labels, np.ones((1, 4)), 160, NAMES)
-    assert data == paint_map(pixels, labels, np.ones((1, 4)), 160, NAMES)
+    data = paint_map(pixels, labels, np.ones((1, 4)), NAMES)
+    assert data == paint_map(pixels, labels, np.ones((1, 4)), NAMES)
     page = opened(data)
     assert page.shape[1] == 640 and page.shape[0] > 480
     first, second, untouched, grey = (page[20, 160 * k + 30] for k in range(4))
@@ -144,7 +144,7 @@ def test_a_map_tints_by_group_and_leaves_clean_cells_alone() -> None:
 
 def test_the_tint_is_the_stronger_the_likelier() -> None:
     pixels = np.full((500, 500, 3), 128, np.uint8)
-    faint, strong = (opened(paint_map(pixels, np.array([[0]]), np.array([[p]]), 500, NAMES))[5, 5] for p in (0.0, 1.0))
+    faint, strong = (opened(paint_map(pixels, np.array([[0]]), np.array([[p]]), NAMES))[5, 5] for p in (0.0, 1.0))
     assert 0 < np.ptp(faint) < np.ptp(strong)
 
 
@@ -154,16 +154,14 @@ def test_the_tint_is_the_stronger_the_likelier() -> None:
 )
 def test_photographs_of_any_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
     labels = np.zeros((-(-size[0] // 32), -(-size[1] // 32)), int)
-    page = opened(paint_map(np.zeros((*size, 3), np.uint8), labels, np.ones(labels.shape), 32, NAMES))
+    page = opened(paint_map(np.zeros((*size, 3), np.uint8), labels, np.ones(labels.shape), NAMES))
     assert page.shape[1] >= expected[1] and page.shape[0] >= expected[0] + 40
 
 
 def test_a_map_with_many_groups_and_odd_names() -> None:
     names = [f"G{k} {'long_name ' * 30}\x1b" for k in range(20)] + [""]
     labels = np.arange(21)[None]
-    assert (
-        opened(paint_map(np.zeros((30, 21, 3), np.uint8), labels, np.full((1, 21), np.nan), 1, names)).shape[1] <= 960
-    )
+    assert opened(paint_map(np.zeros((30, 21, 3), np.uint8), labels, np.full((1, 21), np.nan), names)).shape[1] <= 960
 
 
 @pytest.mark.parametrize(
@@ -175,7 +173,6 @@ def test_a_map_with_many_groups_and_odd_names() -> None:
         ({"labels": np.array([[-3]])}, "-2 to 1"),
         ({"labels": np.array([[0.5]])}, "whole"),
         ({"probabilities": np.ones((1, 2))}, "both"),
-        ({"cell": 0}, "at least 1 pixel"),
     ],
 )
 def test_maps_that_cannot_be(changes: dict[str, object], message: str) -> None:
@@ -183,7 +180,6 @@ def test_maps_that_cannot_be(changes: dict[str, object], message: str) -> None:
         "pixels": np.zeros((4, 4, 3), np.uint8),
         "labels": np.array([[0]]),
         "probabilities": np.ones((1, 1)),
-        "cell": 4,
         "names": NAMES,
     }
     with pytest.raises(GridsError, match=message):

@@ -1,0 +1,268 @@
+"""Restoring image files, each with the restorer that it needs."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from grids import devices
+from grids.errors import GridsError, unknown_name
+from grids.files import make_folder, write_bytes, write_text
+from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, encode, read_photos, write_photo
+from grids.images.photo import to_8_bit
+from grids.pipeline.degrade import absolute, target_names
+from grids.pipeline.similarity import check_apart, photo_paths
+from grids.reports.html import restoring_page
+from grids.reports.restoring import Shown, outcome_text, verdict_text
+from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
+from grids.results.selection import Selection
+from grids.selection.restore import Restoration, check_settings, restore_photo
+from grids.training.models import load_restorer
+from grids.training.tiles import OVERLAP
+
+RECORDS, REPORT = "restored.json", "report.html"
+PICTURES = 24
+"""So many photographs have pictures in a report, which holds them all."""
+
+
+class GroupWithWeights(Protocol):
+    """A group as a selector knows it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def degradations(self) -> tuple[str, ...]: ...
+    @property
+    def weights(self) -> Path | None: ...
+    @property
+    def network(self) -> str | None: ...
+
+
+class Selecting(Protocol):
+    """What says which group an image needs: `grids.selection.selector.Selector`."""
+
+    @property
+    def groups(self) -> Sequence[GroupWithWeights]: ...
+    def select(self, image: Tensor, /) -> Selection: ...
+
+
+@dataclass(frozen=True)
+class RestoredFile:
+    """An image file and what became of it; `output` holds the result, or the image as it was."""
+
+    source: Path
+    output: Path
+    restoration: Restoration
+
+    def to_json(self) -> dict[str, Any]:
+        """The first selection as `grids select --json` prints it, and what followed."""
+        steps = [
+            {"group": step.group, "seconds": step.seconds, "selection": step.selection.to_json()}
+            for step in self.restoration.steps
+        ]
+        return {
+            **self.restoration.steps[0].selection.to_json(),
+            "image": str(self.source),
+            "output": str(self.output),
+            "steps": steps,
+            "why": self.restoration.why,
+        }
+
+
+def restore_files(
+    images: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    selector: Selecting,
+    group: str | None = None,
+    tile: int | None = None,
+    overlap: int = OVERLAP,
+    steps: int = 1,
+    compare: str | Path | None = None,
+    report: str | Path | None = None,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    on_skip: Callable[[Skipped], None] | None = None,
+    on_image: Callable[[RestoredFile], None] | None = None,
+) -> list[RestoredFile]:
+    """Restore images: one file into another, or several into a new folder, as .png with the sub-folders they lie in.
+
+    An image that is clean, unlike anything known, or would not gain is copied as it is.
+
+    Args:
+        images: files and folders.
+        out: the file, its suffix deciding the format, or the folder; None for NAME_restored.png in the working folder.
+            A folder also gets restored.json and report.html.
+        selector: says which group an image needs.
+        group: the id of a group to use instead.
+        tile, overlap, steps: as for `restore_photo`.
+        compare: a .png for one image before and after, side by side.
+        report: a page with all images before and after, beside the one of a folder.
+        device: "auto", "cpu", "cuda" or "mps".
+        max_pixels, on_skip: of reading images.
+        on_image: called after each.
+
+    Raises:
+        GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names and
+            values were looked at.
+    """
+    check_settings(steps, tile, overlap)
+    where = devices.resolve(device)
+    restorers = loader(selector.groups, where)
+    if group is not None:
+        restorers(group)
+    targets, folder = _targets(images, out)
+    _check_pages(compare, report, targets, folder)
+    rows: list[Shown] = []
+    skipped: list[Skipped] = []
+
+    def note(bad: Skipped) -> None:
+        skipped.append(bad)
+        if on_skip is not None:
+            on_skip(bad)
+
+    def select(pixels: Tensor) -> Selection:
+        return selector.select(pixels)
+
+    done: list[RestoredFile] = []
+    for photo in read_photos(list(targets), max_pixels=max_pixels, on_skip=note):
+        assert photo.path is not None
+        restoration = restore_photo(
+            photo, select, restorers, group=group, tile=tile, overlap=overlap, steps=steps, device=where
+        )
+        made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration)
+        done.append(made)
+        pictured = compare is not None or ((report is not None or folder is not None) and len(rows) < PICTURES)
+        sheet = side_by_side(photo, restoration) if pictured else None
+        if compare is not None and sheet is not None:
+            write_bytes(Path(compare), sheet)
+        rows.append(_shown(made, sheet))
+        if on_image is not None:
+            on_image(made)
+    _write_pages(done, rows, skipped, folder, report)
+    return done
+
+
+def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:
+    """The restorer of a group's id, read when it is first asked for.
+
+    The function raises GridsError for an unknown group, one without weights, and weights that cannot be used.
+    """
+    by_id = {group.id: group for group in groups}
+
+    @functools.cache
+    def restorer(name: str) -> nn.Module:
+        if name not in by_id:
+            raise unknown_name("group", name, by_id)
+        group = by_id[name]
+        if group.weights is None:
+            members = ", ".join(group.degradations)
+            raise GridsError(f"the group '{name}' ({members}) has no restorer: there are no weights for it in the run")
+        return load_restorer(group.weights, group.network).network.to(device)
+
+    return restorer
+
+
+def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
+    """A PNG of a photograph before and after, and below, where it was scaled down, its middle pixel by pixel."""
+    pictures = [to_8_bit(shot.pixels) for shot in (photo, restoration.photo)]
+    groups = restoration.groups
+    after = f"after: {' + '.join(groups)}" if groups else "after: untouched"
+    tiles = list(zip((f"before: {verdict_text(restoration.steps[0].selection)}", after), pictures, strict=True))
+    if photo.width > MAX_TILE:
+        names = ("before, middle in full size", "after, middle in full size")
+        tiles += zip(names, map(_middle, pictures), strict=True)
+    return contact_sheet(tiles, columns=2)
+
+
+def _middle(pixels: Pixels) -> Pixels:
+    top, left = (max(0, (size - MAX_TILE) // 2) for size in pixels.shape[:2])
+    return pixels[top : top + MAX_TILE, left : left + MAX_TILE]
+
+
+def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict[Path, Path], Path | None]:
+    """The file to write for each image, and the folder for several."""
+    if not images:
+        raise GridsError("no images given")
+    paths = photo_paths([str(image) for image in images])
+    if len(images) == 1 and not Path(images[0]).is_dir() and len(paths) == 1:
+        source = paths[0]
+        target = Path(f"{source.stem}_restored.png" if out is None else out)
+        if target.is_dir():
+            target = target / f"{source.stem}_restored.png"
+        encode(Photo(_DOT), target.suffix)  # says which suffixes there are
+        if absolute(source) == absolute(target):
+            raise GridsError(f"the result would replace the image '{source}': choose another name")
+        return {source: target}, None
+    if out is None:
+        raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+    check_apart([str(image) for image in images], out)
+    folder = Path(out)
+    if folder.suffix.lower() in IMAGE_SUFFIXES and not folder.is_dir():
+        raise GridsError(f"several images need a folder for the results, but '{folder}' is named like an image")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise GridsError(f"the folder for the results, '{folder}', is not empty: choose another or remove it")
+    return {source: folder / name for source, name in target_names(paths).items()}, folder
+
+
+_DOT = torch.zeros(1, 1, 3, dtype=torch.uint8).numpy()
+
+
+def _check_pages(
+    compare: str | Path | None, report: str | Path | None, targets: dict[Path, Path], folder: Path | None
+) -> None:
+    if compare is not None and folder is not None:
+        raise GridsError("--compare takes one image; several are compared in the report of their folder")
+    for option, given, suffix in (("--compare", compare, ".png"), ("--report", report, ".html")):
+        if given is None:
+            continue
+        if Path(given).suffix.lower() != suffix:
+            raise GridsError(f"{option} is written as {suffix}, not '{Path(given).name}'")
+        if absolute(Path(given)) in {absolute(path) for path in (*targets, *targets.values())}:
+            raise GridsError(f"{option} '{given}' is an image of this call too: choose another name")
+
+
+def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
+    """Write the result; an untouched image in the format it came in is copied, byte for byte."""
+    assert photo.path is not None
+    if restoration.groups or photo.path.suffix.lower() != target.suffix.lower():
+        return write_photo(target, restoration.photo)
+    try:
+        data = photo.path.read_bytes()
+    except OSError as error:
+        raise GridsError(f"cannot read '{photo.path}': {error.strerror or error}") from error
+    return write_bytes(target, data)
+
+
+def _shown(made: RestoredFile, sheet: bytes | None) -> Shown:
+    steps = made.restoration.steps
+    outcome = outcome_text(made.restoration.groups, made.restoration.why)
+    return Shown(str(made.source), str(made.output), tuple(step.selection for step in steps), outcome, sheet)
+
+
+def _write_pages(
+    done: Sequence[RestoredFile],
+    rows: Sequence[Shown],
+    skipped: Sequence[Skipped],
+    folder: Path | None,
+    report: str | Path | None,
+) -> None:
+    pages = [Path(report)] if report is not None else []
+    if folder is not None:
+        make_folder(folder)
+        write_text(folder / RECORDS, json.dumps([made.to_json() for made in done], indent=1, default=str) + "\n")
+        pages.append(folder / REPORT)
+    if pages:
+        count = f"{len(rows)} image{'' if len(rows) == 1 else 's'}"
+        page = restoring_page(
+            rows, title=f"Restoring {count}", skipped=[(str(bad.path), bad.reason) for bad in skipped]
+        )
+        for path in pages:
+            write_text(path, page)

@@ -1,0 +1,126 @@
+"""Restoring a photograph with the restorer that it needs, once or several times over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from grids.errors import GridsError
+from grids.images import Photo
+from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
+from grids.training.tiles import OVERLAP, restore_image
+
+DONE, NO_GAIN, UNKNOWN = "done", "no gain", "unknown"
+"""Why restoring ended, besides "clean": all steps are done, the next would not help, or it is like nothing known."""
+LEAST_TILE = 64
+
+
+@dataclass(frozen=True)
+class Step:
+    """A look at the photograph, and what followed from it.
+
+    Args:
+        selection: what the image needed at this point.
+        group: the id of the group whose restorer was run; None where none was.
+        seconds: that the restorer took; 0 where none was run.
+    """
+
+    selection: Selection
+    group: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A photograph after restoring.
+
+    Args:
+        photo: the result; the photograph itself where nothing was restored.
+        steps: all looks at it, in order; the last may be one after which nothing was run.
+        why: why it ended: "done", "clean", "unknown" or "no gain".
+    """
+
+    photo: Photo
+    steps: tuple[Step, ...]
+    why: str
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The ids of the groups whose restorers were run, in order; empty for an untouched photograph."""
+        return tuple(step.group for step in self.steps if step.group is not None)
+
+
+def restore_photo(
+    photo: Photo,
+    select: Callable[[Tensor], Selection],
+    restorers: Callable[[str], nn.Module],
+    *,
+    group: str | None = None,
+    tile: int | None = None,
+    overlap: int = OVERLAP,
+    steps: int = 1,
+    device: torch.device | str = "cpu",
+) -> Restoration:
+    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown or would not gain.
+
+    Colours below transparent pixels are treated as they are stored.
+
+    Args:
+        photo: of any size; alpha, EXIF, colour profile and bit depth are kept.
+        select: from pixels, (3, H, W) float32 in [0, 1], what they need. It is shown what a file would hold: values
+            rounded to the bits of the photograph.
+        restorers: the network of a group's id, on the device.
+        group: the id of the group for the first step, whatever the selection says; later steps are free.
+        tile, overlap: as for `restore_image`.
+        steps: how often to restore at most.
+        device: where the networks lie.
+
+    Raises:
+        GridsError: a value is wrong, a network is missing, gives values that are not finite, or needs too much memory.
+    """
+    check_settings(steps, tile, overlap)
+    pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
+    why = DONE
+    while sum(step.group is not None for step in done) < steps:
+        selection = select(pixels.mul(white).round_().div_(white))
+        forced = group if not done else None
+        stop = None if forced else _reason_to_stop(selection)
+        if stop is not None:
+            done.append(Step(selection))
+            why = stop
+            break
+        chosen = forced or selection.group
+        assert chosen is not None
+        network, begun = restorers(chosen), time.perf_counter()
+        pixels = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
+        done.append(Step(selection, chosen, time.perf_counter() - begun))
+    restored = any(step.group is not None for step in done)
+    return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
+
+
+def check_settings(steps: int, tile: int | None, overlap: int) -> None:
+    """Raises GridsError for what `restore_photo` cannot work with."""
+    if steps < 1:
+        raise GridsError(f"the number of steps must be at least 1, but is {steps}")
+    if overlap < 0:
+        raise GridsError(f"the overlap must be at least 0 pixels, but is {overlap}")
+    if tile is not None and tile < LEAST_TILE:
+        raise GridsError(f"the side of the tiles must be at least {LEAST_TILE} pixels, but is {tile}")
+    if overlap > (tile or 2 * LEAST_TILE) // 2:
+        raise GridsError(
+            f"the overlap must be at most half the side of the tiles"
+            f"{f', {tile} pixels' if tile else f' ({LEAST_TILE} pixels without --tile)'}, but is {overlap}"
+        )
+
+
+def _reason_to_stop(selection: Selection) -> str | None:
+    if selection.verdict == CLEAN:
+        return CLEAN
+    if selection.verdict == OUT_OF_DISTRIBUTION or selection.group is None:
+        return UNKNOWN
+    gain = selection.predicted_gain
+    return NO_GAIN if gain is not None and gain <= 0 else None

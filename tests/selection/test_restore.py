@@ -1,0 +1,122 @@
+"""Select and restore: what ends it, what is kept, and what stays untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from contracts import raises_line
+from torch import Tensor, nn
+
+from grids.errors import GridsError
+from grids.images import Photo
+from grids.networks import NAFNet
+from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.selection.restore import Restoration, restore_photo
+
+
+def selection(verdict: str, group: str = "C1", gain: float | None = 1.0) -> Selection:
+    return Selection("", verdict, (Ranked(group, ("jpeg",), 0.1, 0.9, gain),), {"jpeg": 0.9}, gain)
+
+
+BEARS = selection(IN_DISTRIBUTION)
+
+
+class Brighter(nn.Module):
+    """Adds a little: 0.3 of a step of 8 bits."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images + 0.3 / 255
+
+
+def restored(photo: Photo, *answers: Selection, group: str | None = None, steps: int = 1) -> Restoration:
+    """With a selector that gives these answers one after another."""
+    left = list(answers)
+    return restore_photo(photo, lambda _: left.pop(0), lambda _: Brighter(), group=group, steps=steps)
+
+
+@pytest.fixture
+def photo() -> Photo:
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 31, 3)).astype(np.uint16) * 257
+    return Photo(pixels, pixels[..., 0].copy(), exif=b"Exif\0\0rest", icc=b"profile")
+
+
+@pytest.mark.parametrize(
+    ("answers", "steps", "groups", "why"),
+    [
+        ([selection(CLEAN)], 3, (), "clean"),
+        ([selection(OUT_OF_DISTRIBUTION)], 3, (), "unknown"),
+        ([selection(IN_DISTRIBUTION, gain=-0.1)], 3, (), "no gain"),
+        ([BEARS], 1, ("C1",), "done"),
+        ([BEARS, selection(IN_DISTRIBUTION, "C2", None)], 2, ("C1", "C2"), "done"),
+        ([BEARS, selection(CLEAN)], 3, ("C1",), "clean"),
+        ([BEARS, selection(OUT_OF_DISTRIBUTION)], 3, ("C1",), "unknown"),
+        ([BEARS, BEARS, selection(IN_DISTRIBUTION, gain=0.0)], 3, ("C1", "C1"), "no gain"),
+    ],
+)
+def test_what_ends_it(photo: Photo, answers: list[Selection], steps: int, groups: tuple[str, ...], why: str) -> None:
+    found = restored(photo, *answers, steps=steps)
+    assert (found.groups, found.why) == (groups, why)
+    assert [step.selection for step in found.steps] == answers
+    assert (found.photo is photo) == (not groups)
+
+
+@pytest.mark.parametrize("verdict", [CLEAN, OUT_OF_DISTRIBUTION])
+def test_a_group_can_be_forced_for_the_first_step(photo: Photo, verdict: str) -> None:
+    found = restored(photo, selection(verdict), selection(CLEAN), group="C7", steps=2)
+    assert (found.groups, found.why) == (("C7",), "clean")
+
+
+def test_all_but_the_pixels_is_kept(photo: Photo) -> None:
+    after = restored(photo, BEARS).photo
+    assert after.bits == 16
+    assert (after.exif, after.icc, after.alpha is photo.alpha) == (photo.exif, photo.icc, True)
+    assert np.abs(after.pixels.astype(int) - photo.pixels.astype(int) - 77).max() <= 1
+
+
+def test_selection_sees_what_a_file_holds_and_restoring_more() -> None:
+    seen: list[Tensor] = []
+
+    def select(image: Tensor) -> Selection:
+        seen.append(image)
+        return BEARS
+
+    photo = Photo(np.full((8, 9, 3), 100, np.uint8))
+    after = restore_photo(photo, select, lambda _: Brighter(), steps=4).photo
+    assert [round(float(image.mean()) * 255, 3) for image in seen] == [100, 100, 101, 101]
+    assert after.pixels.max() == after.pixels.min() == 101
+
+
+@pytest.mark.parametrize("size", [(1, 1), (10, 300), (300, 10)])
+def test_odd_sizes(size: tuple[int, int]) -> None:
+    photo = Photo(np.full((*size, 3), 9, np.uint8))
+    network = NAFNet(4, (1, 1), 1, (1, 1)).eval()
+    found = restore_photo(photo, lambda _: BEARS, lambda _: network, tile=64, overlap=16)
+    assert found.photo.pixels.shape == (*size, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda photo: restored(photo, steps=0), "steps must be at least 1"),
+        (lambda photo: restore_photo(photo, None, None, tile=64, overlap=65), "half the side of the tiles"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, tile=8), "tiles must be at least 64"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, overlap=-1), "at least 0"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_values(photo: Photo, call: Callable[[Photo], object], reason: str) -> None:
+    raises_line(lambda: call(photo), reason)
+
+
+def test_too_little_memory_is_said(photo: Photo) -> None:
+    network = nn.Identity()
+    network.register_forward_hook(lambda *_: (_ for _ in ()).throw(MemoryError()))
+    raises_line(lambda: restore_photo(photo, lambda _: BEARS, lambda _: network), "out of memory")
+
+
+def test_values_that_are_not_finite_are_said(photo: Photo) -> None:
+    network = nn.Identity()
+    network.register_forward_hook(lambda _, __, made: made * float("nan"))
+    with pytest.raises(GridsError, match="finite"):
+        restore_photo(photo, lambda _: BEARS, lambda _: network)
