@@ -5,6 +5,7 @@ from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Gro
 from grids.results.selection import (
     CLEAN,
     IN_DISTRIBUTION,
+    OTHER,
     OUT_OF_DISTRIBUTION,
     SELECTION_VERDICTS,
     Ranked,
@@ -19,6 +20,7 @@ __all__ = [
     "CERTIFICATES",
     "CLEAN",
     "IN_DISTRIBUTION",
+    "OTHER",
     "OUT_OF_DISTRIBUTION",
     "SELECTION_VERDICTS",
     "SETTLED",

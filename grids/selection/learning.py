@@ -9,15 +9,15 @@ import numpy as np
 from scipy.special import softmax
 
 from grids.errors import GridsError
-from grids.results import CLEAN, FloatArray, GGDParams
+from grids.results import CLEAN, OTHER, FloatArray, GGDParams
 from grids.selection.calibration import temperature, upper_quantile
 from grids.selection.discriminant import SHRINKAGE, Discriminant, fit
 from grids.selection.generalization import fit_gains
 from grids.selection.profile import Candidate, Profile, Thresholds
-from grids.selection.samples import Samples
+from grids.selection.samples import Indices, Samples
 
-PARTS = 5
-"""Centres of a degradation, each for a fifth of its severities: a mild and a strong blur are far apart."""
+PARTS = 8
+"""Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart."""
 RANK = 128
 """Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
 CLEAN_KEPT = 0.97
@@ -57,8 +57,7 @@ def learn(
     for number, name in enumerate(kinds):
         if not (examples.kinds == number).any():
             raise GridsError(f"there are no examples of '{name}' to learn from")
-    parts = np.minimum((examples.severities * PARTS).astype(np.int64), PARTS - 1)
-    discriminant = fit(examples.statistics, examples.kinds, parts, RANK, shrinkage)
+    discriminant = fit(examples.statistics, examples.kinds, parts_of(examples, kinds), RANK, shrinkage)
     whitened = discriminant.whiten(calibration.statistics)
     densities = discriminant.log_densities(whitened)
     heat = temperature(densities, calibration.kinds)
@@ -73,6 +72,15 @@ def learn(
     return Profile(
         tuple(kinds), tuple(groups), discriminant, thresholds, gains, ggd or {}, descriptor_sha256, record or {}
     )
+
+
+def parts_of(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
+    """(N,), which of its kind's centres each sample belongs to: by severity, or by the sort of distortion."""
+    found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
+    if OTHER in kinds:
+        distorted = samples.kinds == kinds.index(OTHER)
+        found[distorted] = samples.severities[distorted].astype(np.int64)
+    return found
 
 
 def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from grids.degradations import Degradation, psnr, seeded
 from grids.degradations.resampling import area_weights
-from grids.results import FloatArray
+from grids.results import OTHER, FloatArray
+from grids.selection.outliers import OUTLIERS, distorted
 from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
@@ -37,7 +38,7 @@ class Samples:
     Args:
         statistics: (N, D), of `describe`.
         kinds: (N,), indices of names.
-        severities: (N,), in [0, 1]; 0 for clean ones.
+        severities: (N,), in [0, 1]; 0 for clean ones. Of distorted ones (`make_outliers`), which distortion it was.
         photographs: (N,), which one each was made from.
         gains: (N, G), what each restorer gained, dB; NaN where that was not measured.
     """
@@ -154,6 +155,44 @@ def make_samples(
         np.array(severities),
         np.array(numbers),
         np.array(gains_of).reshape(len(rows), len(restorers)),
+    )
+
+
+def make_outliers(
+    photographs: Iterable[tuple[str, Tensor]],
+    descriptor: Descriptor,
+    *,
+    kind: int,
+    draws: int = 1,
+    most: int | None = None,
+    seed: int = 0,
+    restorers: int = 0,
+    on_done: Callable[[], object] = lambda: None,
+) -> Samples:
+    """Distort every photograph in ways that are drawn (see `grids.selection.outliers`), and describe the results.
+
+    Args:
+        photographs: names and pixels, (3, H, W) in [0, 1].
+        descriptor: describes them.
+        kind: the index that stands for them.
+        draws: for each photograph.
+        most: sides of a distorted photograph, at most; a larger one is cut to its middle.
+        seed: of all draws.
+        restorers: how many gains the samples have, all of them not measured.
+        on_done: called after every photograph.
+    """
+    rows: list[tuple[FloatArray, float, int]] = []
+    for number, (name, clean) in enumerate(photographs):
+        for again in range(draws):
+            own = seed_for(seed, f"{OTHER} {again} {name}")
+            which = own % len(OUTLIERS)
+            whole = draw(clean, None, own, most=most).clean
+            rows.append((describe(descriptor, distorted(whole, which, seeded(own))), which, number))
+        on_done()
+    statistics, sorts, numbers = zip(*rows, strict=True)
+    nothing = np.full((len(rows), restorers), np.nan)
+    return Samples(
+        np.stack(statistics), np.full(len(rows), kind), np.array(sorts, dtype=float), np.array(numbers), nothing
     )
 
 

@@ -1,4 +1,4 @@
-"""What describes an image: moments of the descriptor's features, and the spectrum of what the descriptor is given."""
+"""What describes an image: moments of the descriptor's features; spectrum and tone of what the descriptor is given."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from grids.results import FloatArray
 from grids.selection.patches import choose_patches
 from grids.selection.spectrum import spectrum
+from grids.selection.tone import tone
 from grids.similarity.descriptor import Descriptor
 
 VERSION = 1
@@ -31,10 +32,10 @@ def describe(descriptor: Descriptor, image: Tensor) -> FloatArray:
         image: (3, H, W) in [0, 1], on the CPU.
 
     Returns:
-        (D,), float64: 13 moments of each of the descriptor's channels, then the spectrum.
+        (D,), float64: 13 moments of each of the descriptor's channels, the spectrum, and the tone.
     """
     (features,) = descriptor.maps(choose_patches(image, COUNT), (DEPTH,))
-    values = torch.cat((log_moments(features).flatten(), spectrum(image)))
+    values = torch.cat((log_moments(features).flatten(), spectrum(image), tone(image)))
     return np.asarray(values.double().numpy())
 
 
