@@ -12,7 +12,9 @@ of eval/, on which nothing was learnt.
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,13 @@ from common import DATA, need, split_files
 from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.images import read_photo
-from grids.results import CLEAN
-from grids.selection.samples import Samples, make_samples
+from grids.results import CLEAN, GGDParams
+from grids.selection.learning import learn
+from grids.selection.paper import image_ggd
+from grids.selection.profile import Candidate
+from grids.selection.samples import Samples, draw, make_samples
 from grids.similarity.descriptor import Descriptor
+from grids.similarity.patches import seed_for
 from grids.training.models import load_restorer
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
@@ -32,8 +38,11 @@ UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
 RESTORERS = ("found_1", "found_2", "found_3", "found_4", "mix")
 CHUNK = 10
 FACTORS = (1.0, 2.0, 4.0)
-SETS = ("fit", "more", "calib", "kodak24", "bsds100", "set14")
+EVALUATED = ("kodak24", "bsds100", "set14")
+SETS = ("fit", "more", "calib", *EVALUATED)
 SIDE = 128
+GGD_PHOTOGRAPHS = 60
+"""Of fit, whose generalized Gaussians the paper's rule compares with."""
 
 
 def photographs(name: str) -> list[Path]:
@@ -86,15 +95,74 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> No
         print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def load(name: str, folder: Path, factor: float | None = None) -> Samples:
+def load(name: str, folder: Path, factor: float | None = None, unseen: bool = False) -> Samples:
     """The samples of a set, of all chunks that are there."""
     parts = []
-    for file in sorted(folder.glob(f"{name}-[0-9]*.npz")):
+    for file in sorted(folder.glob(f"{name}{'-unseen' if unseen else ''}-[0-9]*.npz")):
         with np.load(file) as content:
             parts.append(Samples(**{key: content[f"{key}@{factor or 0:g}"] for key in Samples.__dataclass_fields__}))
     if not parts:
         raise SystemExit(f"there are no samples of '{name}' in '{folder}': make them with `samples {name}`")
     return Samples.joined(parts)
+
+
+def learnt_from(folder: Path) -> Samples:
+    """The samples of fit, and those of its second drawing where they were made (without gains)."""
+    fit = load("fit", folder)
+    if not list(folder.glob("more-[0-9]*.npz")):
+        return fit
+    more = load("more", folder)
+    return Samples.joined([fit, replace(more, gains=np.full((len(more), fit.gains.shape[1]), np.nan))])
+
+
+def groups_of(partition: str) -> tuple[Candidate, ...]:
+    """The groups of our study ("found") or the paper's ("paper"), with the restorers that ship."""
+    files = {file: entry for file, entry in weights.manifest().items() if entry.get("partition") == partition}
+    found = []
+    for number, file in enumerate(sorted(files), 1):
+        restorer = load_restorer(weights.builtin(file))
+        found.append(Candidate(f"C{number}", restorer.tasks, file))
+    return tuple(found)
+
+
+def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = None) -> np.ndarray:
+    """(photographs, kinds, 2): alpha and sigma of every degraded photograph, for equation 7; kept in a file."""
+    file = folder / f"ggd-{name}@{factor or 0:g}.npy"
+    if file.exists():
+        return np.load(file)
+    descriptor = Descriptor()
+    rows = []
+    for path in photographs(name)[:: 1 if limit is None else max(1, len(photographs(name)) // limit)]:
+        clean, row = read_photo(path).tensor(), []
+        for label, kind in kinds_of(False).items():
+            drawn = draw(clean, kind, seed_for(2, f"{label} 0 {path.name}"), factor)
+            fitted = image_ggd(descriptor, drawn.degraded)
+            row.append((fitted.alpha, fitted.sigma))
+        rows.append(row)
+    np.save(file, np.array(rows))
+    return np.array(rows)
+
+
+def learn_profile(folder: Path) -> None:
+    """Fit the profile that ships and write it, with its line of the manifest."""
+    fit, calib = learnt_from(folder), load("calib", folder)
+    fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0)
+    ggd = {kind: GGDParams(float(a), float(s)) for kind, (a, s) in zip(KINDS, fitted, strict=True)}
+    counts = [len(np.unique(one.photographs)) for one in (fit, calib)]
+    record = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
+    sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
+    profile = learn(fit, calib, KINDS, groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record)
+    path = profile.write(Path(weights.__file__).parent / weights.PROFILE)
+    entries = weights.manifest()
+    entries[weights.PROFILE] = {
+        "sha256": weights.sha256(path),
+        "what": "what `grids select` compares images with: eleven degradations and clean photographs",
+        "licence": "MIT",
+        "trained_on": f"{counts[0]} photographs that the descriptor learnt from; thresholds from {counts[1]} others",
+        **record,
+    }
+    path.with_name("manifest.json").write_text(json.dumps(entries, indent=1) + "\n")
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {profile.thresholds}")
 
 
 def main() -> None:
@@ -110,6 +178,12 @@ def main() -> None:
     if arguments.stage == "samples":
         for name in arguments.sets or SETS:
             make(name, arguments.folder, worker, workers, arguments.unseen)
+    elif arguments.stage == "learn":
+        learn_profile(arguments.folder)
+    else:
+        from selection_report import report
+
+        report(arguments.folder, arguments.sets or EVALUATED)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from grids.pipeline.matrices import builtin_similarity as builtin_similarity
     from grids.pipeline.matrices import load_similarity as load_similarity
     from grids.pipeline.outputs import write_similarity as write_similarity
+    from grids.pipeline.profile import profile_examples as profile_examples
+    from grids.pipeline.profile import profile_run as profile_run
+    from grids.pipeline.restore import restore_files as restore_files
+    from grids.pipeline.select import select_images as select_images
     from grids.pipeline.similarity import SimilaritySettings as SimilaritySettings
     from grids.pipeline.similarity import measure_similarity as measure_similarity
     from grids.pipeline.train import train_descriptor as train_descriptor
@@ -34,9 +38,12 @@ if TYPE_CHECKING:
     from grids.results import Evaluation as Evaluation
     from grids.results import GGDParams as GGDParams
     from grids.results import Grouping as Grouping
+    from grids.results import Selection as Selection
     from grids.results import SimilarityMatrix as SimilarityMatrix
     from grids.results import TrainingReport as TrainingReport
     from grids.search import search_groups as search_groups
+    from grids.selection.restore import Restoration as Restoration
+    from grids.selection.selector import Selector as Selector
     from grids.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
@@ -62,6 +69,13 @@ _PUBLIC = {
     "load_similarity": "grids.pipeline.matrices",
     "measure_similarity": "grids.pipeline.similarity",
     "search_groups": "grids.search",
+    "Selection": "grids.results",
+    "Selector": "grids.selection.selector",
+    "Restoration": "grids.selection.restore",
+    "select_images": "grids.pipeline.select",
+    "restore_files": "grids.pipeline.restore",
+    "profile_run": "grids.pipeline.profile",
+    "profile_examples": "grids.pipeline.profile",
     "train_descriptor": "grids.pipeline.train",
     "train_groups": "grids.pipeline.verify",
     "train_restorer": "grids.pipeline.train",

@@ -59,7 +59,7 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
 
 
 def _selector(options: dict[str, Any]) -> Any:
-    from grids.selection.selector import Selector  # type: ignore[import-not-found,unused-ignore]
+    from grids.selection.selector import Selector
 
     if options["run"] is not None:
         return Selector.from_run(options["run"], device=options["device"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grids import devices
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError
 from grids.files import make_folder, write_bytes, write_text
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, encode, read_photos, write_photo
 from grids.images.photo import to_8_bit
@@ -23,26 +22,12 @@ from grids.reports.html import restoring_page
 from grids.reports.restoring import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
 from grids.results.selection import Selection
-from grids.selection.restore import Restoration, check_settings, restore_photo
-from grids.training.models import load_restorer
+from grids.selection.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo
 from grids.training.tiles import OVERLAP
 
 RECORDS, REPORT = "restored.json", "report.html"
 PICTURES = 24
 """So many photographs have pictures in a report, which holds them all."""
-
-
-class GroupWithWeights(Protocol):
-    """A group as a selector knows it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def degradations(self) -> tuple[str, ...]: ...
-    @property
-    def weights(self) -> Path | None: ...
-    @property
-    def network(self) -> str | None: ...
 
 
 class Selecting(Protocol):
@@ -148,26 +133,6 @@ def restore_files(
             on_image(made)
     _write_pages(done, rows, skipped, folder, report)
     return done
-
-
-def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:
-    """The restorer of a group's id, read when it is first asked for.
-
-    The function raises GridsError for an unknown group, one without weights, and weights that cannot be used.
-    """
-    by_id = {group.id: group for group in groups}
-
-    @functools.cache
-    def restorer(name: str) -> nn.Module:
-        if name not in by_id:
-            raise unknown_name("group", name, by_id)
-        group = by_id[name]
-        if group.weights is None:
-            members = ", ".join(group.degradations)
-            raise GridsError(f"the group '{name}' ({members}) has no restorer: there are no weights for it in the run")
-        return load_restorer(group.weights, group.network).network.to(device)
-
-    return restorer
 
 
 def side_by_side(photo: Photo, restoration: Restoration) -> bytes:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from grids.errors import GridsError
+from grids.errors import GridsError, unknown_name
 from grids.images import Photo
 from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
+from grids.training.models import load_restorer
 from grids.training.tiles import OVERLAP, restore_image
 
 DONE, NO_GAIN, UNKNOWN = "done", "no gain", "unknown"
 """Why restoring ended, besides "clean": all steps are done, the next would not help, or it is like nothing known."""
 LEAST_TILE = 64
+
+
+class GroupWithWeights(Protocol):
+    """A group as a selector knows it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def degradations(self) -> tuple[str, ...]: ...
+    @property
+    def weights(self) -> Path | None: ...
+    @property
+    def network(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -124,3 +141,23 @@ def _reason_to_stop(selection: Selection) -> str | None:
         return UNKNOWN
     gain = selection.predicted_gain
     return NO_GAIN if gain is not None and gain <= 0 else None
+
+
+def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:
+    """The restorer of a group's id, read when it is first asked for.
+
+    The function raises GridsError for an unknown group, one without weights, and weights that cannot be used.
+    """
+    by_id = {group.id: group for group in groups}
+
+    @functools.cache
+    def restorer(name: str) -> nn.Module:
+        if name not in by_id:
+            raise unknown_name("group", name, by_id)
+        group = by_id[name]
+        if group.weights is None:
+            members = ", ".join(group.degradations)
+            raise GridsError(f"the group '{name}' ({members}) has no restorer: there are no weights for it in the run")
+        return load_restorer(group.weights, group.network).network.to(device)
+
+    return restorer

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import softmax
-from torch import Tensor
+from torch import Tensor, nn
 
 from grids import devices, weights
 from grids.errors import GridsError, RunError, WeightsError, unknown_name
@@ -31,8 +31,10 @@ from grids.results import (
 from grids.selection.learning import membership
 from grids.selection.paper import average, image_ggd, paper_divergences
 from grids.selection.profile import FILE, Candidate, Profile, read_profile
+from grids.selection.restore import Restoration, loader, restore_photo
 from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
+from grids.training.tiles import OVERLAP
 
 OURS, PAPER = "ours", "paper"
 METHODS = (OURS, PAPER)
@@ -156,6 +158,43 @@ class Selector:
         if method != OURS:
             raise unknown_name("method", method, METHODS)
         return self.judge(describe(self.descriptor, pixels)[None], (name,))[0]
+
+    def restore(
+        self,
+        image: str | Path | Photo,
+        *,
+        group: str | None = None,
+        tile: int | None = None,
+        overlap: int = OVERLAP,
+        steps: int = 1,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Restoration:
+        """Choose a group for an image and restore it, as `restore_photo` says; one that is clean or unlike anything
+        known comes back as it is.
+
+        Args:
+            image: a file or a Photo; `grids.images.photo.photo_from_tensor` makes one from pixels.
+            group, tile, overlap, steps: as for `restore_photo`.
+            max_pixels: refuse larger files.
+
+        Raises:
+            GridsError: the image or a value cannot be used, or the group has no restorer.
+        """
+        photo = image if isinstance(image, Photo) else read_photo(image, max_pixels)
+        return restore_photo(
+            photo,
+            self.select,
+            self._restorers,
+            group=group,
+            tile=tile,
+            overlap=overlap,
+            steps=steps,
+            device=self.descriptor.device,
+        )
+
+    @cached_property
+    def _restorers(self) -> Callable[[str], nn.Module]:
+        return loader(self.groups, self.descriptor.device)
 
     def map(
         self,

@@ -1,0 +1,283 @@
+"""The tables of `python benchmarks/selection.py report`."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import selection as source
+from common import machine, table
+from scipy.special import softmax
+from scipy.stats import spearmanr
+
+from grids import weights
+from grids.results import GGDParams
+from grids.selection import learning
+from grids.selection.discriminant import fit
+from grids.selection.paper import average, paper_divergences
+from grids.selection.profile import Profile, read_profile
+from grids.selection.samples import Samples
+
+SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p")
+MOMENTS = 13 * 64
+"""Statistics of the descriptor's features; those after them are of the spectrum."""
+MIDDLE = (0.4, 0.6)
+PARTITIONS = ("found", "paper")
+
+
+def report(folder: Path, sets: tuple[str, ...]) -> None:
+    """Print every table."""
+    print(machine())
+    profile = read_profile(weights.builtin(weights.PROFILE))
+    samples = {
+        (name, factor): source.load(name, folder, factor)
+        for name in sets
+        for factor in source.FACTORS
+        if list(folder.glob(f"{name}-[0-9]*.npz"))
+    }
+    accuracy(profile, samples, folder)
+    confusion(profile, samples)
+    ablation(folder, samples)
+    reliability(profile, samples)
+    gains(profile, samples, folder)
+    regret(profile, samples)
+    unseen(profile, samples, folder)
+
+
+def members(partition: str) -> np.ndarray:
+    return learning.membership(source.KINDS, source.groups_of(partition))
+
+
+def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whitened statistics, probabilities of the kinds, and the distance that verdicts hang on (above 1: unknown)."""
+    whitened = profile.discriminant.whiten(samples.statistics)
+    chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
+    distance = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
+    return whitened, chances, distance
+
+
+def group_accuracy(chances: np.ndarray, kinds: np.ndarray, partition: str) -> float:
+    """Of degraded images, whichever verdict they get: in per cent."""
+    own, degraded = members(partition), kinds > 0
+    return 100 * float(((chances @ own).argmax(1) == own[kinds].argmax(1))[degraded].mean())
+
+
+def accuracy(profile: Profile, samples: dict[tuple[str, float], Samples], folder: Path) -> None:
+    rows = []
+    for (name, factor), some in samples.items():
+        _, chances, distance = judged(profile, some)
+        right = chances.argmax(1) == some.kinds
+        clean = (chances[:, 0] >= profile.thresholds.clean) & (distance <= 1)
+        degraded = some.kinds > 0
+        middle = degraded & (some.severities >= MIDDLE[0]) & (some.severities <= MIDDLE[1])
+        row = [name, f"1/{factor:g}", len(some), f"{100 * right.mean():.1f}"]
+        row += [f"{group_accuracy(chances, some.kinds, partition):.1f}" for partition in PARTITIONS]
+        row += [f"{100 * clean[~degraded].mean():.1f}", f"{100 * clean[middle].mean():.1f}"]
+        row += [f"{100 * clean[degraded].mean():.2f}", f"{100 * (distance > 1).mean():.1f}"]
+        published = paper_accuracy(profile, name, factor, folder)
+        rows.append([*row, *(f"{value:.1f}" for value in published)] if published else [*row, "-", "-"])
+    print("\nper cent of images, severities drawn over the whole range\n")
+    head = ("images of", "size", "n", "kind of 12", "group (found)", "group (paper's)", "clean called clean")
+    head = (*head, "degraded called clean, middle severity", "all severities", "called unknown")
+    print(table((*head, "paper's rule: group (found)", "paper's rule: group (paper's)"), rows))
+
+
+def paper_accuracy(profile: Profile, name: str, factor: float, folder: Path) -> list[float]:
+    """Equation 7 on the same images: per cent of degraded ones in the right group, for both partitions."""
+    if not (folder / f"ggd-{name}@{factor:g}.npy").exists():
+        return []
+    fitted = source.ggd_of(name, folder, factor)
+    found = []
+    for partition in PARTITIONS:
+        groups = source.groups_of(partition)
+        reference = {group.id: average([profile.ggd[kind] for kind in group.degradations]) for group in groups}
+        own = members(partition)
+        right = []
+        for photograph in fitted:
+            for kind in range(1, len(source.KINDS)):
+                divergences = paper_divergences(GGDParams(*map(float, photograph[kind])), reference)
+                chosen = min(divergences, key=lambda one: divergences[one])
+                right.append(groups[int(own[kind].argmax())].id == chosen)
+        found.append(100 * float(np.mean(right)))
+    return found
+
+
+def confusion(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
+    for (name, factor), some in samples.items():
+        if name != "kodak24":
+            continue
+        _, chances, _ = judged(profile, some)
+        counts = np.zeros((len(SHORT), len(SHORT)), int)
+        np.add.at(counts, (some.kinds, chances.argmax(1)), 1)
+        print(f"\nwhat {name} at 1/{factor:g} of its size is taken for (rows: what it is; photographs)\n")
+        rows = ((label, *(int(n) or "" for n in row)) for label, row in zip(SHORT, counts, strict=True))
+        print(table(("", *SHORT), rows))
+
+
+def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
+    """The discriminant fitted again on parts of the statistics."""
+    learnt = source.learnt_from(folder)
+    moment = np.arange(MOMENTS).reshape(64, 13)
+    spectrum = np.arange(MOMENTS, learnt.statistics.shape[1])
+    body = moment.ravel()
+    first = source.load("fit", folder)
+    half = Samples(*(value[first.photographs % 2 == 0] for value in vars(first).values()))
+    plain = moment[:, [1, 2, 3]].ravel()
+    edges = moment[:, [1, 2, 3, 4, 5, 6]].ravel()
+    whole = np.concatenate((body, spectrum))
+    steps = (
+        ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, learning.SHRINKAGE),
+        ("+ differences", first, edges, 1, learning.SHRINKAGE),
+        ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, learning.SHRINKAGE),
+        ("spectrum alone", first, spectrum, 1, learning.SHRINKAGE),
+        ("features + spectrum", first, whole, 1, learning.SHRINKAGE),
+        ("+ five centres a kind (by severity)", first, whole, 5, learning.SHRINKAGE),
+        ("the same from half the photographs", half, whole, 5, learning.SHRINKAGE),
+        ("+ a second draw of every photograph", learnt, whole, 5, learning.SHRINKAGE),
+        ("the same, shrinkage 0.002", learnt, whole, 5, 0.002),
+        ("the same, shrinkage 0.1", learnt, whole, 5, 0.1),
+    )
+    rows = []
+    for what, examples, columns, parts, shrinkage in steps:
+        part = np.minimum((examples.severities * parts).astype(int), parts - 1)
+        discriminant = fit(examples.statistics[:, columns], examples.kinds, part, learning.RANK, shrinkage)
+        row = [what, len(columns), len(examples)]
+        for factor in source.FACTORS:
+            some = Samples.joined([one for (_, size), one in samples.items() if size == factor])
+            densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))
+            chances = softmax(densities, axis=1)
+            right = 100 * float((densities.argmax(1) == some.kinds).mean())
+            row += [f"{right:.1f}", f"{group_accuracy(chances, some.kinds, 'found'):.1f}"]
+        rows.append(row)
+    print("\nwhat each step brings: per cent of kinds and of groups (found), all sets together\n")
+    sizes = [f"{what}, 1/{factor:g}" for factor in source.FACTORS for what in ("kind", "group")]
+    print(table(("statistics", "numbers", "examples", *sizes), rows))
+
+
+def reliability(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
+    some = Samples.joined(list(samples.values()))
+    _, chances, _ = judged(profile, some)
+    sure, right = chances.max(1), chances.argmax(1) == some.kinds
+    edges = (0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0001)
+    rows, error = [], 0.0
+    for low, high in itertools.pairwise(edges):
+        inside = (sure >= low) & (sure < high)
+        if inside.any():
+            rows.append(
+                (
+                    f"{low:g} to {min(high, 1):g}",
+                    inside.sum(),
+                    f"{sure[inside].mean():.3f}",
+                    f"{right[inside].mean():.3f}",
+                )
+            )
+            error += inside.mean() * abs(sure[inside].mean() - right[inside].mean())
+    print(
+        f"\nprobability of the likeliest kind against how often it is right; expected calibration error {error:.3f}\n"
+    )
+    print(table(("probability", "images", "mean", "right"), rows))
+
+
+def predicted(profile: Profile, some: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For the images that a restorer is chosen for: predicted and true gain of the chosen group, half the interval."""
+    whitened, chances, distance = judged(profile, some)
+    chosen = (chances @ members("found")).argmax(1)
+    rows = np.arange(len(some))
+    assert profile.gains is not None
+    guess = profile.gains.predict(whitened, chances)[rows, chosen]
+    true = some.gains[rows, chosen]
+    skip = (distance > 1) | (chances[:, 0] >= profile.thresholds.clean) | (some.kinds == 0)
+    true = np.where(skip, np.nan, true)
+    return guess, true, profile.gains.half_width(chances)
+
+
+def gains(profile: Profile, samples: dict[tuple[str, float], Samples], folder: Path) -> None:
+    rows = []
+    rng = np.random.default_rng(0)
+    for (name, factor), some in samples.items():
+        guess, true, half = predicted(profile, some)
+        known = np.isfinite(true)
+        inside = np.abs(guess - true) <= half
+        within = [
+            spearmanr(guess[mine], true[mine])[0]
+            for kind in range(1, len(source.KINDS))
+            if (mine := known & (some.kinds == kind)).sum() > 4
+        ]
+        photographs = np.unique(some.photographs)
+        shares = []
+        for _ in range(1000):
+            drawn = rng.choice(photographs, len(photographs))
+            count = np.bincount(np.searchsorted(photographs, drawn), minlength=len(photographs))
+            weight = count[np.searchsorted(photographs, some.photographs)] * known
+            shares.append((weight * inside).sum() / weight.sum())
+        low, high = np.quantile(shares, (0.025, 0.975))
+        row = [name, f"1/{factor:g}", known.sum(), f"{spearmanr(guess[known], true[known])[0]:.3f}"]
+        row += [f"{np.mean(within):.2f} ({min(within):.2f} to {max(within):.2f})"]
+        row += [f"{np.abs(guess - true)[known].mean():.2f}", f"{100 * inside[known].mean():.1f}"]
+        row += [f"{100 * low:.1f} to {100 * high:.1f}", f"{2 * half[known].mean():.2f}"]
+        rows.append([*row, plain_distance(profile, name, factor, folder, some, known, true)])
+    print("\npredicted and true gain of the chosen group's restorer\n")
+    head = ("images of", "size", "n", "Spearman", "within kinds, mean (least to most)", "mean error, dB")
+    head = (*head, "in the interval, %", "95 % of bootstraps by photograph", "mean width, dB")
+    print(table((*head, "the paper's distance: Spearman with the gain"), rows))
+
+
+def plain_distance(
+    profile: Profile, name: str, factor: float, folder: Path, some: Samples, known: np.ndarray, true: np.ndarray
+) -> str:
+    """The rank correlation of the gain with minus the divergence that the paper reads it off."""
+    if not (folder / f"ggd-{name}@{factor:g}.npy").exists():
+        return "-"
+    fitted = source.ggd_of(name, folder, factor)
+    groups = source.groups_of("found")
+    reference = {group.id: average([profile.ggd[kind] for kind in group.degradations]) for group in groups}
+    least = [
+        min(paper_divergences(GGDParams(*map(float, fitted[photograph, kind])), reference).values())
+        for photograph, kind in zip(some.photographs, some.kinds, strict=True)
+    ]
+    return f"{spearmanr(-np.array(least)[known], true[known])[0]:.2f}"
+
+
+def regret(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
+    rows = []
+    for (name, factor), some in samples.items():
+        _, chances, distance = judged(profile, some)
+        degraded = some.kinds > 0
+        chosen = (chances @ members("found")).argmax(1)
+        groups = some.gains[:, :4]
+        mix, oracle = some.gains[:, 4], groups.max(1)
+        touched = (distance <= 1) & (chances[:, 0] < profile.thresholds.clean)
+        got = np.where(touched, groups[np.arange(len(some)), chosen], 0.0)
+        forced = groups[np.arange(len(some)), chosen]
+        own = groups[np.arange(len(some)), members("found")[some.kinds].argmax(1)]
+        lost, without = (oracle - got)[degraded].mean(), (oracle - forced)[degraded].mean()
+        above = (oracle - mix)[degraded].mean()
+        values = (mix[degraded].mean(), own[degraded].mean(), oracle[degraded].mean(), got[degraded].mean())
+        row = [name, f"1/{factor:g}", *(f"{value:.2f}" for value in values), f"{lost:.3f}", f"{without:.3f}"]
+        rows.append([*row, f"{100 * lost / above:.0f} %", f"{values[3] - values[0]:+.2f}"])
+    print("\nmean gain over the input, dB, of degraded images; an image left untouched gains 0\n")
+    head = ("images of", "size", "mix", "own group", "best group", "chosen", "regret", "regret, nothing left untouched")
+    print(table((*head, "regret / (best - mix)", "chosen - mix"), rows))
+
+
+def auroc(known: np.ndarray, others: np.ndarray) -> float:
+    """How often one of the others has the larger value."""
+    both = np.sort(known)
+    low, high = np.searchsorted(both, others, "left"), np.searchsorted(both, others, "right")
+    return float((low + high).mean() / 2 / len(known))
+
+
+def unseen(profile: Profile, samples: dict[tuple[str, float], Samples], folder: Path) -> None:
+    rows = []
+    for (name, factor), some in samples.items():
+        if not list(folder.glob(f"{name}-unseen-[0-9]*.npz")):
+            continue
+        others = source.load(name, folder, factor, unseen=True)
+        known, distance = judged(profile, some)[2], judged(profile, others)[2]
+        values = [auroc(known, distance[others.kinds == kind]) for kind in range(len(source.UNSEEN))]
+        called = [100 * (distance[others.kinds == kind] > 1).mean() for kind in range(len(source.UNSEEN))]
+        each = [f"{value:.3f} ({share:.0f} %)" for value, share in zip(values, called, strict=True)]
+        rows.append([name, f"1/{factor:g}", *each, f"{auroc(known, distance):.3f}", f"{100 * (known > 1).mean():.1f}"])
+    print("\nAUROC of the distance against all twelve known kinds (in brackets: called unknown)\n")
+    print(table(("images of", "size", *source.UNSEEN, "all five", "known ones called unknown, %"), rows))
