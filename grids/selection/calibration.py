@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -39,6 +40,6 @@ def upper_quantile(values: FloatArray, coverage: float) -> float:
     """
     rank = math.ceil((len(values) + 1) * coverage)
     if rank > len(values):
-        least = math.ceil(coverage / (1 - coverage))
+        least = next(n for n in itertools.count(1) if math.ceil((n + 1) * coverage) <= n)
         raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(values)}")
     return float(np.sort(values)[rank - 1])

@@ -117,9 +117,9 @@ def _directions(between: FloatArray, whole: FloatArray, rank: int) -> FloatArray
         return np.asarray(first)
     # the widest directions from the smaller of the two products
     if len(rest) < rest.shape[1]:
-        _, vectors = scipy.linalg.eigh(rest @ rest.T, subset_by_index=(len(rest) - more, len(rest) - 1))
-        widest = rest.T @ vectors
-        widest /= np.maximum(np.linalg.norm(widest, axis=0), 1e-12)
+        squares, vectors = scipy.linalg.eigh(rest @ rest.T, subset_by_index=(len(rest) - more, len(rest) - 1))
+        widest = rest.T @ vectors / np.sqrt(np.maximum(squares, 1e-300))
     else:
-        _, widest = scipy.linalg.eigh(rest.T @ rest, subset_by_index=(rest.shape[1] - more, rest.shape[1] - 1))
-    return np.concatenate((first, widest[:, ::-1]), 1)
+        squares, widest = scipy.linalg.eigh(rest.T @ rest, subset_by_index=(rest.shape[1] - more, rest.shape[1] - 1))
+    real = squares > 1e-10 * squares[-1]  # the others are rounding: no example lies in their direction
+    return np.concatenate((first, widest[:, real][:, ::-1]), 1)

@@ -14,6 +14,8 @@ from grids.selection.samples import Samples
 
 RIDGE = 30.0
 """Penalty on the weights of a regression, in examples: whitened statistics have variance 1."""
+LEAST_WIDTH = 0.01
+"""Of an interval, dB: errors may all be 0, as of a restorer that does nothing."""
 FEW = 20
 """A kind with fewer calibration samples takes the width of all."""
 
@@ -78,6 +80,7 @@ class GainModel:
             own = error[known & (samples.kinds == kind)]
             if len(own) >= FEW:
                 width[kind] = np.quantile(own, coverage)
+        width = np.maximum(width, LEAST_WIDTH)
         ratio = error[known] / (probabilities[known] @ width)
         return replace(self, width=width * upper_quantile(ratio, coverage), coverage=coverage)
 

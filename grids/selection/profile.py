@@ -121,11 +121,11 @@ def read_profile(path: Path) -> Profile:
     """
     try:
         with safe_open(path, "np") as content:
-            head = json.loads((content.metadata() or {})[_KEY])
+            head = dict(json.loads((content.metadata() or {})[_KEY]))
             arrays = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise RunError(f"cannot read '{path}': there is no such file") from error
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
     if head.get("statistics") != VERSION:
         raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
@@ -161,8 +161,8 @@ def _profile(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Profile:
 
 
 def _stored(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    # single precision: the statistics themselves have no more
-    return array if array.dtype.kind in "iu" else array.astype(np.float32)
+    # single precision: the statistics themselves have no more; in C order, since safetensors takes the memory as it is
+    return np.ascontiguousarray(array, array.dtype if array.dtype.kind in "iu" else np.float32)
 
 
 assert CLEAN == "clean"  # the name of the first kind is part of the format
