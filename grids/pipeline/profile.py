@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,11 @@ from grids.errors import GridsError, ImageError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped, read_photos
 from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
-from grids.results import CLEAN, Grouping
+from grids.results import CLEAN, OTHER, Grouping
 from grids.selection.discriminant import Discriminant
 from grids.selection.learning import learn
 from grids.selection.profile import FILE, Candidate, Profile, read_profile
-from grids.selection.samples import Samples, make_samples
+from grids.selection.samples import Samples, make_outliers, make_samples
 from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
 from grids.training.models import load_restorer
@@ -36,6 +37,10 @@ SIDE = 128
 """Of the square that gains are measured on while learning; those of the calibration are measured on the whole."""
 LEAST = 32
 """Sides that a photograph must have, pixels."""
+DISTORTED = 3
+"""Times that every photograph is distorted, to show what is unlike anything known."""
+LEAST_DISTORTED = 96
+"""Distorted photographs, at least, beside examples."""
 QUARTER = 128
 """An example is also described by its quarters, where they have such sides."""
 EXAMPLES_SHRINKAGE = 0.5
@@ -89,7 +94,17 @@ def profile_run(
     for some, side in ((learnt, SIDE), (kept, None)):
         photographs = _pixels(some, max_pixels, on_skip)
         options = {"draws": draws, "side": side, "most": MOST, "seed": seed, "device": where}
-        parts.append(make_samples(photographs, kinds, descriptor, restorers, on_done=on_done, **options))  # type: ignore[arg-type]
+        made = make_samples(photographs, kinds, descriptor, restorers, on_done=on_done, **options)  # type: ignore[arg-type]
+        others = make_outliers(
+            _pixels(some, max_pixels, None),
+            descriptor,
+            kind=len(kinds),
+            draws=DISTORTED,
+            most=MOST,
+            seed=seed,
+            restorers=len(restorers),
+        )
+        parts.append(Samples.joined([made, others]))
     used = [len(np.unique(part.photographs)) for part in parts]
     if min(used) < 2:
         raise ImageError(f"too few photographs can be used: {sum(used)}, but at least {FEWEST} are needed")
@@ -98,7 +113,7 @@ def profile_run(
     profile = learn(
         parts[0],
         parts[1],
-        tuple(kinds),
+        (*kinds, OTHER),
         groups,
         descriptor_sha256=descriptor.sha256,
         ggd={name: known[name] for name in kinds if name in known and name not in (functions or {})},
@@ -155,11 +170,13 @@ def profile_examples(
             raise GridsError(f"too few {what}: at least {FEWEST} are needed, but there are {len(described)}")
         for part, some in zip((learnt, kept), _split(list(described)), strict=True):
             part += [described[path] for path in some]
+            if name == CLEAN:
+                part.append(_others(some, len(folders), descriptor, basis, max_pixels))
     record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
     profile = learn(
         Samples.joined(learnt),
         Samples.joined(kept),
-        tuple(folders),
+        (*folders, OTHER),
         groups,
         descriptor_sha256=descriptor.sha256,
         shrinkage=EXAMPLES_SHRINKAGE,
@@ -175,8 +192,8 @@ def _candidates(
 ) -> tuple[Candidate, ...]:
     for name in examples:
         check_name(name)
-        if name == CLEAN:
-            raise GridsError(f"a group cannot be called '{CLEAN}': clean photographs are given as IMAGES")
+        if name in (CLEAN, OTHER):
+            raise GridsError(f"a group cannot be called '{name}': it stands for images that no group restores")
     for name in (*restorers, *networks):
         if name not in examples:
             raise GridsError(f"'{name}' is given weights or a network, but no examples: add --group {name}=FOLDER")
@@ -206,6 +223,9 @@ def _kinds_of(groups: Sequence[Candidate], functions: Mapping[str, Plugin]) -> d
     for name in functions:
         if name not in names:
             raise GridsError(f"'{name}' is given, but is in none of the run's groups: {', '.join(names)}")
+    for name in (CLEAN, OTHER):
+        if name in names:
+            raise GridsError(f"a degradation cannot be called '{name}': it stands for images that no group restores")
     found = named_degradations([name for name in names if name not in functions], functions)
     return {CLEAN: None} | {name: found[name] for name in names}
 
@@ -243,6 +263,14 @@ def _described(
         nothing = np.full((count, 1), np.nan)
         yield photo.path, Samples(rows, np.full(count, kind), np.zeros(count), np.full(count, number), nothing)
         on_done()
+
+
+def _others(paths: Sequence[Path], kind: int, descriptor: Descriptor, basis: Discriminant, max_pixels: int) -> Samples:
+    """Clean photographs, distorted, in the whitened space of the basis."""
+    draws = max(DISTORTED, math.ceil(LEAST_DISTORTED / len(paths)))
+    photographs = _pixels(paths, max_pixels, None)
+    made = make_outliers(photographs, descriptor, kind=kind, draws=draws, most=MOST, restorers=1)
+    return replace(made, statistics=basis.whiten(made.statistics))
 
 
 def _parts(image: Tensor) -> list[Tensor]:

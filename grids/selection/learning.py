@@ -11,7 +11,7 @@ from scipy.special import softmax
 from grids.errors import GridsError
 from grids.results import CLEAN, OTHER, FloatArray, GGDParams
 from grids.selection.calibration import temperature, upper_quantile
-from grids.selection.discriminant import SHRINKAGE, Discriminant, fit
+from grids.selection.discriminant import SHRINKAGE, fit
 from grids.selection.generalization import fit_gains
 from grids.selection.profile import Candidate, Profile, Thresholds
 from grids.selection.samples import Indices, Samples
@@ -22,8 +22,10 @@ RANK = 128
 """Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
 CLEAN_KEPT = 0.97
 """Share of clean photographs that are called clean, where that needs no more than even odds."""
-KNOWN_KEPT = 0.99
-"""Share of the images of known kinds that are not called unknown."""
+KNOWN_KEPT = 0.995
+"""Share of the images of known kinds that are not called unknown because they are likely to be of another kind."""
+NEAR_KEPT = 0.999
+"""Share of them that are not called unknown for their distance."""
 COVERAGE = 0.9
 """Of the intervals of predicted gains."""
 
@@ -44,7 +46,7 @@ def learn(
     Args:
         examples: of all kinds, to learn from.
         calibration: of other photographs, for temperature, thresholds and intervals.
-        kinds: the names that the samples' indices stand for, "clean" first.
+        kinds: the names that the samples' indices stand for, "clean" first and "other", if there are such, last.
         groups: the candidates, in the order of the samples' gains.
         descriptor_sha256: of the network that described the samples.
         shrinkage: of the covariance, see `grids.selection.discriminant.fit`.
@@ -62,8 +64,13 @@ def learn(
     densities = discriminant.log_densities(whitened)
     heat = temperature(densities, calibration.kinds)
     chances = softmax(densities / heat, axis=1)
+    known = calibration.kinds != len(kinds) - 1 if kinds[-1] == OTHER else np.full(len(calibration), True)
+    squares = discriminant.squared_distances(whitened[known]).min(1)
     thresholds = Thresholds(
-        heat, _clean_threshold(chances, calibration, kinds), _distance_threshold(discriminant, whitened)
+        heat,
+        _clean_threshold(chances, calibration, kinds),
+        _upper(squares, NEAR_KEPT),
+        _upper(chances[known, -1], KNOWN_KEPT) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
     if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).any():
@@ -93,8 +100,6 @@ def _clean_threshold(chances: FloatArray, samples: Samples, kinds: Sequence[str]
     return min(0.5, float(np.quantile(clean, 1 - CLEAN_KEPT))) if len(clean) else 0.5
 
 
-def _distance_threshold(discriminant: Discriminant, whitened: FloatArray) -> float:
-    distances = discriminant.squared_distances(whitened).min(1)
-    if len(distances) * (1 - KNOWN_KEPT) < 1:  # too few for the quantile: none of them was unknown
-        return float(distances.max())
-    return upper_quantile(distances, KNOWN_KEPT)
+def _upper(values: FloatArray, share: float) -> float:
+    """The value that so large a share stays below; the largest where there are too few to tell."""
+    return float(values.max()) if len(values) * (1 - share) < 1 else upper_quantile(values, share)

@@ -48,12 +48,14 @@ class Thresholds:
     Args:
         temperature: that log densities are divided by.
         clean: an image is clean from this probability on.
-        distance: the distance beyond which an image is unlike anything known.
+        distance: the squared distance beyond which an image is unlike anything known.
+        other: the probability of "other" beyond which it is, too.
     """
 
     temperature: float = 1.0
     clean: float = 0.5
     distance: float = float("inf")
+    other: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +63,8 @@ class Profile:
     """The reference that images are compared with.
 
     Args:
-        kinds: the classes, "clean" first.
-        groups: the candidates; every kind but "clean" is in at most one.
+        kinds: the classes, "clean" first, "other" last.
+        groups: the candidates; every kind but these two is in at most one.
         discriminant: of the kinds, on the statistics of an image.
         thresholds: of the verdicts.
         gains: what the groups' restorers gain, where that was measured.

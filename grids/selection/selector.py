@@ -21,6 +21,7 @@ from grids.images import MAX_PIXELS, Photo, read_photo
 from grids.results import (
     CLEAN,
     IN_DISTRIBUTION,
+    OTHER,
     OUT_OF_DISTRIBUTION,
     FloatArray,
     GGDParams,
@@ -243,12 +244,13 @@ class Selector:
             gains, widths = profile.gains.predict(whitened, chances), profile.gains.half_width(chances)
         found = []
         for row, image in enumerate(images):
+            distance = self._distance(chances[row], float(squares[row].min()))
             selection = Selection(
                 image,
-                self._verdict(chances[row], float(squares[row].min())),
+                self._verdict(chances[row], distance),
                 self._ranking(squares[row] / whitened.shape[1], chances[row], None if gains is None else gains[row]),
                 _sorted({name: float(p) for name, p in zip(profile.kinds, chances[row], strict=True)}),
-                distance=float(squares[row].min()) / profile.thresholds.distance,
+                distance=distance,
             )
             if selection.group is not None and profile.gains is not None and widths is not None:
                 gain, half = selection.ranking[0].predicted_gain, float(widths[row])
@@ -258,9 +260,15 @@ class Selector:
             found.append(selection)
         return found
 
-    def _verdict(self, chances: FloatArray, square: float) -> str:
+    def _distance(self, chances: FloatArray, square: float) -> float:
+        """How unlike anything known an image is: the larger of two ratios to what still counts as known."""
+        thresholds = self.profile.thresholds
+        other = chances[-1] / thresholds.other if self.profile.kinds[-1] == OTHER else 0.0
+        return max(square / thresholds.distance, float(other))
+
+    def _verdict(self, chances: FloatArray, distance: float) -> str:
         profile = self.profile
-        if square > profile.thresholds.distance:
+        if distance > 1:
             return OUT_OF_DISTRIBUTION
         clean = chances[profile.kinds.index(CLEAN)] if CLEAN in profile.kinds else 0.0
         return CLEAN if clean >= profile.thresholds.clean else IN_DISTRIBUTION
