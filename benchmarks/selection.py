@@ -24,11 +24,11 @@ from common import DATA, need, split_files
 from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.images import read_photo
-from grids.results import CLEAN, GGDParams
+from grids.results import CLEAN, OTHER, GGDParams
 from grids.selection.learning import learn
 from grids.selection.paper import image_ggd
 from grids.selection.profile import Candidate
-from grids.selection.samples import Samples, draw, make_samples
+from grids.selection.samples import Samples, draw, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
 from grids.training.models import load_restorer
@@ -41,6 +41,7 @@ FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
 SETS = ("fit", "more", "calib", *EVALUATED)
 SIDE = 128
+DISTORTED = 3
 GGD_PHOTOGRAPHS = 60
 """Of fit, whose generalized Gaussians the paper's rule compares with."""
 
@@ -76,6 +77,10 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> No
         read = [
             (f"{name} {paths[n].name}" if learnt else paths[n].name, read_photo(paths[n]).tensor()) for n in numbers
         ]
+        if name in ("fit", "calib"):
+            others = make_outliers(read, descriptor, kind=len(KINDS), draws=DISTORTED, restorers=len(names))
+            others = replace(others, photographs=np.array(numbers)[others.photographs])
+            np.savez(folder / f"{name}-other-{chunk:03d}.npz", **{f"{k}@0": v for k, v in vars(others).items()})
         found = {}
         for factor in factors:
             made = make_samples(
@@ -145,13 +150,14 @@ def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = No
 
 def learn_profile(folder: Path) -> None:
     """Fit the profile that ships and write it, with its line of the manifest."""
-    fit, calib = learnt_from(folder), load("calib", folder)
+    fit = Samples.joined([learnt_from(folder), load("fit-other", folder)])
+    calib = Samples.joined([load("calib", folder), load("calib-other", folder)])
     fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0)
     ggd = {kind: GGDParams(float(a), float(s)) for kind, (a, s) in zip(KINDS, fitted, strict=True)}
     counts = [len(np.unique(one.photographs)) for one in (fit, calib)]
     record = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
-    profile = learn(fit, calib, KINDS, groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record)
+    profile = learn(fit, calib, (*KINDS, OTHER), groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record)
     path = profile.write(Path(weights.__file__).parent / weights.PROFILE)
     entries = weights.manifest()
     entries[weights.PROFILE] = {

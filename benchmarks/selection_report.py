@@ -12,16 +12,16 @@ from scipy.special import softmax
 from scipy.stats import spearmanr
 
 from grids import weights
-from grids.results import GGDParams
+from grids.results import OTHER, GGDParams
 from grids.selection import learning
 from grids.selection.discriminant import fit
 from grids.selection.paper import average, paper_divergences
 from grids.selection.profile import Profile, read_profile
 from grids.selection.samples import Samples
 
-SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p")
-MOMENTS = 13 * 64
-"""Statistics of the descriptor's features; those after them are of the spectrum."""
+SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p", "other")
+MOMENTS, SPECTRUM = 13 * 64, 78
+"""Statistics of the descriptor's features, then those of the spectrum, then those of the tone."""
 MIDDLE = (0.4, 0.6)
 PARTITIONS = ("found", "paper")
 
@@ -46,15 +46,16 @@ def report(folder: Path, sets: tuple[str, ...]) -> None:
 
 
 def members(partition: str) -> np.ndarray:
-    return learning.membership(source.KINDS, source.groups_of(partition))
+    """(13, groups), also for "other", which is in none."""
+    return learning.membership((*source.KINDS, OTHER), source.groups_of(partition))
 
 
 def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whitened statistics, probabilities of the kinds, and the distance that verdicts hang on (above 1: unknown)."""
     whitened = profile.discriminant.whiten(samples.statistics)
     chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
-    distance = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
-    return whitened, chances, distance
+    far = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
+    return whitened, chances, np.where(far > 1, far, chances[:, -1] / profile.thresholds.other)
 
 
 def group_accuracy(chances: np.ndarray, kinds: np.ndarray, partition: str) -> float:
@@ -108,10 +109,10 @@ def confusion(profile: Profile, samples: dict[tuple[str, float], Samples]) -> No
         if name != "kodak24":
             continue
         _, chances, _ = judged(profile, some)
-        counts = np.zeros((len(SHORT), len(SHORT)), int)
+        counts = np.zeros((len(source.KINDS), len(SHORT)), int)
         np.add.at(counts, (some.kinds, chances.argmax(1)), 1)
         print(f"\nwhat {name} at 1/{factor:g} of its size is taken for (rows: what it is; photographs)\n")
-        rows = ((label, *(int(n) or "" for n in row)) for label, row in zip(SHORT, counts, strict=True))
+        rows = ((label, *(int(n) or "" for n in row)) for label, row in zip(SHORT, counts, strict=False))
         print(table(("", *SHORT), rows))
 
 
@@ -119,34 +120,39 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     """The discriminant fitted again on parts of the statistics."""
     learnt = source.learnt_from(folder)
     moment = np.arange(MOMENTS).reshape(64, 13)
-    spectrum = np.arange(MOMENTS, learnt.statistics.shape[1])
+    spectrum = np.arange(MOMENTS, MOMENTS + SPECTRUM)
+    tone = np.arange(MOMENTS + SPECTRUM, learnt.statistics.shape[1])
+    others = source.load("fit-other", folder)
     body = moment.ravel()
     first = source.load("fit", folder)
     half = Samples(*(value[first.photographs % 2 == 0] for value in vars(first).values()))
     plain = moment[:, [1, 2, 3]].ravel()
     edges = moment[:, [1, 2, 3, 4, 5, 6]].ravel()
-    whole = np.concatenate((body, spectrum))
+    both = np.concatenate((body, spectrum))
+    whole = np.concatenate((both, tone))
     steps = (
         ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, learning.SHRINKAGE),
         ("+ differences", first, edges, 1, learning.SHRINKAGE),
         ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, learning.SHRINKAGE),
         ("spectrum alone", first, spectrum, 1, learning.SHRINKAGE),
-        ("features + spectrum", first, whole, 1, learning.SHRINKAGE),
-        ("+ five centres a kind (by severity)", first, whole, 5, learning.SHRINKAGE),
-        ("the same from half the photographs", half, whole, 5, learning.SHRINKAGE),
-        ("+ a second draw of every photograph", learnt, whole, 5, learning.SHRINKAGE),
-        ("the same, shrinkage 0.002", learnt, whole, 5, 0.002),
-        ("the same, shrinkage 0.1", learnt, whole, 5, 0.1),
+        ("features + spectrum", first, both, 1, learning.SHRINKAGE),
+        ("+ tone", first, whole, 1, learning.SHRINKAGE),
+        ("+ eight centres a kind (by severity)", first, whole, 8, learning.SHRINKAGE),
+        ("+ distortions as a further kind", Samples.joined([first, others]), whole, 8, learning.SHRINKAGE),
+        ("the same from half the photographs", half, whole, 8, learning.SHRINKAGE),
+        ("the same, shrinkage 0.002", first, whole, 8, 0.002),
+        ("the same, shrinkage 0.1", first, whole, 8, 0.1),
     )
     rows = []
     for what, examples, columns, parts, shrinkage in steps:
-        part = np.minimum((examples.severities * parts).astype(int), parts - 1)
+        part = learning.parts_of(examples, (*source.KINDS, OTHER), parts)
         discriminant = fit(examples.statistics[:, columns], examples.kinds, part, learning.RANK, shrinkage)
         row = [what, len(columns), len(examples)]
         for factor in source.FACTORS:
             some = Samples.joined([one for (_, size), one in samples.items() if size == factor])
             densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))
-            chances = softmax(densities, axis=1)
+            chances = np.zeros((len(some), len(source.KINDS) + 1))
+            chances[:, : densities.shape[1]] = softmax(densities, axis=1)
             right = 100 * float((densities.argmax(1) == some.kinds).mean())
             row += [f"{right:.1f}", f"{group_accuracy(chances, some.kinds, 'found'):.1f}"]
         rows.append(row)

@@ -261,10 +261,12 @@ class Selector:
         return found
 
     def _distance(self, chances: FloatArray, square: float) -> float:
-        """How unlike anything known an image is: the larger of two ratios to what still counts as known."""
+        """How unlike anything known an image is, as the ratio to what still counts as known."""
         thresholds = self.profile.thresholds
-        other = chances[-1] / thresholds.other if self.profile.kinds[-1] == OTHER else 0.0
-        return max(square / thresholds.distance, float(other))
+        far = square / thresholds.distance
+        if self.profile.kinds[-1] != OTHER or far > 1:
+            return far
+        return float(chances[-1] / thresholds.other)
 
     def _verdict(self, chances: FloatArray, distance: float) -> str:
         profile = self.profile
