@@ -4,13 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import selecting
 import torch
 from hypothesis import settings
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 
+from grids import weights
 from grids.images import builtin_photos, read_photo
-from grids.networks import SRResNetX4
+from grids.networks import TABLE, SRResNetX4
+from grids.selection.profile import read_profile
+from grids.selection.selector import Selector
+from grids.similarity.descriptor import Descriptor
 
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time: no run fails by chance
 settings.load_profile("repeatable")
@@ -44,9 +50,61 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_descriptor(tmp_path_factory.mktemp("weights") / "tiny.safetensors", seed=0)
 
 
-def tiny_descriptor(path: Path, seed: int) -> Path:
-    """Write random weights of an 8-channel SRResNet x4 with one block."""
+def tiny_descriptor(path: Path, seed: int, blocks: int = 1) -> Path:
+    """Write random weights of an 8-channel SRResNet x4."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        save_file(SRResNetX4(channels=8, blocks=1).state_dict(), path)
+        save_file(SRResNetX4(channels=8, blocks=blocks).state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def crops(scenes: list[np.ndarray]) -> list[Tensor]:
+    """24 pieces of photographs, (3, 60, 72) in [0, 1]; profiles are learnt from the first 12."""
+    return selecting.crops(scenes)
+
+
+@pytest.fixture(scope="session")
+def descriptor() -> Descriptor:
+    """The one that ships."""
+    return Descriptor()
+
+
+@pytest.fixture(scope="session")
+def profile_file(crops: list[Tensor], descriptor: Descriptor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A profile of two groups and three degradations, learnt from 12 small photographs."""
+    path = tmp_path_factory.mktemp("profile") / weights.PROFILE
+    return selecting.learnt(crops[:12], descriptor).write(path)
+
+
+@pytest.fixture(scope="session")
+def selector(profile_file: Path) -> Selector:
+    """Of that profile."""
+    return Selector(read_profile(profile_file), profile_file.parent, "cpu")
+
+
+@pytest.fixture(scope="session")
+def swift_files(crops: list[Tensor], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A descriptor of 8 channels that takes a moment, and a profile that was learnt with it."""
+    folder = tmp_path_factory.mktemp("swift")
+    file = tiny_descriptor(folder / weights.DESCRIPTOR, seed=0, blocks=16)
+    profile = selecting.learnt(crops[:12], Descriptor(file)).write(folder / weights.PROFILE)
+    return {weights.DESCRIPTOR: file, weights.PROFILE: profile}
+
+
+@pytest.fixture
+def shipped(profile_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small profile in the place of the one that ships."""
+    _ship(monkeypatch, {weights.PROFILE: profile_file})
+
+
+@pytest.fixture
+def swift(swift_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The swift descriptor and its profile in the place of those that ship, and `nafnet` is a tiny network."""
+    _ship(monkeypatch, swift_files)
+    monkeypatch.setitem(TABLE, "nafnet", selecting.TINY)
+
+
+def _ship(monkeypatch: pytest.MonkeyPatch, files: dict[str, Path]) -> None:
+    real = weights.builtin
+    monkeypatch.setattr(weights, "builtin", lambda name: files.get(name) or real(name))

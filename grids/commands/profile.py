@@ -65,7 +65,7 @@ def _check_combination(options: dict[str, Any]) -> None:
     without = {"weights": "--weights", "network": "--network"}
     with_examples = {"plugins": "--degradation", "draws": "--draws"}
     for name, option in (with_examples if options["examples"] else without).items():
-        if options[name]:
+        if options[name] not in (None, ()):
             other = "cannot be used with --group" if options["examples"] else "belongs to a --group NAME=FOLDER"
             raise GridsError(f"{option} {other}")
 

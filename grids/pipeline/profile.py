@@ -64,7 +64,7 @@ def profile_run(
 
     Every photograph is degraded with every degradation of the groups, at a severity and a size that are drawn. One of
     four photographs is kept for thresholds and intervals, by a checksum of its name. What the groups' restorers gain is
-    measured where their weights are there.
+    measured where their weights are there and the photographs are enough for an interval.
 
     Args:
         images: clean photographs: a folder, files, or None or "builtin".
@@ -87,6 +87,8 @@ def profile_run(
     groups, restorers = _groups_of(folder, where)
     kinds = _kinds_of(groups, functions or {})
     paths = photo_paths(images)
+    if len(paths) < FEWEST:
+        raise _too_few(len(paths))
     on_start(len(paths))
     learnt, kept = _split(paths)
     descriptor = Descriptor(device=where, precision="auto")
@@ -106,8 +108,8 @@ def profile_run(
         )
         parts.append(Samples.joined([made, others]))
     used = [len(np.unique(part.photographs)) for part in parts]
-    if min(used) < 2:
-        raise ImageError(f"too few photographs can be used: {sum(used)}, but at least {FEWEST} are needed")
+    if min(used) < 2 or sum(used) < FEWEST:
+        raise _too_few(sum(used))
     known = read_profile(weights.builtin(weights.PROFILE)).ggd
     record = {"photographs": sum(used), "draws": draws, "seed": seed, "grids_version": __version__}
     profile = learn(
@@ -236,6 +238,10 @@ def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     ranked = sorted(paths, key=lambda path: (lots[path], path))
     kept = set(ranked[: max(2, len(ranked) // CALIBRATION)])
     return [path for path in paths if path not in kept], [path for path in paths if path in kept]
+
+
+def _too_few(count: int) -> ImageError:
+    return ImageError(f"too few photographs can be used: {count}, but at least {FEWEST} are needed")
 
 
 def _pixels(

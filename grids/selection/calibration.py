@@ -40,6 +40,11 @@ def upper_quantile(values: FloatArray, coverage: float) -> float:
     """
     rank = math.ceil((len(values) + 1) * coverage)
     if rank > len(values):
-        least = next(n for n in itertools.count(1) if math.ceil((n + 1) * coverage) <= n)
+        least = fewest(coverage)
         raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(values)}")
     return float(np.sort(values)[rank - 1])
+
+
+def fewest(coverage: float) -> int:
+    """How many values `upper_quantile` needs for that coverage, below 1."""
+    return next(n for n in itertools.count(1) if math.ceil((n + 1) * coverage) <= n)

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from grids.errors import GridsError
 from grids.results import CLEAN, OTHER, FloatArray, GGDParams
-from grids.selection.calibration import temperature, upper_quantile
+from grids.selection.calibration import fewest, temperature, upper_quantile
 from grids.selection.discriminant import SHRINKAGE, fit
 from grids.selection.generalization import fit_gains
 from grids.selection.profile import Candidate, Profile, Thresholds
@@ -45,7 +45,8 @@ def learn(
 
     Args:
         examples: of all kinds, to learn from.
-        calibration: of other photographs, for temperature, thresholds and intervals.
+        calibration: of other photographs, for temperature, thresholds and intervals; gains are not predicted where it
+            measured too few of them for an interval.
         kinds: the names that the samples' indices stand for, "clean" first and "other", if there are such, last.
         groups: the candidates, in the order of the samples' gains.
         descriptor_sha256: of the network that described the samples.
@@ -54,7 +55,7 @@ def learn(
         record: of how the samples were made.
 
     Raises:
-        GridsError: a kind has no examples, or the calibration is too small.
+        GridsError: a kind has no examples.
     """
     for number, name in enumerate(kinds):
         if not (examples.kinds == number).any():
@@ -73,7 +74,7 @@ def learn(
         _upper(chances[known, -1], KNOWN_KEPT) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
-    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).any():
+    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest(COVERAGE):
         gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
         gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
     return Profile(

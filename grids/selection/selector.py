@@ -116,7 +116,7 @@ class Selector:
         """The selector of a run folder.
 
         It uses the folder's profile (of `grids profile`), or, where there is only a groups.json, the built-in
-        profile for its groups; then gains are not predicted.
+        profile for its groups; then gains are not predicted, and what none of them restores is out-of-distribution.
 
         Raises:
             RunError: the folder holds neither, or one that cannot be read or used.
@@ -219,8 +219,7 @@ class Selector:
             raise GridsError(f"the cells of a map must be at least {LEAST_CELL} pixels wide, not {side}")
         pixels, _ = _pixels(image, max_pixels)
         height, width = pixels.shape[-2:]
-        side = side or max(CELL, math.ceil(math.sqrt(height * width / CELLS)))
-        rows, columns = max(1, round(height / side)), max(1, round(width / side))
+        rows, columns = _cells(height, width, side)
         tops = [row * height // rows for row in range(rows + 1)]
         lefts = [column * width // columns for column in range(columns + 1)]
         statistics = []
@@ -273,7 +272,12 @@ class Selector:
         if distance > 1:
             return OUT_OF_DISTRIBUTION
         clean = chances[profile.kinds.index(CLEAN)] if CLEAN in profile.kinds else 0.0
-        return CLEAN if clean >= profile.thresholds.clean else IN_DISTRIBUTION
+        if clean >= profile.thresholds.clean:
+            return CLEAN
+        likeliest = max((k for k, kind in enumerate(profile.kinds) if kind != OTHER), key=lambda k: float(chances[k]))
+        # the built-in profile may know kinds that no group of a run restores
+        stray = profile.kinds[likeliest] != CLEAN and not self._members[likeliest].any()
+        return OUT_OF_DISTRIBUTION if stray else IN_DISTRIBUTION
 
     def _ranking(self, squares: FloatArray, chances: FloatArray, gains: FloatArray | None) -> tuple[Ranked, ...]:
         owners = self.profile.discriminant.owners
@@ -311,6 +315,15 @@ class Selector:
             for group, value, chance in zip(self.groups, values, chances, strict=True)
         ]
         return Selection(name, IN_DISTRIBUTION, tuple(sorted(ranked, key=lambda one: (one.divergence, one.group))))
+
+
+def _cells(height: int, width: int, side: int | None) -> tuple[int, int]:
+    """Rows and columns of a map."""
+
+    def count(pixels: int) -> tuple[int, int]:
+        return max(1, round(height / pixels)), max(1, round(width / pixels))
+
+    return count(side or next(pixels for pixels in itertools.count(CELL) if math.prod(count(pixels)) <= CELLS))
 
 
 def _located(group: Candidate, folder: Path) -> SelectableGroup:

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from selecting import Mean, degraded
+from skimage.transform import downscale_local_mean
+from torch import Tensor, nn
+
+from grids.degradations import degradation, psnr, seeded
+from grids.selection.samples import LEAST, SHIFT, Drawn, Samples, draw, make_samples, measure_gains, middle, reduced
+from grids.selection.statistics import describe
+from grids.similarity.descriptor import Descriptor
+from grids.similarity.patches import seed_for
+
+NOISE = degradation("gaussian_noise")
+
+
+def photograph(height: int = 260, width: int = 200) -> Tensor:
+    return torch.rand((3, height, width), generator=seeded(0)).mul(255).round().div(255)
+
+
+def test_everything_is_drawn_from_the_seed() -> None:
+    image = photograph()
+    kept = image.clone()
+    first = draw(image, NOISE, 3)
+    torch.manual_seed(9)
+    again = draw(image, NOISE, 3)
+    assert torch.equal(first.clean, again.clean)
+    assert torch.equal(first.degraded, again.degraded)
+    assert first[2:] == again[2:]
+    other = draw(image, NOISE, 4)
+    assert other.severity != first.severity
+    assert torch.equal(image, kept)
+
+
+@pytest.mark.parametrize("kind", [None, NOISE, degradation("jpeg")])
+def test_what_is_drawn(kind: object) -> None:
+    image, factors, severities = photograph(), [], []
+    for seed in range(40):
+        drawn = draw(image, kind, seed)  # type: ignore[arg-type]
+        assert drawn.clean.shape == drawn.degraded.shape
+        assert drawn.clean.shape[0] == 3
+        assert 0 <= float(drawn.degraded.min()) <= float(drawn.degraded.max()) <= 1
+        # up to 8 rows and columns are cut off
+        for side, size in zip(drawn.clean.shape[-2:], image.shape[-2:], strict=True):
+            assert round(size / drawn.factor) - SHIFT <= side <= round(size / drawn.factor)
+        assert 1 <= drawn.factor <= 200 / LEAST + 1e-9
+        factors.append(drawn.factor)
+        severities.append(drawn.severity)
+        assert torch.equal(drawn.clean, drawn.degraded) == (kind is None)
+    assert 5 <= factors.count(1.0) <= 25
+    assert max(factors) > 2
+    if kind is None:
+        assert set(severities) == {0.0}
+    else:
+        assert 0 <= min(severities) < 0.15 < 0.85 < max(severities) <= 1
+
+
+def test_the_severity_is_that_of_the_image() -> None:
+    for seed in range(6):
+        drawn = draw(photograph(), NOISE, seed, factor=1.0)
+        half = [psnr(degraded(drawn.clean, "gaussian_noise", drawn.severity, k), drawn.clean) for k in range(2)]
+        assert psnr(drawn.degraded, drawn.clean) == pytest.approx(half[0], abs=0.3)
+
+
+def test_the_factor_and_the_largest_side_are_respected() -> None:
+    image = photograph()
+    for seed in range(5):
+        drawn = draw(image, NOISE, seed, factor=2.0)
+        assert drawn.factor == 2
+        assert 130 - SHIFT <= drawn.clean.shape[1] <= 130
+        drawn = draw(image, NOISE, seed, factor=1.0, most=96)
+        assert 88 <= min(drawn.clean.shape[-2:]) <= max(drawn.clean.shape[-2:]) <= 96
+        drawn = draw(image, NOISE, seed, most=70)
+        assert max(drawn.clean.shape[-2:]) <= 70
+
+
+@pytest.mark.parametrize("size", [(65, 300), (64, 64), (40, 90), (1, 1), (17, 15)])
+def test_small_photographs_stay_as_they_are(size: tuple[int, int]) -> None:
+    for seed in range(12):
+        drawn = draw(photograph(*size), NOISE, seed)
+        assert 1 <= drawn.factor <= max(1.0, min(size) / LEAST)
+        if min(size) <= 2 * SHIFT:
+            assert drawn.clean.shape[-2:] == size
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_reducing_against_another_library(factor: int) -> None:
+    image = photograph(factor * 20, factor * 31)
+    expected = downscale_local_mean(image.double().numpy(), (1, factor, factor))
+    found = reduced(image, factor).double().numpy()
+    assert found.shape == (3, 20, 31)
+    assert np.abs(found - expected).max() < 0.5 / 255 + 1e-6
+    assert np.allclose(found * 255, np.round(found * 255), atol=1e-4)
+
+
+def test_reducing_by_parts_of_pixels_keeps_the_mean() -> None:
+    image = photograph(100, 130)
+    found = reduced(image, 1.7)
+    assert found.shape == (3, 59, 76)
+    assert float(found.mean()) == pytest.approx(float(image.mean()), abs=1e-3)
+    assert reduced(image, 1.0) is image
+    assert torch.equal(reduced(torch.full((3, 9, 9), 1.0), 100.0), torch.ones(3, 1, 1))
+
+
+def test_the_middle() -> None:
+    ramp = torch.arange(100.0).view(10, 10).expand(3, -1, -1)
+    assert torch.equal(middle(ramp, 4), ramp[:, 3:7, 3:7])
+    assert torch.equal(middle(ramp, 20), ramp)
+
+
+def test_gains() -> None:
+    clean = torch.full((3, 40, 50), 0.5)
+    noisy = degraded(clean, "gaussian_noise", 0.5)
+    drawn = Drawn(clean, noisy, 0.5, 1.0)
+    nothing, mean = measure_gains(drawn, (nn.Identity(), Mean()), None, "cpu")
+    assert nothing == 0
+    assert mean == pytest.approx(10 * math.log10(9), abs=1.2)  # the variance of a mean of nine pixels
+    assert measure_gains(drawn, (Mean(),), 16, "cpu") == pytest.approx([mean], abs=1)
+    assert measure_gains(drawn, (), None, "cpu") == []
+    assert np.isnan(measure_gains(Drawn(clean, clean, 0.0, 1.0), (nn.Identity(), Mean()), None, "cpu")).all()
+
+
+def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: Descriptor) -> None:
+    kinds = {"clean": None, "gaussian_noise": NOISE}
+    done: list[None] = []
+
+    def made(*numbers: int) -> Samples:
+        photographs = [(f"{k}.png", crops[k]) for k in numbers]
+        return make_samples(
+            photographs, kinds, descriptor, (nn.Identity(),), draws=2, most=40, on_done=lambda: done.append(None)
+        )
+
+    two = made(0, 1)
+    assert len(done) == 2
+    assert len(two) == 8
+    assert two.statistics.shape == (8, 910)
+    assert two.kinds.tolist() == [0, 0, 1, 1] * 2
+    assert two.photographs.tolist() == [0] * 4 + [1] * 4
+    assert (two.severities == 0).tolist() == [True, True, False, False] * 2
+    assert two.gains.shape == (8, 1)
+    assert np.isfinite(two.gains[:, 0]).tolist() == [False, False, True, False] * 2  # of first draws that are not clean
+    # what is drawn hangs on the name alone, not on the photographs beside it
+    alone = made(1)
+    assert np.array_equal(alone.statistics, two.statistics[4:])
+    assert np.array_equal(alone.severities, two.severities[4:])
+    joined = Samples.joined((two, alone))
+    assert len(joined) == 12
+    assert joined.photographs.tolist() == [*two.photographs, *alone.photographs]
+
+
+def test_the_statistics_are_those_of_the_degraded_image(crops: list[Tensor], descriptor: Descriptor) -> None:
+    samples = make_samples([("a", crops[0])], {"clean": None}, descriptor, most=60, factor=1.0)
+    assert samples.gains.shape == (1, 0)
+    drawn = draw(crops[0], None, seed_for(0, "clean 0 a"), 1.0, 60)
+    assert np.array_equal(samples.statistics[0], describe(descriptor, drawn.degraded))

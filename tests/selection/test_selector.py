@@ -1,0 +1,278 @@
+"""The selector with a small profile, learnt from 12 crops; other crops are sorted."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import selecting
+import torch
+from contracts import raises_line
+from PIL import Image
+from selecting import degraded, save_grouping, save_image
+from torch import Tensor
+
+from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
+from grids.images import photo_from_tensor, read_photo
+from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, SELECTION_VERDICTS, Selection
+from grids.selection.profile import FILE, read_profile
+from grids.selection.selector import Selector
+
+
+def check(selection: Selection, selector: Selector) -> None:
+    """What holds for every selection."""
+    assert selection.verdict in SELECTION_VERDICTS
+    assert {ranked.group for ranked in selection.ranking} == {group.id for group in selector.groups}
+    chances = [ranked.probability for ranked in selection.ranking]
+    assert chances == sorted(chances, reverse=True)
+    assert sum(chances) + selection.degradations[CLEAN] == pytest.approx(1)
+    assert sum(selection.degradations.values()) == pytest.approx(1)
+    assert list(selection.degradations.values()) == sorted(selection.degradations.values(), reverse=True)
+    for ranked in selection.ranking:
+        assert ranked.probability == pytest.approx(sum(selection.degradations[name] for name in ranked.degradations))
+        assert ranked.divergence >= 0
+    assert math.isfinite(selection.distance) and selection.distance >= 0
+    assert (selection.distance > 1) == (selection.verdict == OUT_OF_DISTRIBUTION)
+    assert (selection.group is None) == (selection.verdict != IN_DISTRIBUTION) == (selection.predicted_gain is None)
+    json.dumps(selection.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(("name", "group"), [("gaussian_noise", "C1"), ("salt_pepper", "C1"), ("gaussian_blur", "C2")])
+def test_damaged_images_go_to_their_group(selector: Selector, crops: list[Tensor], name: str, group: str) -> None:
+    for number in (16, 20):
+        found = selector.select(degraded(crops[number], name, 0.7, number))
+        check(found, selector)
+        assert (found.verdict, found.group) == (IN_DISTRIBUTION, group)
+        assert found.predicted_gain == found.ranking[0].predicted_gain
+        assert found.interval is not None and found.predicted_gain is not None
+        low, high = found.interval
+        assert low < found.predicted_gain < high
+        assert (low + high) / 2 == pytest.approx(found.predicted_gain)
+        # to average pixels helps against noise; to do nothing gains nothing
+        assert found.predicted_gain > 1 if group == "C1" else found.predicted_gain == pytest.approx(0, abs=0.5)
+
+
+def test_clean_images_need_nothing(selector: Selector, crops: list[Tensor]) -> None:
+    found = [selector.select(crops[number]) for number in (17, 19, 22)]
+    for one in found:
+        check(one, selector)
+    assert sum(one.verdict == CLEAN and one.group is None and one.interval is None for one in found) >= 2
+
+
+def blocks() -> Tensor:
+    return (
+        torch.rand((3, 8, 8), generator=torch.Generator().manual_seed(0))
+        .repeat_interleave(9, 1)
+        .repeat_interleave(9, 2)
+    )
+
+
+CHECKS = (torch.arange(70)[:, None] + torch.arange(80)).remainder(2).float().expand(3, -1, -1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "image",
+    [blocks(), CHECKS, torch.zeros(3, 64, 64), torch.ones(3, 1, 1), torch.rand(3, 1, 300), 1e9 * CHECKS - 5e8],
+    ids=["blocks", "checks", "black", "one pixel", "line", "out of range"],
+)
+def test_strange_images_are_judged_too(selector: Selector, image: Tensor) -> None:
+    check(selector.select(image), selector)
+
+
+def test_an_image_unlike_anything_known(selector: Selector) -> None:
+    found = selector.select(CHECKS)
+    assert found.verdict == OUT_OF_DISTRIBUTION
+    assert found.distance > 1
+    assert found.group is None and found.interval is None
+
+
+def test_files_photos_and_tensors_of_the_same_pixels(selector: Selector, crops: list[Tensor], tmp_path: Path) -> None:
+    noisy = degraded(crops[16], "gaussian_noise", 0.5)
+    png, bmp = save_image(tmp_path / "a.png", noisy), save_image(tmp_path / "a.bmp", noisy)
+    first = selector.select(str(png))
+    assert first.image == str(png)
+    assert selector.select(bmp) == replace(first, image=str(bmp))
+    assert selector.select(read_photo(png)) == first
+    assert selector.select(photo_from_tensor(noisy)) == replace(first, image="")
+    assert selector.select(noisy) == replace(first, image="")
+    assert selector.select(noisy.double()) == replace(first, image="")
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (torch.rand(40, 40), "(3, H, W)"),
+        (torch.rand(1, 40, 40), "(1, 40, 40)"),
+        (torch.rand(40, 40, 3), "(40, 40, 3)"),
+        (torch.rand(1, 3, 40, 40), "(1, 3, 40, 40)"),
+        (torch.rand(3, 0, 40), "(3, 0, 40)"),
+        (torch.zeros(3, 40, 40, dtype=torch.uint8), "torch.uint8"),
+        (torch.full((3, 40, 40), math.nan), "NaN"),
+        (torch.full((3, 40, 40), math.inf), "infinite"),
+    ],
+)
+def test_tensors_that_are_no_images(selector: Selector, image: Tensor, says: str) -> None:
+    raises_line(lambda: selector.select(image), says)
+    raises_line(lambda: selector.select(image, method="paper"), says)
+    raises_line(lambda: selector.map(image), says)
+
+
+def test_files_that_cannot_be_used(selector: Selector, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    raises_line(lambda: selector.select(tmp_path / "text.png"), "text.png")
+    raises_line(lambda: selector.select(tmp_path / "none.png"), "none.png")
+    path = save_image(tmp_path / "a.png", torch.rand(3, 20, 20))
+    raises_line(lambda: selector.select(path, max_pixels=300), "a.png", "0.0003")
+
+
+def test_the_method_of_the_paper(selector: Selector, crops: list[Tensor]) -> None:
+    found = selector.select(degraded(crops[16], "gaussian_noise", 0.8), method="paper")
+    assert found.verdict == IN_DISTRIBUTION
+    assert found.group == "C1"
+    assert [ranked.divergence for ranked in found.ranking] == sorted(ranked.divergence for ranked in found.ranking)
+    assert sum(ranked.probability for ranked in found.ranking) == pytest.approx(1)
+    assert found.predicted_gain is None
+    flat = selector.select(torch.zeros(3, 64, 64), method="paper")
+    assert (flat.verdict, flat.group, flat.ranking) == (OUT_OF_DISTRIBUTION, None, ())
+
+
+def test_methods_that_cannot_be_used(selector: Selector, tmp_path: Path) -> None:
+    image = torch.rand(3, 40, 40)
+    raises_line(lambda: selector.select(image, method="papers"), "papers", "'paper'", kind=UnknownNameError)
+    bare = Selector(replace(selector.profile, ggd={}), tmp_path, "cpu")
+    raises_line(lambda: bare.select(image, method="paper"), "generalized Gaussians")
+
+
+def test_a_map_shows_what_is_where(selector: Selector, crops: list[Tensor]) -> None:
+    scene = torch.cat((crops[16], crops[17]), 2)  # 60 x 144, beside one another in one photograph
+    scene = torch.cat((scene, crops[18].repeat(1, 1, 2)), 1)[:, :120]
+    noisy, blurred = degraded(scene, "gaussian_noise", 0.9), degraded(scene, "gaussian_blur", 0.9)
+    mixed = torch.cat((noisy[..., :72], blurred[..., 72:]), 2)
+    done: list[None] = []
+    found = selector.map(mixed, side=64, on_cell=lambda: done.append(None))
+    assert (found.height, found.width) == (120, 144)
+    assert found.labels.shape == found.probabilities.shape == (2, 2)
+    assert len(done) == 4
+    assert found.labels.dtype.kind == "i"
+    assert found.labels[:, 0].tolist() == [0, 0]
+    assert found.labels[:, 1].tolist() == [1, 1]
+    assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "shape"),
+    [((1, 1), None, (1, 1)), ((40, 20), 64, (1, 1)), ((10, 200), 64, (1, 3)), ((150, 60), None, (2, 1))],
+)
+def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | None, shape: tuple[int, int]) -> None:
+    found = selector.map(torch.rand((3, *size), generator=torch.Generator().manual_seed(1)), side)
+    assert found.labels.shape == found.probabilities.shape == shape
+    assert set(found.labels.flat) <= {-2, -1, 0, 1}
+
+
+def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = np.zeros(910)
+    monkeypatch.setattr("grids.selection.selector.describe", lambda descriptor, image: zeros)
+    for size in ((3000, 3000), (100, 60000), (2000, 4100)):
+        labels = selector.map(torch.zeros(1).expand(3, *size)).labels
+        assert 350 < labels.size <= 400
+
+
+@pytest.mark.parametrize("side", [63, 0, -5])
+def test_cells_that_are_too_small(selector: Selector, side: int) -> None:
+    raises_line(lambda: selector.map(torch.rand(3, 90, 90), side), "at least 64", str(side))
+
+
+def test_the_built_in_selector(shipped: None, selector: Selector, profile_file: Path) -> None:
+    found = Selector.builtin("cpu")
+    assert [group.id for group in found.groups] == ["C1", "C2"]
+    image = torch.rand((3, 70, 70), generator=torch.Generator().manual_seed(2))
+    assert found.select(image) == selector.select(image)
+
+
+def test_a_run_with_a_profile(profile_file: Path, tmp_path: Path, selector: Selector) -> None:
+    groups = (replace(selecting.GROUPS[0], weights="c1.safetensors"), replace(selecting.GROUPS[1], network="nafnet-16"))
+    replace(selector.profile, groups=groups).write(tmp_path / FILE)
+    save_grouping(tmp_path, ("jpeg",), ("haze",))  # the profile goes first
+    found = Selector.from_run(str(tmp_path), "cpu")
+    assert [group.weights for group in found.groups] == [tmp_path / "c1.safetensors", None]
+    assert [group.network for group in found.groups] == [None, "nafnet-16"]
+    assert found.groups[0].degradations == ("gaussian_noise", "salt_pepper")
+    far = tmp_path / "elsewhere.safetensors"
+    replace(selector.profile, groups=(replace(groups[0], weights=str(far)), groups[1])).write(tmp_path / FILE)
+    assert Selector.from_run(tmp_path, "cpu").groups[0].weights == far
+
+
+def test_a_run_with_groups_alone_uses_the_built_in_profile(shipped: None, crops: list[Tensor], tmp_path: Path) -> None:
+    run = save_grouping(tmp_path / "run", ("gaussian_blur", "salt_pepper"), ("gaussian_noise",), weights=("x.pt", None))
+    found = Selector.from_run(run, "cpu")
+    assert [group.degradations for group in found.groups] == [("gaussian_blur", "salt_pepper"), ("gaussian_noise",)]
+    assert [group.weights for group in found.groups] == [run / "x.pt", None]
+    selection = found.select(degraded(crops[16], "salt_pepper", 0.7))
+    assert selection.group == "C1"
+    assert selection.predicted_gain is None and selection.interval is None
+    assert all(ranked.predicted_gain is None for ranked in selection.ranking)
+    assert sum(ranked.probability for ranked in selection.ranking) + selection.degradations[CLEAN] == pytest.approx(1)
+
+
+def test_a_kind_of_no_group_is_unknown_to_the_run(shipped: None, crops: list[Tensor], tmp_path: Path) -> None:
+    found = Selector.from_run(save_grouping(tmp_path / "run", ("gaussian_noise",), ("salt_pepper",)), "cpu")
+    selection = found.select(degraded(crops[20], "gaussian_blur", 0.9))
+    assert selection.degradation == "gaussian_blur"
+    assert (selection.verdict, selection.group) == (OUT_OF_DISTRIBUTION, None)
+
+
+def test_runs_that_cannot_be_used(shipped: None, profile_file: Path, tmp_path: Path) -> None:
+    def wrong(run: Path, *says: str, kind: type[GridsError] = RunError) -> None:
+        raises_line(lambda: Selector.from_run(run, "cpu"), *says, kind=kind)
+
+    wrong(tmp_path / "none", str(tmp_path / "none"), "no run folder")
+    wrong(profile_file, str(profile_file), "no run folder")
+    (tmp_path / "empty").mkdir()
+    wrong(tmp_path / "empty", str(tmp_path / "empty"), FILE, "groups.json", "grids profile")
+    run = save_grouping(tmp_path / "haze", ("gaussian_noise",), ("made_up",))
+    wrong(run, str(run), "'made_up'", "grids profile")
+    (run / "groups.json").write_text("{")
+    wrong(run, "groups.json")
+    (run / FILE).write_bytes(profile_file.read_bytes()[:500])
+    wrong(run, str(run / FILE), "damaged")
+    other = tmp_path / "other"
+    other.mkdir()
+    replace(read_profile(profile_file), descriptor_sha256="0" * 64).write(other / FILE)
+    wrong(other, "another descriptor", "grids profile", kind=WeightsError)
+
+
+def test_the_descriptor_can_be_named(swift_files: dict[str, Path], tmp_path: Path, profile_file: Path) -> None:
+    profile, descriptor = (swift_files[name] for name in ("profile.safetensors", "srresnet_x4.safetensors"))
+    copied = Path(shutil.copy(descriptor, tmp_path / "mine.safetensors"))
+    found = Selector(read_profile(profile), tmp_path, "cpu", copied)
+    check(found.select(torch.rand(3, 50, 50)), found)
+    raises_line(lambda: Selector(read_profile(profile), tmp_path, "cpu"), "another descriptor", kind=WeightsError)
+    raises_line(lambda: Selector(read_profile(profile_file), tmp_path, "abacus"), "abacus")
+
+
+def test_several_are_judged_as_each_alone(selector: Selector) -> None:
+    rows = np.random.default_rng(0).normal(size=(5, 910)) * selector.profile.discriminant.scale
+    rows += selector.profile.discriminant.mean
+    together = selector.judge(rows, tuple("abcde"))
+    assert [one.image for one in together] == list("abcde")
+    for row, one in zip(rows, together, strict=True):
+        alone = selector.judge(row[None], (one.image,))[0]
+        assert alone.verdict == one.verdict
+        assert alone.degradations == pytest.approx(one.degradations)
+    assert all(first.ranking != second.ranking for first, second in itertools.pairwise(together))
+
+
+def test_sixteen_bits_are_judged_as_they_are(selector: Selector, crops: list[Tensor], tmp_path: Path) -> None:
+    image = degraded(crops[21], "gaussian_noise", 0.6)
+    eight, sixteen = photo_from_tensor(image), photo_from_tensor(image, bits=16)
+    assert selector.select(sixteen).degradations == pytest.approx(selector.select(eight).degradations, abs=1e-4)
+    grey = tmp_path / "grey.png"
+    Image.fromarray((image[0] * 255).byte().numpy()).save(grey)
+    check(selector.select(grey), selector)
