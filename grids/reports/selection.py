@@ -108,7 +108,9 @@ def _verdict(selection: Selection) -> str:
     if selection.verdict == CLEAN:
         return f"{name}: clean"
     if selection.group is None:
-        return f"{name}: unlike anything known (distance {selection.distance:.2g}, above 1)"
+        if selection.distance > 1 or selection.degradation is None:
+            return f"{name}: unlike anything known (distance {selection.distance:.2g}, above 1)"
+        return f"{name}: looks like {printable(selection.degradation)}, which no group restores"
     return f"{name}: group {_named(selection.ranking[0])}"
 
 

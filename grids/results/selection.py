@@ -22,7 +22,9 @@ class Ranked(NamedTuple):
     Args:
         group: its id.
         degradations: what it restores.
-        divergence: from the image's statistics to the group's, nats; 0 for a typical image of the group.
+        divergence: from the image to the group's nearest centre: the squared distance in the whitened statistics, for
+            each direction, which is about 1 for a typical image of the group. By the paper's rule the Kullback-Leibler
+            divergence, nats.
         probability: that the image bears one of its degradations.
         predicted_gain: of its restorer on this image, dB; None where that was never measured.
     """
@@ -42,12 +44,14 @@ class Selection:
         image: its file, or "" for one in memory.
         verdict: "in-distribution", "clean" or "out-of-distribution".
         ranking: all groups, the likeliest first.
-        degradations: probabilities of the single degradations and of "clean", the likeliest first.
+        degradations: probabilities of the single degradations, of "clean" and of "other" (damage that no group
+            restores), the likeliest first.
         predicted_gain: of the chosen group's restorer on this image, dB; None without a chosen group, or where its
             restorer was never measured.
         interval: that holds the true gain with the probability `coverage`, dB.
         coverage: of the interval.
-        distance: how unlike anything known the image is; above 1 the verdict is "out-of-distribution".
+        distance: how unlike anything known the image is; above 1 the verdict is "out-of-distribution". So it is for a
+            likeliest degradation that is in no group.
     """
 
     image: str

@@ -18,7 +18,7 @@ from grids.selection.samples import Indices, Samples
 
 PARTS = 8
 """Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart."""
-RANK = 128
+RANK = 160
 """Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
 CLEAN_KEPT = 0.97
 """Share of clean photographs that are called clean, where that needs no more than even odds."""
