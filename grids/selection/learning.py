@@ -20,12 +20,13 @@ PARTS = 8
 """Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart."""
 RANK = 160
 """Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
-CLEAN_KEPT = 0.97
-"""Share of clean photographs that are called clean, where that needs no more than even odds."""
-KNOWN_KEPT = 0.995
-"""Share of the images of known kinds that are not called unknown because they are likely to be of another kind."""
+CLEAN_KEPT = 0.985
+"""Share of clean photographs whose probability of "clean" is enough for that verdict, where this is below even odds."""
+CLEAN_KNOWN, DEGRADED_KNOWN = 0.965, 0.995
+"""Shares of the clean and of the degraded images that are not called unknown for their probability of "other": a clean
+one that is called unknown stays as it is either way, but a degraded one would not be restored."""
 NEAR_KEPT = 0.999
-"""Share of them that are not called unknown for their distance."""
+"""Share of all of them that are not called unknown for their distance."""
 COVERAGE = 0.9
 """Of the intervals of predicted gains."""
 
@@ -71,7 +72,7 @@ def learn(
         heat,
         _clean_threshold(chances, calibration, kinds),
         _upper(squares, NEAR_KEPT),
-        _upper(chances[known, -1], KNOWN_KEPT) if kinds[-1] == OTHER else 1.0,
+        _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
     if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest(COVERAGE):
@@ -99,6 +100,13 @@ def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
 def _clean_threshold(chances: FloatArray, samples: Samples, kinds: Sequence[str]) -> float:
     clean = chances[samples.kinds == kinds.index(CLEAN), kinds.index(CLEAN)]
     return min(0.5, float(np.quantile(clean, 1 - CLEAN_KEPT))) if len(clean) else 0.5
+
+
+def _other_threshold(others: FloatArray, samples: Samples, kinds: Sequence[str]) -> float:
+    clean = samples.kinds == kinds.index(CLEAN)
+    degraded = ~clean & (samples.kinds != kinds.index(OTHER))
+    shares = ((clean, CLEAN_KNOWN), (degraded, DEGRADED_KNOWN))
+    return max(_upper(others[some], share) for some, share in shares if some.any())
 
 
 def _upper(values: FloatArray, share: float) -> float:
