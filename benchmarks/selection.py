@@ -35,7 +35,9 @@ from grids.training.models import load_restorer
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
 UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
-RESTORERS = ("found_1", "found_2", "found_3", "found_4", "mix")
+FOUND = ("found_1", "found_2", "found_3", "found_4")
+RESTORERS = {"fit": FOUND, "calib": FOUND, "kodak24": (*FOUND, "mix"), "set14": (*FOUND, "mix")}
+"""Whose gains are measured, on which sets."""
 CHUNK = 10
 FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
@@ -61,7 +63,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> No
     """Make the samples of a set, in chunks of photographs that are written one by one."""
     learnt = name in ("fit", "more")
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
-    names = [] if unseen or name == "more" else RESTORERS[: 4 if name in ("fit", "calib") else 5]
+    names = () if unseen else RESTORERS.get(name, ())
     restorers = [load_restorer(weights.builtin(f"nafnet_{one}.safetensors")).network for one in names]
     restorers = [one.to(memory_format=torch.channels_last) for one in restorers]
     paths = photographs(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,15 @@ def report(folder: Path, sets: tuple[str, ...]) -> None:
     confusion(profile, samples)
     ablation(folder, samples)
     reliability(profile, samples)
-    gains(profile, samples, folder)
-    regret(profile, samples)
+    measured = {key: some for key, some in samples.items() if some.gains.shape[1]}
+    gains(profile, measured, folder)
+    regret(profile, measured)
     unseen(profile, samples, folder)
+
+
+def joined(parts: list[Samples]) -> Samples:
+    """All of several sets, without gains, which not all have."""
+    return Samples.joined([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
 
 
 def members(partition: str) -> np.ndarray:
@@ -138,7 +145,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
         ("features + spectrum", first, both, 1, learning.SHRINKAGE),
         ("+ tone", first, whole, 1, learning.SHRINKAGE),
         ("+ eight centres a kind (by severity)", first, whole, 8, learning.SHRINKAGE),
-        ("+ distortions as a further kind", Samples.joined([first, others]), whole, 8, learning.SHRINKAGE),
+        ("+ distortions as a further kind", joined([first, others]), whole, 8, learning.SHRINKAGE),
         ("the same from half the photographs", half, whole, 8, learning.SHRINKAGE),
         ("the same, shrinkage 0.002", first, whole, 8, 0.002),
         ("the same, shrinkage 0.1", first, whole, 8, 0.1),
@@ -149,7 +156,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
         discriminant = fit(examples.statistics[:, columns], examples.kinds, part, learning.RANK, shrinkage)
         row = [what, len(columns), len(examples)]
         for factor in source.FACTORS:
-            some = Samples.joined([one for (_, size), one in samples.items() if size == factor])
+            some = joined([one for (_, size), one in samples.items() if size == factor])
             densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))
             chances = np.zeros((len(some), len(source.KINDS) + 1))
             chances[:, : densities.shape[1]] = softmax(densities, axis=1)
@@ -162,7 +169,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
 
 
 def reliability(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
-    some = Samples.joined(list(samples.values()))
+    some = joined(list(samples.values()))
     _, chances, _ = judged(profile, some)
     sure, right = chances.max(1), chances.argmax(1) == some.kinds
     edges = (0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0001)

@@ -57,7 +57,7 @@ def test_json_and_quiet(call: Call) -> None:
     code, out, err = call("clean", "--run", "run", "--json", "--draws", "2", "--seed", "3")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert found["kinds"] == ["clean", "gaussian_noise", "gaussian_blur"]
+    assert found["kinds"] == ["clean", "gaussian_noise", "gaussian_blur", "other"]
     assert found["groups"][1] == {"group": "C2", "degradations": ["gaussian_blur"], "weights": None}
     assert (found["predicts_gains"], found["draws"], found["seed"], found["photographs"]) == (False, 2, 3, 12)
     assert call("clean", "--run", "run", "--quiet") == (0, "", "")

@@ -12,6 +12,7 @@ from grids.commands.options import PLUGIN, chosen_images, count_skipped, named_p
 from grids.errors import GridsError
 from grids.images import Skipped
 from grids.pipeline.profile import profile_examples, profile_run
+from grids.results import OTHER
 from grids.selection.profile import FILE, Profile
 
 FOLDER = "NAME=FOLDER"
@@ -41,6 +42,7 @@ def profile(images: tuple[str, ...], **options: Any) -> None:
                 clean=clean,
                 restorers=named_pairs(options["weights"], "--weights", "NAME=FILE"),
                 networks=named_pairs(options["network"], "--network", "NAME=PRESET"),
+                seed=options["seed"],
                 **places,
                 **shared,
             )
@@ -86,4 +88,5 @@ def _print(learnt: Profile, options: dict[str, Any]) -> None:
     for group in learnt.groups:
         say(options, f"  {group.id}  {', '.join(group.degradations)}{'' if group.weights else '  (no weights)'}")
     gains = "with" if learnt.gains is not None else "without"
-    say(options, f"profile of {len(learnt.kinds)} kinds, {gains} predicted gains  {options['run'] / FILE}")
+    kinds = sum(kind != OTHER for kind in learnt.kinds)
+    say(options, f"profile of {kinds} kinds, {gains} predicted gains  {options['run'] / FILE}")

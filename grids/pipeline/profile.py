@@ -132,6 +132,7 @@ def profile_examples(
     clean: Images = None,
     restorers: Mapping[str, str | Path] | None = None,
     networks: Mapping[str, str] | None = None,
+    seed: int = 0,
     device: str = "auto",
     max_pixels: int = MAX_PIXELS,
     on_skip: Callable[[Skipped], None] | None = None,
@@ -149,6 +150,7 @@ def profile_examples(
         clean: clean photographs: a folder, files, or None or "builtin".
         restorers: the file of a group's restorer, by the group's name.
         networks: its preset of `grids.networks.TABLE`, where the file does not say so.
+        seed: of the distortions of the clean photographs, which show what is unlike anything known.
         device, max_pixels, on_skip, on_start, on_done: as in `profile_run`.
 
     Raises:
@@ -156,6 +158,7 @@ def profile_examples(
     """
     where = devices.resolve(device)
     folder = Path(run)
+    seeded(seed)
     groups = _candidates(examples, restorers or {}, networks or {})
     folders: dict[str, list[Path]] = {CLEAN: photo_paths(clean)}
     folders |= {name: photo_paths(given) for name, given in examples.items()}
@@ -173,7 +176,7 @@ def profile_examples(
         for part, some in zip((learnt, kept), _split(list(described)), strict=True):
             part += [described[path] for path in some]
             if name == CLEAN:
-                part.append(_others(some, len(folders), descriptor, basis, max_pixels))
+                part.append(_others(some, len(folders), descriptor, basis, max_pixels, seed))
     record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
     profile = learn(
         Samples.joined(learnt),
@@ -271,11 +274,13 @@ def _described(
         on_done()
 
 
-def _others(paths: Sequence[Path], kind: int, descriptor: Descriptor, basis: Discriminant, max_pixels: int) -> Samples:
+def _others(
+    paths: Sequence[Path], kind: int, descriptor: Descriptor, basis: Discriminant, max_pixels: int, seed: int
+) -> Samples:
     """Clean photographs, distorted, in the whitened space of the basis."""
     draws = max(DISTORTED, math.ceil(LEAST_DISTORTED / len(paths)))
     photographs = _pixels(paths, max_pixels, None)
-    made = make_outliers(photographs, descriptor, kind=kind, draws=draws, most=MOST, restorers=1)
+    made = make_outliers(photographs, descriptor, kind=kind, draws=draws, most=MOST, seed=seed, restorers=1)
     return replace(made, statistics=basis.whiten(made.statistics))
 
 

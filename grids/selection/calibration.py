@@ -26,7 +26,7 @@ def temperature(log_densities: FloatArray, classes: np.ndarray[tuple[int], np.dt
     def loss(log_t: float) -> float:
         return -float(log_softmax(log_densities / math.exp(log_t), axis=1)[np.arange(len(classes)), classes].mean())
 
-    return math.exp(float(minimize_scalar(loss, bounds=(-2.0, 6.0), method="bounded").x))
+    return math.exp(float(minimize_scalar(loss, bounds=(-2.0, 12.0), method="bounded").x))
 
 
 def upper_quantile(values: FloatArray, coverage: float) -> float:

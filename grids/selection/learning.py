@@ -27,6 +27,8 @@ CLEAN_KNOWN, DEGRADED_KNOWN = 0.965, 0.995
 one that is called unknown stays as it is either way, but a degraded one would not be restored."""
 NEAR_KEPT = 0.999
 """Share of all of them that are not called unknown for their distance."""
+MARGIN = 1.5
+"""Where there are too few of them to tell: times the largest distance among them."""
 COVERAGE = 0.9
 """Of the intervals of predicted gains."""
 
@@ -71,7 +73,7 @@ def learn(
     thresholds = Thresholds(
         heat,
         _clean_threshold(chances, calibration, kinds),
-        _upper(squares, NEAR_KEPT),
+        _upper(squares, NEAR_KEPT, MARGIN),
         _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
@@ -109,6 +111,6 @@ def _other_threshold(others: FloatArray, samples: Samples, kinds: Sequence[str])
     return max(_upper(others[some], share) for some, share in shares if some.any())
 
 
-def _upper(values: FloatArray, share: float) -> float:
-    """The value that so large a share stays below; the largest where there are too few to tell."""
-    return float(values.max()) if len(values) * (1 - share) < 1 else upper_quantile(values, share)
+def _upper(values: FloatArray, share: float, margin: float = 1.0) -> float:
+    """The value that so large a share stays below; the largest, times a margin, where there are too few to tell."""
+    return margin * float(values.max()) if len(values) < fewest(share) else upper_quantile(values, share)

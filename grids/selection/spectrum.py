@@ -30,7 +30,8 @@ def spectrum(image: Tensor) -> Tensor:
 
     Of the grey image: rings of frequency, each near the axes and between them (square and round kernels differ there);
     three wide rings in eight orientations, each ring sorted by power, so that a streak's direction does not count but
-    its presence does; and the multiples of 1/8 along the axes against their neighbours (JPEG blocks). Of the colour
+    its presence does; and the multiples of 1/8 along the axes against their neighbours (JPEG
+    blocks may show there). Of the colour
     differences blue - green and red - green: rings.
 
     Args:

@@ -79,7 +79,7 @@ def _square(values: Tensor) -> Tensor:
 
 
 def _anisotropy(across: Tensor, down: Tensor) -> Tensor:
-    """(C,): logarithm of 0 (the same in all directions) to 1 (one direction only)."""
+    """(C,): logarithm of up to 1 (one direction only); white noise has 0.5, as both differences share a pixel."""
     xx, yy = _square(across), _square(down)
     cross = (across[..., :-1, :] * down[..., :-1]).mean((0, 2, 3))
     return torch.log(torch.hypot(xx - yy, 2 * cross) / (xx + yy + FLOOR) + FLAT)

@@ -39,7 +39,7 @@ def test_a_run_without_restorers(clean: Path, run: Path, crops: list[Tensor]) ->
     totals: list[int] = []
     done: list[None] = []
     profile = profile_run(clean, run, device="cpu", on_start=totals.append, on_done=lambda: done.append(None))
-    assert profile.kinds == ("clean", "gaussian_noise", "salt_pepper", "gaussian_blur")
+    assert profile.kinds == ("clean", "gaussian_noise", "salt_pepper", "gaussian_blur", "other")
     assert [group.id for group in profile.groups] == ["C1", "C2"]
     assert profile.gains is None
     assert set(profile.ggd) == {"gaussian_noise", "salt_pepper", "gaussian_blur"}  # those of the built-in profile
@@ -120,7 +120,7 @@ def test_functions_for_degradations_of_their_own(clean: Path, tmp_path: Path, cr
     )
     raises_line(lambda: profile_run(clean, run, functions={"darker": "none.py:f"}, device="cpu"), "none.py")
     profile = profile_run(clean, run, functions={"darker": darker}, device="cpu")
-    assert profile.kinds == ("clean", "gaussian_noise", "darker")
+    assert profile.kinds == ("clean", "gaussian_noise", "darker", "other")
     assert "darker" not in profile.ggd
     dark = (crops[18] * 0.3).mul(255).round().div(255)
     assert Selector.from_run(run, "cpu").select(dark).ranking[0].group == "C2"
@@ -168,7 +168,7 @@ def test_two_groups_from_examples(examples: dict[str, str], clean: Path, tmp_pat
     profile = profile_examples(
         examples, run, clean=clean, device="cpu", on_start=totals.append, on_done=lambda: done.append(None)
     )
-    assert profile.kinds == (CLEAN, "denoise", "sharpen")
+    assert profile.kinds == (CLEAN, "denoise", "sharpen", "other")
     assert profile.gains is None
     assert profile.record["examples"] == {CLEAN: 12, "denoise": 10, "sharpen": 10}
     assert (totals, len(done)) == ([32], 32)
@@ -188,8 +188,8 @@ def test_two_groups_from_examples(examples: dict[str, str], clean: Path, tmp_pat
 def test_the_written_profile_is_on_plain_statistics(examples: dict[str, str], clean: Path, tmp_path: Path) -> None:
     made = profile_examples(examples, tmp_path / "run", clean=clean, device="cpu")
     read = read_profile(tmp_path / "run" / FILE)
-    assert made.discriminant.projection.shape[0] == 8 * 13 + 78
-    rows = np.random.default_rng(0).normal(size=(4, 182)) * made.discriminant.scale + made.discriminant.mean
+    assert made.discriminant.projection.shape[0] == 8 * 13 + 78 + 26
+    rows = np.random.default_rng(0).normal(size=(4, 208)) * made.discriminant.scale + made.discriminant.mean
     first, second = (one.discriminant.squared_distances(one.discriminant.whiten(rows)) for one in (made, read))
     assert first == pytest.approx(second, rel=1e-3)
 
@@ -248,7 +248,7 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
     wrong("nafnit", restorers={"denoise": bare}, networks={"denoise": "nafnit"})
     wrong("text.pt", restorers={"denoise": tmp_path / "text.pt"})
     wrong("none.pt", restorers={"denoise": tmp_path / "none.pt"})
-    wrong("'clean'", "IMAGES", given={**examples, "clean": str(clean)})
+    wrong("'clean'", "no group", given={**examples, "clean": str(clean)})
     wrong("no_folder", given={**examples, "dehaze": str(tmp_path / "no_folder")})
     wrong("", given={**examples, "a name": str(clean)})
 

@@ -23,6 +23,7 @@ from grids.images import photo_from_tensor, read_photo
 from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, SELECTION_VERDICTS, Selection
 from grids.selection.profile import FILE, read_profile
 from grids.selection.selector import Selector
+from grids.training.models import save_restorer
 
 
 def check(selection: Selection, selector: Selector) -> None:
@@ -177,7 +178,7 @@ def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | No
 
 
 def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
-    zeros = np.zeros(910)
+    zeros = np.zeros(936)
     monkeypatch.setattr("grids.selection.selector.describe", lambda descriptor, image: zeros)
     for size in ((3000, 3000), (100, 60000), (2000, 4100)):
         labels = selector.map(torch.zeros(1).expand(3, *size)).labels
@@ -258,7 +259,7 @@ def test_the_descriptor_can_be_named(swift_files: dict[str, Path], tmp_path: Pat
 
 
 def test_several_are_judged_as_each_alone(selector: Selector) -> None:
-    rows = np.random.default_rng(0).normal(size=(5, 910)) * selector.profile.discriminant.scale
+    rows = np.random.default_rng(0).normal(size=(5, 936)) * selector.profile.discriminant.scale
     rows += selector.profile.discriminant.mean
     together = selector.judge(rows, tuple("abcde"))
     assert [one.image for one in together] == list("abcde")
@@ -276,3 +277,20 @@ def test_sixteen_bits_are_judged_as_they_are(selector: Selector, crops: list[Ten
     grey = tmp_path / "grey.png"
     Image.fromarray((image[0] * 255).byte().numpy()).save(grey)
     check(selector.select(grey), selector)
+
+
+def test_restore_runs_the_chosen_restorer(profile_file: Path, crops: list[Tensor], tmp_path: Path) -> None:
+    restorer = selecting.TINY.network(width=4, encoder=(1,), middle=1, decoder=(1,))
+    save_restorer(tmp_path / "tiny.safetensors", restorer, {"preset": "nafnet", "tasks": ["gaussian_noise"]})
+    profile = replace(read_profile(profile_file), gains=None)
+    groups = (replace(profile.groups[0], weights="tiny.safetensors"), profile.groups[1])
+    found = Selector(replace(profile, groups=groups), tmp_path, "cpu")
+    file = save_image(tmp_path / "noisy.png", degraded(crops[16], "gaussian_noise", 0.7, 16))
+    restored = found.restore(file)
+    assert restored.groups == ("C1",) and restored.why == "done"
+    assert not np.array_equal(restored.photo.pixels, read_photo(file).pixels)
+    blurred = save_image(tmp_path / "blurred.png", degraded(crops[16], "gaussian_blur", 0.7, 16))
+    raises_line(lambda: found.restore(blurred), "C2", "no restorer")
+    clean = read_photo(save_image(tmp_path / "clean.png", crops[17]))
+    assert found.select(clean).verdict == CLEAN
+    assert np.array_equal(found.restore(clean).photo.pixels, clean.pixels)

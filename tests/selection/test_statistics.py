@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from grids.degradations import seeded
 from grids.selection.spectrum import spectrum
 from grids.selection.statistics import FLAT, FLOOR, describe, log_moments
+from grids.selection.tone import tone
 from grids.similarity.descriptor import Descriptor
 
 
@@ -80,11 +81,12 @@ def test_a_direction_is_anisotropy() -> None:
 
 def test_the_statistics_of_an_image(descriptor: Descriptor, crops: list[torch.Tensor]) -> None:
     found = describe(descriptor, crops[0])
-    assert found.shape == (910,)
+    assert found.shape == (936,)
     assert found.dtype == np.float64
     torch.manual_seed(3)
     assert np.array_equal(describe(descriptor, crops[0].clone()), found)
-    assert np.array_equal(found[-78:], spectrum(crops[0]).double().numpy())
+    assert np.array_equal(found[-104:-26], spectrum(crops[0]).double().numpy())
+    assert np.array_equal(found[-26:], tone(crops[0]).double().numpy())
     assert not np.array_equal(describe(descriptor, crops[1]), found)
 
 
