@@ -9,6 +9,7 @@ python benchmarks/selection_use.py speed       # 12 megapixels, a folder of 100,
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import resource
 import subprocess
@@ -21,16 +22,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import DATA, machine, need, table
+from PIL import Image
 
 from grids.degradations import ELEVEN, degradation, psnr, seeded
-from grids.images import photo_from_tensor, read_photo, write_photo
+from grids.images import builtin_photos, photo_from_tensor, read_photo, write_photo
+from grids.pipeline.restored import Restored, restored_sheet
 from grids.selection.samples import middle, reduced
 from grids.selection.selector import Selector
 from grids.similarity.patches import seed_for
 
 PROGRAM = Path(sys.executable).with_name("grids")
 SEVERITY = 0.5
-CROPS = 4
+SHOWN = ("salt_pepper", "inpainting", "gaussian_noise", "poisson_noise", "richardson_lucy", "motion_blur")
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "restored.jpg"
+CROPS = 2
 """Photographs of two damages in a row."""
 SIDE = 256
 
@@ -69,7 +74,7 @@ def real(selector: Selector) -> None:
 
 def stability(selector: Selector) -> None:
     """How often a changed image gets the answer of the image itself."""
-    paths = sorted(need(DATA / "eval" / "kodak24").iterdir())[::3]
+    paths = sorted(need(DATA / "eval" / "kodak24").iterdir())[::4]
     changes = {
         "moved by 3 pixels": lambda image: image[:, 3:, 3:],
         "half of it": lambda image: middle(image, 384),
@@ -142,6 +147,21 @@ def twice(selector: Selector) -> None:
     print(table(("", "images"), rows))
 
 
+def sheet(selector: Selector) -> None:
+    """docs/pictures/restored.jpg: built-in photographs, degraded, what was chosen for them, and the result."""
+    paths = builtin_photos()
+    rows = {}
+    for number, kind in enumerate(SHOWN):
+        clean = middle(read_photo(paths[number % len(paths)]).tensor(), 224)
+        image = degraded(clean, kind, paths[number % len(paths)].name)
+        found = selector.restore(photo_from_tensor(image))
+        first = found.steps[0].selection
+        print(kind, "->", first.verdict, first.degradation, first.group, first.predicted_gain, flush=True)
+        rows[kind] = Restored(image, clean, {"restored": found.photo.tensor()})
+    with Image.open(io.BytesIO(restored_sheet(rows))) as page:
+        page.convert("RGB").save(PICTURE, quality=80)
+
+
 def speed() -> None:
     """Whole processes, as a user starts them."""
     source = read_photo(sorted(need(DATA / "eval" / "kodak24").iterdir())[0]).tensor()
@@ -173,13 +193,13 @@ def speed() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("real", "stability", "twice", "speed"))
+    parser.add_argument("what", choices=("real", "stability", "twice", "sheet", "speed"))
     what = parser.parse_args().what
     print(machine(), "\n")
     if what == "speed":
         speed()
     else:
-        {"real": real, "stability": stability, "twice": twice}[what](Selector.builtin())
+        {"real": real, "stability": stability, "twice": twice, "sheet": sheet}[what](Selector.builtin())
 
 
 if __name__ == "__main__":
