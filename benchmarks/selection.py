@@ -43,7 +43,7 @@ FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
 SETS = ("fit", "more", "calib", *EVALUATED)
 SIDE = 128
-DISTORTED = 3
+DISTORTED = 2
 GGD_PHOTOGRAPHS = 60
 """Of fit, whose generalized Gaussians the paper's rule compares with."""
 

@@ -73,7 +73,7 @@ def _lines(made: RestoredFile) -> list[str]:
     predicted = f", predicted gain {gain}" if gain else ""
     outcome = outcome_text(made.restoration.groups, made.restoration.why)
     seconds = sum(step.seconds for step in made.restoration.steps)
-    took = f" in {seconds:.1f} s" if made.restoration.groups else ""
+    took = f" ({seconds:.1f} s)" if made.restoration.groups else ""
     return [
         f"{printable(str(made.source))}: {verdict_text(first)}{predicted}",
         f"  {outcome}{took}  ->  {printable(str(made.output))}",

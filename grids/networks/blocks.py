@@ -41,7 +41,8 @@ class GlobalMean(nn.Module):
             return x.mean(dim=(2, 3), keepdim=True) if self.known is None else self.known
         (height, width), (top, bottom, left, right) = x.shape[-2:], self.window
         part = x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
-        self._total = self._total + part.sum(dim=(0, 2, 3), keepdim=True, dtype=torch.float64)
+        wide = torch.float32 if x.device.type == "mps" else torch.float64  # which has no float64
+        self._total = self._total + part.sum(dim=(0, 2, 3), keepdim=True, dtype=wide)
         self._count += part.numel() // part.shape[1]
         return self._gathered() if self.known is None else self.known
 

@@ -37,7 +37,7 @@ SIDE = 128
 """Of the square that gains are measured on while learning; those of the calibration are measured on the whole."""
 LEAST = 32
 """Sides that a photograph must have, pixels."""
-DISTORTED = 3
+DISTORTED = 2
 """Times that every photograph is distorted, to show what is unlike anything known."""
 LEAST_DISTORTED = 96
 """Distorted photographs, at least, beside examples."""
@@ -91,7 +91,8 @@ def profile_run(
         raise _too_few(len(paths))
     on_start(len(paths))
     learnt, kept = _split(paths)
-    descriptor = Descriptor(device=where, precision="auto")
+    # float32, as images are described when a group is chosen for them
+    descriptor = Descriptor(device=where)
     parts = []
     for some, side in ((learnt, SIDE), (kept, None)):
         photographs = _pixels(some, max_pixels, on_skip)

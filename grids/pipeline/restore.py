@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
@@ -79,7 +79,8 @@ def restore_files(
 ) -> list[RestoredFile]:
     """Restore images: one file into another, or several into a new folder, as .png with the sub-folders they lie in.
 
-    An image that is clean, unlike anything known, or would not gain is copied as it is.
+    An image that is clean, unlike anything known, or would not gain keeps its pixels; in its own format the file is
+    copied byte for byte.
 
     Args:
         images: files and folders.
@@ -95,44 +96,92 @@ def restore_files(
         on_image: called after each.
 
     Raises:
-        GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names and
-            values were looked at.
+        GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names,
+            values and weights were looked at. One of several images that cannot be restored is skipped.
     """
     check_settings(steps, tile, overlap)
     where = devices.resolve(device)
     restorers = loader(selector.groups, where)
-    if group is not None:
-        restorers(group)
+    _check_weights(selector.groups, restorers, group)
     targets, folder = _targets(images, out)
     _check_pages(compare, report, targets, folder)
-    rows: list[Shown] = []
-    skipped: list[Skipped] = []
+    account = _Account(folder, compare, report)
 
     def note(bad: Skipped) -> None:
-        skipped.append(bad)
+        account.skipped.append(bad)
         if on_skip is not None:
             on_skip(bad)
 
-    def select(pixels: Tensor) -> Selection:
-        return selector.select(pixels)
-
-    done: list[RestoredFile] = []
-    for photo in read_photos(list(targets), max_pixels=max_pixels, on_skip=note):
+    def run(photo: Photo) -> Restoration | None:
         assert photo.path is not None
-        restoration = restore_photo(
-            photo, select, restorers, group=group, tile=tile, overlap=overlap, steps=steps, device=where
+        try:
+            return restore_photo(
+                photo,
+                lambda pixels: selector.select(pixels),
+                restorers,
+                group=group,
+                tile=tile,
+                overlap=overlap,
+                steps=steps,
+                device=where,
+            )
+        except GridsError as error:
+            if len(targets) == 1:
+                raise
+            note(Skipped(photo.path, str(error)))
+            return None
+
+    try:
+        for photo in read_photos(list(targets), max_pixels=max_pixels, on_skip=note):
+            assert photo.path is not None
+            restoration = run(photo)
+            if restoration is not None:
+                made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration)
+                account.add(photo, made)
+                if on_image is not None:
+                    on_image(made)
+    finally:  # Ctrl-C, too, leaves an account of what was done
+        account.write()
+    return account.results()
+
+
+def _check_weights(
+    groups: Sequence[GroupWithWeights], restorers: Callable[[str], nn.Module], forced: str | None
+) -> None:
+    """Say what is wrong with weights before anything is done; groups without any are left until they are chosen."""
+    for name in [forced] if forced is not None else [group.id for group in groups if group.weights is not None]:
+        restorers(name)
+
+
+class _Account:
+    """What was done to which image, and the pages that tell of it."""
+
+    def __init__(self, folder: Path | None, compare: str | Path | None, report: str | Path | None) -> None:
+        self.folder, self.compare, self.report = folder, compare, report
+        self.done: list[RestoredFile] = []
+        self.skipped: list[Skipped] = []
+        self._rows: list[Shown] = []
+
+    def add(self, photo: Photo, made: RestoredFile) -> None:
+        paged = (self.report is not None or self.folder is not None) and len(self._rows) < PICTURES
+        sheet = side_by_side(photo, made.restoration) if paged or self.compare is not None else None
+        if self.compare is not None and sheet is not None:
+            write_bytes(Path(self.compare), sheet)
+        self.done.append(made)
+        self._rows.append(_shown(made, sheet))
+
+    def results(self) -> list[RestoredFile]:
+        """Raises GridsError where there are none."""
+        if self.done:
+            return self.done
+        first = self.skipped[0]
+        raise GridsError(
+            f"no image could be restored (the first of {len(self.skipped)}, '{first.path}': {first.reason})"
         )
-        made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration)
-        done.append(made)
-        pictured = compare is not None or ((report is not None or folder is not None) and len(rows) < PICTURES)
-        sheet = side_by_side(photo, restoration) if pictured else None
-        if compare is not None and sheet is not None:
-            write_bytes(Path(compare), sheet)
-        rows.append(_shown(made, sheet))
-        if on_image is not None:
-            on_image(made)
-    _write_pages(done, rows, skipped, folder, report)
-    return done
+
+    def write(self) -> None:
+        if self.done:
+            _write_pages(self.done, self._rows, self.skipped, self.folder, self.report)
 
 
 def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
@@ -163,7 +212,7 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
         if target.is_dir():
             target = target / f"{source.stem}_restored.png"
         encode(Photo(_DOT), target.suffix)  # says which suffixes there are
-        if absolute(source) == absolute(target):
+        if source.resolve() == target.resolve():
             raise GridsError(f"the result would replace the image '{source}': choose another name")
         return {source: target}, None
     if out is None:
@@ -194,10 +243,14 @@ def _check_pages(
             raise GridsError(f"{option} '{given}' is an image of this call too: choose another name")
 
 
+_SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+
+
 def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
     """Write the result; an untouched image in the format it came in is copied, byte for byte."""
     assert photo.path is not None
-    if restoration.groups or photo.path.suffix.lower() != target.suffix.lower():
+    suffixes = [_SAME.get(path.suffix.lower(), path.suffix.lower()) for path in (photo.path, target)]
+    if restoration.groups or suffixes[0] != suffixes[1]:
         return write_photo(target, restoration.photo)
     try:
         data = photo.path.read_bytes()

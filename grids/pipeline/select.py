@@ -66,7 +66,7 @@ def _selected(
     for photo in photos:
         try:
             selection = selector.select(photo, method=method)
-        except ImageError as error:
+        except GridsError as error:
             if count == 1:
                 raise ImageError(f"cannot use the image '{photo.path}': {error}") from error
             first = first or f"'{photo.path}': {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from grids.reports.selection import percent, unknown_text
 from grids.reports.tables import printable, shown
 from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
 
@@ -30,9 +31,9 @@ def verdict_text(selection: Selection) -> str:
     if selection.verdict == CLEAN:
         return "clean"
     if selection.verdict == OUT_OF_DISTRIBUTION or selection.group is None:
-        return "unlike anything known"
-    likely = [(name, chance) for name, chance in selection.degradations.items() if name != CLEAN]
-    detail = f", likely {shown(likely[0][0])} ({100 * likely[0][1]:.0f} %)" if likely else ""
+        return unknown_text(selection)
+    name = selection.degradation
+    detail = "" if name is None else f", likely {shown(name)} ({percent(selection.degradations[name])})"
     return f"group {printable(selection.group)}{detail}"
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from grids.reports.lines import folded, table_lines
 from grids.reports.tables import TEXT_WIDTH, printable
-from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results import CLEAN, IN_DISTRIBUTION, LEAST_GAIN, OTHER, OUT_OF_DISTRIBUTION, Ranked, Selection
 
-LEAST_GAIN = 0.1
-"""dB that restoring must be expected to gain to be worth it: less is hardly seen."""
 LEAST_CHANCE = 0.01
+DOUBT = 0.25
+"""Probability of "other" from which on a clean image is not called so without doubt."""
 NAME_WIDTH = 48
 VERDICTS = {IN_DISTRIBUTION: "", CLEAN: "clean", OUT_OF_DISTRIBUTION: "unknown"}
 _TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
@@ -21,7 +21,9 @@ _TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
 def advice(selection: Selection) -> str:
     """What to do with the image, in one sentence."""
     if selection.verdict == CLEAN:
-        return "It looks clean: leave it as it is."
+        if selection.degradations.get(OTHER, 0.0) < DOUBT:
+            return "It looks clean: leave it as it is."
+        return "It looks clean, or bears damage that no group restores: leave it as it is."
     if selection.group is None:
         return (
             "It is unlike anything that these restorers were trained for: do not trust them here; "
@@ -34,7 +36,8 @@ def advice(selection: Selection) -> str:
     if gain < LEAST_GAIN:
         doubt = "would hardly help" if gain > -LEAST_GAIN else "would rather harm"
         return f"Group {group} fits it best, but {doubt}: expect about {gain:+.1f} dB{reach}."
-    return f"Restore it with group {group}: it should gain about {gain:.1f} dB{reach}."
+    may = "should" if selection.interval is None or selection.interval[0] > 0 else "may"
+    return f"Restore it with group {group}: it {may} gain about {gain:.1f} dB{reach}."
 
 
 def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
@@ -108,10 +111,17 @@ def _verdict(selection: Selection) -> str:
     if selection.verdict == CLEAN:
         return f"{name}: clean"
     if selection.group is None:
-        if selection.distance > 1 or selection.degradation is None:
-            return f"{name}: unlike anything known (distance {selection.distance:.2g}, above 1)"
-        return f"{name}: looks like {printable(selection.degradation)}, which no group restores"
+        return f"{name}: {unknown_text(selection)}"
     return f"{name}: group {_named(selection.ranking[0])}"
+
+
+def unknown_text(selection: Selection) -> str:
+    """Why no group is chosen for an image that is not clean."""
+    if selection.distance > 1:
+        return f"unlike anything known (distance {selection.distance:.2g}, above 1)"
+    if selection.degradation is None:
+        return "unlike anything known"
+    return f"looks like {printable(selection.degradation)}, which no group restores"
 
 
 def _likely(selection: Selection) -> str:

@@ -5,6 +5,7 @@ from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Gro
 from grids.results.selection import (
     CLEAN,
     IN_DISTRIBUTION,
+    LEAST_GAIN,
     OTHER,
     OUT_OF_DISTRIBUTION,
     SELECTION_VERDICTS,
@@ -20,6 +21,7 @@ __all__ = [
     "CERTIFICATES",
     "CLEAN",
     "IN_DISTRIBUTION",
+    "LEAST_GAIN",
     "OTHER",
     "OUT_OF_DISTRIBUTION",
     "SELECTION_VERDICTS",

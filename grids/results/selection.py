@@ -13,6 +13,8 @@ CLEAN = "clean"
 OUT_OF_DISTRIBUTION = "out-of-distribution"
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
+LEAST_GAIN = 0.1
+"""dB that restoring must be expected to gain to be worth it: less is hardly seen."""
 SELECTION_VERDICTS = (IN_DISTRIBUTION, CLEAN, OUT_OF_DISTRIBUTION)
 
 
@@ -70,8 +72,12 @@ class Selection:
 
     @property
     def degradation(self) -> str | None:
-        """The likeliest degradation, or "clean"; None where single degradations are not known."""
-        return next(iter(self.degradations), None)
+        """The likeliest degradation of the chosen group; "clean" for that verdict; else the likeliest of all, which may
+        be "other". None where single degradations are not known."""
+        if self.verdict == CLEAN:
+            return CLEAN
+        own = self.ranking[0].degradations if self.group is not None else tuple(self.degradations)
+        return next((name for name in self.degradations if name in own), None)
 
     def to_json(self) -> dict[str, Any]:
         """As `grids select --json` prints it."""
@@ -99,16 +105,19 @@ class Selection:
 
 
 def selections_csv(selections: Sequence[Selection]) -> str:
-    """One line for each image; the probability of every group in a column of its own."""
+    """One line for each image; the probability of every group and of every degradation in a column of its own."""
     groups = sorted({ranked.group for selection in selections for ranked in selection.ranking})
+    names = sorted({name for selection in selections for name in selection.degradations} - set(groups))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     head = ("image", "verdict", "group", "degradation", "predicted_gain_db", "low_db", "high_db", "distance")
-    writer.writerow((*head, *(f"probability_{group}" for group in groups)))
+    writer.writerow((*head, *(f"probability_{name}" for name in (*groups, *names))))
     for selection in selections:
         chances = {ranked.group: ranked.probability for ranked in selection.ranking}
         low, high = selection.interval or (None, None)
-        values = (selection.predicted_gain, low, high, selection.distance, *(chances.get(group) for group in groups))
+        single = (selection.degradations.get(name) for name in names)
+        chosen = (chances.get(group) for group in groups)
+        values = (selection.predicted_gain, low, high, selection.distance, *chosen, *single)
         row = (selection.image, selection.verdict, selection.group, selection.degradation)
         writer.writerow((*row, *("" if value is None else f"{value:.6g}" for value in values)))
     return stream.getvalue()

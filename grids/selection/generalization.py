@@ -57,8 +57,9 @@ class GainModel:
     ) -> GainModel:
         """The same model with intervals of that coverage, from samples that it was not fitted on.
 
-        Each kind has a width of its own, so that easy kinds get narrow intervals; all are then scaled together, to the
-        coverage that split-conformal prediction warrants.
+        Each kind has a width of its own, so that easy kinds get narrow intervals, from one half of the photographs; all
+        are then scaled together on the other half, as in split-conformal prediction. Its warrant holds for kinds in the
+        mixture of the samples, and as far as the images of one photograph count as independent.
 
         Args:
             whitened: (N, R), of the samples.
@@ -74,14 +75,15 @@ class GainModel:
         rows = np.arange(len(chosen))
         error = np.abs(samples.gains[rows, chosen] - self.predict(whitened, probabilities)[rows, chosen])
         known = np.isfinite(error)
-        whole = float(np.quantile(error[known], coverage))
-        width = np.full(probabilities.shape[1], whole)
-        for kind in np.unique(samples.kinds[known]):
-            own = error[known & (samples.kinds == kind)]
+        _, place = np.unique(samples.photographs, return_inverse=True)
+        first, second = known & (place % 2 == 0), known & (place % 2 == 1)
+        width = np.full(probabilities.shape[1], float(np.quantile(error[first], coverage)))
+        for kind in np.unique(samples.kinds[first]):
+            own = error[first & (samples.kinds == kind)]
             if len(own) >= FEW:
                 width[kind] = np.quantile(own, coverage)
         width = np.maximum(width, LEAST_WIDTH)
-        ratio = error[known] / (probabilities[known] @ width)
+        ratio = error[second] / np.maximum(probabilities[second] @ width, LEAST_WIDTH)
         return replace(self, width=width * upper_quantile(ratio, coverage), coverage=coverage)
 
     def arrays(self) -> dict[str, FloatArray]:

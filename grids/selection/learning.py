@@ -77,7 +77,7 @@ def learn(
         _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
-    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest(COVERAGE):
+    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= 4 * fewest(COVERAGE):
         gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
         gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
     return Profile(
@@ -108,7 +108,7 @@ def _other_threshold(others: FloatArray, samples: Samples, kinds: Sequence[str])
     clean = samples.kinds == kinds.index(CLEAN)
     degraded = ~clean & (samples.kinds != kinds.index(OTHER))
     shares = ((clean, CLEAN_KNOWN), (degraded, DEGRADED_KNOWN))
-    return max(_upper(others[some], share) for some, share in shares if some.any())
+    return max(0.5, *(_upper(others[some], share) for some, share in shares if some.any()))
 
 
 def _upper(values: FloatArray, share: float, margin: float = 1.0) -> float:

@@ -1,6 +1,6 @@
 """Damage that no group restores: by it a selector learns what is unlike anything known.
 
-Eight plain distortions, drawn widely. None is like haze, rain, drops, snow or low light, which remain unseen. Veils,
+Plain distortions, drawn widely. None is like haze, rain, drops, snow or low light, which remain unseen. Veils,
 tone curves, dots and strokes were tried too: with them clean photographs were harder to tell, and no more was found.
 Idea: outlier exposure (Hendrycks et al., ICLR 2019).
 """
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
+from grids.degradations.compression import Jpeg
 
 Outlier = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -83,7 +84,16 @@ def doubled(image: Tensor, generator: torch.Generator) -> Tensor:
     return torch.lerp(image, image.roll(steps, (1, 2)), _uniform(generator, 0.25, 0.5))
 
 
-OUTLIERS: tuple[Outlier, ...] = (stripes, grain, levels, mosaic, oversharp, fringes, smeared, doubled)
+def noisy_jpeg(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Noise that was saved as JPEG, which changes it so much that no restorer of noise fits."""
+    noisy = image + torch.randn(image.shape, generator=generator) * _uniform(generator, 0.03, 0.2)
+    quality = torch.tensor([round(_uniform(generator, 60, 97))])
+    return _JPEG.apply(noisy.clamp(0, 1)[None], {"quality": quality.float()})[0]
+
+
+_JPEG = Jpeg()
+
+OUTLIERS: tuple[Outlier, ...] = (stripes, grain, levels, mosaic, oversharp, fringes, smeared, doubled, noisy_jpeg)
 """The table."""
 
 

@@ -133,7 +133,7 @@ def read_profile(path: Path) -> Profile:
         raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
     try:
         return _profile(head, arrays)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, GridsError) as error:
         raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
 
 

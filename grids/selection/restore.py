@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.images import Photo
-from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
+from grids.results.selection import CLEAN, LEAST_GAIN, OUT_OF_DISTRIBUTION, Selection
 from grids.training.models import load_restorer
 from grids.training.tiles import OVERLAP, restore_image
 
 DONE, NO_GAIN, UNKNOWN = "done", "no gain", "unknown"
 """Why restoring ended, besides "clean": all steps are done, the next would not help, or it is like nothing known."""
-LEAST_TILE = 64
+LEAST_TILE = 128
 
 
 class GroupWithWeights(Protocol):
@@ -114,6 +114,8 @@ def restore_photo(
         assert chosen is not None
         network, begun = restorers(chosen), time.perf_counter()
         pixels = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
+        if not bool(torch.isfinite(pixels).all()):
+            raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
         done.append(Step(selection, chosen, time.perf_counter() - begun))
     restored = any(step.group is not None for step in done)
     return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
@@ -140,7 +142,7 @@ def _reason_to_stop(selection: Selection) -> str | None:
     if selection.verdict == OUT_OF_DISTRIBUTION or selection.group is None:
         return UNKNOWN
     gain = selection.predicted_gain
-    return NO_GAIN if gain is not None and gain <= 0 else None
+    return NO_GAIN if gain is not None and gain < LEAST_GAIN else None
 
 
 def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:

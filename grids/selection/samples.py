@@ -187,7 +187,9 @@ def make_outliers(
             own = seed_for(seed, f"{OTHER} {again} {name}")
             which = own % len(OUTLIERS)
             whole = draw(clean, None, own, most=most).clean
-            rows.append((describe(descriptor, distorted(whole, which, seeded(own))), which, number))
+            rows.append(
+                (describe(descriptor, distorted(whole, which, seeded(seed_for(own, "distortion")))), which, number)
+            )
         on_done()
     statistics, sorts, numbers = zip(*rows, strict=True)
     nothing = np.full((len(rows), restorers), np.nan)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from grids import devices, weights
 from grids.errors import GridsError, RunError, WeightsError, unknown_name
-from grids.images import MAX_PIXELS, Photo, read_photo
+from grids.images import MAX_PIXELS, Photo, photo_from_tensor, read_photo
 from grids.results import (
     CLEAN,
     IN_DISTRIBUTION,
@@ -70,7 +70,7 @@ class SelectionMap:
 
     Args:
         labels: (rows, columns), the number of the group in `Selector.groups`; -1 clean, -2 unlike anything known.
-        probabilities: (rows, columns), of the label.
+        probabilities: (rows, columns), of the label; of unknown cells that of the likeliest group.
         height, width: of the image, in pixels; row i begins at i height // rows.
     """
 
@@ -102,7 +102,7 @@ class Selector:
         self.descriptor = Descriptor(descriptor, devices.resolve(device))
         if self.descriptor.sha256 != profile.descriptor_sha256:
             raise WeightsError(
-                "the profile was made with another descriptor: make it again with `grids profile`, or name that one"
+                "the profile was made with another descriptor than the built-in one: make it again with `grids profile`"
             )
 
     @classmethod
@@ -162,7 +162,7 @@ class Selector:
 
     def restore(
         self,
-        image: str | Path | Photo,
+        image: Image,
         *,
         group: str | None = None,
         tile: int | None = None,
@@ -174,13 +174,15 @@ class Selector:
         known comes back as it is.
 
         Args:
-            image: a file or a Photo; `grids.images.photo.photo_from_tensor` makes one from pixels.
+            image: as for `select`; the pixels of a tensor are rounded to 8 bit.
             group, tile, overlap, steps: as for `restore_photo`.
             max_pixels: refuse larger files.
 
         Raises:
             GridsError: the image or a value cannot be used, or the group has no restorer.
         """
+        if isinstance(image, Tensor):
+            image = photo_from_tensor(image)
         photo = image if isinstance(image, Photo) else read_photo(image, max_pixels)
         return restore_photo(
             photo,
@@ -263,18 +265,18 @@ class Selector:
         """How unlike anything known an image is, as the ratio to what still counts as known."""
         thresholds = self.profile.thresholds
         far = square / thresholds.distance
-        if self.profile.kinds[-1] != OTHER or far > 1:
+        if self.profile.kinds[-1] != OTHER:
             return far
-        return float(chances[-1] / thresholds.other)
+        ratio = float(chances[-1] / thresholds.other)
+        return max(far, ratio) if far > 1 else ratio
 
     def _verdict(self, chances: FloatArray, distance: float) -> str:
         profile = self.profile
         if distance > 1:
             return OUT_OF_DISTRIBUTION
-        clean = chances[profile.kinds.index(CLEAN)] if CLEAN in profile.kinds else 0.0
-        if clean >= profile.thresholds.clean:
-            return CLEAN
         likeliest = max((k for k, kind in enumerate(profile.kinds) if kind != OTHER), key=lambda k: float(chances[k]))
+        if profile.kinds[likeliest] == CLEAN and chances[likeliest] >= profile.thresholds.clean:
+            return CLEAN
         # the built-in profile may know kinds that no group of a run restores
         stray = profile.kinds[likeliest] != CLEAN and not self._members[likeliest].any()
         return OUT_OF_DISTRIBUTION if stray else IN_DISTRIBUTION

@@ -11,6 +11,7 @@ SIDE = 256
 BLOCK = 16
 """Side of the blocks that are compared with one another, pixels."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+MOST = 2**20
 FLOOR = 1e-3
 """Added to levels and shares before their logarithm; a step of 8 bits is 4e-3."""
 
@@ -33,14 +34,14 @@ def tone(image: Tensor) -> Tensor:
     factor = max(1, min(image.shape[-2:]) // SIDE)
     small = F.avg_pool2d(image[None], factor, ceil_mode=True)[0]
     grey = small.mean(0)
-    levels = torch.quantile(grey.flatten(), torch.tensor(QUANTILES))
+    levels = _quantiles(grey.flatten(), QUANTILES)
     dark = -F.max_pool2d(-small.amin(0)[None, None], min(BLOCK, *grey.shape), ceil_mode=True).flatten()
     lightest, darkest = small.amax(0), small.amin(0)
     saturation = (lightest - darkest) / (lightest + FLOOR)
     red, green, blue = small.flatten(1)
     colours = torch.stack((saturation.flatten(), red - green, blue - green))
     clipped = torch.stack(((lightest <= 1.5 / 255).float().mean(), (darkest >= 253.5 / 255).float().mean()))
-    dark_levels = torch.cat((dark.mean()[None], torch.quantile(dark, torch.tensor((0.1, 0.9)))))
+    dark_levels = torch.cat((dark.mean()[None], _quantiles(dark, (0.1, 0.9))))
     return torch.cat(
         (
             torch.log(levels + FLOOR),
@@ -64,5 +65,10 @@ def _evenness(grey: Tensor) -> Tensor:
     edges = F.avg_pool2d((inner - around / 4).square(), side).sqrt().flatten()
     values = torch.stack((torch.log(contrast + FLOOR), torch.log(edges + FLOOR) - torch.log(contrast + FLOOR)))
     centre = values.mean(1, keepdim=True)
-    spread = torch.quantile(values - centre, torch.tensor((0.05, 0.95)), dim=1).T
+    spread = torch.stack([_quantiles(row, (0.05, 0.95)) for row in values - centre])
     return torch.cat((centre, values.std(1, keepdim=True, correction=0), spread), 1).flatten()
+
+
+def _quantiles(values: Tensor, shares: tuple[float, ...]) -> Tensor:
+    """Of a (N,) tensor; of more than a million values, of evenly spaced ones (PyTorch ends at 16 million)."""
+    return torch.quantile(values[:: -(-len(values) // MOST)], torch.tensor(shares))

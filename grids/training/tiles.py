@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -64,8 +65,9 @@ def restore_image(
         try:
             return _in_tiles(network, image, device, side, min(overlap, side - 1))
         except (MemoryError, RuntimeError) as error:
-            # PyTorch has no exception of its own for CPU memory
-            if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "allocate memory" not in str(error):
+            # PyTorch has no exception of its own for the memory of CPUs and of Apple's GPUs
+            said = re.search("allocate memory|out of memory|not enough memory|ALLOC_FAILED", str(error))
+            if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and said is None:
                 raise
             side = min(side, max(image.shape[-2:]))
         torch.cuda.empty_cache()  # here, since the traceback of the error holds what fills the memory
