@@ -62,7 +62,13 @@ def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, 
     whitened = profile.discriminant.whiten(samples.statistics)
     chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
     far = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
-    return whitened, chances, np.where(far > 1, far, chances[:, -1] / profile.thresholds.other)
+    ratio = chances[:, -1] / profile.thresholds.other
+    return whitened, chances, np.where(far > 1, np.maximum(far, ratio), ratio)
+
+
+def called_clean(profile: Profile, chances: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    likeliest = chances[:, : len(source.KINDS)].argmax(1) == 0
+    return likeliest & (chances[:, 0] >= profile.thresholds.clean) & (distance <= 1)
 
 
 def group_accuracy(chances: np.ndarray, kinds: np.ndarray, partition: str) -> float:
@@ -76,17 +82,30 @@ def accuracy(profile: Profile, samples: dict[tuple[str, float], Samples], folder
     for (name, factor), some in samples.items():
         _, chances, distance = judged(profile, some)
         right = chances.argmax(1) == some.kinds
-        clean = (chances[:, 0] >= profile.thresholds.clean) & (distance <= 1)
+        clean = called_clean(profile, chances, distance)
         degraded = some.kinds > 0
+        own = members("found")
+        served = (chances @ own).argmax(1) == own[some.kinds].argmax(1)
+        served &= ~clean & (distance <= 1)
         middle = degraded & (some.severities >= MIDDLE[0]) & (some.severities <= MIDDLE[1])
         row = [name, f"1/{factor:g}", len(some), f"{100 * right.mean():.1f}"]
         row += [f"{group_accuracy(chances, some.kinds, partition):.1f}" for partition in PARTITIONS]
+        row += [f"{100 * served[degraded].mean():.1f}"]
         row += [f"{100 * clean[~degraded].mean():.1f}", f"{100 * clean[middle].mean():.1f}"]
         row += [f"{100 * clean[degraded].mean():.2f}", f"{100 * (distance > 1).mean():.1f}"]
         published = paper_accuracy(profile, name, factor, folder)
         rows.append([*row, *(f"{value:.1f}" for value in published)] if published else [*row, "-", "-"])
     print("\nper cent of images, severities drawn over the whole range\n")
-    head = ("images of", "size", "n", "kind of 12", "group (found)", "group (paper's)", "clean called clean")
+    head = (
+        "images of",
+        "size",
+        "n",
+        "kind of 12",
+        "group (found)",
+        "group (paper's)",
+        "restored by its group",
+        "clean called clean",
+    )
     head = (*head, "degraded called clean, middle severity", "all severities", "called unknown")
     print(table((*head, "paper's rule: group (found)", "paper's rule: group (paper's)"), rows))
 
@@ -200,7 +219,7 @@ def predicted(profile: Profile, some: Samples) -> tuple[np.ndarray, np.ndarray, 
     assert profile.gains is not None
     guess = profile.gains.predict(whitened, chances)[rows, chosen]
     true = some.gains[rows, chosen]
-    skip = (distance > 1) | (chances[:, 0] >= profile.thresholds.clean) | (some.kinds == 0)
+    skip = (distance > 1) | called_clean(profile, chances, distance) | (some.kinds == 0)
     true = np.where(skip, np.nan, true)
     return guess, true, profile.gains.half_width(chances)
 
@@ -255,12 +274,14 @@ def plain_distance(
 def regret(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
     rows = []
     for (name, factor), some in samples.items():
-        _, chances, distance = judged(profile, some)
-        degraded = some.kinds > 0
+        whitened, chances, distance = judged(profile, some)
+        degraded = (some.kinds > 0) & np.isfinite(some.gains).all(1)
         chosen = (chances @ members("found")).argmax(1)
         groups = some.gains[:, :4]
-        mix, oracle = some.gains[:, 4], groups.max(1)
-        touched = (distance <= 1) & (chances[:, 0] < profile.thresholds.clean)
+        mix, oracle = some.gains[:, 4], np.maximum(groups.max(1), 0)
+        assert profile.gains is not None
+        expected = profile.gains.predict(whitened, chances)[np.arange(len(some)), chosen]
+        touched = (distance <= 1) & ~called_clean(profile, chances, distance) & (expected > 0)
         got = np.where(touched, groups[np.arange(len(some)), chosen], 0.0)
         forced = groups[np.arange(len(some)), chosen]
         own = groups[np.arange(len(some)), members("found")[some.kinds].argmax(1)]
@@ -270,8 +291,17 @@ def regret(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
         row = [name, f"1/{factor:g}", *(f"{value:.2f}" for value in values), f"{lost:.3f}", f"{without:.3f}"]
         rows.append([*row, f"{100 * lost / above:.0f} %", f"{values[3] - values[0]:+.2f}"])
     print("\nmean gain over the input, dB, of degraded images; an image left untouched gains 0\n")
-    head = ("images of", "size", "mix", "own group", "best group", "chosen", "regret", "regret, nothing left untouched")
-    print(table((*head, "regret / (best - mix)", "chosen - mix"), rows))
+    head = (
+        "images of",
+        "size",
+        "mix",
+        "own group",
+        "best of all and untouched",
+        "select and restore",
+        "regret",
+        "regret, nothing left untouched",
+    )
+    print(table((*head, "regret / (best - mix)", "select and restore - mix"), rows))
 
 
 def auroc(known: np.ndarray, others: np.ndarray) -> float:

@@ -94,7 +94,7 @@ def test_one_image(call: Call, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     first, second = out.splitlines()
     assert first == "in/a.png: group C1, likely jpeg (80 %), predicted gain +1.50 dB (+0.50 to +2.50)"
-    assert second.startswith("  restored with C1 in ")
+    assert second.startswith("  restored with C1 (")
     assert second.endswith("->  a_restored.png")
     before, after = read_photo(tmp_path / "in" / "a.png"), read_photo(tmp_path / "a_restored.png")
     assert not np.array_equal(before.pixels, after.pixels)
@@ -149,7 +149,7 @@ def test_json(call: Call) -> None:
     [
         (["in/a.png", "--group", "C9"], "unknown group 'C9' (known: C1, C2)"),
         (["in/a.png", "--group", "C2"], "'C2' (ringing) has no restorer"),
-        (["in/a.png", "--tile", "64", "--overlap", "80"], "half the side of the tiles, 64 pixels"),
+        (["in/a.png", "--tile", "128", "--overlap", "80"], "half the side of the tiles, 128 pixels"),
         (["in/a.png", "--steps", "0"], "at least 1"),
         (["in/a.png", "-o", "out.xyz"], ".tif"),
         (["in/a.png", "-o", "in/a.png"], "would replace"),

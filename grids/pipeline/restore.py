@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grids import devices
 from grids.errors import GridsError
@@ -96,13 +96,14 @@ def restore_files(
         on_image: called after each.
 
     Raises:
-        GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names,
-            values and weights were looked at. One of several images that cannot be restored is skipped.
+        GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names
+            and values were looked at. One of several images that cannot be restored is skipped.
     """
     check_settings(steps, tile, overlap)
     where = devices.resolve(device)
     restorers = loader(selector.groups, where)
-    _check_weights(selector.groups, restorers, group)
+    if group is not None:
+        restorers(group)  # says now what is wrong with its weights
     targets, folder = _targets(images, out)
     _check_pages(compare, report, targets, folder)
     account = _Account(folder, compare, report)
@@ -143,14 +144,6 @@ def restore_files(
     finally:  # Ctrl-C, too, leaves an account of what was done
         account.write()
     return account.results()
-
-
-def _check_weights(
-    groups: Sequence[GroupWithWeights], restorers: Callable[[str], nn.Module], forced: str | None
-) -> None:
-    """Say what is wrong with weights before anything is done; groups without any are left until they are chosen."""
-    for name in [forced] if forced is not None else [group.id for group in groups if group.weights is not None]:
-        restorers(name)
 
 
 class _Account:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from grids.reports.lines import folded, table_lines
 from grids.reports.tables import TEXT_WIDTH, printable
-from grids.results import CLEAN, IN_DISTRIBUTION, LEAST_GAIN, OTHER, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results import CLEAN, IN_DISTRIBUTION, OTHER, OUT_OF_DISTRIBUTION, Ranked, Selection
 
+LEAST_GAIN = 0.1
+"""dB that restoring must be expected to gain to be advised: less is hardly seen, though done if it is above 0."""
 LEAST_CHANCE = 0.01
 DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""

@@ -5,7 +5,6 @@ from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Gro
 from grids.results.selection import (
     CLEAN,
     IN_DISTRIBUTION,
-    LEAST_GAIN,
     OTHER,
     OUT_OF_DISTRIBUTION,
     SELECTION_VERDICTS,
@@ -21,7 +20,6 @@ __all__ = [
     "CERTIFICATES",
     "CLEAN",
     "IN_DISTRIBUTION",
-    "LEAST_GAIN",
     "OTHER",
     "OUT_OF_DISTRIBUTION",
     "SELECTION_VERDICTS",

@@ -13,8 +13,6 @@ CLEAN = "clean"
 OUT_OF_DISTRIBUTION = "out-of-distribution"
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
-LEAST_GAIN = 0.1
-"""dB that restoring must be expected to gain to be worth it: less is hardly seen."""
 SELECTION_VERDICTS = (IN_DISTRIBUTION, CLEAN, OUT_OF_DISTRIBUTION)
 
 

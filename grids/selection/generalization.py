@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grids.results import FloatArray
-from grids.selection.calibration import upper_quantile
+from grids.selection.calibration import fewest, upper_quantile
 from grids.selection.samples import Samples
 
 RIDGE = 30.0
@@ -77,6 +77,8 @@ class GainModel:
         known = np.isfinite(error)
         _, place = np.unique(samples.photographs, return_inverse=True)
         first, second = known & (place % 2 == 0), known & (place % 2 == 1)
+        if not first.any() or second.sum() < fewest(coverage):  # too few for halves: intervals come out a little narrow
+            first = second = known
         width = np.full(probabilities.shape[1], float(np.quantile(error[first], coverage)))
         for kind in np.unique(samples.kinds[first]):
             own = error[first & (samples.kinds == kind)]

@@ -77,7 +77,7 @@ def learn(
         _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
-    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= 4 * fewest(COVERAGE):
+    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest(COVERAGE):
         gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
         gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
     return Profile(

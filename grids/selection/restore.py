@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.images import Photo
-from grids.results.selection import CLEAN, LEAST_GAIN, OUT_OF_DISTRIBUTION, Selection
+from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
 from grids.training.models import load_restorer
 from grids.training.tiles import OVERLAP, restore_image
 
@@ -129,10 +129,10 @@ def check_settings(steps: int, tile: int | None, overlap: int) -> None:
         raise GridsError(f"the overlap must be at least 0 pixels, but is {overlap}")
     if tile is not None and tile < LEAST_TILE:
         raise GridsError(f"the side of the tiles must be at least {LEAST_TILE} pixels, but is {tile}")
-    if overlap > (tile or 2 * LEAST_TILE) // 2:
+    if overlap > (tile or LEAST_TILE) // 2:
         raise GridsError(
             f"the overlap must be at most half the side of the tiles"
-            f"{f', {tile} pixels' if tile else f' ({LEAST_TILE} pixels without --tile)'}, but is {overlap}"
+            f"{f', {tile} pixels' if tile else f' ({LEAST_TILE // 2} pixels without --tile)'}, but is {overlap}"
         )
 
 
@@ -142,7 +142,7 @@ def _reason_to_stop(selection: Selection) -> str | None:
     if selection.verdict == OUT_OF_DISTRIBUTION or selection.group is None:
         return UNKNOWN
     gain = selection.predicted_gain
-    return NO_GAIN if gain is not None and gain < LEAST_GAIN else None
+    return NO_GAIN if gain is not None and gain <= 0 else None
 
 
 def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:

@@ -222,7 +222,7 @@ def test_pages_beside_one_result(selector: ByBrightness, tmp_path: Path) -> None
         ({"compare": "out.png"}, "an image of this call too"),
         ({"compare": "a.png"}, "an image of this call too"),
         ({"steps": 0}, "at least 1"),
-        ({"tile": 63}, "at least 64"),
+        ({"tile": 63}, "at least 128"),
         ({"overlap": -1}, "at least 0"),
         ({"device": "abacus"}, "abacus"),
     ):

@@ -92,7 +92,7 @@ def test_selection_sees_what_a_file_holds_and_restoring_more() -> None:
 def test_odd_sizes(size: tuple[int, int]) -> None:
     photo = Photo(np.full((*size, 3), 9, np.uint8))
     network = NAFNet(4, (1, 1), 1, (1, 1)).eval()
-    found = restore_photo(photo, lambda _: BEARS, lambda _: network, tile=64, overlap=16)
+    found = restore_photo(photo, lambda _: BEARS, lambda _: network, tile=128, overlap=16)
     assert found.photo.pixels.shape == (*size, 3)
 
 
@@ -100,8 +100,8 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
     ("call", "reason"),
     [
         (lambda photo: restored(photo, steps=0), "steps must be at least 1"),
-        (lambda photo: restore_photo(photo, None, None, tile=64, overlap=65), "half the side of the tiles"),  # type: ignore[arg-type]
-        (lambda photo: restore_photo(photo, None, None, tile=8), "tiles must be at least 64"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, tile=128, overlap=65), "half the side of the tiles"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, tile=8), "tiles must be at least 128"),  # type: ignore[arg-type]
         (lambda photo: restore_photo(photo, None, None, overlap=-1), "at least 0"),  # type: ignore[arg-type]
     ],
 )
