@@ -119,13 +119,16 @@ class Selector:
         profile for its groups; then gains are not predicted, and what none of them restores is out-of-distribution.
 
         Raises:
-            RunError: the folder holds neither, or one that cannot be read or used.
+            RunError: the folder holds neither, or one that cannot be read or used, or its groups were made anew after
+                its profile.
         """
         folder = Path(path)
         if not folder.is_dir():
             raise RunError(f"there is no run folder '{folder}'")
         if (folder / FILE).is_file():
-            return cls(read_profile(folder / FILE), folder, device)
+            profile = read_profile(folder / FILE)
+            _check_same_groups(profile, folder)
+            return cls(profile, folder, device)
         if not (folder / "groups.json").is_file():
             raise RunError(
                 f"the run folder '{folder}' holds neither {FILE} nor groups.json: make one with `grids profile` or "
@@ -326,6 +329,15 @@ def _cells(height: int, width: int, side: int | None) -> tuple[int, int]:
         return max(1, round(height / pixels)), max(1, round(width / pixels))
 
     return count(side or next(pixels for pixels in itertools.count(CELL) if math.prod(count(pixels)) <= CELLS))
+
+
+def _check_same_groups(profile: Profile, folder: Path) -> None:
+    """Raise RunError for a profile of other groups than those of the folder's groups.json."""
+    if "examples" in profile.record or not (folder / "groups.json").is_file():
+        return
+    here = {(group.id, group.degradations) for group in Grouping.load(folder).groups}
+    if here != {(group.id, group.degradations) for group in profile.groups}:
+        raise RunError(f"'{folder / FILE}' is of other groups than groups.json beside it: make it again: grids profile")
 
 
 def _located(group: Candidate, folder: Path) -> SelectableGroup:

@@ -200,7 +200,9 @@ def test_the_built_in_selector(shipped: None, selector: Selector, profile_file: 
 def test_a_run_with_a_profile(profile_file: Path, tmp_path: Path, selector: Selector) -> None:
     groups = (replace(selecting.GROUPS[0], weights="c1.safetensors"), replace(selecting.GROUPS[1], network="nafnet-16"))
     replace(selector.profile, groups=groups).write(tmp_path / FILE)
-    save_grouping(tmp_path, ("jpeg",), ("haze",))  # the profile goes first
+    save_grouping(tmp_path, ("jpeg",), ("haze",))
+    raises_line(lambda: Selector.from_run(tmp_path, "cpu"), FILE, "other groups", "grids profile", kind=RunError)
+    save_grouping(tmp_path, *(group.degradations for group in groups))
     found = Selector.from_run(str(tmp_path), "cpu")
     assert [group.weights for group in found.groups] == [tmp_path / "c1.safetensors", None]
     assert [group.network for group in found.groups] == [None, "nafnet-16"]
