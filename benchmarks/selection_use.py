@@ -17,12 +17,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from common import DATA, machine, need, table
 from PIL import Image
+from selection_report import auroc
 
 from grids.degradations import ELEVEN, degradation, psnr, seeded
 from grids.images import builtin_photos, photo_from_tensor, read_photo, write_photo
@@ -46,9 +48,18 @@ def degraded(image: torch.Tensor, kind: str, name: str, severity: float = SEVERI
     return degradation(kind)(image[None], seeded(seed_for(0, f"{kind} {name}")), severity=severity)[0]
 
 
+def known_images() -> Iterator[torch.Tensor]:
+    """Every sixth photograph of Kodak24, clean and under the eleven degradations."""
+    for path in sorted(need(DATA / "eval" / "kodak24").iterdir())[::6]:
+        clean = read_photo(path).tensor()
+        for kind in ("clean", *ELEVEN):
+            yield degraded(clean, kind, path.name)
+
+
 def real(selector: Selector) -> None:
-    """What the photographs of every folder are taken for."""
+    """What the photographs of every folder are taken for, and how far they are from known damage."""
     rows = []
+    known = np.array([selector.select(image).distance for image in known_images()])
     folders = [
         *sorted(need(DATA / "real").iterdir()),
         *(path / "input" for path in sorted((DATA / "paired").iterdir())),
@@ -66,10 +77,11 @@ def real(selector: Selector) -> None:
                 ", ".join(f"{name} {count}" for name, count in sorted(groups.items())),
                 ", ".join(f"{name} {count}" for name, count in kinds.most_common(4)),
                 f"{np.median([one.distance for one in found]):.2f}",
+                f"{auroc(known, np.array([one.distance for one in found])):.2f}",
             ]
         )
     head = ("folder", "photographs", "clean", "unknown", "known", "groups of the known", "likeliest kinds of all")
-    print(table((*head, "median distance"), rows))
+    print(table((*head, "median distance", "AUROC against known"), rows))
 
 
 def stability(selector: Selector) -> None:
