@@ -13,10 +13,11 @@ from grids.commands.options import chosen_images, count_skipped, progress, skipp
 from grids.errors import GridsError
 from grids.files import write_text
 from grids.images import Skipped
-from grids.pipeline.select import check_map, check_method, check_target, select_images, write_map
+from grids.pipeline.select import check_map, check_target, select_images, write_map
 from grids.pipeline.similarity import photo_paths
 from grids.reports.selection import selection_text, selections_table
 from grids.results import Selection, selections_csv
+from grids.selection.selector import check_method
 
 
 def select(images: tuple[str, ...], **options: Any) -> None:

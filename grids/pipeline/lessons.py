@@ -132,7 +132,7 @@ def split_photographs(
     if val is None:
         if len(paths) < LEAST:
             raise ImageError(f"too few photographs: {LEAST} or more are needed, but there is {len(paths)}")
-        lots = {path: int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest()) for path in paths}
+        lots = {path: lot_of(path) for path in paths}
         least_held = min(len(paths) - 1, max(1, min(FEWEST, len(paths) // FEWEST)))
         first = sorted(paths, key=lambda path: lots[path])[:least_held]  # few photographs: chance may pick none of them
         kept = [path for path in paths if not lots[path] % HELD_OUT or path in first][: len(paths) - 1]
@@ -146,6 +146,11 @@ def split_photographs(
         copy = measured.paths[next(i for i, digest in enumerate(measured.digests) if digest in both_digests)]
         raise ImageError(f"'{copy}' is measured on, but the same picture is among those that are learnt from")
     return learnt, measured
+
+
+def lot_of(path: Path) -> int:
+    """A photograph's lot, by a checksum of its name: it stays where it is when others come and go."""
+    return int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest())
 
 
 def pair_folders(name: str, value: str) -> tuple[Path, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from grids.degradations import Degradation, check_name, seeded
 from grids.errors import GridsError, ImageError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped, read_photos
+from grids.pipeline.lessons import lot_of
 from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
 from grids.results import CLEAN, OTHER, Grouping
 from grids.selection.discriminant import Discriminant
@@ -238,8 +238,7 @@ def _kinds_of(groups: Sequence[Candidate], functions: Mapping[str, Plugin]) -> d
 
 def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """What is learnt from, and what is kept for calibration: by a checksum of the name, so that each stays there."""
-    lots = {path: int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest()) for path in paths}
-    ranked = sorted(paths, key=lambda path: (lots[path], path))
+    ranked = sorted(paths, key=lambda path: (lot_of(path), path))
     kept = set(ranked[: max(2, len(ranked) // CALIBRATION)])
     return [path for path in paths if path not in kept], [path for path in paths if path in kept]
 

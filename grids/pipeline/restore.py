@@ -118,7 +118,7 @@ def restore_files(
         try:
             return restore_photo(
                 photo,
-                lambda pixels: selector.select(pixels),
+                selector.select,
                 restorers,
                 group=group,
                 tile=tile,

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from grids.errors import GridsError, ImageError, RunError, unknown_name
+from grids.errors import GridsError, ImageError, RunError
 from grids.files import make_folder, write_bytes
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
 from grids.images.photo import to_8_bit
 from grids.pipeline.similarity import Images, photo_paths
 from grids.reports.selection_map import paint_map
 from grids.results import Selection
-
-if TYPE_CHECKING:
-    from grids.selection.selector import Selector
-
-METHODS = ("ours", "paper")
+from grids.selection.selector import Selector, check_method
 
 
 def select_images(
@@ -90,12 +85,6 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, max_pix
     found = selector.map(photo)
     names = [f"{group.id} ({', '.join(group.degradations)})" for group in selector.groups]
     return write_bytes(target, paint_map(to_8_bit(photo.pixels), found.labels, found.probabilities, names))
-
-
-def check_method(method: str) -> None:
-    """Raise UnknownNameError for a method that there is not."""
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
 
 
 def check_map(out: str | Path, image: str | Path) -> Path:

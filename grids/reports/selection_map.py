@@ -14,8 +14,8 @@ from grids.errors import GridsError
 from grids.reports.painting import readable_on
 from grids.reports.sheet import cut_to, lettering
 from grids.reports.tables import printable
+from grids.results import CLEAN_CELL, UNKNOWN_CELL
 
-CLEAN, UNKNOWN = -1, -2
 LARGEST, SMALLEST = 1600, 480
 """Pixels of the longer side: larger photographs are scaled down, much smaller ones enlarged by whole factors."""
 FAINTEST, STRONGEST = 0.2, 0.65
@@ -67,7 +67,7 @@ def _check(pixels: Array, labels: Array, probabilities: Array, names: Sequence[s
             f"a map needs whole-numbered labels and probabilities, (rows, columns) both, but got {labels.shape} of "
             f"{labels.dtype} and {probabilities.shape}"
         )
-    if labels.min() < UNKNOWN or labels.max() >= len(names):
+    if labels.min() < UNKNOWN_CELL or labels.max() >= len(names):
         raise GridsError(
             f"labels of a map must be -2 to {len(names) - 1}, but go from {labels.min()} to {labels.max()}"
         )
@@ -96,9 +96,9 @@ def _tinted(picture: Array, labels: Array, opacity: Array) -> Array:
     # under a tint the photograph is nearly grey: its own colours would be taken for a group's
     grey = (base @ np.array([0.299, 0.587, 0.114], dtype=np.float32))[..., None]
     mixed = (0.2 * base + 0.8 * grey) * (1 - opacity[..., None]) + colours[at] * opacity[..., None]
-    out = np.where((labels == CLEAN)[..., None], base, mixed)
+    out = np.where((labels == CLEAN_CELL)[..., None], base, mixed)
     y, x = np.ogrid[: labels.shape[0], : labels.shape[1]]
-    stripes = (labels == UNKNOWN) & ((x + y) % HATCH < 2)
+    stripes = (labels == UNKNOWN_CELL) & ((x + y) % HATCH < 2)
     out[stripes] = 0.3 * out[stripes]
     return np.rint(out).clip(0, 255).astype(np.uint8)
 
@@ -139,10 +139,10 @@ def _tag(image: Image.Image, labels: Array, names: Sequence[str]) -> None:
 def _entries(labels: Array, names: Sequence[str]) -> list[tuple[int, str]]:
     """The lines of the legend: label and text, the groups in their order, then what else there is."""
     entries = [(k, f"{printable(name)}: {_share(labels, k)}") for k, name in enumerate(names)]
-    if np.any(labels == CLEAN):
-        entries.append((CLEAN, f"clean, not tinted: {_share(labels, CLEAN)}"))
-    if np.any(labels == UNKNOWN):
-        entries.append((UNKNOWN, f"unlike anything known: {_share(labels, UNKNOWN)}"))
+    if np.any(labels == CLEAN_CELL):
+        entries.append((CLEAN_CELL, f"clean, not tinted: {_share(labels, CLEAN_CELL)}"))
+    if np.any(labels == UNKNOWN_CELL):
+        entries.append((UNKNOWN_CELL, f"unlike anything known: {_share(labels, UNKNOWN_CELL)}"))
     return entries
 
 
@@ -169,10 +169,10 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[int, str]]) -> byte
 
 
 def _swatch(label: int) -> Image.Image:
-    flat = np.full((SWATCH, SWATCH, 3), 255 if label == CLEAN else 128, np.uint8)
+    flat = np.full((SWATCH, SWATCH, 3), 255 if label == CLEAN_CELL else 128, np.uint8)
     if label >= 0:
         flat[:] = _colour(label)
-    elif label == UNKNOWN:
+    elif label == UNKNOWN_CELL:
         y, x = np.ogrid[:SWATCH, :SWATCH]
         flat[(x + y) % (HATCH // 2) < 2] = 60
     flat[[0, -1]] = flat[:, [0, -1]] = INK

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 IN_DISTRIBUTION = "in-distribution"
 CLEAN = "clean"
 OUT_OF_DISTRIBUTION = "out-of-distribution"
+CLEAN_CELL, UNKNOWN_CELL = -1, -2
+"""In place of the number of a group, in a map of an image."""
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
 SELECTION_VERDICTS = (IN_DISTRIBUTION, CLEAN, OUT_OF_DISTRIBUTION)

@@ -20,9 +20,11 @@ from grids.errors import GridsError, RunError, WeightsError, unknown_name
 from grids.images import MAX_PIXELS, Photo, photo_from_tensor, read_photo
 from grids.results import (
     CLEAN,
+    CLEAN_CELL,
     IN_DISTRIBUTION,
     OTHER,
     OUT_OF_DISTRIBUTION,
+    UNKNOWN_CELL,
     FloatArray,
     GGDParams,
     Grouping,
@@ -44,7 +46,6 @@ Image = str | Path | Photo | Tensor
 
 CELL, LEAST_CELL, CELLS = 96, 64, 400
 """Side of a map's cells in pixels; the least side; and how many cells there are, at most."""
-CLEAN_CELL, UNKNOWN_CELL = -1, -2
 
 
 @dataclass(frozen=True)
@@ -156,11 +157,10 @@ class Selector:
         Raises:
             GridsError: the image cannot be used, or the method is unknown or cannot be used with this profile.
         """
+        check_method(method)
         pixels, name = _pixels(image, max_pixels)
         if method == PAPER:
             return self._as_published(pixels, name)
-        if method != OURS:
-            raise unknown_name("method", method, METHODS)
         return self.judge(describe(self.descriptor, pixels)[None], (name,))[0]
 
     def restore(
@@ -320,6 +320,12 @@ class Selector:
             for group, value, chance in zip(self.groups, values, chances, strict=True)
         ]
         return Selection(name, IN_DISTRIBUTION, tuple(sorted(ranked, key=lambda one: (one.divergence, one.group))))
+
+
+def check_method(method: str) -> None:
+    """Raise UnknownNameError for a method that there is not."""
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
 
 
 def _cells(height: int, width: int, side: int | None) -> tuple[int, int]:
