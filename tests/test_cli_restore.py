@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,9 +63,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         SimpleNamespace(id="C2", degradations=("ringing",), weights=None, network=None),
     )
     monkeypatch.setattr(Told, "groups", groups)
-    module = ModuleType("grids.selection.selector")
-    module.Selector = Told  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "grids.selection.selector", module)
+    monkeypatch.setattr("grids.selection.selector.Selector", Told)
     (tmp_path / "in" / "sub").mkdir(parents=True)
     noise = np.random.default_rng(0).integers(60, 200, (40, 50, 4), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "in" / "a.png", exif=_exif(), icc_profile=None)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -39,9 +37,7 @@ class Loaded(FakeSelector):
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run `grids select` with a fake selector, in a folder with dark.png and photos/a.png, b.png."""
-    module = types.ModuleType("grids.selection.selector")
-    module.Selector = Loaded  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "grids.selection.selector", module)
+    monkeypatch.setattr("grids.selection.selector.Selector", Loaded)
     monkeypatch.setattr(Loaded, "made", [])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
