@@ -1,6 +1,6 @@
 """How well `grids select` does, and the profile that ships.
 
-    python benchmarks/selection.py samples fit calib kodak24 bsds100 set14 --folder runs/selection [--worker 0/2]
+    python benchmarks/selection.py samples fit more calib kodak24 bsds100 set14 [--worker 0/2] [--unseen] [--saved]
     python benchmarks/selection.py learn --folder runs/selection      # -> grids/weights/profile.safetensors
     python benchmarks/selection.py report --folder runs/selection
 
@@ -28,7 +28,7 @@ from grids.results import CLEAN, OTHER, GGDParams
 from grids.selection.learning import learn
 from grids.selection.paper import image_ggd
 from grids.selection.profile import Candidate
-from grids.selection.samples import Samples, draw, make_outliers, make_samples
+from grids.selection.samples import SAVED, Samples, draw, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
 from grids.training.models import load_restorer
@@ -59,7 +59,11 @@ def kinds_of(unseen: bool) -> dict[str, Degradation | None]:
     return {name: None if name == CLEAN else degradation(name) for name in (UNSEEN if unseen else KINDS)}
 
 
-def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> None:
+def suffix(unseen: bool, saved: bool) -> str:
+    return ("-unseen" if unseen else "") + ("-saved" if saved else "")
+
+
+def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved: bool) -> None:
     """Make the samples of a set, in chunks of photographs that are written one by one."""
     learnt = name in ("fit", "more")
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
@@ -71,7 +75,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> No
     # every so many-th photograph: a part of the chunks is already a fair sample
     count = -(-len(paths) // CHUNK)
     for chunk in range(count):
-        file = folder / f"{name}{'-unseen' if unseen else ''}-{chunk:03d}.npz"
+        file = folder / f"{name}{suffix(unseen, saved)}-{chunk:03d}.npz"
         if chunk % workers != worker or file.exists():
             continue
         start = time.perf_counter()
@@ -92,20 +96,19 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool) -> No
                 restorers,
                 side=SIDE if learnt else None,
                 factor=factor,
+                saved=SAVED if learnt or name == "calib" else float(saved),
                 seed={"fit": 0, "more": 1}.get(name, 2),
             )
-            whole = Samples(
-                made.statistics, made.kinds, made.severities, np.array(numbers)[made.photographs], made.gains
-            )
+            whole = replace(made, photographs=np.array(numbers)[made.photographs])
             found |= {f"{key}@{factor or 0:g}": value for key, value in vars(whole).items()}
         np.savez(file, **found)
         print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def load(name: str, folder: Path, factor: float | None = None, unseen: bool = False) -> Samples:
+def load(name: str, folder: Path, factor: float | None = None, unseen: bool = False, saved: bool = False) -> Samples:
     """The samples of a set, of all chunks that are there."""
     parts = []
-    for file in sorted(folder.glob(f"{name}{'-unseen' if unseen else ''}-[0-9]*.npz")):
+    for file in sorted(folder.glob(f"{name}{suffix(unseen, saved)}-[0-9]*.npz")):
         with np.load(file) as content:
             parts.append(Samples(**{key: content[f"{key}@{factor or 0:g}"] for key in Samples.__dataclass_fields__}))
     if not parts:
@@ -180,12 +183,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/selection"))
     parser.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
     parser.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
+    parser.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG at last")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     worker, workers = map(int, arguments.worker.split("/"))
     if arguments.stage == "samples":
         for name in arguments.sets or SETS:
-            make(name, arguments.folder, worker, workers, arguments.unseen)
+            make(name, arguments.folder, worker, workers, arguments.unseen, arguments.saved)
     elif arguments.stage == "learn":
         learn_profile(arguments.folder)
     else:

@@ -51,7 +51,11 @@ class Jpeg(Degradation):
         return torch_jpeg(images, parameters["quality"])
 
 
-def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
+HALF_COLOUR, FULL_COLOUR = 0x221111, 0x111111
+"""OpenCV's numbers for chroma at half (4:2:0) and at full resolution (4:4:4)."""
+
+
+def codec_jpeg(images: Tensor, quality: Tensor, sampling: int = HALF_COLOUR) -> Tensor:
     """Through libjpeg's encoder and decoder: (B, 3, H, W) on the CPU, quality (B,) in 1 to 100."""
     import numpy as np
 
@@ -62,7 +66,7 @@ def codec_jpeg(images: Tensor, quality: Tensor) -> Tensor:
     out = np.empty_like(planes)
 
     def through(i: int) -> None:
-        options = [cv2.IMWRITE_JPEG_QUALITY, round(float(quality[i])), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
+        options = [cv2.IMWRITE_JPEG_QUALITY, round(float(quality[i])), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
         # OpenCV counts colours from blue
         _, data = cv2.imencode(".jpg", cv2.merge(tuple(planes[i, ::-1])), options)
         cv2.split(cv2.imdecode(data, cv2.IMREAD_COLOR), tuple(out[i, ::-1]))

@@ -270,7 +270,10 @@ def _described(
         rows = basis.whiten(np.stack([describe(descriptor, part) for part in _parts(photo.tensor())]))
         count = len(rows)
         nothing = np.full((count, 1), np.nan)
-        yield photo.path, Samples(rows, np.full(count, kind), np.zeros(count), np.full(count, number), nothing)
+        yield (
+            photo.path,
+            Samples(rows, np.full(count, kind), np.zeros(count), np.full(count, number), nothing, np.zeros(count)),
+        )
         on_done()
 
 

@@ -17,7 +17,8 @@ from grids.selection.profile import Candidate, Profile, Thresholds
 from grids.selection.samples import Indices, Samples
 
 PARTS = 8
-"""Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart."""
+"""Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart. Images that
+were saved as JPEG have as many of their own."""
 RANK = 160
 """Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
 CLEAN_KEPT = 0.985
@@ -86,12 +87,12 @@ def learn(
 
 
 def parts_of(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
-    """(N,), which of its kind's centres each sample belongs to: by severity, or by the sort of distortion."""
+    """(N,), which of its kind's centres each sample belongs to: by severity or the sort of distortion, and JPEG."""
     found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
     if OTHER in kinds:
         distorted = samples.kinds == kinds.index(OTHER)
         found[distorted] = samples.severities[distorted].astype(np.int64)
-    return found
+    return np.asarray(2 * found + (samples.qualities > 0))
 
 
 def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:

@@ -85,9 +85,9 @@ def doubled(image: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def noisy_jpeg(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Noise that was saved as JPEG, which changes it so much that no restorer of noise fits."""
+    """Noise that was saved as a JPEG of low quality, which changes it so much that no restorer of noise fits."""
     noisy = image + torch.randn(image.shape, generator=generator) * _uniform(generator, 0.03, 0.2)
-    quality = torch.tensor([round(_uniform(generator, 60, 97))])
+    quality = torch.tensor([round(_uniform(generator, 30, 75))])
     return _JPEG.apply(noisy.clamp(0, 1)[None], {"quality": quality.float()})[0]
 
 

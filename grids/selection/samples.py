@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.degradations import Degradation, psnr, seeded
+from grids.degradations.compression import FULL_COLOUR, HALF_COLOUR, codec_jpeg
 from grids.degradations.resampling import area_weights
 from grids.results import OTHER, FloatArray
 from grids.selection.outliers import OUTLIERS, distorted
@@ -29,6 +30,10 @@ SHIFT = 8
 """Rows and columns cut off before describing, at most: patches must not stand at a fixed place of a JPEG block."""
 LEAST = 64
 """Pixels of the shorter side that are kept when a photograph is reduced, at least."""
+SAVED = 0.5
+"""How often a sample is saved as JPEG at last, as most photographs are, whatever befell them before."""
+QUALITIES = (80, 97)
+"""Of such a JPEG, drawn evenly; below these it is a degradation of its own, milder ones change next to nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,7 @@ class Samples:
         severities: (N,), in [0, 1]; 0 for clean ones. Of distorted ones (`make_outliers`), which distortion it was.
         photographs: (N,), which one each was made from.
         gains: (N, G), what each restorer gained, dB; NaN where that was not measured.
+        qualities: (N,), of the JPEG that each was saved as at last; 0 for those that were not.
     """
 
     statistics: FloatArray
@@ -48,6 +54,7 @@ class Samples:
     severities: FloatArray
     photographs: Indices
     gains: FloatArray
+    qualities: FloatArray
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -55,21 +62,27 @@ class Samples:
     @classmethod
     def joined(cls, parts: Sequence[Samples]) -> Samples:
         """All samples of several sets, one after the other; the photographs keep their numbers."""
-        columns = zip(*((p.statistics, p.kinds, p.severities, p.photographs, p.gains) for p in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
+        columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
+        return cls(*map(np.concatenate, columns))
 
 
 class Drawn(NamedTuple):
-    """A photograph, reduced, cut, and degraded: (3, H, W) in [0, 1] both."""
+    """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG: (3, H, W) in [0, 1] both."""
 
     clean: Tensor
     degraded: Tensor
     severity: float
     factor: float
+    quality: int
 
 
 def draw(
-    clean: Tensor, degradation: Degradation | None, seed: int, factor: float | None = None, most: int | None = None
+    clean: Tensor,
+    degradation: Degradation | None,
+    seed: int,
+    factor: float | None = None,
+    most: int | None = None,
+    saved: float = 0.0,
 ) -> Drawn:
     """Reduce a photograph by a factor between 1 and 4 and degrade it at a severity, both drawn from the seed.
 
@@ -79,6 +92,7 @@ def draw(
         seed: of everything.
         factor: reduce by this factor.
         most: take no more than so many rows and columns, from the middle; None takes all.
+        saved: how often the result is saved as JPEG; nothing else that is drawn depends on it.
     """
     generator = seeded(seed)
     reduces, size, severity = torch.rand(3, generator=generator).tolist()
@@ -92,9 +106,25 @@ def draw(
     else:
         top = left = 0
     if degradation is None:
-        return Drawn(whole[:, top:, left:], whole[:, top:, left:], 0.0, factor)
-    degraded = degradation(whole[None], generator, severity=severity)[0]
-    return Drawn(whole[:, top:, left:], degraded[:, top:, left:], severity, factor)
+        degraded, severity = whole, 0.0
+    else:
+        degraded = degradation(whole[None], generator, severity=severity)[0]
+    degraded, quality = maybe_saved(degraded[:, top:, left:], seed_for(seed, "saved"), saved)
+    return Drawn(whole[:, top:, left:], degraded, severity, factor, quality)
+
+
+def maybe_saved(image: Tensor, seed: int, share: float) -> tuple[Tensor, int]:
+    """An image through JPEG, in that share of the seeds, and its quality; 0 where it stays as it is.
+
+    Colours are kept at half the resolution or, once in three times, in full.
+    """
+    whether, quality, colour = torch.rand(3, generator=seeded(seed)).tolist()
+    if whether >= share:
+        return image, 0
+    low, high = QUALITIES
+    level = low + int(quality * (high + 1 - low))
+    sampling = FULL_COLOUR if colour < 1 / 3 else HALF_COLOUR
+    return codec_jpeg(image[None], torch.tensor([level]), sampling)[0], level
 
 
 def middle(image: Tensor, side: int) -> Tensor:
@@ -121,6 +151,7 @@ def make_samples(
     side: int | None = None,
     factor: float | None = None,
     most: int | None = None,
+    saved: float = SAVED,
     seed: int = 0,
     device: torch.device | str = "cpu",
     on_done: Callable[[], None] = lambda: None,
@@ -136,25 +167,27 @@ def make_samples(
         side: measure gains on a square of this side from the middle; None on the whole.
         factor: reduce every photograph by this factor; None draws it.
         most: sides of a degraded photograph, at most; a larger one is cut to its middle.
+        saved: how often one is saved as JPEG at last.
         seed: of all draws.
         device: of the restorers.
         on_done: called after every photograph.
     """
-    rows: list[tuple[FloatArray, int, float, int, list[float]]] = []
+    rows: list[tuple[FloatArray, int, float, int, list[float], int]] = []
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
             for again in range(draws):
-                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most)
+                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most, saved)
                 gains = measure_gains(drawn, restorers, side, device) if again == 0 else [np.nan] * len(restorers)
-                rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains))
+                rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains, drawn.quality))
         on_done()
-    statistics, kind_of, severities, numbers, gains_of = zip(*rows, strict=True)
+    statistics, kind_of, severities, numbers, gains_of, qualities = zip(*rows, strict=True)
     return Samples(
         np.stack(statistics),
         np.array(kind_of),
         np.array(severities),
         np.array(numbers),
         np.array(gains_of).reshape(len(rows), len(restorers)),
+        np.array(qualities, dtype=float),
     )
 
 
@@ -165,6 +198,7 @@ def make_outliers(
     kind: int,
     draws: int = 1,
     most: int | None = None,
+    saved: float = SAVED,
     seed: int = 0,
     restorers: int = 0,
     on_done: Callable[[], object] = lambda: None,
@@ -177,24 +211,30 @@ def make_outliers(
         kind: the index that stands for them.
         draws: for each photograph.
         most: sides of a distorted photograph, at most; a larger one is cut to its middle.
+        saved: how often one is saved as JPEG at last.
         seed: of all draws.
         restorers: how many gains the samples have, all of them not measured.
         on_done: called after every photograph.
     """
-    rows: list[tuple[FloatArray, float, int]] = []
+    rows: list[tuple[FloatArray, float, int, int]] = []
     for number, (name, clean) in enumerate(photographs):
         for again in range(draws):
             own = seed_for(seed, f"{OTHER} {again} {name}")
             which = own % len(OUTLIERS)
             whole = draw(clean, None, own, most=most).clean
-            rows.append(
-                (describe(descriptor, distorted(whole, which, seeded(seed_for(own, "distortion")))), which, number)
-            )
+            worse = distorted(whole, which, seeded(seed_for(own, "distortion")))
+            worse, quality = maybe_saved(worse, seed_for(own, "saved"), saved)
+            rows.append((describe(descriptor, worse), which, number, quality))
         on_done()
-    statistics, sorts, numbers = zip(*rows, strict=True)
+    statistics, sorts, numbers, qualities = zip(*rows, strict=True)
     nothing = np.full((len(rows), restorers), np.nan)
     return Samples(
-        np.stack(statistics), np.full(len(rows), kind), np.array(sorts, dtype=float), np.array(numbers), nothing
+        np.stack(statistics),
+        np.full(len(rows), kind),
+        np.array(sorts, dtype=float),
+        np.array(numbers),
+        nothing,
+        np.array(qualities, dtype=float),
     )
 
 

@@ -23,7 +23,11 @@ def measured(count: int, spread: float = 0.0, seed: int = 0) -> tuple[FloatArray
     whitened = generator.normal(size=(count, RANK)) + 5 * kinds[:, None]
     gains = np.einsum("nr,nrg->ng", whitened, SLOPES[kinds]) + CONSTANTS[kinds]
     gains += spread * (1 + kinds[:, None]) * generator.normal(size=gains.shape)
-    return whitened, np.eye(KINDS)[kinds], Samples(whitened, kinds, np.zeros(count), np.arange(count), gains)
+    return (
+        whitened,
+        np.eye(KINDS)[kinds],
+        Samples(whitened, kinds, np.zeros(count), np.arange(count), gains, np.zeros(count)),
+    )
 
 
 def test_each_kind_has_a_linear_relation_of_its_own() -> None:
@@ -60,7 +64,9 @@ def test_what_was_not_measured_is_left_out() -> None:
     gains = samples.gains.copy()
     gains[samples.kinds == 0] = np.nan  # clean: nothing can be gained
     gains[::7, 1] = np.nan
-    holes = Samples(samples.statistics, samples.kinds, samples.severities, samples.photographs, gains)
+    holes = Samples(
+        samples.statistics, samples.kinds, samples.severities, samples.photographs, gains, samples.qualities
+    )
     model = fit_gains(whitened, holes, KINDS)
     assert (model.predict(whitened, chances)[samples.kinds == 0] == 0).all()
     assert np.isfinite(model.predict(whitened, chances)).all()
@@ -96,7 +102,9 @@ def test_a_kind_with_few_samples_takes_the_width_of_all() -> None:
 def test_gains_that_are_known_exactly_have_an_interval_too() -> None:
     """A restorer that does nothing gains 0 dB on every image."""
     whitened, chances, samples = measured(90)
-    nothing = Samples(samples.statistics, samples.kinds, samples.severities, samples.photographs, 0 * samples.gains)
+    nothing = Samples(
+        samples.statistics, samples.kinds, samples.severities, samples.photographs, 0 * samples.gains, samples.qualities
+    )
     ready = fit_gains(whitened, nothing, KINDS).calibrated(whitened, chances, nothing, MEMBERS, 0.9)
     assert ready.half_width(chances) == pytest.approx(np.zeros(90), abs=0.02)
 

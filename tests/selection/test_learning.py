@@ -26,9 +26,8 @@ def made(count: int, seed: int, gains: bool = True) -> Samples:
         size=(count, 2)
     )
     found[kinds == 0] = np.nan
-    return Samples(
-        statistics, kinds, severities, np.arange(count) // 3, found if gains else np.full_like(found, np.nan)
-    )
+    found = found if gains else np.full_like(found, np.nan)
+    return Samples(statistics, kinds, severities, np.arange(count) // 3, found, np.zeros(count))
 
 
 def learnt(count: int = 900, gains: bool = True) -> Profile:

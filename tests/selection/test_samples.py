@@ -10,7 +10,20 @@ from skimage.transform import downscale_local_mean
 from torch import Tensor, nn
 
 from grids.degradations import degradation, psnr, seeded
-from grids.selection.samples import LEAST, SHIFT, Drawn, Samples, draw, make_samples, measure_gains, middle, reduced
+from grids.degradations.compression import FULL_COLOUR, HALF_COLOUR, codec_jpeg
+from grids.selection.samples import (
+    LEAST,
+    QUALITIES,
+    SHIFT,
+    Drawn,
+    Samples,
+    draw,
+    make_samples,
+    maybe_saved,
+    measure_gains,
+    middle,
+    reduced,
+)
 from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
@@ -115,13 +128,13 @@ def test_the_middle() -> None:
 def test_gains() -> None:
     clean = torch.full((3, 40, 50), 0.5)
     noisy = degraded(clean, "gaussian_noise", 0.5)
-    drawn = Drawn(clean, noisy, 0.5, 1.0)
+    drawn = Drawn(clean, noisy, 0.5, 1.0, 0)
     nothing, mean = measure_gains(drawn, (nn.Identity(), Mean()), None, "cpu")
     assert nothing == 0
     assert mean == pytest.approx(10 * math.log10(9), abs=1.2)  # the variance of a mean of nine pixels
     assert measure_gains(drawn, (Mean(),), 16, "cpu") == pytest.approx([mean], abs=1)
     assert measure_gains(drawn, (), None, "cpu") == []
-    assert np.isnan(measure_gains(Drawn(clean, clean, 0.0, 1.0), (nn.Identity(), Mean()), None, "cpu")).all()
+    assert np.isnan(measure_gains(Drawn(clean, clean, 0.0, 1.0, 0), (nn.Identity(), Mean()), None, "cpu")).all()
 
 
 def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: Descriptor) -> None:
@@ -131,7 +144,14 @@ def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: De
     def made(*numbers: int) -> Samples:
         photographs = [(f"{k}.png", crops[k]) for k in numbers]
         return make_samples(
-            photographs, kinds, descriptor, (nn.Identity(),), draws=2, most=40, on_done=lambda: done.append(None)
+            photographs,
+            kinds,
+            descriptor,
+            (nn.Identity(),),
+            draws=2,
+            most=40,
+            saved=0,
+            on_done=lambda: done.append(None),
         )
 
     two = made(0, 1)
@@ -153,7 +173,34 @@ def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: De
 
 
 def test_the_statistics_are_those_of_the_degraded_image(crops: list[Tensor], descriptor: Descriptor) -> None:
-    samples = make_samples([("a", crops[0])], {"clean": None}, descriptor, most=60, factor=1.0)
+    samples = make_samples([("a", crops[0])], {"clean": None}, descriptor, most=60, factor=1.0, saved=1)
     assert samples.gains.shape == (1, 0)
-    drawn = draw(crops[0], None, seed_for(0, "clean 0 a"), 1.0, 60)
+    drawn = draw(crops[0], None, seed_for(0, "clean 0 a"), 1.0, 60, saved=1)
+    assert samples.qualities.tolist() == [drawn.quality]
     assert np.array_equal(samples.statistics[0], describe(descriptor, drawn.degraded))
+
+
+def test_some_are_saved_as_jpeg() -> None:
+    image, found = photograph(), []
+    for seed in range(60):
+        plain, drawn = draw(image, NOISE, seed, factor=1.0), draw(image, NOISE, seed, factor=1.0, saved=0.5)
+        assert plain.quality == 0
+        assert torch.equal(plain.clean, drawn.clean)
+        assert torch.equal(plain.degraded, drawn.degraded) == (drawn.quality == 0)
+        found.append(drawn.quality)
+    assert 20 <= found.count(0) <= 40
+    saved = [quality for quality in found if quality]
+    assert QUALITIES[0] <= min(saved) < 85 < 92 < max(saved) <= QUALITIES[1]
+
+
+def test_saving_is_libjpeg_and_keeps_colours_in_full_at_times() -> None:
+    image = photograph()
+    full = 0
+    for seed in range(30):
+        found, quality = maybe_saved(image, seed, 1.0)
+        each = [codec_jpeg(image[None], torch.tensor([quality]), way)[0] for way in (HALF_COLOUR, FULL_COLOUR)]
+        assert torch.equal(found, each[0]) != torch.equal(found, each[1])
+        assert psnr(each[1], image) > psnr(each[0], image) + 1
+        full += torch.equal(found, each[1])
+    assert 4 <= full <= 16
+    assert maybe_saved(image, 3, 0.0)[1] == 0
