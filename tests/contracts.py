@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from grids.degradations import Degradation, Parameters, psnr
-from grids.errors import GridsError, WeightsError
+from grids.errors import GridsError, UnknownNameError, WeightsError
 from grids.networks import Preset
+from grids.networks.heads import MultiHead, for_task
 
 SIZES = ((1, 1), (1, 7), (5, 3), (17, 33))
 BAD_SHAPES = ((3, 8, 8), (1, 1, 8, 8), (2, 4, 8, 8), (1, 3, 0, 8), (0, 3, 8, 8), (1, 8, 8, 3), ())
@@ -308,11 +309,42 @@ def check_degradation(kind: Degradation) -> None:
 
 def _built(preset: Preset) -> nn.Module:
     torch.manual_seed(0)
-    network = preset.network(**preset.options).eval()
+    heads = (("rain", "haze"),) if issubclass(preset.network, MultiHead) else ()
+    network = preset.network(*heads, **preset.options).eval()
     for value in network.parameters():  # what starts at 0 would keep what lies before it out of the output
         if not value.any():
             nn.init.normal_(value, std=0.1)
     return network
+
+
+def _heads(network: nn.Module) -> list[tuple[str, ...]]:
+    """What a network is called with, beside images, for each of its tasks."""
+    return [(task,) for task in network.tasks] if isinstance(network, MultiHead) else [()]
+
+
+def check_heads(preset: Preset) -> None:
+    """Each task's head is its own, behind what they share; a view shows one; a state of fewer tasks is a part."""
+    network = _built(preset)
+    if not isinstance(network, MultiHead):
+        return
+    assert network.tasks == ("haze", "rain")
+    images = noise_images(1, 3, 40, 40)
+    shown = {task: for_task(network, task)(images) for task in network.tasks}
+    assert torch.equal(network(images), shown["haze"])
+    assert not torch.equal(shown["haze"], shown["rain"])
+    assert torch.equal(for_task(network, "snow")(images), shown["haze"])
+    raises_line(lambda: network(images, "snow"), "'snow'", kind=UnknownNameError)
+    network.train()
+    gradients = []
+    for task in network.tasks:
+        network.zero_grad()
+        network(images, task).square().mean().backward()
+        gradients.append({name for name, value in network.named_parameters() if value.grad is not None})
+    assert gradients[0] & gradients[1]
+    assert gradients[0] - gradients[1] and gradients[1] - gradients[0]
+    alone = preset.network.without(network.state_dict(), ("rain",))
+    assert preset.network.from_state(alone).tasks == ("rain",)
+    assert torch.equal(preset.network.from_state(alone).eval()(images), shown["rain"])
 
 
 def check_output(preset: Preset) -> None:
@@ -333,7 +365,10 @@ def check_output(preset: Preset) -> None:
 def check_gradients(preset: Preset) -> None:
     """Every parameter takes part in the output."""
     network = _built(preset).train()
-    network(noise_images(1, 3, 8, 8)).square().mean().backward()
+    # maps of one pixel hold no gradient for what lies before their normalisation
+    side = max(8, 4 * getattr(network, "multiple", 1) if isinstance(network, MultiHead) else 8)
+    images = noise_images(1, 3, side, side)
+    sum(network(images, *head).square().mean() for head in _heads(network)).backward()  # type: ignore[union-attr]
     for name, value in network.named_parameters():
         assert value.grad is not None, f"{name} gets no gradient"
         assert bool(torch.isfinite(value.grad).all())
@@ -369,6 +404,7 @@ def check_bad_states(preset: Preset) -> None:
 
 
 NETWORK_CHECKS: tuple[Callable[[Preset], None], ...] = (
+    check_heads,
     check_output,
     check_gradients,
     check_round_trip,

@@ -5,13 +5,14 @@ A new one is a file here and a line in `TABLE`; see CONTRIBUTING.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
 
 from grids.errors import unknown_name
+from grids.networks.heads import ANY, MultiHead
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.srresnet import SRResNet, SRResNetX4
@@ -64,7 +65,9 @@ def preset(name: str) -> Preset:
     return TABLE[name]
 
 
-def build(name: str) -> nn.Module:
-    """A network with fresh weights. Raises UnknownNameError."""
+def build(name: str, tasks: Iterable[str] = ANY) -> nn.Module:
+    """A network with fresh weights; the tasks count where it has a head for each. Raises UnknownNameError."""
     chosen = preset(name)
+    if issubclass(chosen.network, MultiHead):
+        return chosen.network(tasks, **chosen.options)
     return chosen.network(**chosen.options)

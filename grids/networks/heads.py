@@ -1,0 +1,85 @@
+"""Networks with a decoder for each task behind what the tasks share, and the view of one of these tasks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+
+from grids.errors import GridsError, unknown_name
+
+ANY = ("restored",)
+"""The task of a network that is built without a name for one."""
+
+
+class MultiHead(nn.Module):
+    """A network with a head for each task.
+
+    A class is called with `tasks` first; its `from_state` reads them off the keys of the state.
+
+    tasks: their names, sorted, since states in files are.
+    multiple, reach: see `grids.training.tiles.restore_image`.
+    """
+
+    scale = 1
+    multiple = 1
+
+    def __init__(self, tasks: Iterable[str]) -> None:
+        super().__init__()
+        self.tasks = tuple(sorted(set(tasks)))
+        if not self.tasks:
+            raise GridsError("a network with a head for each task needs a task")
+
+    @abstractmethod
+    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
+
+    def head(self, task: str | None) -> str:
+        """The name of a task's head. Raises UnknownNameError."""
+        if task is None:
+            return self.tasks[0]
+        if task not in self.tasks:
+            raise unknown_name("task of this restorer", task, self.tasks)
+        return task
+
+    @classmethod
+    @abstractmethod
+    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
+        """The part of a state that a network of fewer tasks has, so that it can start from there."""
+
+
+class TaskView(nn.Module):
+    """A network as one of its tasks sees it: called with images alone."""
+
+    def __init__(self, network: MultiHead, task: str) -> None:
+        super().__init__()
+        self.network, self.task = network, network.head(task)
+        self.scale, self.multiple = network.scale, network.multiple
+        if hasattr(network, "reach"):
+            self.reach = network.reach
+
+    def forward(self, images: Tensor) -> Tensor:
+        restored: Tensor = self.network(images, self.task)
+        return restored
+
+
+def for_task(network: nn.Module, task: str) -> nn.Module:
+    """The network that restores a task: the network itself, or, where it has a head for each, the view of its head.
+
+    A task that it has no head for gets the first one.
+    """
+    if not isinstance(network, MultiHead):
+        return network
+    return TaskView(network, task if task in network.tasks else network.tasks[0])
+
+
+def heads_of(state: Mapping[str, Tensor], prefix: str = "decoders.") -> tuple[str, ...]:
+    """The names that come after a prefix in the keys of a state."""
+    return tuple(sorted({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}))
+
+
+def only(state: Mapping[str, Tensor], tasks: Iterable[str], prefix: str = "decoders.") -> dict[str, Tensor]:
+    """A state without the entries of other tasks after a prefix."""
+    kept = tuple(f"{prefix}{task}." for task in tasks)
+    return {key: value for key, value in state.items() if not key.startswith(prefix) or key.startswith(kept)}
