@@ -65,9 +65,17 @@ def preset(name: str) -> Preset:
     return TABLE[name]
 
 
-def build(name: str, tasks: Iterable[str] = ANY) -> nn.Module:
-    """A network with fresh weights; the tasks count where it has a head for each. Raises UnknownNameError."""
+def build(name: str, tasks: Iterable[str] = ANY, **options: Any) -> nn.Module:
+    """A network with fresh weights.
+
+    Args:
+        name: of its preset.
+        tasks: count where it has a head for each.
+        options: arguments of its class, before those of the preset.
+
+    Raises:
+        UnknownNameError: there is no such preset.
+    """
     chosen = preset(name)
-    if issubclass(chosen.network, MultiHead):
-        return chosen.network(tasks, **chosen.options)
-    return chosen.network(**chosen.options)
+    heads = (tasks,) if issubclass(chosen.network, MultiHead) else ()
+    return chosen.network(*heads, **{**chosen.options, **options})

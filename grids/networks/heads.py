@@ -64,14 +64,16 @@ class TaskView(nn.Module):
         return restored
 
 
-def for_task(network: nn.Module, task: str) -> nn.Module:
-    """The network that restores a task: the network itself, or, where it has a head for each, the view of its head.
+def for_task(network: nn.Module, *tasks: str) -> nn.Module:
+    """The network that restores a task: the network itself, or, where it has a head for each, the view of one head.
 
-    A task that it has no head for gets the first one.
+    Args:
+        network: any.
+        tasks: the first of them that it has a head for counts; none of them stands for its first head.
     """
     if not isinstance(network, MultiHead):
         return network
-    return TaskView(network, task if task in network.tasks else network.tasks[0])
+    return TaskView(network, next((task for task in tasks if task in network.tasks), network.tasks[0]))
 
 
 def heads_of(state: Mapping[str, Tensor], prefix: str = "decoders.") -> tuple[str, ...]:

@@ -20,8 +20,7 @@ from grids.results import Grouping
 from grids.search import METHODS
 from grids.training.data import Batches
 from grids.training.lesson import Lesson
-from grids.training.models import fresh, start_weights
-from grids.training.systems import Restorer
+from grids.training.models import start_weights
 from grids.training.trainer import train
 
 TIMED = 5
@@ -88,7 +87,8 @@ def step_seconds(lesson: Lesson, device: torch.device) -> float:
     times: list[float] = []
     recipe = replace(lesson.recipe, iterations=TIMED + 2)
     batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device)
-    system = Restorer(fresh(lesson.network, 0), recipe.loss)
+    names = tuple(task.name for task in lesson.tasks)
+    system = lesson.system(names, 0)
     trained = train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))
     if trained.interrupted:
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grids.files import make_folder, write_text
+from grids.networks.heads import for_task
 from grids.pipeline.figures import write_figures
 from grids.pipeline.group import report_file, write_grouping
 from grids.pipeline.restored import Restored, restored_sheet
@@ -74,6 +75,7 @@ def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, 
                 if run.file not in loaded and len(group) > 1:
                     loaded[run.file] = load_restorer(evaluator.folder / run.file).network.to(evaluator.device)
                 network = loaded.get(run.file) or load_restorer(evaluator.folder / run.file).network
-                restored[label] = restore(network.to(evaluator.device), inputs[:1], evaluator.device)[0]
+                network = for_task(network.to(evaluator.device), name)
+                restored[label] = restore(network, inputs[:1], evaluator.device)[0]
         crops[name] = Restored(inputs[0], targets[0], restored)
     return restored_sheet(crops)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.images import Photo
+from grids.networks.heads import TaskView, for_task
 from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
 from grids.training.models import load_restorer
 from grids.training.tiles import OVERLAP, restore_image
@@ -44,11 +45,13 @@ class Step:
         selection: what the image needed at this point.
         group: the id of the group whose restorer was run; None where none was.
         seconds: that the restorer took; 0 where none was run.
+        head: the degradation whose head of the restorer was run; None where it has one for all.
     """
 
     selection: Selection
     group: str | None = None
     seconds: float = 0.0
+    head: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,13 @@ def restore_photo(
             break
         chosen = forced or selection.group
         assert chosen is not None
-        network, begun = restorers(chosen), time.perf_counter()
+        # with a head for each degradation, that of the likeliest one
+        network, begun = for_task(restorers(chosen), *selection.degradations), time.perf_counter()
         pixels = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
         if not bool(torch.isfinite(pixels).all()):
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
-        done.append(Step(selection, chosen, time.perf_counter() - begun))
+        head = network.task if isinstance(network, TaskView) else None
+        done.append(Step(selection, chosen, time.perf_counter() - begun, head))
     restored = any(step.group is not None for step in done)
     return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from grids.degradations import Degradation, psnr, seeded
 from grids.degradations.compression import FULL_COLOUR, HALF_COLOUR, codec_jpeg
 from grids.degradations.resampling import area_weights
+from grids.networks.heads import for_task
 from grids.results import OTHER, FloatArray
 from grids.selection.outliers import OUTLIERS, distorted
 from grids.selection.statistics import describe
@@ -177,7 +178,8 @@ def make_samples(
         for kind, (label, degradation) in enumerate(kinds.items()):
             for again in range(draws):
                 drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most, saved)
-                gains = measure_gains(drawn, restorers, side, device) if again == 0 else [np.nan] * len(restorers)
+                heads = [for_task(one, label) for one in restorers]
+                gains = measure_gains(drawn, heads, side, device) if again == 0 else [np.nan] * len(restorers)
                 rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains, drawn.quality))
         on_done()
     statistics, kind_of, severities, numbers, gains_of, qualities = zip(*rows, strict=True)

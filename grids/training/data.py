@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grids.degradations import seeded
 from grids.training.photographs import Photographs
+from grids.training.samplers import sampler as make_sampler
 from grids.training.tasks import Task
 
 
@@ -35,12 +36,16 @@ class Batches:
     photographs in the same order, which makes their differences less a matter of luck.
 
     Args:
-        tasks: mixed evenly: dealt like cards, all of them before any comes again.
+        tasks: what the batches are of.
         photographs: where clean crops are cut from.
         crop: side of the crops.
         batch: crops in a batch.
         seed: of all that is drawn.
         device: where the degrading is done, and where the batches lie.
+        sampler: which tasks a batch is made of, see `grids.training.samplers`.
+
+    Raises:
+        GridsError: the sampler is unknown or wrong.
     """
 
     def __init__(
@@ -51,16 +56,19 @@ class Batches:
         batch: int,
         seed: int,
         device: torch.device | str = "cpu",
+        sampler: str = "mixed",
     ) -> None:
         self.tasks, self.photographs = tuple(tasks), photographs
         self.crop, self.batch, self.seed = crop, batch, seed
         self.device = torch.device(device)
+        sizes = [task.size(photographs) for task in self.tasks]
+        self._sampler = make_sampler(sampler, [task.name for task in self.tasks], sizes)
 
     def __call__(self, step: int, retry: int = 0) -> Batch:
         """The batch of a step; another one for every retry."""
         generator = draws(self.seed, step, retry, 0)
         crops = torch.stack([self.photographs.random_crop(self.crop, generator) for _ in range(self.batch)])
-        numbers = torch.tensor(deal(len(self.tasks), step * self.batch, self.batch, self.seed))
+        numbers = torch.tensor(self._sampler(step, self.batch, self.seed))
         # the crops of a task lie together while they are degraded, and go back to their places after that
         order = numbers.argsort(stable=True)
         clean = self._here(crops[order]).float().div(255)
@@ -75,17 +83,6 @@ class Batches:
     def _here(self, values: Tensor) -> Tensor:
         """On the device, without making a GPU's queue run empty."""
         return values.to(self.device, non_blocking=self.device.type == "cuda")
-
-
-def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
-    """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other."""
-    found: list[int] = []
-    deck = first // tasks
-    while len(found) < count + first % tasks:
-        found += np.random.default_rng([seed, 3, deck]).permutation(tasks).tolist()
-        deck += 1
-    start = first % tasks
-    return found[start : start + count]
 
 
 def draws(*numbers: int) -> torch.Generator:

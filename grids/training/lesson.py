@@ -18,10 +18,11 @@ from grids.errors import RunError
 from grids.results import Point, TrainingRun
 from grids.training.data import Batches
 from grids.training.fabric import strategy_of
-from grids.training.models import fresh, save_restorer
+from grids.training.methods import PLAIN, Method
+from grids.training.models import fresh, save_restorer, started
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
-from grids.training.systems import Restorer
+from grids.training.systems import System
 from grids.training.tasks import Task, fingerprint
 from grids.training.trainer import EVERY, train
 from grids.training.validation import Validation
@@ -69,6 +70,7 @@ class Lesson:
         validation: to measure on.
         network: a preset of `grids.networks.TABLE`.
         recipe: of every restorer.
+        method: what its network is trained as.
         start: weights that all restorers start from; None for weights drawn from the seed.
         start_sha256: of them; "" for None.
     """
@@ -78,6 +80,7 @@ class Lesson:
     validation: Validation
     network: str
     recipe: Recipe
+    method: Method = PLAIN
     start: Mapping[str, Tensor] | None = None
     start_sha256: str = ""
 
@@ -89,7 +92,8 @@ class Lesson:
         """All that determines a restorer."""
         members = [task for task in self.tasks if task.name in set(group)]
         recipe = self.recipe.to_json() | {"precision": strategy_of(device, self.recipe.precision)["precision"]}
-        return {
+        method = {} if self.method is PLAIN else {"method": self.method.identity()}
+        return method | {
             "tasks": fingerprint(members),
             "photographs": self.photographs.digest,
             "validation": self.validation.digest,
@@ -99,6 +103,13 @@ class Lesson:
             "repeat": repeat,
             "device": device.type,
         }
+
+    def system(self, group: tuple[str, ...], seed: int) -> System:
+        """What is trained for these tasks, its weights drawn from the seed, or those of the start."""
+        network = fresh(self.network, seed, self.task(group[0]).scale, group, self.method.options)
+        if self.start is not None:
+            network = started(network, self.start)
+        return self.method.system(network, group, replace(self.recipe, seed=seed))
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
         """The same as one checksum."""
@@ -137,12 +148,9 @@ def train_lesson(
     hears.started(group, repeat, recipe.iterations)
     key = lesson.key(group, repeat, device)
     tasks = [lesson.task(name) for name in group]
-    network = fresh(lesson.network, recipe.seed, tasks[0].scale)
-    if lesson.start is not None:
-        network.load_state_dict(dict(lesson.start))
     result = train(
-        Restorer(network, recipe.loss),
-        Batches(tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device),
+        lesson.system(group, recipe.seed),
+        Batches(tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device, recipe.sampler),
         recipe,
         device=device,
         checkpoint=checkpoint,
@@ -166,7 +174,8 @@ def train_lesson(
 
 def record_of(run: TrainingRun, lesson: Lesson, key: str) -> dict[str, Any]:
     """What the file of a restorer says of it."""
-    return {
+    method = {} if lesson.method is PLAIN else {"method": lesson.method.name}
+    return method | {
         "preset": lesson.network,
         "tasks": list(run.group),
         "repeat": run.repeat,

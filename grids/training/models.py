@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from grids import networks
 from grids.errors import GridsError, WeightsError
 from grids.files import write_bytes
+from grids.networks.heads import ANY, MultiHead, heads_of
 from grids.networks.states import loaded
 from grids.weights import load_state, sha256
 
@@ -90,11 +91,17 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     return Restorer(network.eval(), name, tuple(record.get("tasks", tasks)), record)
 
 
-def start_weights(path: str | Path, preset: str) -> dict[str, Tensor]:
-    """Weights that a network of this preset can start from. Raises WeightsError for those of any other."""
+def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
+    """Weights that a network of this preset, with these options of its class, can start from.
+
+    Raises:
+        WeightsError: they are of any other network, or cannot be read.
+    """
     file = Path(path)
     try:
-        return loaded(networks.build(preset), load_state(file), f"the network '{preset}'").state_dict()
+        state = load_state(file)
+        network = networks.build(preset, heads_of(state) or ANY, **(options or {}))
+        return loaded(network, state, f"the network '{preset}'").state_dict()
     except WeightsError as error:
         raise WeightsError(f"cannot start from '{file}': {error}") from error
 
@@ -109,9 +116,23 @@ def preset_of_scale(preset: str, scale: int = 1) -> networks.Preset:
     raise GridsError(f"the network '{preset}' enlarges images {found} times, not {scale}")
 
 
-def fresh(preset: str, seed: int, scale: int = 1) -> nn.Module:
-    """A network with weights drawn from a seed. Raises GridsError for one of another scale (see `preset_of_scale`)."""
+def fresh(
+    preset: str, seed: int, scale: int = 1, tasks: Iterable[str] = ANY, options: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """A network with weights drawn from a seed, with a head for each task where it has such, and options of its class.
+
+    Raises:
+        GridsError: it is of another scale (see `preset_of_scale`).
+    """
     preset_of_scale(preset, scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return networks.build(preset)
+        return networks.build(preset, tasks, **(options or {}))
+
+
+def started(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    """The network with the weights of a state, of which it may have the heads of a part of the tasks."""
+    if isinstance(network, MultiHead):
+        state = network.without(state, network.tasks)
+    network.load_state_dict(dict(state))
+    return network

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from grids.errors import GridsError, unknown_name
+from grids.training.samplers import check_sampler
 
 VERSION = 1
 """Raised when training itself changes, so that what older code trained is told apart."""
 MOST = 4096
 """Crops in a batch."""
 LOSSES = ("l1", "charbonnier")
+SCHEDULES = ("cosine", "linear")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -26,7 +28,10 @@ class Recipe:
         crop: side of the square crops, pixels, a multiple of 8 from 16 to 1024.
         batch: crops in a step.
         learning_rate: AdamW's, at its peak.
-        final: share of the learning rate that is left at the end of the cosine.
+        final: share of the learning rate that is left at the end.
+        schedule: "cosine" after the warm-up, or "linear": the same rate for half of the steps, then straight down.
+        sampler: which tasks a batch is made of: "mixed", "each", "turns", "cycles" or "temperature", see
+            `grids.training.samplers`.
         warm_up: share of the iterations in which the learning rate climbs to its peak.
         betas: AdamW's.
         weight_decay: AdamW's.
@@ -55,6 +60,8 @@ class Recipe:
     accumulate: int = 1
     average: float = 0.99
     seed: int = 0
+    schedule: str = "cosine"
+    sampler: str = "mixed"
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "accumulate"):
@@ -71,6 +78,9 @@ class Recipe:
             raise GridsError(f"seed must be 0 to 2^63 - 1, but is {self.seed}")
         if self.loss not in LOSSES:
             raise unknown_name("loss", self.loss, LOSSES)
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        check_sampler(self.sampler)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
 
@@ -86,12 +96,15 @@ class Recipe:
                 raise GridsError(f"{name} must be at least 0 and less than 1, but is {value}")
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3)."""
+        """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3), or the
+        schedule "linear" (Martyniuk 2019, section 4: constant for half of the epochs, then linearly down)."""
         climb = max(1, round(self.warm_up * self.iterations))
         if step < climb:
             return self.learning_rate * (step + 1) / climb
         done = (step - climb) / max(1, self.iterations - climb)
         low = self.final * self.learning_rate
+        if self.schedule == "linear":
+            return low + (self.learning_rate - low) * min(1.0, max(0.0, 2 * (1 - step / self.iterations)))
         return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def to_json(self) -> dict[str, Any]:

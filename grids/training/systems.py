@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grids.networks.heads import MultiHead
 from grids.training.data import Batch
 from grids.training.recipe import Recipe
 
@@ -44,19 +45,41 @@ class System(ABC):
 
 
 class Restorer(System):
-    """One network that maps inputs to targets, with a loss between the two (GRIDS, section 5.3)."""
+    """One network that maps inputs to targets, with a loss between the two (GRIDS, section 5.3).
+
+    Args:
+        network: with one head, or one for each task.
+        loss: its name.
+        tasks: that the numbers of a batch stand for; needed where the network has a head for each.
+    """
 
     kept = "network"
 
-    def __init__(self, network: nn.Module, loss: str = "l1") -> None:
+    def __init__(self, network: nn.Module, loss: str = "l1", tasks: Sequence[str] = ()) -> None:
         self.modules = {"network": network}
+        self.tasks = tuple(tasks)
         self._loss = LOSSES[loss]
 
     def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
         return {"network": adamw(self.modules["network"], recipe)}
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        yield "network", self._loss(modules["network"](batch.inputs).float(), batch.targets)
+        yield "network", self._loss(self.restored(modules, batch), batch.targets)
+
+    def restored(self, modules: Modules, batch: Batch) -> Tensor:
+        """What the network makes of a batch, each input by its task's head: (B, 3, H, W) float32.
+
+        There is one forward for each task; a loss of all goes backward once, so that what the tasks share gets the
+        sum of their gradients.
+        """
+        network = modules["network"]
+        if not isinstance(self.modules["network"], MultiHead):
+            return network(batch.inputs).float()
+        order = batch.tasks.argsort(stable=True)
+        numbers, sizes = batch.tasks[order].unique_consecutive(return_counts=True)
+        parts = zip(numbers.tolist(), batch.inputs[order].split(sizes.tolist()), strict=True)
+        made = [network(part, self.tasks[number]).float() for number, part in parts]
+        return torch.cat(made)[order.argsort()]
 
 
 def adamw(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -32,6 +32,10 @@ class Task(ABC):
     def identity(self) -> str:
         """What determines the task: two tasks of one identity give the same pixels for the same numbers drawn."""
 
+    def size(self, photographs: Photographs) -> int:
+        """How many images there are to learn it from."""
+        return len(photographs)
+
     @abstractmethod
     def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random crops to train on.
@@ -131,6 +135,9 @@ class Pairs(Task):
         held = set(range(0, len(files), self.VALIDATION))
         self._fit = [number for number in range(len(files)) if number not in held]
         self._held = sorted(held)
+
+    def size(self, photographs: Photographs) -> int:
+        return len(self._fit)
 
     def identity(self) -> str:
         return f"{self.name}: pairs {self._inputs.digest} {self._targets.digest}"

@@ -10,8 +10,9 @@ from grids.degradations import TABLE, seeded
 from grids.degradations.artifacts import line_mask
 from grids.degradations.compression import codec_jpeg
 from grids.images import list_images
-from grids.training.data import Batches, deal, draws
+from grids.training.data import Batches, draws
 from grids.training.photographs import Photographs
+from grids.training.samplers import deal
 from grids.training.tasks import Synthesized, Task
 
 

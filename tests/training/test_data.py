@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grids.degradations import degradation
-from grids.training.data import Batch, Batches, deal, draws
+from grids.training.data import Batch, Batches, draws
 from grids.training.photographs import Photographs
+from grids.training.samplers import deal
 from grids.training.tasks import Synthesized
 
 KINDS = ("gaussian_noise", "salt_pepper", "jpeg")

@@ -120,3 +120,13 @@ def test_budgets() -> None:
     assert (paper.iterations, paper.crop, paper.batch, paper.learning_rate) == (600_000, 256, 8, 2e-4)
     raises_line(lambda: budget("quik"), "unknown budget 'quik'", "did you mean 'quick'", kind=UnknownNameError)
     raises_line(lambda: budget("quick", batch=0), "batch")
+
+
+def test_the_linear_schedule_falls_after_half_of_the_steps() -> None:
+    recipe = Recipe(iterations=100, learning_rate=1e-4, warm_up=0, final=1e-3, schedule="linear")
+    rates = [recipe.rate(step) for step in range(100)]
+    assert rates[:51] == pytest.approx([1e-4] * 51)
+    assert recipe.rate(75) == pytest.approx((1e-4 + 1e-7) / 2)
+    assert recipe.rate(100) == recipe.rate(200) == pytest.approx(1e-7)  # Martyniuk's last rate
+    raises_line(lambda: Recipe(schedule="step"), "'step'", kind=UnknownNameError)
+    raises_line(lambda: Recipe(sampler="mixd"), "'mixd'", kind=UnknownNameError)

@@ -1,0 +1,115 @@
+"""Which tasks a batch is made of: pure functions of step and seed, so that a training goes on from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from grids.errors import GridsError, unknown_name
+
+Sampler = Callable[[int, int, int], list[int]]
+"""(step, batch, seed) -> the numbers of the tasks of a batch's samples."""
+
+KINDS = ("mixed", "each", "turns", "cycles", "temperature")
+
+
+def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
+    """The sampler of a text.
+
+    mixed: samples are dealt like cards, every task once before any comes again.
+    each: every batch holds samples of every task; `each:haze=2` twice as many of haze as of the others
+        (Martyniuk 2019: 2 of blur, 1 of each other, one forward for each task, one step for all).
+    turns: one batch for each task in turn.
+    cycles: the same, in random order within each cycle; `cycles:motion_blur=3` three batches of it in a cycle
+        (Liu et al.: 3 of blur, 1 of each other task).
+    temperature: each sample's task is drawn by its number of images to the power 1 / T; `temperature:2` for T = 2, as
+        sizes differ among pairs of images.
+
+    Args:
+        text: the kind, and after a colon its numbers. Tasks that are not named count once; those that are not trained
+            are passed over, so that a text holds for a part of its tasks, too.
+        names, sizes: of the tasks, and how many images each has.
+
+    Raises:
+        GridsError: the kind is unknown, or a number is wrong.
+    """
+    kind, _, given = text.partition(":")
+    if kind not in KINDS:
+        raise unknown_name("sampler", kind, KINDS)
+    if kind == "temperature":
+        return _drawn(np.asarray(sizes, dtype=float) ** (1 / _positive(given or "1", text)))
+    if kind in ("mixed", "turns") and given:
+        raise GridsError(f"the sampler '{kind}' takes no numbers, but is '{text}'")
+    counts = _counts(given, text)
+    each = [counts.get(name, 1) for name in names]
+    if kind == "mixed":
+        return lambda step, batch, seed: deal(len(names), step * batch, batch, seed)
+    if kind == "turns":
+        return lambda step, batch, seed: [step % len(names)] * batch
+    if kind == "each":
+        return lambda step, batch, seed: shares(each, batch)
+    return lambda step, batch, seed: [_of_cycle(each, step, seed)] * batch
+
+
+def check_sampler(text: str) -> None:
+    """Raises GridsError for a text that is no sampler's."""
+    sampler(text, ("a",), (1,))
+
+
+def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
+    """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other."""
+    found: list[int] = []
+    deck = first // tasks
+    while len(found) < count + first % tasks:
+        found += np.random.default_rng([seed, 3, deck]).permutation(tasks).tolist()
+        deck += 1
+    start = first % tasks
+    return found[start : start + count]
+
+
+def shares(counts: Sequence[int], batch: int) -> list[int]:
+    """A batch in which each task has its share; what is left over goes to the tasks that are furthest below it."""
+    exact = np.asarray(counts) * batch / sum(counts)
+    whole = np.floor(exact).astype(int)
+    for number in np.argsort(whole - exact, kind="stable")[: batch - whole.sum()]:
+        whole[number] += 1
+    return np.repeat(np.arange(len(counts)), whole).tolist()
+
+
+def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:
+    cycle, place = divmod(step, sum(counts))
+    order = np.random.default_rng([seed, 5, cycle]).permutation(np.repeat(np.arange(len(counts)), counts))
+    return int(order[place])
+
+
+def _drawn(weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Sampler:
+    chances = weights / weights.sum()
+
+    def draw(step: int, batch: int, seed: int) -> list[int]:
+        return np.random.default_rng([seed, 7, step]).choice(len(chances), batch, p=chances).tolist()
+
+    return draw
+
+
+def _counts(given: str, text: str) -> Mapping[str, int]:
+    """From "haze=1,motion_blur=3"."""
+    found: dict[str, int] = {}
+    for part in filter(None, given.split(",")):
+        name, sign, number = part.partition("=")
+        if not sign or not number.isdecimal() or int(number) < 1:
+            raise GridsError(f"a sampler counts tasks as in 'cycles:motion_blur=3', 1 or more each, not '{text}'")
+        if name in found:
+            raise GridsError(f"the sampler '{text}' counts '{name}' twice")
+        found[name] = int(number)
+    return found
+
+
+def _positive(given: str, text: str) -> float:
+    try:
+        value = float(given)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise GridsError(f"a temperature must be a number above 0, as in 'temperature:2', not '{text}'")
+    return value
