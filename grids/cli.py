@@ -91,7 +91,8 @@ def trained(command: Command) -> Command:
         click.option("--crop", type=int, help="Side of the crops, pixels.  [default: of the budget]"),
         click.option("--iterations", type=int, help="Steps of every training.  [default: of the budget]"),
         click.option("--budget", default="quick", show_default=True, help="quick, standard or paper."),
-        click.option("--network", default="nafnet", show_default=True, help="See `grids networks`."),
+        click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
+        click.option("--network", help="See `grids networks`.  [default: nafnet]"),
     ):
         command = option(command)
     return command
@@ -204,7 +205,11 @@ def group(images: tuple[str, ...], **options: Any) -> None:
 @click.argument("images", nargs=-1)
 @click.option("--tasks", default="all", show_default=True, help="Names, separated by commas; all: the paper's eleven.")
 @trained
-@click.option("--loss", help="l1 or charbonnier.  [default: l1]")
+@click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`.")
+@click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for losses between features.")
+@click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the network's trunk.")
+@click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
+@click.option("--loss", help="l1, charbonnier or ssim-l1.  [default: l1]")
 @click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
 @click.option("--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/train/model.safetensors]")
 @click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")
@@ -221,6 +226,7 @@ def train(images: tuple[str, ...], **options: Any) -> None:
       grids train --network restormer --budget standard photos/ --val others/ --out runs/mine/restormer.safetensors
       grids train --tasks fog,jpeg --pairs fog=foggy/:clear/ photos/ --time-budget 20m
       grids train --tasks rain --start runs/train/model.safetensors --out rain.safetensors
+      grids train --recipe liu-durbm photos/ --out runs/liu/model.safetensors
     """
     from grids.commands import train as command
 
@@ -434,6 +440,21 @@ def degradations(as_json: bool) -> None:
     from grids.commands import degrade as command
 
     command.degradations(as_json)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def recipes(as_json: bool) -> None:
+    """List the papers' restorers that `grids train --recipe` trains: tasks, data, losses, and sizes.
+
+    
+    Examples:
+      grids recipes
+      grids train --recipe walha-mtlgan photos/
+    """
+    from grids.commands import train as command
+
+    command.recipes(as_json)
 
 
 @cli.command()

@@ -68,7 +68,7 @@ def chosen_tasks(names: str) -> tuple[str, ...] | None:
 
 def changes_of(options: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that the options change."""
-    names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss")
+    names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss", "sampler")
     return {name: options[name] for name in names if options.get(name) is not None}
 
 

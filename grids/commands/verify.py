@@ -134,7 +134,7 @@ def _settings(options: dict[str, Any]) -> TrainingSettings:
         raise GridsError("--from-scratch and --start exclude each other")
     start = SCRATCH if options["from_scratch"] else options["start"] or MIX
     return TrainingSettings(
-        options["network"],
+        options["network"] or "nafnet",
         recipe_of(options),
         start,
         repeats=options["repeats"],

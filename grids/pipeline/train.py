@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from grids import __version__, devices
-from grids.errors import RunError
+from grids.degradations import ELEVEN
+from grids.errors import GridsError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.lessons import make_tasks, split_photographs
@@ -21,8 +22,10 @@ from grids.pipeline.similarity import Images, Plugin
 from grids.results import TrainingReport, TrainingRun
 from grids.training.fabric import strategy_of
 from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
+from grids.training.methods import PLAIN
 from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.recipe import Recipe
+from grids.training.recipes import Extras, method_of, settings_of, system_recipe
 from grids.training.tasks import Reduced, Task
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -38,8 +41,12 @@ def train_restorer(
     images: Images = None,
     tasks: Sequence[str] | None = None,
     *,
-    network: str = "nafnet",
+    network: str | None = None,
     recipe: Recipe | None = None,
+    system: str | None = None,
+    vgg: str | Path | None = None,
+    trunk: str | Path | None = None,
+    topology: str | None = None,
     val: Images | None = None,
     functions: Mapping[str, Plugin] | None = None,
     pairs: Mapping[str, str] | None = None,
@@ -58,9 +65,14 @@ def train_restorer(
 
     Args:
         images: photographs to learn from: a folder, files, or None or "builtin".
-        tasks: names of degradations, functions and pairs; None for the eleven and whatever else is given.
-        network: a preset of `grids.networks.TABLE`.
-        recipe: the settings; `grids.training.recipe.budget` makes those of --budget.
+        tasks: names of degradations, functions and pairs; None for the eleven (or those of the system) and whatever
+            else is given.
+        network: a preset of `grids.networks.TABLE`; None for "nafnet", or the small one of the system.
+        recipe: the settings; `grids.training.recipe.budget` and, for a system, `grids.training.recipes.settings_of`
+            make those of --budget.
+        system: a recipe of `grids.training.recipes.TABLE`: its network, tasks, batches and losses; None for one network
+            and one loss.
+        vgg, trunk, topology: for the system, see `grids.training.recipes.Extras`.
         val: photographs to measure on; None keeps one of five of `images` for that.
         functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
         start: a file of weights to start from; None for weights drawn from the seed.
@@ -79,17 +91,27 @@ def train_restorer(
         OutOfTimeError: the time is over; the same call goes on.
     """
     deadline = time.monotonic() + time_budget
-    used = recipe or Recipe()
+    hears = listener or Silent()
+    chosen_system = None if system is None else system_recipe(system)
+    used = recipe or (Recipe() if chosen_system is None else settings_of(chosen_system))
+    network = network or ("nafnet" if chosen_system is None else chosen_system.small)
     file = _target(out)
     preset_of_scale(network)
     where = devices.resolve(device)
     strategy_of(where, used.precision)  # a precision that the device lacks is said before photographs are read
-    first = None if start is None else start_weights(start, network)
+    if tasks is None and chosen_system is not None:
+        tasks = (*chosen_system.tasks, *(functions or {}), *(pairs or {}))
+    names = tuple(tasks) if tasks is not None else (*ELEVEN, *(functions or {}), *(pairs or {}))
+    extras = Extras(_path(vgg), _path(trunk), topology, hears.say)
+    method = PLAIN if system is None else method_of(system, network, names, extras)
+    if system is None and extras.given:
+        raise GridsError(f"--{extras.given[0]} goes with --recipe")
+    first = None if start is None else start_weights(start, network, method.options)
     digest = "" if start is None else sha256(Path(start))
     chosen = make_tasks(tasks, functions, pairs, least=used.crop)
     lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip)
-    lesson = replace(lesson, start=first, start_sha256=digest)
-    run = _train(lesson, file, where, resume, deadline, listener or Silent())
+    lesson = replace(lesson, method=method, start=first, start_sha256=digest)
+    run = _train(lesson, file, where, resume, deadline, hears)
     words = "from scratch" if start is None else f"from the weights in '{Path(start).name}'"
     return _report(lesson, run, where, words, None)
 
@@ -124,6 +146,10 @@ def train_descriptor(
     run = _train(lesson, file, where, resume, deadline, listener or Silent())
     bicubic = nn.Upsample(scale_factor=task.scale, mode="bicubic")
     return _report(lesson, run, where, "from scratch", bicubic)
+
+
+def _path(file: str | Path | None) -> Path | None:
+    return None if file is None else Path(file)
 
 
 def _target(out: str | Path) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from grids.reports.tables import printable
 from grids.results import Evaluation, Score, TrainingReport, mean_score
@@ -22,6 +23,24 @@ def restorer_text(report: TrainingReport, before: str = "input") -> str:
     head = f"{report.network}, {run.curve[-1].step} steps in {run.seconds:.0f} s, {report.start}"
     heading = f"PSNR in dB on {crops} for each task, photographs that were not learnt from:"
     return "\n".join([head, heading, *aligned([("", before, "restored", "gain"), *rows])])
+
+
+def recipes_text(recipes: Sequence[Mapping[str, Any]]) -> str:
+    """The papers' ways of training restorers, a paragraph each."""
+    found = []
+    for recipe in recipes:
+        sizes = ", ".join(f"{name} {count / 1e6:.2f} M parameters" for name, count in recipe["networks"].items())
+        lines = {
+            "tasks": ", ".join(recipe["tasks"]),
+            "paper's data": recipe["data"],
+            "losses": recipe["losses"],
+            "networks": sizes,
+        }
+        if recipe["takes"]:
+            lines["takes"] = ", ".join(f"--{what}" for what in recipe["takes"])
+        rows = [f"  {name:13s} {text}" for name, text in lines.items()]
+        found.append("\n".join([f"{recipe['name']}: {recipe['paper']}", *rows]))
+    return "\n\n".join(found)
 
 
 def evaluation_text(found: Evaluation) -> str:

@@ -1,0 +1,123 @@
+"""Restorers with a critic for each task, and their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.training.data import Batch, draws
+from grids.training.losses import contextual, critic_wgan, generator_wgan, gradient_penalty, perceptual
+from grids.training.recipe import Recipe
+from grids.training.systems import Modules, Restorer, adamw
+
+PENALTY = 10.0
+"""Of the gradient (Gulrajani et al., NeurIPS 2017)."""
+CRITIC_SEED = 0xC2171C
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the losses of a restorer weigh.
+
+    Args:
+        features: the squared error of features.
+        pixels: L1.
+        adversarial: what the critic says; it is the weight of the critic's own loss, too (Martyniuk 2019).
+        contextual: the contextual loss of the same features.
+        critic_rate: the critics' learning rate, in terms of the restorer's.
+        critic_steps: steps of the critics for one of the restorer.
+    """
+
+    features: float = 1.0
+    pixels: float = 0.5
+    adversarial: float = 0.01
+    contextual: float = 0.0
+    critic_rate: float = 2.0
+    critic_steps: int = 1
+
+
+class Adversarial(Restorer):
+    """A network with a head for each task, and a critic for each: features, L1, and what the critic says.
+
+    Critics compare by the Wasserstein distance with a penalty on the gradient, each on the images of its task. There is
+    one forward for each task, then one backward for all (Martyniuk 2019, section 3; Walha et al. 2024, eqs. 2 to 5).
+    Tasks weigh by their number of images in the batch.
+
+    Args:
+        network: to train.
+        tasks: that the numbers of a batch stand for.
+        recipe: of the training; its loss is not used.
+        critic: makes a critic, (B, 3, H, W) in [0, 1] -> (B, ...) scores.
+        features: images -> maps, frozen; None where no term needs them.
+        terms: what the losses weigh.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tasks: Sequence[str],
+        recipe: Recipe,
+        critic: Callable[[], nn.Module],
+        features: nn.Module | None,
+        terms: Terms,
+    ) -> None:
+        super().__init__(network, "l1", tasks)
+        self._recipe, self._features, self._terms = recipe, features, terms
+        self.modules |= {_critic_of(task): made for task, made in zip(tasks, fresh_modules(critic, recipe, len(tasks)))}
+
+    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+        critics = nn.ModuleList(self.modules[_critic_of(task)] for task in self.tasks)
+        return {"network": adamw(self.modules["network"], recipe), "critics": adamw(critics, recipe, self._terms.critic_rate)}
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        restored = self.restored(modules, batch)
+        rows = [(self.tasks[number], batch.tasks == number) for number in batch.tasks.unique().tolist()]
+        for turn in range(self._terms.critic_steps):
+            generator = draws(self._recipe.seed, step, turn, 9)
+            judged = [
+                own.float().mean() * self._criticised(modules, task, batch.targets[own], restored[own].detach(), generator)
+                for task, own in rows
+            ]
+            yield "critics", self._terms.adversarial * torch.stack(judged).sum()
+        loss = restoring(restored, batch.targets, self._features, self._terms)
+        said = [own.float().mean() * generator_wgan(modules[_critic_of(task)](restored[own]).float()) for task, own in rows]
+        yield "network", loss + self._terms.adversarial * torch.stack(said).sum()
+
+    def _criticised(
+        self, modules: Modules, task: str, real: Tensor, fake: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """The loss of a task's critic."""
+        scores = modules[_critic_of(task)](torch.cat((real, fake))).float()
+        loss = critic_wgan(*scores.chunk(2))
+        return loss + PENALTY * gradient_penalty(self.modules[_critic_of(task)], real, fake, generator)
+
+
+def restoring(restored: Tensor, targets: Tensor, features: nn.Module | None, terms: Terms) -> Tensor:
+    """The losses between images and targets, without a critic."""
+    loss = terms.pixels * F.l1_loss(restored, targets)
+    if features is None or not (terms.features or terms.contextual):
+        return loss
+    features.to(targets.device)
+    ours = features(restored)
+    with torch.no_grad():
+        theirs = features(targets)
+    if terms.features:
+        loss = loss + terms.features * perceptual(ours, theirs)
+    if terms.contextual:
+        loss = loss + terms.contextual * contextual(ours, theirs)
+    return loss
+
+
+def fresh_modules(make: Callable[[], nn.Module], recipe: Recipe, count: int) -> list[nn.Module]:
+    """Modules with weights drawn from the recipe's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed ^ CRITIC_SEED)
+        return [make() for _ in range(count)]
+
+
+def _critic_of(task: str) -> str:
+    return f"critic of {task}"

@@ -1,0 +1,96 @@
+"""Deblurring faces: an image and its structure, over scales, with losses that come in one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.training.adversarial import fresh_modules
+from grids.training.data import Batch
+from grids.training.losses import critic_logistic, generator_logistic, gradient_magnitude, perceptual
+from grids.training.recipe import Recipe
+from grids.training.systems import Modules, System, adamw
+
+
+@dataclass(frozen=True)
+class Stages:
+    """When the losses come in, and what they weigh.
+
+    Args:
+        features: share of the steps after which the loss between features comes in; 1 leaves it out.
+        critic: the same for the critic.
+        structure: whether the structure stream is trained.
+        feature_weight, critic_weight: beside the L1 losses, which weigh 1. The paper prints 1 for both, over sums: its
+            features alone would drown all else.
+    """
+
+    features: float = 0.5
+    critic: float = 0.75
+    structure: bool = True
+    feature_weight: float = 0.01
+    critic_weight: float = 1e-3
+
+
+class FaceDeblurring(System):
+    """The system of Shen et al. (2019), section 3: L1 of images and of their structure at every scale, from a share of
+    the steps on the error of features at every scale, and at last a critic of the full scale.
+
+    Args:
+        network: a `ShenFace`.
+        recipe: of the training; its loss is not used.
+        critic: makes one, (B, 3, H, W) in [0, 1] -> (B, ...) logits.
+        features: images -> maps, frozen.
+        stages: when the losses come in.
+    """
+
+    kept = "network"
+
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, critic: Callable[[], nn.Module], features: nn.Module, stages: Stages
+    ) -> None:
+        (judge,) = fresh_modules(critic, recipe, 1)
+        self.modules = {"network": network, "critic": judge}
+        self._iterations, self._features, self._stages = recipe.iterations, features, stages
+
+    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+        return {name: adamw(module, recipe) for name, module in self.modules.items()}
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        stages, share = self._stages, step / self._iterations
+        restored = [made.float() for made in modules["network"](batch.inputs, every_scale=True)]
+        targets = _scales(batch.targets, len(restored))
+        critic = modules["critic"]
+        if share >= stages.critic:
+            real, fake = critic(targets[-1]).float(), critic(restored[-1].detach()).float()
+            yield "critic", critic_logistic(real, fake)
+        loss = _l1(restored, targets)
+        if stages.structure:
+            structure = modules["network"](gradient_magnitude(batch.inputs), stream="structure", every_scale=True)
+            loss = loss + _l1(structure, _scales(gradient_magnitude(batch.targets), len(restored)))
+        if share >= stages.features:
+            loss = loss + stages.feature_weight * self._distance(restored, targets)
+        if share >= stages.critic:
+            loss = loss + stages.critic_weight * generator_logistic(critic(restored[-1]).float())
+        yield "network", loss
+
+    def _distance(self, restored: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+        """Between the features, summed over the scales."""
+        self._features.to(targets[0].device)
+        with torch.no_grad():
+            theirs = [self._features(target) for target in targets]
+        pairs = zip(restored, theirs, strict=True)
+        return torch.stack([perceptual(self._features(ours), known) for ours, known in pairs]).sum()
+
+
+def _scales(images: Tensor, count: int) -> list[Tensor]:
+    """The images at `count` scales, each twice the one before, the full one last."""
+    return [F.avg_pool2d(images, 2**level) if level else images for level in reversed(range(count))]
+
+
+def _l1(made: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """L1, summed over the scales."""
+    return torch.stack([F.l1_loss(a.float(), b) for a, b in zip(made, targets, strict=True)]).sum()

@@ -1,0 +1,267 @@
+"""The restorers of five papers as recipes: network, tasks, batches, losses and settings, in one visible table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from grids import networks
+from grids.degradations import ELEVEN
+from grids.errors import GridsError, unknown_name
+from grids.networks.critics import ConvCritic, PatchCritic
+from grids.networks.topology import parse
+from grids.training.adversarial import Adversarial, Terms
+from grids.training.faces import FaceDeblurring, Stages
+from grids.training.losses import feature_network
+from grids.training.methods import PLAIN, Method
+from grids.training.recipe import BUDGETS, Recipe
+from grids.weights import load_state, sha256
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a user can give to a recipe.
+
+    Args:
+        vgg: a file of VGG-19 weights for losses between features; None for the descriptor's features.
+        trunk: a file of ImageNet weights for the network's trunk; None for random ones.
+        topology: where decoders attach, as "R>B>J>H"; None for the recipe's own, or one place for other tasks.
+        say: is told what is used.
+    """
+
+    vgg: Path | None = None
+    trunk: Path | None = None
+    topology: str | None = None
+    say: Callable[[str], None] = lambda text: None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What is given."""
+        return tuple(name for name in ("vgg", "trunk", "topology") if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True)
+class SystemRecipe:
+    """A paper's way of training restorers.
+
+    Args:
+        paper: where it is from.
+        tasks: names of degradations that stand for the paper's.
+        data: what the paper learns from.
+        network: the preset of its size.
+        small: a preset that trains on a CPU in minutes.
+        losses: in words.
+        budgets: the settings behind --budget; "paper" takes the network, the others the small one.
+        method: (tasks, what the user gives, whether the network is the small one) -> what is trained.
+        takes: which of `Extras` it has a use for.
+    """
+
+    paper: str
+    tasks: tuple[str, ...]
+    data: str
+    network: str
+    small: str
+    losses: str
+    budgets: Mapping[str, Recipe]
+    method: Callable[[tuple[str, ...], Extras, bool], Method] = lambda tasks, extras, small: PLAIN
+    takes: tuple[str, ...] = ()
+
+
+def _budgets(paper: Recipe, quick: int = 600, crop: int = 64, batch: int = 8) -> dict[str, Recipe]:
+    """The paper's settings, and for CPUs the same with small crops, few steps and a faster rate."""
+    shared = {"loss": paper.loss, "schedule": paper.schedule, "sampler": paper.sampler}
+    small = Recipe(iterations=quick, crop=crop, batch=batch, **shared)  # type: ignore[arg-type]
+    return {"quick": small, "standard": replace(small, iterations=10 * quick), "paper": paper}
+
+
+def _features(extras: Extras, layers: tuple[str, ...]) -> tuple[nn.Module, dict[str, Any]]:
+    """The network that features are taken from, and what determines it."""
+    network = feature_network(extras.vgg, layers, extras.say)
+    return network, {"vgg_sha256": "" if extras.vgg is None else sha256(extras.vgg)}
+
+
+def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...], extras: Extras, small: bool) -> Method:
+    """Martyniuk's and Walha's: a critic for each task."""
+    features, settings = _features(extras, layers)
+    critic = partial(PatchCritic, 16 if small else 64)
+    settings |= {"terms": vars(terms), "layers": list(layers), "small": small}
+    if extras.trunk is not None:
+        settings["trunk_sha256"] = sha256(extras.trunk)
+    state = None if extras.trunk is None else load_state(extras.trunk)
+
+    def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> Adversarial:
+        return Adversarial(_with_trunk(network, state), names, recipe, critic, features, terms)
+
+    return Method("with critics", make, settings=settings)
+
+
+def _with_trunk(network: nn.Module, state: Mapping[str, Tensor] | None) -> nn.Module:
+    if state is not None:
+        if not hasattr(network, "load_trunk"):
+            raise GridsError(f"--trunk is for networks with a trunk of their own, and {type(network).__name__} has none")
+        network.load_trunk(state)
+    return network
+
+
+def _hierarchy(own: str, letters: Mapping[str, str], tasks: tuple[str, ...], extras: Extras, small: bool) -> Method:
+    """Liu's: decoders that attach at several depths."""
+    text = extras.topology or (own if set(tasks) == set(letters.values()) else None)
+    if text is None:
+        return PLAIN
+    stages = parse(text, tasks, letters)
+    extras.say(f"decoders: {text}")
+    return Method("hierarchy", PLAIN.make, options={"topology": stages})
+
+
+def _faces(stages: Stages, tasks: tuple[str, ...], extras: Extras, small: bool) -> Method:
+    """Shen's: image and structure, with losses that come in by and by."""
+    layers = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
+    features, settings = _features(extras, layers)
+    settings |= {"stages": vars(stages), "layers": list(layers), "small": small}
+    def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
+        critic = partial(ConvCritic, 16 if small else 64, recipe.crop)
+        return FaceDeblurring(network, recipe, critic, features, stages)
+
+    return Method("faces", make, settings=settings)
+
+
+# constant for half of the epochs, then down to 1e-7
+_MARTYNIUK = Recipe(
+    iterations=69_000,
+    crop=256,
+    batch=4,
+    learning_rate=1e-4,
+    final=1e-3,
+    warm_up=0.0,
+    clip=0.0,
+    average=0.0,
+    schedule="linear",
+    sampler="each:motion_blur=2",
+)
+_LIU = Recipe(
+    iterations=100_000,
+    crop=256,
+    batch=32,
+    learning_rate=1e-4,
+    loss="ssim-l1",
+    clip=0.0,
+    average=0.0,
+    warm_up=0.0,
+    sampler="cycles:motion_blur=3",
+)
+_SHEN = Recipe(
+    iterations=200_000, crop=128, batch=16, learning_rate=1e-4, final=1.0, warm_up=0.0, clip=0.0, average=0.0
+)
+
+_MARTYNIUK_PAPER = "Martyniuk, Multi-task learning for image restoration (MSc thesis, UCU Lviv 2019)"
+_MARTYNIUK_DATA = "GoPro, D-HAZY (NYU), Raindrop (Qian et al.)"
+_MARTYNIUK_LOSSES = "features + 0.5 L1 + 0.01 critic (WGAN-GP, one for each task)"
+_GRIDS_PAPER = "Cao et al., GRIDS (ECCV 2024)"
+_GRIDS_DATA = "DIV2K and Flickr2K"
+
+TABLE: dict[str, SystemRecipe] = {
+    "martyniuk-resnet": SystemRecipe(
+        _MARTYNIUK_PAPER,
+        ("motion_blur", "haze", "raindrop"),
+        _MARTYNIUK_DATA,
+        "martyniuk-resnet",
+        "martyniuk-resnet-small",
+        _MARTYNIUK_LOSSES,
+        _budgets(_MARTYNIUK),
+        partial(_with_critics, Terms(), ("conv3_3",)),
+        takes=("vgg",),
+    ),
+    "martyniuk-fpn": SystemRecipe(
+        _MARTYNIUK_PAPER,
+        ("motion_blur", "haze", "raindrop"),
+        _MARTYNIUK_DATA,
+        "martyniuk-fpn",
+        "martyniuk-fpn-small",
+        _MARTYNIUK_LOSSES,
+        _budgets(_MARTYNIUK),
+        partial(_with_critics, Terms(), ("conv3_3",)),
+        takes=("vgg", "trunk"),
+    ),
+    "liu-durbm": SystemRecipe(
+        "Liu, Suganuma, Okatani, Joint Learning of Multiple Image Restoration Tasks",
+        ("haze", "rain", "motion_blur", "jpeg"),
+        "RESIDE, DID-MDN, GoPro, DIV2K",
+        "liu-durbm",
+        "liu-durbm-small",
+        "1.1 (1 - SSIM) + 0.75 L1, one task a batch in cycles of 1, 1, 3, 1",
+        _budgets(_LIU),
+        partial(_hierarchy, "R>B>J>H", {"R": "rain", "B": "motion_blur", "J": "jpeg", "H": "haze"}),
+        takes=("topology",),
+    ),
+    "walha-mtlgan": SystemRecipe(
+        "Walha, Drira, Bedhief, multi-task GAN for restoration (ICAART 2024)",
+        ("frame_blur", "sensor_noise"),
+        "GoPro, SIDD",
+        "walha-mtlgan",
+        "walha-mtlgan-small",
+        _MARTYNIUK_LOSSES,
+        _budgets(replace(_MARTYNIUK, sampler="each", batch=2)),
+        partial(_with_critics, Terms(critic_rate=1.0), ("conv3_3",)),
+        takes=("vgg", "trunk"),
+    ),
+    "shen-face": SystemRecipe(
+        "Shen et al., A multi-task approach to face deblurring (EURASIP JWCN 2019)",
+        ("trajectory_blur",),
+        "Helen, CMU PIE, CelebA: faces of 128 x 128 (see `grids faces`)",
+        "shen-face",
+        "shen-face-small",
+        "L1 of images and of structure at two scales; from half of the steps + features, from three quarters + critic",
+        _budgets(_SHEN),
+        partial(_faces, Stages()),
+        takes=("vgg",),
+    ),
+    "grids-srresnet": SystemRecipe(
+        _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "srresnet", "srresnet", "L1, all tasks mixed in every batch", BUDGETS
+    ),
+    "grids-restormer": SystemRecipe(
+        _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "restormer", "restormer-s", "L1, all tasks mixed in every batch", BUDGETS
+    ),
+}
+
+
+def system_recipe(name: str) -> SystemRecipe:
+    """The recipe of a name. Raises UnknownNameError."""
+    if name not in TABLE:
+        raise unknown_name("recipe", name, TABLE)
+    return TABLE[name]
+
+
+def settings_of(recipe: SystemRecipe, budget: str = "quick", **changes: Any) -> Recipe:
+    """The settings of a budget, with what is given changed. Raises GridsError."""
+    if budget not in recipe.budgets:
+        raise unknown_name("budget", budget, recipe.budgets)
+    return replace(recipe.budgets[budget], **{key: value for key, value in changes.items() if value is not None})
+
+
+def method_of(name: str, network: str, tasks: tuple[str, ...], extras: Extras) -> Method:
+    """What is trained by a recipe.
+
+    Args:
+        name: of the recipe.
+        network: the preset, of the recipe's class.
+        tasks: their names.
+        extras: what the user gives.
+
+    Raises:
+        GridsError: the preset is of another network, a file cannot be used, or something is given that the recipe has
+            no use for.
+    """
+    recipe = system_recipe(name)
+    wanted = networks.preset(recipe.network).network
+    if networks.preset(network).network is not wanted:
+        known = [preset for preset, entry in networks.TABLE.items() if entry.network is wanted]
+        raise GridsError(f"the recipe '{name}' trains {' or '.join(known)}, not '{network}'")
+    for what in extras.given:
+        if what not in recipe.takes:
+            raise GridsError(f"the recipe '{name}' has no use for --{what}")
+    return recipe.method(tasks, extras, network != recipe.network)
