@@ -204,7 +204,7 @@ def group(images: tuple[str, ...], **options: Any) -> None:
 @click.argument("images", nargs=-1)
 @click.option("--tasks", default="all", show_default=True, help="Names, separated by commas; all: the paper's eleven.")
 @trained
-@click.option("--loss", help="l1 or charbonnier.  [default: l1]")
+@click.option("--loss", help="l1, charbonnier or ssim-l1.  [default: l1]")
 @click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
 @click.option("--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/train/model.safetensors]")
 @click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")
