@@ -40,18 +40,32 @@ def ssim(images: Tensor, targets: Tensor) -> Tensor:
         (B,) float64.
     """
     x, y = to_8_bit(images).double(), to_8_bit(targets).double()
-    offsets = torch.arange(WINDOW, dtype=torch.float64, device=x.device) - WINDOW // 2
+    return ssim_map(x, y, peak=255.0).mean(dim=(1, 2, 3))
+
+
+def ssim_map(x: Tensor, y: Tensor, peak: float, padding: int = 0) -> Tensor:
+    """SSIM at every place of the window.
+
+    Args:
+        x, y: (B, 3, H, W), float32 or float64, of the same type.
+        peak: the value of white.
+        padding: zeros around the images, pixels.
+
+    Returns:
+        (B, 3, H - 10 + 2 padding, W - 10 + 2 padding), of the type of x.
+    """
+    offsets = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
     window = (window / window.sum()).expand(3, 1, 1, WINDOW)
 
     def mean(values: Tensor) -> Tensor:
-        return F.conv2d(F.conv2d(values, window, groups=3), window.transpose(2, 3), groups=3)
+        rows = F.conv2d(values, window, padding=(0, padding), groups=3)
+        return F.conv2d(rows, window.transpose(2, 3), padding=(padding, 0), groups=3)
 
     mx, my = mean(x), mean(y)
     vx, vy, covariance = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    values = (2 * mx * my + c1) * (2 * covariance + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
-    return values.mean(dim=(1, 2, 3))
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    return (2 * mx * my + c1) * (2 * covariance + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
 
 
 def whole_scores(image: Tensor, target: Tensor) -> tuple[float, float]:

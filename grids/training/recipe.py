@@ -14,7 +14,8 @@ VERSION = 1
 """Raised when training itself changes, so that what older code trained is told apart."""
 MOST = 4096
 """Crops in a batch."""
-LOSSES = ("l1", "charbonnier")
+LOSSES = ("l1", "charbonnier", "ssim-l1")
+"""Names of `grids.training.losses.LOSSES`: this module knows no torch."""
 SCHEDULES = ("cosine", "linear")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -35,7 +36,7 @@ class Recipe:
         warm_up: share of the iterations in which the learning rate climbs to its peak.
         betas: AdamW's.
         weight_decay: AdamW's.
-        loss: "l1" or "charbonnier".
+        loss: "l1", "charbonnier" or "ssim-l1".
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes in it, else fp32.
         clip: the largest norm of all gradients together; 0 for any.
         accumulate: parts that a batch is computed in, to need less memory; the result is the same up to rounding.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.heads import MultiHead
 from grids.training.data import Batch
+from grids.training.losses import LOSSES
 from grids.training.recipe import Recipe
 
 Modules = Mapping[str, nn.Module]
@@ -88,11 +88,3 @@ def adamw(module: nn.Module, recipe: Recipe, faster: float = 1.0) -> torch.optim
     return torch.optim.AdamW(
         module.parameters(), faster * recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay, fused=fused
     )
-
-
-def charbonnier(images: Tensor, targets: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Mean of sqrt(d^2 + epsilon^2), a smooth L1. Source: Lai et al., CVPR 2017, eq. 1."""
-    return ((images - targets).square() + epsilon**2).sqrt().mean()
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "charbonnier": charbonnier}

@@ -29,7 +29,7 @@ from grids.networks import NAFNet
 from grids.results import Point
 from grids.training import checkpoints
 from grids.training.data import Batch
-from grids.training.recipe import Recipe
+from grids.training.recipe import LOSSES, Recipe
 from grids.training.systems import Modules, Restorer, System, adamw
 from grids.training.trainer import OutOfTimeError, Trained, train
 
@@ -211,7 +211,7 @@ def test_a_critic_by_hand() -> None:
 
 
 @pytest.mark.parametrize("accumulate", [2, 3, 4, 9])
-@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_parts_of_a_batch_come_to_the_same(accumulate: int, loss: str) -> None:
     whole = train(restorer(loss), toy, LEARNT, checks=(12,), measure=mean_error)
     parts = train(restorer(loss), toy, replace(LEARNT, accumulate=accumulate), checks=(12,), measure=mean_error)
@@ -319,7 +319,7 @@ def test_the_end_is_not_asked_about() -> None:
     assert found.stopped == ""
 
 
-@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
 def test_losses_fall(loss: str, precision: str) -> None:
     recipe = small(iterations=60, learning_rate=0.02, loss=loss, precision=precision)

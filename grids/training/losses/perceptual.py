@@ -1,0 +1,108 @@
+"""Losses between the features of images and of targets, and the networks that the features come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids import weights
+from grids.errors import WeightsError
+from grids.networks import SRResNetX4
+from grids.networks.vgg import VGG19Features
+
+MOST = 32
+"""Positions a side between which the contextual loss compares all with all: 4 MiB an image for each matrix."""
+WIDTH = 0.5
+"""Of the contextual loss's kernel."""
+SPREAD = 0.08
+"""Root mean square of the descriptor's features on photographs."""
+
+
+class DescriptorFeatures(nn.Module):
+    """The descriptor's body features, for those who have no VGG-19: an SRResNet x4, frozen, that ships with grids.
+
+    They are divided by their root mean square on photographs, so that a loss between them is about as large as one
+    between features of VGG-19, and the papers' weights of the terms still mean something.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        state = weights.load_state(weights.builtin(weights.DESCRIPTOR))
+        self.network = SRResNetX4.from_state(state).eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [0, 1] -> one map (B, 64, H, W); differentiable with respect to the images."""
+        return [self.network.body_features(images) / SPREAD]
+
+
+def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str], None]) -> nn.Module:
+    """The network between whose features perceptual losses are taken, frozen: images -> a list of maps.
+
+    Args:
+        vgg: weights of a VGG-19, as torchvision saves them (.pth) or as safetensors; None for the descriptor.
+        layers: of VGG-19, as "conv3_3" or "relu3_3"; the descriptor has one map.
+        say: is told in one line which network it is.
+
+    Raises:
+        GridsError: a layer is unknown.
+        WeightsError: the file is not a VGG-19's.
+    """
+    if vgg is None:
+        say("perceptual loss: features of the descriptor (SRResNet x4), as no VGG-19 weights are given")
+        return DescriptorFeatures()
+    try:
+        network = VGG19Features.from_state(weights.load_state(vgg), layers)
+    except WeightsError as error:
+        raise WeightsError(f"cannot use the VGG-19 '{vgg}': {error}") from error
+    say(f"perceptual loss: {', '.join(layers)} of the VGG-19 '{vgg}'")
+    return network
+
+
+def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """The mean squared error between two maps, summed over the maps. Source: Johnson et al., ECCV 2016, eq. 2.
+
+    The mean is over channels too, as in Martyniuk's code. The thesis and Walha et al. divide by W H alone, Shen et al.
+    by nothing: sums so large that the L1 beside them would not count.
+
+    Args:
+        features, targets: maps (B, C, H, W) of the images and of the targets, layer by layer.
+    """
+    return torch.stack([F.mse_loss(*pair) for pair in zip(features, targets, strict=True)]).sum()
+
+
+def contextual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """The contextual loss, which does not ask where a feature is: -log(mean over j of max over i of A_ij).
+
+    A_ij = w_ij / sum over l of w_il, w_ij = exp((1 - d_ij / (min over l of d_il + 1e-5)) / 0.5), d_ij the cosine
+    distance of feature i of an image and feature j of its target, less the mean feature of the target. Source: Mechrez
+    et al., ECCV 2018, eqs. 1 to 5, for every image by itself, with the constants of Martyniuk's code. Maps of more than
+    32 positions a side are first shrunk by means, as the matrices grow with the fourth power of the side.
+
+    Args:
+        features, targets: maps (B, C, H, W) of the images and of the targets, layer by layer.
+
+    Returns:
+        (), 0 or more: the mean over images, summed over maps.
+    """
+    return torch.stack([_contextual(*pair) for pair in zip(features, targets, strict=True)]).sum()
+
+
+def _contextual(features: Tensor, targets: Tensor) -> Tensor:
+    x, y = (_shrunk(maps.float()).flatten(2) for maps in (features, targets))
+    mean = y.mean(dim=2, keepdim=True)
+    x, y = F.normalize(x - mean, dim=1), F.normalize(y - mean, dim=1)
+    with torch.autocast(x.device.type, enabled=False):
+        distances = (1 - x.transpose(1, 2) @ y).clamp_min(0)  # (B, I, J)
+    relative = distances / (distances.amin(dim=2, keepdim=True) + 1e-5)
+    affinities = ((1 - relative) / WIDTH).softmax(dim=2)
+    return -affinities.amax(dim=1).mean(dim=1).log().mean()
+
+
+def _shrunk(maps: Tensor) -> Tensor:
+    height, width = maps.shape[-2:]
+    return F.avg_pool2d(maps, (math.ceil(height / MOST), math.ceil(width / MOST)), ceil_mode=True)

@@ -1,0 +1,43 @@
+"""Losses between images and targets, pixel by pixel and window by window."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grids.devices import exact_float32
+from grids.training.metrics import WINDOW, ssim_map
+
+
+def charbonnier(images: Tensor, targets: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Mean of sqrt(d^2 + epsilon^2), a smooth L1. Source: Lai et al., CVPR 2017, eq. 1."""
+    return ((images - targets).square() + epsilon**2).sqrt().mean()
+
+
+def ssim(images: Tensor, targets: Tensor) -> Tensor:
+    """SSIM as something to train on: neither clipped nor rounded, and up to the border. Source: Wang et al., 2004.
+
+    The window and constants are those of `metrics.ssim`. Around the images there are zeros, as in the code of Liu et
+    al. (Joint Learning of Multiple Image Restoration Tasks), so that every pixel counts, and any size will do.
+
+    Args:
+        images, targets: (B, 3, H, W) float32 in [0, 1]; images may leave it. Computed in float32 also under autocast.
+
+    Returns:
+        (), at most 1: the mean over images, colours and pixels.
+    """
+    with torch.autocast(images.device.type, enabled=False), exact_float32():
+        return ssim_map(images, targets, peak=1.0, padding=WINDOW // 2).mean()
+
+
+def ssim_l1(images: Tensor, targets: Tensor) -> Tensor:
+    """1.1 (1 - SSIM) + 0.75 L1, which is 0 for equal images.
+
+    Source: the code of Dual Residual Networks (Liu et al., CVPR 2019), on which Joint Learning of Multiple Image
+    Restoration Tasks builds without printing a loss of its own; there it is -1.1 SSIM, with the same gradient.
+
+    Args:
+        images, targets: (B, 3, H, W) float32 in [0, 1]; images may leave it.
+    """
+    return 1.1 * (1 - ssim(images, targets)) + 0.75 * F.l1_loss(images, targets)
