@@ -11,9 +11,10 @@ from grids.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur, Richa
 from grids.degradations.compression import Jpeg
 from grids.degradations.drops import Raindrop
 from grids.degradations.falling import Rain, Snow
-from grids.degradations.noise import GaussianNoise, PoissonNoise, SaltPepper
+from grids.degradations.noise import GaussianNoise, PoissonNoise, SaltPepper, SensorNoise
 from grids.degradations.plugins import FunctionDegradation, check_name, installed_names, load_function, load_installed
 from grids.degradations.resampling import Ringing, SuperResolution
+from grids.degradations.shake import FrameBlur, TrajectoryBlur
 from grids.degradations.weather import Haze, LowLight
 from grids.errors import GridsError, unknown_name
 
@@ -50,6 +51,9 @@ TABLE: tuple[Degradation, ...] = (
     Raindrop(),
     Snow(),
     LowLight(),
+    TrajectoryBlur(),
+    FrameBlur(),
+    SensorNoise(),
 )
 
 NAMES: tuple[str, ...] = tuple(kind.name for kind in TABLE)

@@ -21,7 +21,8 @@ Parameters = dict[str, Tensor]
 class Range:
     """The values that one parameter takes: `mild` at severity 0, `strong` at severity 1.
 
-    Without a severity the value is drawn uniformly between the two, on the scale given; whole numbers with equal odds.
+    Without a severity the value is drawn uniformly between the two, on the scale given; whole numbers, `step` apart,
+    with equal odds.
     """
 
     name: str
@@ -30,19 +31,24 @@ class Range:
     unit: str
     log: bool = False
     whole: bool = False
+    step: int = 1
 
     def at(self, severity: Tensor) -> Tensor:
         """The values for severities in [0, 1], any shape."""
         if self.log:
             return self.mild * (self.strong / self.mild) ** severity
         value = self.mild + (self.strong - self.mild) * severity
-        return value.round() if self.whole else value
+        if self.whole:
+            first = self.mild % self.step
+            return first + self.step * ((value - first) / self.step).round()
+        return value
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` values drawn over the whole range, shape (count,)."""
         if self.whole:
             low, high = sorted((int(self.mild), int(self.strong)))
-            return torch.randint(low, high + 1, (count,), generator=generator, device=generator.device).float()
+            steps = torch.randint((high - low) // self.step + 1, (count,), generator=generator, device=generator.device)
+            return (low + self.step * steps).float()
         return self.at(torch.rand(count, generator=generator, device=generator.device))
 
     def __str__(self) -> str:

@@ -35,6 +35,16 @@ def streak(length: Tensor, angle: Tensor, window: int) -> Tensor:
     return _unit_sum((1 - across).clamp(0, 1) * (length.view(-1, 1, 1) / 2 + 0.5 - along).clamp(0, 1))
 
 
+def trace(offsets: Tensor, window: int) -> Tensor:
+    """Points of equal weight, each spread over the four pixels about it (bilinear): (B, n, 2) -> (B, window, window).
+
+    The offsets are x to the right and y down, in pixels from the middle, at most window // 2 along either.
+    """
+    near = (1 - (offsets.unsqueeze(-1) - _axis(window, offsets)).abs()).clamp_min(0)  # (B, n, 2, window)
+    # a product adds up in a fixed order, on a GPU too
+    return _unit_sum(near[:, :, 1].transpose(-1, -2) @ near[:, :, 0])
+
+
 def sinc(cutoff: Tensor, window: int) -> Tensor:
     """Circular low-pass kernels, w J1(w r) / (2 pi r) truncated to the window: cutoff (B,) in radians per pixel."""
     x, y = _grid(window, cutoff)

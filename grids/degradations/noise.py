@@ -1,4 +1,4 @@
-"""Gaussian, Poisson and salt-and-pepper noise."""
+"""Gaussian, Poisson and salt-and-pepper noise, and that of a sensor."""
 
 from __future__ import annotations
 
@@ -54,6 +54,37 @@ class SaltPepper(Noise):
         draw = torch.rand((b, 1, h, w), generator=noise_generator(images, parameters), device=images.device)
         share = per_image(parameters["share"])
         return torch.where(draw < share, (draw < share / 2).to(images.dtype), images)
+
+
+class SensorNoise(Noise):
+    """The noise of a camera's sensor: normal, stronger where there is more light, clipped as the sensor clips.
+
+    The variance is a x + a / 20 in linear light x, so black has the noise that a signal of 0.05 adds.
+    """
+
+    name = "sensor_noise"
+    ranges = (Range("a", 0.002, 0.02, "variance per light, white at 1", log=True),)
+    summary = "normal, variance a x + a / 20 in linear light (sRGB), independent in every pixel and channel"
+    source = "model: signal-dependent Gaussian (Foi et al. 2008); range: ours"
+    dark = 1 / 20
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        light = linear_light(images)
+        noise = torch.randn(images.shape, generator=noise_generator(images, parameters), device=images.device)
+        variance = per_image(parameters["a"]) * (light + self.dark)
+        return srgb(torch.addcmul(light, noise, variance.sqrt()))
+
+
+def linear_light(images: Tensor) -> Tensor:
+    """sRGB values, clipped to [0, 1], as light in [0, 1] (IEC 61966-2-1)."""
+    images = images.clamp(0, 1)
+    return torch.where(images <= 0.04045, images / 12.92, ((images + 0.055) / 1.055) ** 2.4)
+
+
+def srgb(light: Tensor) -> Tensor:
+    """The reverse: light, clipped to [0, 1], as sRGB values in [0, 1]."""
+    light = light.clamp(0, 1)
+    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def photon_noise(images: Tensor, photons: Tensor, parameters: Parameters) -> Tensor:

@@ -55,7 +55,7 @@ def test_without_a_severity_the_whole_range_is_drawn_evenly(kind: Degradation) -
         assert low - 1e-5 <= float(values.min())
         assert float(values.max()) <= high + 1e-5
         if r.whole or low == high:
-            assert sorted(values.unique().tolist()) == list(range(int(low), int(high) + 1))
+            assert sorted(values.unique().tolist()) == list(range(int(low), int(high) + 1, r.step))
             continue
         even = (
             (values / r.mild).log() / torch.tensor(r.strong / r.mild).log() if r.log else (values - low) / (high - low)
