@@ -16,8 +16,9 @@ from grids.networks.heads import ANY, MultiHead
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.srresnet import SRResNet, SRResNetX4
+from grids.networks.walha import WalhaNet
 
-__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "build", "preset"]
+__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "WalhaNet", "build", "preset"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ TABLE: dict[str, Preset] = {
         {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1},
     ),
     "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
+    "walha-mtlgan-small": Preset(
+        WalhaNet,
+        "a small one of walha-mtlgan: a quarter of the channels and fewer",
+        {"width": 8, "channels": 32, "widths": (8, 8, 16, 32, 32, 32, 32, 32), "heads": (2, 1)},
+    ),
+    "walha-mtlgan": Preset(
+        WalhaNet, "a head for each task: MobileNetV2 pyramid, transformer decoders (Walha et al., ICAART 2024)"
+    ),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 

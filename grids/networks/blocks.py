@@ -133,6 +133,22 @@ class GatedFeedForward(nn.Module):
         return output
 
 
+class TransformerBlock(nn.Module):
+    """Restormer's block: x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = LayerNorm2d(channels, epsilon=1e-5)
+        self.attention = TransposedAttention(channels, heads)
+        self.norm2 = LayerNorm2d(channels, epsilon=1e-5)
+        self.feed_forward = GatedFeedForward(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        output: Tensor = x + self.feed_forward(self.norm2(x))
+        return output
+
+
 def descended(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple[Tensor, list[Tensor]]:
     """The way down of a U-shaped network: what reaches the bottom, and the output of every level, the top one first."""
     skips = []

@@ -7,24 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, descended, padded
+from grids.networks.blocks import TransformerBlock, descended, padded
 from grids.networks.states import entry, loaded, numbered
-
-
-class TransformerBlock(nn.Module):
-    """x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same."""
-
-    def __init__(self, channels: int, heads: int) -> None:
-        super().__init__()
-        self.norm1 = LayerNorm2d(channels, epsilon=1e-5)
-        self.attention = TransposedAttention(channels, heads)
-        self.norm2 = LayerNorm2d(channels, epsilon=1e-5)
-        self.feed_forward = GatedFeedForward(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x))
-        output: Tensor = x + self.feed_forward(self.norm2(x))
-        return output
 
 
 class Restormer(nn.Module):

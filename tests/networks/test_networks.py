@@ -17,7 +17,7 @@ from grids.networks.size import multiply_adds, parameters
 
 
 @pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("restormer", "nafnet-32")])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("restormer", "nafnet-32", "walha-mtlgan")])
 def test_contract(name: str, check: Callable[[Preset], None]) -> None:
     check(TABLE[name])
 
@@ -45,7 +45,7 @@ def test_an_unknown_network_is_named() -> None:
 
 def test_large_networks_are_rebuilt_from_their_state() -> None:
     with torch.device("meta"):
-        for name in ("restormer", "nafnet-32"):
+        for name in ("restormer", "nafnet-32", "walha-mtlgan"):
             state = build(name).state_dict()
             assert TABLE[name].network.from_state(state).state_dict().keys() == state.keys()  # type: ignore[attr-defined]
 
