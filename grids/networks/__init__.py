@@ -12,12 +12,13 @@ from typing import Any
 from torch import nn
 
 from grids.errors import unknown_name
+from grids.networks.durbm import DuRBM
 from grids.networks.heads import ANY, MultiHead
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.srresnet import SRResNet, SRResNetX4
 
-__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "build", "preset"]
+__all__ = ["TABLE", "DuRBM", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "build", "preset"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ TABLE: dict[str, Preset] = {
         {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1},
     ),
     "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
+    "liu-durbm-small": Preset(
+        DuRBM,
+        "a decoder for each task; a small DuRB-M network: width 16",
+        {"width": 16, "decoder": 16, "hidden": 8},
+    ),
+    "liu-durbm": Preset(DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96"),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 
