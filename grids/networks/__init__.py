@@ -12,13 +12,25 @@ from typing import Any
 from torch import nn
 
 from grids.errors import unknown_name
+from grids.networks.durbm import DuRBM
 from grids.networks.heads import ANY, MultiHead
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.srresnet import SRResNet, SRResNetX4
 from grids.networks.walha import WalhaNet
 
-__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "WalhaNet", "build", "preset"]
+__all__ = [
+    "TABLE",
+    "DuRBM",
+    "NAFNet",
+    "Preset",
+    "Restormer",
+    "SRResNet",
+    "SRResNetX4",
+    "WalhaNet",
+    "build",
+    "preset",
+]
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,12 @@ TABLE: dict[str, Preset] = {
     "walha-mtlgan": Preset(
         WalhaNet, "a head for each task: MobileNetV2 pyramid, transformer decoders (Walha et al., ICAART 2024)"
     ),
+    "liu-durbm-small": Preset(
+        DuRBM,
+        "a decoder for each task; a small DuRB-M network: width 16",
+        {"width": 16, "decoder": 16, "hidden": 8},
+    ),
+    "liu-durbm": Preset(DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96"),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 

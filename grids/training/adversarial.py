@@ -71,7 +71,10 @@ class Adversarial(Restorer):
 
     def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
         critics = nn.ModuleList(self.modules[_critic_of(task)] for task in self.tasks)
-        return {"network": adamw(self.modules["network"], recipe), "critics": adamw(critics, recipe, self._terms.critic_rate)}
+        return {
+            "network": adamw(self.modules["network"], recipe),
+            "critics": adamw(critics, recipe, self._terms.critic_rate),
+        }
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         restored = self.restored(modules, batch)
@@ -79,12 +82,15 @@ class Adversarial(Restorer):
         for turn in range(self._terms.critic_steps):
             generator = draws(self._recipe.seed, step, turn, 9)
             judged = [
-                own.float().mean() * self._criticised(modules, task, batch.targets[own], restored[own].detach(), generator)
+                own.float().mean()
+                * self._criticised(modules, task, batch.targets[own], restored[own].detach(), generator)
                 for task, own in rows
             ]
             yield "critics", self._terms.adversarial * torch.stack(judged).sum()
         loss = restoring(restored, batch.targets, self._features, self._terms)
-        said = [own.float().mean() * generator_wgan(modules[_critic_of(task)](restored[own]).float()) for task, own in rows]
+        said = [
+            own.float().mean() * generator_wgan(modules[_critic_of(task)](restored[own]).float()) for task, own in rows
+        ]
         yield "network", loss + self._terms.adversarial * torch.stack(said).sum()
 
     def _criticised(

@@ -103,7 +103,9 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
 def _with_trunk(network: nn.Module, state: Mapping[str, Tensor] | None) -> nn.Module:
     if state is not None:
         if not hasattr(network, "load_trunk"):
-            raise GridsError(f"--trunk is for networks with a trunk of their own, and {type(network).__name__} has none")
+            raise GridsError(
+                f"--trunk is for networks with a trunk of their own, and {type(network).__name__} has none"
+            )
         network.load_trunk(state)
     return network
 
@@ -123,6 +125,7 @@ def _faces(stages: Stages, tasks: tuple[str, ...], extras: Extras, small: bool) 
     layers = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
     features, settings = _features(extras, layers)
     settings |= {"stages": vars(stages), "layers": list(layers), "small": small}
+
     def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
         critic = partial(ConvCritic, 16 if small else 64, recipe.crop)
         return FaceDeblurring(network, recipe, critic, features, stages)

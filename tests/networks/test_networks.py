@@ -15,9 +15,12 @@ from grids.networks import TABLE, NAFNet, Preset, Restormer, SRResNet, build
 from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
 from grids.networks.size import multiply_adds, parameters
 
+LARGE = ("restormer", "nafnet-32", "walha-mtlgan", "liu-durbm", "martyniuk-resnet", "martyniuk-fpn", "shen-face")
+"""Networks whose small presets pass the contract in their place."""
+
 
 @pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("restormer", "nafnet-32", "walha-mtlgan")])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in LARGE])
 def test_contract(name: str, check: Callable[[Preset], None]) -> None:
     check(TABLE[name])
 

@@ -1,0 +1,118 @@
+"""DuRB-M, the dual residual block for several tasks, and its channel attention (Liu, Suganuma, Okatani)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.networks.blocks import GlobalMean
+
+BETA = 3
+
+
+class TotalVariation(nn.Module):
+    """The mean of |difference|^3 between vertical neighbours, plus that between horizontal ones, of every channel.
+
+    Source: eq. 6, beta = 3. (B, C, H, W), H and W at least 2, -> (B, C, 1, 1).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vertical, self.horizontal = GlobalMean(), GlobalMean()
+
+    def forward(self, x: Tensor) -> Tensor:
+        down, right = (x.diff(dim=dim).abs().pow(BETA) for dim in (2, 3))
+        variation: Tensor = self.vertical(down) + self.horizontal(right)
+        return variation
+
+
+STATISTICS = {"gap": GlobalMean, "tv": TotalVariation}
+"""What the attention can know of a channel: its mean, its total variation."""
+
+
+class ChannelAttention(nn.Module):
+    """Squeeze and excitation: each channel times a weight in (0, 1) that follows from statistics of all channels.
+
+    (B, C, H, W) -> the same. Source: section 4.1; how the statistics are merged is in a lost figure: they are
+    concatenated, which gives the paper's number of layers. Computed in float32, since cubes overflow in float16.
+
+    Args:
+        channels: C.
+        hidden: width between the two layers, as in the code of the dual residual networks, not a ratio.
+        statistics: names out of `STATISTICS`, at least one.
+    """
+
+    def __init__(self, channels: int, hidden: int, statistics: Sequence[str]) -> None:
+        super().__init__()
+        self.statistics = nn.ModuleList(STATISTICS[name]() for name in statistics)
+        # named after the statistics, since shapes alone would not tell one from another
+        self.squeeze = nn.ModuleDict({"_".join(statistics): nn.Linear(len(statistics) * channels, hidden)})
+        self.excite = nn.Linear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        (squeeze,) = self.squeeze.values()
+        with _float32(x.device):
+            known = torch.cat([statistic(x.float()) for statistic in self.statistics], dim=1).flatten(1)
+            weights = torch.sigmoid(self.excite(F.relu(squeeze(known))))
+        return x * weights[:, :, None, None].to(x.dtype)
+
+
+class AttendedResidual(nn.Module):
+    """SE-ResNet module, ReLU(x + attention(conv3(ReLU(conv3(x))))): (B, C, H, W) -> the same. Source: Fig. 5.
+
+    Args:
+        channels: C.
+        hidden, statistics: see `ChannelAttention`; without statistics there is no attention.
+    """
+
+    def __init__(self, channels: int, hidden: int, statistics: Sequence[str]) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.attention = ChannelAttention(channels, hidden, statistics) if statistics else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.attention(self.conv2(F.relu(self.conv1(x)))))
+
+
+class DualBlock(nn.Module):
+    """One dual residual block: maps x at a quarter of the size and r at half of it go through, each with its residual.
+
+    Source: section 4.2; its 13 weight layers fix the order of layers. The code of the dual residual networks pads by
+    reflection, which small images do not allow; here zeros.
+
+    Args:
+        channels: C of both maps.
+        kernel: side of the larger convolution after the enlargement, odd.
+        hidden, statistics: of the attention in the leading module; that of the branch (b) always knows means alone.
+        fusion: shrink in two branches, (a) as in DuRB-U and (b) as in DuRB-US, and merge them; else (b) alone.
+    """
+
+    def __init__(self, channels: int, kernel: int, hidden: int, statistics: Sequence[str], fusion: bool) -> None:
+        super().__init__()
+        self.lead = AttendedResidual(channels, hidden, statistics)
+        self.up = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+        self.large = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
+        self.plain = nn.Conv2d(channels, channels, 3, stride=2, padding=1) if fusion else None
+        self.attended = nn.Sequential(
+            AttendedResidual(channels, hidden, ("gap",)), nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        )
+        self.fuse = nn.Conv2d(2 * channels, channels, 3, padding=1) if fusion else None
+
+    def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""
+        r = F.relu(r + self.large(F.pixel_shuffle(self.up(self.lead(x)), 2)))
+        shrunk = self.attended(r)
+        if self.plain is not None and self.fuse is not None:
+            shrunk = self.fuse(torch.cat([self.plain(r), shrunk], dim=1))
+        return F.relu(x + shrunk), r
+
+
+def _float32(device: torch.device) -> torch.autocast | nullcontext[None]:
+    """Mixed precision off; the meta device has none."""
+    available = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()

@@ -1,0 +1,227 @@
+"""The universal network of Liu, Suganuma, Okatani ("Joint Learning of Multiple Image Restoration Tasks")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.networks.blocks import padded
+from grids.networks.dual_residual import DualBlock
+from grids.networks.heads import MultiHead, heads_of, only
+from grids.networks.states import entry, foreign, loaded, numbered
+from grids.networks.topology import Stages, stages_of
+
+WHAT = "a DuRB-M network"
+
+
+class Encoder(nn.Module):
+    """f: three convolutions down to a quarter of the size, then DuRB-Ms; x is the last one's, r the map beside it.
+
+    (B, 3, H, W), H and W multiples of 8, -> x (B, C, H / 4, W / 4), r (B, C, H / 2, W / 2). Source: section 4.3; the
+    7 x 7 of the first convolution is that of the dual residual networks. Five blocks have 68 weight layers.
+    """
+
+    def __init__(self, width: int, blocks: Iterable[DualBlock]) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, width, 7, padding=3)
+        self.second = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.third = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        for _, x, r in self.passed(images):  # noqa: B007
+            pass
+        return x, r
+
+    def passed(self, images: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """The name of each layer or block, and x and r behind it."""
+        x = F.relu(self.first(images))
+        yield "relu1", x, x
+        r = F.relu(self.second(x))
+        yield "relu2", r, r
+        x = F.relu(self.third(r))
+        yield "relu3", x, r
+        for number, block in enumerate(self.blocks, start=1):
+            x, r = block(x, r)
+            yield f"block{number}", x, r
+
+
+class Decoder(nn.Sequential):
+    """g: two enlargements by PixelShuffle, each with a convolution and a ReLU, and an output convolution. Source: 4.3.
+
+    (B, C, H / 4, W / 4) -> (B, 3, H, W), without the tanh. Five weight layers.
+
+    Args:
+        channels: C.
+        width: channels at half the size; half of them at the whole size.
+        stage: blocks between the encoder and this decoder; kept in the state, which holds the topology so.
+    """
+
+    def __init__(self, channels: int, width: int, stage: int) -> None:
+        super().__init__(
+            _conv(channels, 4 * width),
+            nn.PixelShuffle(2),
+            _conv(width, width),
+            nn.ReLU(),
+            _conv(width, 4 * width),
+            nn.PixelShuffle(2),
+            _conv(width, width // 2),
+            nn.ReLU(),
+            _conv(width // 2, 3),
+        )
+        self.register_buffer("stage", torch.tensor(stage))
+        self.depth = stage
+        self.register_load_state_dict_post_hook(_read_stage)
+
+
+class DuRBM(MultiHead):
+    """A shared encoder of DuRB-Ms, and a decoder for each task, whose tanh is added to the input in [-1, 1].
+
+    Source: sections 4 and 5.2. Decoders attach to the encoder, or, as a topology says, behind further blocks that some
+    tasks share. Kernel sizes and widths are in a lost supplement: the width is that of the decoders, kernels are those
+    of the dual residual network for haze (Liu et al., CVPR 2019). No normalisation, as there. Convolutions pad with
+    zeros. Any size: images are padded to a multiple of 8 and cut again.
+
+    Args:
+        tasks: their names.
+        topology: as text (see `grids.networks.topology`) or stages, with exactly these tasks; None attaches all to the
+            encoder.
+        width: C, channels of the encoder.
+        decoder: channels of the decoders at half the size; half of them at the whole size.
+        kernels: side of the larger convolution of each block of the encoder, odd.
+        kernel: the same of the blocks between decoders.
+        hidden: inner width of the attentions.
+        gap, tv: what the attention of the leading modules knows of each channel, its mean and its total variation;
+            without both there is none, while the convolutions stay (Table 3). The attention in branch (b), which
+            DuRB-US had before, stays in any case.
+        fusion: shrink in both branches and merge them; else in branch (b) alone, which is DuRB-US (Table 3).
+
+    Raises:
+        GridsError: the topology is wrong.
+    """
+
+    multiple = 8  # so that a quarter has two rows, for differences
+
+    def __init__(
+        self,
+        tasks: Iterable[str],
+        topology: str | Sequence[Sequence[str]] | None = None,
+        width: int = 96,
+        decoder: int = 96,
+        kernels: Sequence[int] = (5, 5, 7, 7, 11),
+        kernel: int = 5,
+        hidden: int = 32,
+        gap: bool = True,
+        tv: bool = True,
+        fusion: bool = True,
+    ) -> None:
+        super().__init__(tasks)
+        stages = stages_of(topology, self.tasks)
+        further = [kernel] * (len(stages) - 1)
+        known = [name for name, on in (("gap", gap), ("tv", tv)) if on]
+        made = [DualBlock(width, side, hidden, known, fusion) for side in (*kernels, *further)]
+        self.encoder = Encoder(width, made[: len(kernels)])
+        self.stages = nn.ModuleList(made[len(kernels) :])
+        stage = {task: number for number, stage in enumerate(stages) for task in stage}
+        self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task]) for task in self.tasks})
+        # pixels that a pixel acts on, but through means: the stem's kernels 3 + 1 + 2, at their scale; a block's
+        # 22 and its larger kernel; the decoder's 4 + 2 + 2 + 1 + 1; what PixelShuffle makes of one place
+        self.reach = 6 + sum(22 + 2 * (side // 2) for side in (*kernels, *further)) + 10 + 3
+
+    @property
+    def topology(self) -> Stages:
+        """The tasks of every stage."""
+        stages: list[list[str]] = [[] for _ in range(len(self.stages) + 1)]
+        for task in self.tasks:
+            stages[self._decoder(task).depth].append(task)
+        return tuple(tuple(stage) for stage in stages)
+
+    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the decoder of a task; None stands for the first one."""
+        decoder = self._decoder(self.head(task))
+        whole = padded(images, self.multiple)
+        x, r = self.encoder(2 * whole - 1)
+        for block in self.stages[: decoder.depth]:
+            x, r = block(x, r)
+        output = whole + torch.tanh(decoder(x)) / 2  # half, since [-1, 1] is twice as wide
+        return output[..., : images.shape[-2], : images.shape[-1]]
+
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """What the encoder makes on its way of (B, 3, H, W) in [0, 1], enlarged to multiples of 8; see Fig. 9.
+
+        Returns:
+            "relu1" (B, C, H, W) and "relu2" (B, C, H / 2, W / 2), behind the first two ReLUs; "block1", "block3",
+            "block5" (B, C, H / 4, W / 4), behind those DuRB-Ms that there are.
+        """
+        wanted = ("relu1", "relu2", "block1", "block3", "block5")
+        steps = self.encoder.passed(2 * padded(images, self.multiple) - 1)
+        return {name: x for name, x, _ in steps if name in wanted}
+
+    def _decoder(self, task: str) -> Decoder:
+        decoder = self.decoders[task]
+        assert isinstance(decoder, Decoder)
+        return decoder
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> DuRBM:
+        """The network that a state dict belongs to: tasks, topology and sizes are read off it. Raises WeightsError."""
+        width = entry(state, "encoder.first.weight", 4, WHAT).shape[0]
+        return loaded(cls(heads_of(state), _topology(state), width, **_options(state)), state, WHAT)
+
+    @classmethod
+    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
+        """The part of a state that a network of fewer tasks has: no other decoders, no blocks that lead to none."""
+        kept = only(state, tasks)
+        deepest = max((_stage(kept, task) for task in heads_of(kept)), default=0)
+        unused = tuple(f"stages.{i}." for i in range(deepest, numbered(state, "stages.")))
+        return {key: value for key, value in kept.items() if not key.startswith(unused)}
+
+
+def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Sizes and switches beside the width."""
+    first = "encoder.blocks.0."
+    large = [f"encoder.blocks.{i}.large.weight" for i in range(numbered(state, "encoder.blocks."))]
+    between = "stages.0.large.weight" if numbered(state, "stages.") else f"{first}large.weight"
+    known = "_".join(heads_of(state, f"{first}lead.attention.squeeze.")).split("_")
+    return {
+        "decoder": entry(state, f"decoders.{heads_of(state)[0]}.0.weight", 4, WHAT).shape[0] // 4,
+        "kernels": [entry(state, key, 4, WHAT).shape[-1] for key in large],
+        "kernel": entry(state, between, 4, WHAT).shape[-1],
+        "hidden": entry(state, f"{first}attended.0.attention.excite.weight", 2, WHAT).shape[1],
+        "gap": "gap" in known,
+        "tv": "tv" in known,
+        "fusion": f"{first}fuse.weight" in state,
+    }
+
+
+def _topology(state: Mapping[str, Tensor]) -> Stages:
+    """Where each decoder of a state attaches."""
+    tasks, last = heads_of(state), numbered(state, "stages.")
+    if not tasks:
+        raise foreign(WHAT, "there is no decoder")
+    stage = {task: _stage(state, task) for task in tasks}
+    if max(stage.values()) != last:
+        raise foreign(WHAT, f"its decoders need {max(stage.values())} blocks behind the encoder, not {last}")
+    return tuple(tuple(task for task in tasks if stage[task] == number) for number in range(last + 1))
+
+
+def _stage(state: Mapping[str, Tensor], task: str) -> int:
+    key = f"decoders.{task}.stage"
+    value = float(entry(state, key, 0, WHAT))  # files hold it as a floating-point number, too
+    if not (value >= 0 and value.is_integer()):
+        raise foreign(WHAT, f"'{key}' is {value:g}, not a number of blocks")
+    return int(value)
+
+
+def _read_stage(decoder: nn.Module, _keys: object) -> None:
+    """Follow the state that was loaded."""
+    assert isinstance(decoder, Decoder) and isinstance(decoder.stage, Tensor)
+    decoder.depth = int(decoder.stage)
+
+
+def _conv(channels: int, out: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, 3, padding=1)
