@@ -1,4 +1,4 @@
-"""The generator of Walha, Drira, Bedhief (ICAART 2024): one multi-scale encoder, a decoder with transformers per task."""
+"""The generator of Walha, Drira, Bedhief (ICAART 2024): one multi-scale encoder, a transformer decoder per task."""
 
 from __future__ import annotations
 

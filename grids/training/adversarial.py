@@ -67,7 +67,8 @@ class Adversarial(Restorer):
     ) -> None:
         super().__init__(network, "l1", tasks)
         self._recipe, self._features, self._terms = recipe, features, terms
-        self.modules |= {_critic_of(task): made for task, made in zip(tasks, fresh_modules(critic, recipe, len(tasks)))}
+        critics = fresh_modules(critic, recipe, len(tasks))
+        self.modules |= {_critic_of(task): made for task, made in zip(tasks, critics, strict=True)}
 
     def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
         critics = nn.ModuleList(self.modules[_critic_of(task)] for task in self.tasks)

@@ -139,7 +139,7 @@ def test_a_task_trains_its_path_alone(topology: str | None, paths: dict[str, int
 
 
 @pytest.mark.parametrize("topology", [None, "R>B>H", "BH>R", "H>RB"])
-@pytest.mark.parametrize(("gap", "tv"), itertools.product((True, False), repeat=2))
+@pytest.mark.parametrize(("gap", "tv"), list(itertools.product((True, False), repeat=2)))
 @pytest.mark.parametrize("fusion", [True, False])
 def test_files_tell_topology_and_switches(
     tmp_path: Path, topology: str | None, gap: bool, tv: bool, fusion: bool
