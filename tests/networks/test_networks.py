@@ -15,9 +15,11 @@ from grids.networks import TABLE, NAFNet, Preset, Restormer, SRResNet, build
 from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
 from grids.networks.size import multiply_adds, parameters
 
+LARGE = ("restormer", "nafnet-32", "martyniuk-resnet", "martyniuk-fpn")
+
 
 @pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("restormer", "nafnet-32")])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in LARGE])
 def test_contract(name: str, check: Callable[[Preset], None]) -> None:
     check(TABLE[name])
 
@@ -45,7 +47,7 @@ def test_an_unknown_network_is_named() -> None:
 
 def test_large_networks_are_rebuilt_from_their_state() -> None:
     with torch.device("meta"):
-        for name in ("restormer", "nafnet-32"):
+        for name in LARGE:
             state = build(name).state_dict()
             assert TABLE[name].network.from_state(state).state_dict().keys() == state.keys()  # type: ignore[attr-defined]
 
