@@ -14,6 +14,7 @@ from torch import nn
 from grids.errors import unknown_name
 from grids.networks.durbm import DuRBM
 from grids.networks.heads import ANY, MultiHead
+from grids.networks.martyniuk import MartyniukFPN, MartyniukResNet
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.srresnet import SRResNet, SRResNetX4
@@ -22,6 +23,8 @@ from grids.networks.walha import WalhaNet
 __all__ = [
     "TABLE",
     "DuRBM",
+    "MartyniukFPN",
+    "MartyniukResNet",
     "NAFNet",
     "Preset",
     "Restormer",
@@ -81,6 +84,20 @@ TABLE: dict[str, Preset] = {
         {"width": 16, "decoder": 16, "hidden": 8},
     ),
     "liu-durbm": Preset(DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96"),
+    "martyniuk-resnet": Preset(
+        MartyniukResNet, "a head for each task: the generator of DeblurGAN, split (Martyniuk, thesis 2019)"
+    ),
+    "martyniuk-resnet-small": Preset(
+        MartyniukResNet, "the same with width 16 and three residual blocks", {"width": 16, "blocks": 3}
+    ),
+    "martyniuk-fpn": Preset(
+        MartyniukFPN, "a head for each task: a pyramid on Inception-ResNet-v2 (Martyniuk, thesis 2019)"
+    ),
+    "martyniuk-fpn-small": Preset(
+        MartyniukFPN,
+        "the same with a trunk of width 8 and fewer blocks",
+        {"width": 8, "repeats": (1, 2), "channels": 64},
+    ),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 

@@ -60,6 +60,25 @@ class GlobalMean(nn.Module):
         return (self._total / self._count).float()
 
 
+class InstanceNorm(nn.Module):
+    """Normalise each channel of each image over its pixels: (B, C, H, W) -> the same. Nothing is learned.
+
+    The same in training and at test, and twice differentiable. A map of one pixel becomes 0, where torch's refuses it.
+
+    Args:
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.mean, self.variance = GlobalMean(), GlobalMean()
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x - self.mean(x)
+        return x * torch.rsqrt(self.variance(x.square()) + self.epsilon)
+
+
 class LayerNorm2d(nn.Module):
     """Normalise each pixel over its channels, then scale and shift: (B, C, H, W) -> the same.
 

@@ -1,0 +1,204 @@
+"""Inception-ResNet-v2 (Szegedy et al., AAAI 2017), under the names of the weights that Cadene published for PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Kernel = int | tuple[int, int]
+CLASSIFIER = ("repeat_2.", "block8.", "conv2d_7b.", "last_linear.")
+"""How the keys begin that come after the trunk."""
+
+
+class ConvUnit(nn.Module):
+    """ReLU(batch norm(convolution)): (B, inputs, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(self, inputs: int, channels: int, kernel: Kernel = 1, stride: int = 1) -> None:
+        super().__init__()
+        high, wide = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        self.conv = nn.Conv2d(inputs, channels, (high, wide), stride, (high // 2, wide // 2), bias=False)
+        self.bn = nn.BatchNorm2d(channels, eps=1e-3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Mixed(nn.Module):
+    """Branches side by side, their outputs concatenated."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.names = [f"branch{i}" for i in range(len(branches))]
+        for name, branch in zip(self.names, branches, strict=True):
+            self.add_module(name, branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.get_submodule(name)(x) for name in self.names], dim=1)
+
+
+class Residual(Mixed):
+    """x + scale * conv1x1(branches of x), then ReLU except in the last block. (B, channels, H, W) -> the same.
+
+    Args:
+        channels: of input and output.
+        inner: that the branches have together.
+        scale: of what is added.
+        branches: each (B, channels, H, W) -> (B, some, H, W).
+        last: without ReLU.
+    """
+
+    def __init__(self, channels: int, inner: int, scale: float, *branches: nn.Module, last: bool = False) -> None:
+        super().__init__(*branches)
+        self.conv2d = nn.Conv2d(inner, channels, 1)
+        self.scale, self.last = scale, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.scale * self.conv2d(super().forward(x))
+        return x if self.last else F.relu(x)
+
+
+class InceptionTrunk(nn.Module):
+    """Inception-ResNet-v2 up to its last reduction, `mixed_7a`: maps at five scales.
+
+    All layers are padded ("same"), also those of the stem and of the reductions, which the published network leaves
+    unpadded: so maps have the size of the image divided by their stride. Weights are the same, and so is what they make
+    of the inside of an image.
+
+    Args:
+        width: channels of the first layer, 32 as published; all others are in proportion.
+        repeats: residual blocks at a stride of 8 and of 16 pixels.
+
+    Attributes:
+        channels: of the five maps.
+    """
+
+    def __init__(self, width: int = 32, repeats: Sequence[int] = (10, 20)) -> None:
+        super().__init__()
+        n = _proportion(width)
+        self.channels = tuple(n(count) for count in (32, 64, 192, 1088, 2080))
+        self.conv2d_1a = ConvUnit(3, n(32), 3, stride=2)
+        self.conv2d_2a = ConvUnit(n(32), n(32), 3)
+        self.conv2d_2b = ConvUnit(n(32), n(64), 3)
+        self.maxpool_3a = _halving_pool()
+        self.conv2d_3b = ConvUnit(n(64), n(80))
+        self.conv2d_4a = ConvUnit(n(80), n(192), 3)
+        self.maxpool_5a = _halving_pool()
+        self.mixed_5b = _mixed_5b(width)
+        self.repeat = nn.Sequential(*(_block35(width) for _ in range(repeats[0])))
+        self.mixed_6a = _mixed_6a(width)
+        self.repeat_1 = nn.Sequential(*(_block17(width) for _ in range(repeats[1])))
+        self.mixed_7a = _mixed_7a(width)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1] -> maps at H / 2, H / 4, H / 8, H / 16 and H / 32."""
+        first = self.conv2d_1a(images)
+        second = self.maxpool_3a(self.conv2d_2b(self.conv2d_2a(first)))
+        third = self.maxpool_5a(self.conv2d_4a(self.conv2d_3b(second)))
+        fourth = self.mixed_6a(self.repeat(self.mixed_5b(third)))
+        return [first, second, third, fourth, self.mixed_7a(self.repeat_1(fourth))]
+
+
+class InceptionResNetV2(InceptionTrunk):
+    """The whole classifier: the trunk, residual blocks at a stride of 32, the mean over the map, a linear layer.
+
+    Args:
+        classes: 1000 of ImageNet; 1001 with a background.
+        width: see `InceptionTrunk`.
+        repeats: residual blocks at strides of 8, 16 and 32; the last one, `block8`, has no ReLU.
+    """
+
+    def __init__(self, classes: int = 1000, width: int = 32, repeats: Sequence[int] = (10, 20, 10)) -> None:
+        super().__init__(width, repeats[:2])
+        n = _proportion(width)
+        self.repeat_2 = nn.Sequential(*(_block8(width) for _ in range(repeats[2] - 1)))
+        self.block8 = _block8(width, last=True)
+        self.conv2d_7b = ConvUnit(n(2080), n(1536))
+        self.last_linear = nn.Linear(n(1536), classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] -> logits (B, classes)."""
+        features = self.conv2d_7b(self.block8(self.repeat_2(self.maps(images)[-1])))
+        logits: Tensor = self.last_linear(features.mean(dim=(2, 3)))
+        return logits
+
+
+def trunk_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of an `InceptionTrunk` in that of the classifier, or of a trunk.
+
+    Weights as old as the published ones do not count the batches that normalisation has seen: the count begins at 0.
+    """
+    kept = {key: value for key, value in state.items() if not key.startswith(CLASSIFIER)}
+    counts = (f"{key.removesuffix('running_mean')}num_batches_tracked" for key in kept if key.endswith("running_mean"))
+    return {count: torch.zeros((), dtype=torch.long) for count in counts} | kept
+
+
+def _proportion(width: int) -> Callable[[int], int]:
+    return lambda channels: channels * width // 32
+
+
+def _chain(width: int, inputs: int, *steps: tuple[int, Kernel], stride: int = 1) -> nn.Sequential:
+    """Units of (channels at the published width, kernel), one after the other; the last one has the stride."""
+    n, units = _proportion(width), []
+    for i, (channels, kernel) in enumerate(steps):
+        units.append(ConvUnit(n(inputs), n(channels), kernel, stride if i == len(steps) - 1 else 1))
+        inputs = channels
+    return nn.Sequential(*units)
+
+
+def _halving_pool() -> nn.MaxPool2d:
+    return nn.MaxPool2d(3, stride=2, padding=1)
+
+
+def _mixed_5b(width: int) -> Mixed:
+    n = _proportion(width)
+    return Mixed(
+        ConvUnit(n(192), n(96)),
+        _chain(width, 192, (48, 1), (64, 5)),
+        _chain(width, 192, (64, 1), (96, 3), (96, 3)),
+        nn.Sequential(nn.AvgPool2d(3, 1, 1, count_include_pad=False), ConvUnit(n(192), n(64))),
+    )
+
+
+def _block35(width: int) -> Residual:
+    n = _proportion(width)
+    return Residual(
+        n(320),
+        n(128),
+        0.17,
+        ConvUnit(n(320), n(32)),
+        _chain(width, 320, (32, 1), (32, 3)),
+        _chain(width, 320, (32, 1), (48, 3), (64, 3)),
+    )
+
+
+def _mixed_6a(width: int) -> Mixed:
+    n = _proportion(width)
+    return Mixed(
+        ConvUnit(n(320), n(384), 3, stride=2),
+        _chain(width, 320, (256, 1), (256, 3), (384, 3), stride=2),
+        _halving_pool(),
+    )
+
+
+def _block17(width: int) -> Residual:
+    n = _proportion(width)
+    branches = ConvUnit(n(1088), n(192)), _chain(width, 1088, (128, 1), (160, (1, 7)), (192, (7, 1)))
+    return Residual(n(1088), n(384), 0.10, *branches)
+
+
+def _mixed_7a(width: int) -> Mixed:
+    return Mixed(
+        _chain(width, 1088, (256, 1), (384, 3), stride=2),
+        _chain(width, 1088, (256, 1), (288, 3), stride=2),
+        _chain(width, 1088, (256, 1), (288, 3), (320, 3), stride=2),
+        _halving_pool(),
+    )
+
+
+def _block8(width: int, last: bool = False) -> Residual:
+    n = _proportion(width)
+    branches = ConvUnit(n(2080), n(192)), _chain(width, 2080, (192, 1), (224, (1, 3)), (256, (3, 1)))
+    return Residual(n(2080), n(448), 0.20, *branches, last=last)

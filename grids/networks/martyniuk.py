@@ -1,0 +1,203 @@
+"""The two networks of Martyniuk, "Multi-task learning for image restoration" (thesis, UCU Lviv, 2019).
+
+An encoder for all tasks and a decoder for each, whose output, through tanh, is added to the image. Inside, values are
+in [-1, 1], as in the thesis; its clamping is left to whoever writes the image. The norms of encoder and decoders are
+those of the image at hand, also at test: the thesis measures that way, though its code keeps running means too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.networks.blocks import InstanceNorm, padded
+from grids.networks.heads import ANY, MultiHead, heads_of, only
+from grids.networks.inception import InceptionTrunk, trunk_state
+from grids.networks.states import entry, loaded, numbered
+
+
+class _Martyniuk(MultiHead):
+    """What both networks do: image + tanh(decoder of a task(encoder(image)))."""
+
+    encoder: nn.Module
+    decoders: nn.ModuleDict
+
+    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
+        decoder = self.decoders[self.head(task)]
+        # batch normalisation refuses to learn from a single pixel
+        single = self.training and max(images.shape[-2:]) <= self.multiple
+        whole = padded(images, 2 * self.multiple if single else self.multiple)
+        output: Tensor = whole + torch.tanh(decoder(self.encoder(2 * whole - 1))) / 2
+        return output[..., : images.shape[-2], : images.shape[-1]]
+
+    @classmethod
+    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
+        return only(state, tasks)
+
+
+class MartyniukResNet(_Martyniuk):
+    """The generator of DeblurGAN, cut behind its residual blocks into an encoder and decoders.
+
+    Any size: images are padded to a multiple of 8 and cut again. Source: the thesis, section 3.2, and its code.
+
+    Args:
+        tasks: their names.
+        width: channels at full resolution; each of the two levels down doubles them.
+        blocks: residual blocks at a quarter of the resolution.
+    """
+
+    multiple = 8
+
+    def __init__(self, tasks: Iterable[str] = ANY, width: int = 64, blocks: int = 9) -> None:
+        super().__init__(tasks)
+        # so far a pixel acts, but through means: 7 x 7 and 3 x 3 kernels at the scale of their level
+        self.reach = (3 + 1 + 2) + 8 * blocks + (4 + 2 + 3)
+        self.encoder = _ResNetEncoder(width, blocks)
+        self.decoders = nn.ModuleDict({task: _resnet_decoder(width) for task in self.tasks})
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukResNet:
+        """The network that a state dict belongs to. Raises WeightsError."""
+        what = "a ResNet of Martyniuk"
+        width = entry(state, "encoder.first.0.weight", 4, what).shape[0]
+        return loaded(cls(heads_of(state), width, numbered(state, "encoder.blocks.")), state, what)
+
+
+class MartyniukFPN(_Martyniuk):
+    """A feature pyramid on Inception-ResNet-v2, whose finest map joins each decoder.
+
+    Any size: images are padded to a multiple of 32 and cut again. Source: the thesis, section 3.2 and its code, which is
+    for 256 x 256 alone: it pads the maps of an unpadded trunk, where `InceptionTrunk` pads its layers.
+
+    Args:
+        tasks: their names.
+        width: of the trunk, see `InceptionTrunk`.
+        repeats: residual blocks of the trunk.
+        channels: of the pyramid; its finest map has half as many.
+    """
+
+    multiple = 32
+
+    def __init__(
+        self, tasks: Iterable[str] = ANY, width: int = 32, repeats: Sequence[int] = (10, 20), channels: int = 256
+    ) -> None:
+        super().__init__(tasks)
+        # through the coarsest maps: of stem and reductions, of what is enlarged, and of the residual blocks
+        self.reach = 85 + 96 + 16 * repeats[0] + 48 * repeats[1]
+        self.encoder: _Pyramid = _Pyramid(width, repeats, channels)
+        self.decoders = nn.ModuleDict({task: _PyramidDecoder(channels // 2) for task in self.tasks})
+
+    def load_trunk(self, state: Mapping[str, Tensor]) -> None:
+        """Put weights into the trunk: those that Cadene published for ImageNet, or any of its width and repeats.
+
+        Raises:
+            WeightsError: a key is missing, does not belong to it, or has another shape.
+        """
+        loaded(self.encoder.trunk, trunk_state(state), "the trunk of this network (Inception-ResNet-v2)")
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukFPN:
+        """The network that a state dict belongs to. Raises WeightsError."""
+        what, trunk = "an FPN of Martyniuk", "encoder.trunk"
+        width = entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
+        channels = entry(state, "encoder.laterals.4.weight", 4, what).shape[0]
+        repeats = [numbered(state, f"{trunk}.{part}.") for part in ("repeat", "repeat_1")]
+        return loaded(cls(heads_of(state), width, repeats, channels), state, what)
+
+
+class _ResNetEncoder(nn.Module):
+    """(B, 3, H, W) in [-1, 1] -> (B, 4 width, H / 4, W / 4)."""
+
+    def __init__(self, width: int, blocks: int) -> None:
+        super().__init__()
+        self.first = _normalised(_seven(3, width))
+        self.down = nn.Sequential(
+            _normalised(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)),
+            _normalised(nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1)),
+        )
+        self.blocks = nn.Sequential(*(_ResNetBlock(4 * width) for _ in range(blocks)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.blocks(self.down(self.first(images)))
+        return features
+
+
+class _ResNetBlock(nn.Module):
+    """x + norm(conv3(dropout(ReLU(norm(conv3(x)))))): (B, C, H, W) -> the same. Dropout acts in training alone."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+        self.norm1 = InstanceNorm()
+        self.dropout = nn.Dropout(0.5)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+        self.norm2 = InstanceNorm()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dropout(F.relu(self.norm1(self.conv1(x))))
+        output: Tensor = x + self.norm2(self.conv2(y))
+        return output
+
+
+def _resnet_decoder(width: int) -> nn.Sequential:
+    """(B, 4 width, H / 4, W / 4) -> (B, 3, H, W), before tanh."""
+    return nn.Sequential(
+        _normalised(nn.ConvTranspose2d(4 * width, 2 * width, 3, stride=2, padding=1, output_padding=1)),
+        _normalised(nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1)),
+        _seven(width, 3),
+    )
+
+
+class _Pyramid(nn.Module):
+    """(B, 3, H, W) in [-1, 1] -> maps of C / 2 channels at H / 2, of 2 C channels at H / 4; C is `channels`."""
+
+    def __init__(self, width: int, repeats: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.trunk = InceptionTrunk(width, repeats)
+        outputs = (channels // 2, *[channels] * 4)
+        sizes = zip(self.trunk.channels, outputs, strict=True)
+        self.laterals = nn.ModuleList(nn.Conv2d(found, made, 1, bias=False) for found, made in sizes)
+        self.heads = nn.ModuleList(_pyramid_head(channels) for _ in range(4))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        finest, *maps = (lateral(x) for lateral, x in zip(self.laterals, self.trunk.maps(images), strict=True))
+        for level in (2, 1, 0):  # top-down, the coarsest one first
+            maps[level] = maps[level] + F.interpolate(maps[level + 1], scale_factor=2)
+        made = [
+            F.interpolate(head(x), scale_factor=2**i) for i, (head, x) in enumerate(zip(self.heads, maps, strict=True))
+        ]
+        return finest, torch.cat(made, dim=1)
+
+
+def _pyramid_head(channels: int) -> nn.Sequential:
+    conv1 = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
+    conv2 = nn.Conv2d(channels // 2, channels // 2, 3, padding=1, bias=False)
+    return nn.Sequential(conv1, nn.ReLU(), conv2, nn.ReLU())
+
+
+class _PyramidDecoder(nn.Module):
+    """The maps of `_Pyramid` -> (B, 3, H, W), before tanh; `channels` are those of the finest map."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.smooth1 = _normalised(nn.Conv2d(4 * channels, channels, 3, padding=1))
+        self.smooth2 = _normalised(nn.Conv2d(channels, channels // 2, 3, padding=1))
+        self.last = nn.Conv2d(channels // 2, 3, 3, padding=1)
+
+    def forward(self, maps: tuple[Tensor, Tensor]) -> Tensor:
+        finest, joined = maps
+        x = F.interpolate(self.smooth1(joined), scale_factor=2) + finest
+        output: Tensor = self.last(F.interpolate(self.smooth2(x), scale_factor=2))
+        return output
+
+
+def _normalised(conv: nn.Module) -> nn.Sequential:
+    return nn.Sequential(conv, InstanceNorm(), nn.ReLU())
+
+
+def _seven(inputs: int, channels: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, channels, 7, padding=3, padding_mode="reflect")
