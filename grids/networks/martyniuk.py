@@ -70,7 +70,7 @@ class MartyniukResNet(_Martyniuk):
 class MartyniukFPN(_Martyniuk):
     """A feature pyramid on Inception-ResNet-v2, whose finest map joins each decoder.
 
-    Any size: images are padded to a multiple of 32 and cut again. Source: the thesis, section 3.2 and its code, which is
+    Any size: images are padded to a multiple of 32 and cut again. Source: the thesis, section 3.2 and its code, that is
     for 256 x 256 alone: it pads the maps of an unpadded trunk, where `InceptionTrunk` pads its layers.
 
     Args:

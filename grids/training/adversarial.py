@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.training.data import Batch, draws
-from grids.training.losses import contextual, critic_wgan, generator_wgan, gradient_penalty, perceptual
+from grids.training.losses.adversarial import critic_wgan, generator_wgan, gradient_penalty
+from grids.training.losses.perceptual import contextual, perceptual
 from grids.training.recipe import Recipe
 from grids.training.systems import Modules, Restorer, adamw
 

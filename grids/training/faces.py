@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from grids.training.adversarial import fresh_modules
 from grids.training.data import Batch
-from grids.training.losses import critic_logistic, generator_logistic, gradient_magnitude, perceptual
+from grids.training.losses.adversarial import critic_logistic, generator_logistic
+from grids.training.losses.perceptual import perceptual
+from grids.training.losses.structure import gradient_magnitude
 from grids.training.recipe import Recipe
 from grids.training.systems import Modules, System, adamw
 

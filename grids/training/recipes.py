@@ -17,7 +17,7 @@ from grids.networks.critics import ConvCritic, PatchCritic
 from grids.networks.topology import parse
 from grids.training.adversarial import Adversarial, Terms
 from grids.training.faces import FaceDeblurring, Stages
-from grids.training.losses import feature_network
+from grids.training.losses.perceptual import feature_network
 from grids.training.methods import PLAIN, Method
 from grids.training.recipe import BUDGETS, Recipe
 from grids.weights import load_state, sha256
@@ -102,11 +102,7 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
 
 def _with_trunk(network: nn.Module, state: Mapping[str, Tensor] | None) -> nn.Module:
     if state is not None:
-        if not hasattr(network, "load_trunk"):
-            raise GridsError(
-                f"--trunk is for networks with a trunk of their own, and {type(network).__name__} has none"
-            )
-        network.load_trunk(state)
+        network.load_trunk(state)  # type: ignore[operator]  # of the networks whose recipes take a trunk
     return network
 
 

@@ -1,4 +1,4 @@
-"""The networks of Martyniuk: published sizes, their equations, gradients of shared and own parts, weights of the trunk."""
+"""Martyniuk's networks: published sizes, equations, gradients of shared and own parts, weights of the trunk."""
 
 from __future__ import annotations
 
