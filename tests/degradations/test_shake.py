@@ -164,7 +164,7 @@ def test_a_shift_by_whole_pixels_moves_them() -> None:
 @pytest.mark.parametrize("name", BLURS)
 def test_a_camera_that_stands_still_leaves_the_picture(name: str) -> None:
     images = noise_images(1, 3, 30, 20)
-    for path in (STILL, STILL[:, :1], STILL + 17):
+    for path in (STILL, STILL[:, :1], STILL + 0.3):
         assert torch.allclose(blurred(name, images, path=path), images, atol=1e-5)
 
 
@@ -200,8 +200,9 @@ def test_walks_are_smooth_with_abrupt_shakes_and_go_anywhere() -> None:
     moves = path.diff(dim=1)
     turns = 1 - torch.cosine_similarity(moves[:, 1:], moves[:, :-1], dim=-1)
     assert float(turns.median()) < 0.05, "an instant goes on as the last one did"
-    sharp = (turns > 0.5).sum(1).double()
-    assert 0.3 < float(sharp.mean()) < 6
+    pushes = moves.diff(dim=1).norm(dim=-1)
+    shaken = pushes.amax(1) > 4 * pushes.median(1).values  # the longest of 59 normal ones is 2.4 times the median
+    assert 0.3 < float(shaken.double().mean()) < 1 - (1 - math.exp(-2)) / 2, "as many as 0 to 2 shakes on average make"
     speed = moves.norm(dim=-1)
     assert float((speed.amax(1) / speed.amin(1).clamp_min(1e-9)).median()) > 3, "it is fast and slow"
 
