@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
+import skimage.color
 import skimage.util
 import torch
 from contracts import generator
 from torch import Tensor
 
 from grids.degradations import degradation
+from grids.degradations.noise import linear_light, srgb
 
 SIDE = 256
 
@@ -37,7 +39,7 @@ def test_gaussian_noise_is_scikit_images() -> None:
     assert scipy.stats.ks_2samp(ours.ravel()[::5], theirs.ravel()[::5]).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("name", ["gaussian_noise", "poisson_noise"])
+@pytest.mark.parametrize("name", ["gaussian_noise", "poisson_noise", "sensor_noise"])
 def test_noise_is_white(name: str) -> None:
     """Neither channels nor neighbours are correlated, nor the images of a batch."""
     images = torch.full((2, 3, SIDE, SIDE), 0.5)
@@ -111,6 +113,34 @@ def test_salt_and_pepper_is_scikit_images_of_one_channel() -> None:
     assert scipy.stats.chi2_contingency(table).pvalue > 1e-3
 
 
+def light_of(values: np.ndarray) -> np.ndarray:
+    """Grey sRGB values as light: scikit-image's luminance."""
+    return skimage.color.rgb2xyz(np.stack([values] * 3, -1))[..., 1]
+
+
+def test_light_is_scikit_images_and_turns_back() -> None:
+    grey = torch.linspace(0, 1, 1001)
+    light = linear_light(grey)
+    np.testing.assert_allclose(light.numpy(), light_of(grey.double().numpy()), atol=1e-6)
+    assert torch.allclose(srgb(light), grey, atol=1e-5)
+
+
+@pytest.mark.parametrize(("a", "level"), [(0.002, 0.1), (0.002, 0.7), (0.0063, 0.3), (0.02, 0.5)])
+def test_sensor_noise_is_normal_in_light_with_its_variance(a: float, level: float) -> None:
+    image = float(srgb(torch.tensor(level)))
+    noise = light_of(noisy("sensor_noise", 0, level=image, a=a).double().numpy()) - level
+    variance, count = a * level + a / 20, noise.size
+    assert abs(noise.mean()) < 5 * (variance / count) ** 0.5
+    assert noise.var() == pytest.approx(variance, rel=5 * (2 / count) ** 0.5)
+    assert scipy.stats.kstest(noise.ravel()[::3], "norm", (0, variance**0.5)).pvalue > 1e-3
+
+
+def test_sensor_noise_lights_up_black_as_far_as_it_is_not_clipped() -> None:
+    light = light_of(noisy("sensor_noise", 0, level=0.0, a=0.02).double().numpy())
+    assert (light == 0).mean() == pytest.approx(0.5, abs=0.01)
+    assert light.mean() == pytest.approx((0.02 / 20 / (2 * np.pi)) ** 0.5, rel=0.02)
+
+
 def test_images_of_a_batch_keep_their_own_strength() -> None:
     images = torch.full((2, 3, SIDE, SIDE), 0.5)
     row = {"sigma": torch.tensor([10.0, 30.0]), "seed": torch.tensor(1)}
@@ -118,7 +148,7 @@ def test_images_of_a_batch_keep_their_own_strength() -> None:
     assert float(out[1].std() / out[0].std()) == pytest.approx(3, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["gaussian_noise", "poisson_noise", "salt_pepper"])
+@pytest.mark.parametrize("name", ["gaussian_noise", "poisson_noise", "salt_pepper", "sensor_noise"])
 def test_another_seed_is_other_noise(name: str) -> None:
     images = torch.full((1, 3, 64, 64), 0.5)
     kind = degradation(name)

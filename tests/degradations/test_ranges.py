@@ -29,6 +29,9 @@ TABLED = (
     ("raindrop", "share", (0.05, 0.125, 0.20), (31, 27, 24.5)),
     ("snow", "share", (0.02, 0.06, 0.10), (23, 18.5, 16)),
     ("low_light", "gamma", (1.5, 2.5, 3.5), (18, 12, 10)),
+    ("trajectory_blur", "side", (13, 21, 27), (26, 24.5, 24)),
+    ("frame_blur", "extent", (6, 15, 24), (27, 24.5, 23.5)),
+    ("sensor_noise", "a", (0.002, 0.004 * 2.5**0.5, 0.02), (28.5, 24, 20)),
 )
 SEVERITIES = (0.0, 0.5, 1.0)
 
@@ -61,6 +64,13 @@ def test_without_a_severity_the_whole_range_is_drawn_evenly(kind: Degradation) -
             (values / r.mild).log() / torch.tensor(r.strong / r.mild).log() if r.log else (values - low) / (high - low)
         )
         assert scipy.stats.kstest(even.numpy(), "uniform").pvalue > 1e-3
+
+
+def test_whole_numbers_keep_their_step() -> None:
+    r = Range("side", 13, 27, "px", whole=True, step=2)
+    levels = torch.linspace(0, 1, 101)
+    assert r.at(levels).unique().tolist() == r.draw(500, generator()).unique().tolist() == list(range(13, 28, 2))
+    assert float((r.at(levels) - (13 + 14 * levels)).abs().max()) <= 1 + 1e-5
 
 
 def test_angles_are_drawn_evenly_from_half_a_turn() -> None:
