@@ -21,13 +21,7 @@ from grids.training.models import load_restorer, save_restorer
 
 TASKS = ("blur", "noise")
 TINY: dict[str, Any] = {"width": 8, "channels": 16, "widths": (8, 8, 16), "heads": (2, 1)}
-OPTIONS: tuple[dict[str, Any], ...] = (
-    {},
-    {"entry": "relu"},
-    {"literal": True},
-    {"multi_scale": False},
-    {"entry": "relu", "literal": True, "blocks": 2},
-)
+OPTIONS: tuple[dict[str, Any], ...] = ({"literal": True}, {"multi_scale": False}, {"entry": "relu", "blocks": 2})
 
 
 def tiny(**options: Any) -> WalhaNet:
