@@ -72,8 +72,8 @@ TABLE: dict[str, Preset] = {
     "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
     "walha-mtlgan-small": Preset(
         WalhaNet,
-        "a small one of walha-mtlgan: a quarter of the channels and fewer",
-        {"width": 8, "channels": 32, "widths": (8, 8, 16, 32, 32, 32, 32, 32), "heads": (2, 1)},
+        "a small walha-mtlgan: a quarter of the channels or fewer",
+        {"width": 8, "channels": 24, "widths": (8, 8, 16, 32, 32, 32, 32, 32), "heads": (2, 1)},
     ),
     "walha-mtlgan": Preset(
         WalhaNet, "a head for each task: MobileNetV2 pyramid, transformer decoders (Walha et al., ICAART 2024)"

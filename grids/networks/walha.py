@@ -1,4 +1,4 @@
-"""The generator of Walha, Drira, Bedhief (ICAART 2024): one multi-scale encoder, a transformer decoder per task."""
+"""The generator of Walha, Drira, Bedhief (ICAART 2024): a multi-scale encoder, a transformer decoder for each task."""
 
 from __future__ import annotations
 
@@ -117,9 +117,9 @@ class TransformerDecoder(nn.Module):
 
 
 class WalhaNet(MultiHead):
-    """The generator, plus the input. Any size: images are padded to a multiple of 64 and cut again.
+    """The generator, plus the input. Any size: images are padded to a multiple of 32 and cut again.
 
-    64, not the pyramid's 32, since batch norm needs more than one pixel in training.
+    Those of 32 pixels or less are padded to 64, since batch norm needs more than one pixel in training.
 
     Args:
         tasks: names.
@@ -135,7 +135,7 @@ class WalhaNet(MultiHead):
         UnknownNameError: for another entry.
     """
 
-    multiple = 64
+    multiple = 32
 
     def __init__(
         self,
@@ -165,18 +165,18 @@ class WalhaNet(MultiHead):
     def forward(self, images: Tensor, task: str | None = None) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
         head = self.decoders[self.head(task)]
-        whole = padded(images, self.multiple)
+        whole = padded(images, self.multiple if max(images.shape[-2:]) > self.multiple else 2 * self.multiple)
         maps = self.encoder(2 * whole - 1)
         output: Tensor = whole + head(self._features(maps), maps[0]) / 2  # a change in [-1, 1] is half of it in [0, 1]
         return output[..., : images.shape[-2], : images.shape[-1]]
 
     def _features(self, maps: Sequence[Tensor]) -> Tensor:
         """What the decoders share, at the size of M1: what the blocks make of M1 to M4, or M1 itself."""
-        size = maps[1].shape[-2:]
-        for blocks in self.scales.values():
-            low = [block(x) for block, x in zip(blocks, maps[1:], strict=True)]  # type: ignore[call-overload]
-            return torch.cat([F.interpolate(x, size, mode="nearest") for x in low], dim=1)
-        return maps[1]
+        if not self.scales:
+            return maps[1]
+        [blocks] = self.scales.values()
+        low = [block(x) for block, x in zip(blocks, maps[1:], strict=True)]  # type: ignore[call-overload]
+        return torch.cat([F.interpolate(x, maps[1].shape[-2:], mode="nearest") for x in low], dim=1)
 
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Start the trunk from a MobileNetV2's state, such as the published ImageNet weights.
@@ -199,11 +199,12 @@ class WalhaNet(MultiHead):
         parts = [f"{head}.{part}.0.attention.temperature" for part in ("first", "third")]
         scales = heads_of(state, "scales.")
         units = f"scales.{LITERAL if LITERAL in scales else KEPT}.0.units"
+        count = max(1, numbered(state, f"{units}.")) if scales else 0
         network = cls(
             tasks,
             width,
             channels,
-            [found(state, f"{units}.{i}.weight", 4, what).shape[0] for i in range(numbered(state, f"{units}."))],
+            [found(state, f"{units}.{i}.weight", 4, what).shape[0] for i in range(count)],
             numbered(state, f"{head}.first."),
             [found(state, part, 3, what).shape[0] for part in parts],
             entry="relu" if "relu" in heads_of(state, f"{head}.entry.") else "softmax",

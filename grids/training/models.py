@@ -46,13 +46,13 @@ def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], hal
         path: the file.
         network: its weights are kept.
         record: as JSON; `preset` and `tasks` must be in it.
-        half: as float16, for files half as large.
+        half: as float16, for files half as large; counts of batches are too large for it and stay float32.
 
     Raises:
         RunError: the file cannot be written.
     """
     state = {
-        key: (value.half() if half else value.float()).detach().cpu().contiguous()
+        key: (value.half() if half and value.is_floating_point() else value.float()).detach().cpu().contiguous()
         for key, value in network.state_dict().items()
     }
     return write_bytes(path, save(state, {_KEY: json.dumps(dict(record))}))
