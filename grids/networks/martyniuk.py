@@ -70,8 +70,8 @@ class MartyniukResNet(_Martyniuk):
 class MartyniukFPN(_Martyniuk):
     """A feature pyramid on Inception-ResNet-v2, whose finest map joins each decoder.
 
-    Any size: images are padded to a multiple of 32 and cut again. Source: the thesis, section 3.2 and its code, that is
-    for 256 x 256 alone: it pads the maps of an unpadded trunk, where `InceptionTrunk` pads its layers.
+    Any size: images are padded to a multiple of 32 and cut again. Source: the thesis, section 3.2, and its code, which
+    pads the maps of an unpadded trunk, for 256 x 256 pixels; here the trunk pads its layers.
 
     Args:
         tasks: their names.
