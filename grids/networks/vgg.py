@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class VGG19Features(nn.Module):
         if not layers:
             raise GridsError("features of VGG-19 need at least one layer, but none is given")
         self.places = [places[name] for name in layers]
-        self.features = nn.Sequential(*_modules()[: max(self.places) + 1])
+        self.features = nn.Sequential(*islice(_modules(), max(self.places) + 1))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         self.requires_grad_(False)
@@ -80,12 +81,11 @@ def _names() -> list[str]:
     return names
 
 
-def _modules() -> list[nn.Module]:
-    modules: list[nn.Module] = []
+def _modules() -> Iterator[nn.Module]:
     before = 3
     for channels, count in BLOCKS:
         for _ in range(count):
-            modules += (nn.Conv2d(before, channels, 3, padding=1), nn.ReLU())
+            yield nn.Conv2d(before, channels, 3, padding=1)
+            yield nn.ReLU()
             before = channels
-        modules.append(nn.MaxPool2d(2))
-    return modules
+        yield nn.MaxPool2d(2)

@@ -25,7 +25,7 @@ def test_sizes_and_names_are_those_of_the_published_file() -> None:
     numbers = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
     channels = (3, 64, 64, 128, 128, *[256] * 4, *[512] * 8)
     expected = {}
-    for number, before, after in zip(numbers, channels, channels[1:], strict=True):
+    for number, before, after in zip(numbers, channels[:-1], channels[1:], strict=True):
         expected[f"features.{number}.weight"] = (after, before, 3, 3)
         expected[f"features.{number}.bias"] = (after,)
     assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == expected

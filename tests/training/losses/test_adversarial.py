@@ -48,7 +48,7 @@ def test_a_better_critic_has_a_lower_loss_and_the_generator_a_higher_one() -> No
     loss = critic_wgan(scores(weights, REAL), scores(weights, FAKE))
     (slope,) = torch.autograd.grad(loss, weights)
     better = weights.detach() - slope
-    assert float((scores(better, REAL) - scores(better, FAKE)).mean()) > -float(loss.detach())
+    assert float((scores(better, REAL) - scores(better, FAKE)).mean()) > -loss.item()
     torch.testing.assert_close(slope, (FAKE - REAL).mean(0))
 
 
@@ -58,7 +58,7 @@ def test_penalty_of_a_linear_critic(norm: float, batch: int) -> None:
     weights = linear(norm).requires_grad_()
     found = gradient_penalty(lambda x: scores(weights, x), REAL[:batch], FAKE[:batch], generator())
     assert found.shape == ()
-    assert float(found) == pytest.approx((norm - 1) ** 2, abs=1e-6)
+    assert found.item() == pytest.approx((norm - 1) ** 2, abs=1e-6)
     found.backward()
     torch.testing.assert_close(weights.grad, 2 * (norm - 1) * weights.detach() / norm, atol=1e-5, rtol=1e-4)
 
@@ -69,7 +69,7 @@ def test_every_pair_has_a_point_of_its_own() -> None:
     shares = torch.rand(4, generator=generator(7))
     assert len(set(shares.tolist())) == 4
     expected = (shares * REAL.flatten(1).norm(dim=1) - 1).square().mean()
-    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+    assert found.item() == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_points_lie_between_real_and_fake() -> None:
@@ -92,7 +92,7 @@ def test_penalty_does_not_grow_with_the_map_of_scores() -> None:
     def repeated(images: Tensor) -> Tensor:
         return scores(weights, images).view(-1, 1, 1, 1).expand(-1, 1, 5, 7)
 
-    assert float(gradient_penalty(repeated, REAL, FAKE, generator())) == pytest.approx(4.0, abs=1e-5)
+    assert gradient_penalty(repeated, REAL, FAKE, generator()).item() == pytest.approx(4.0, abs=1e-5)
 
 
 def test_penalty_of_a_patch_critic_reaches_its_parameters_alone() -> None:
@@ -117,7 +117,7 @@ def test_a_critic_that_ignores_the_image_has_a_penalty_of_one_and_finite_gradien
     weights = torch.zeros(3, 6, 5, requires_grad=True)
     found = gradient_penalty(lambda x: scores(weights, x), REAL, FAKE, generator())
     found.backward()
-    assert float(found) == 1
+    assert found.item() == 1
     assert bool(torch.isfinite(weights.grad).all())
 
 
@@ -138,5 +138,5 @@ def test_logistic_of_a_critic_that_is_sure() -> None:
     logits = torch.tensor([-500.0, 500.0], requires_grad=True)
     loss = generator_logistic(logits)
     loss.backward()
-    assert float(loss.detach()) == 250
+    assert loss.item() == 250
     assert logits.grad.tolist() == [-0.5, 0.0]

@@ -51,10 +51,10 @@ def test_contextual_against_a_plain_loop() -> None:
     features, targets = maps(2, 4, 3, 5), maps(2, 4, 3, 5, seed=1) + 0.5
     found = contextual([features], [targets])
     assert found.shape == ()
-    assert float(found) == pytest.approx(looped(features, targets), rel=1e-4)
+    assert found.item() == pytest.approx(looped(features, targets), rel=1e-4)
     near = targets + 0.1 * features
     assert float(contextual([near], [targets])) == pytest.approx(looped(near, targets), rel=1e-3)
-    assert float(contextual([near], [targets])) < float(found)
+    assert float(contextual([near], [targets])) < found.item()
     assert float(contextual([features, near], [targets, targets])) == pytest.approx(
         looped(features, targets) + looped(near, targets), rel=1e-3
     )

@@ -37,7 +37,7 @@ def test_equal_images_have_next_to_no_loss_and_finite_gradients(
     images = targets.clone().requires_grad_()
     found = loss(images, targets)
     assert found.shape == ()
-    assert float(found) == pytest.approx(0, abs=2e-3)
+    assert found.item() == pytest.approx(0, abs=2e-3)
     found.backward()
     assert bool(torch.isfinite(images.grad).all())
 
@@ -116,7 +116,7 @@ def test_ssim_l1_of_a_single_pixel() -> None:
     luminance = (2 * w * w * x * y + 1e-4) / (w * w * (x * x + y * y) + 1e-4)
     structure = (2 * (w - w * w) * x * y + 9e-4) / ((w - w * w) * (x * x + y * y) + 9e-4)
     found = ssim_l1(torch.full((1, 3, 1, 1), x), torch.full((1, 3, 1, 1), y))
-    assert float(found) == pytest.approx(1.1 * (1 - luminance * structure) + 0.75 * 0.2, abs=1e-5)
+    assert found.item() == pytest.approx(1.1 * (1 - luminance * structure) + 0.75 * 0.2, abs=1e-5)
 
 
 def test_ssim_l1_falls_along_its_gradient() -> None:
@@ -124,4 +124,4 @@ def test_ssim_l1_falls_along_its_gradient() -> None:
     images.requires_grad_()
     before = ssim_l1(images, targets)
     before.backward()
-    assert float(ssim_l1(images - 0.5 * images.grad / images.grad.norm(), targets)) < float(before)
+    assert ssim_l1(images - 0.5 * images.grad / images.grad.norm(), targets).item() < before.item()
