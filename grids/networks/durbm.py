@@ -128,9 +128,9 @@ class DuRBM(MultiHead):
         self.stages = nn.ModuleList(made[len(kernels) :])
         stage = {task: number for number, stage in enumerate(stages) for task in stage}
         self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task]) for task in self.tasks})
-        # pixels that a pixel acts on, but through means: the stem's kernels 3 + 1 + 2, at their scale; a block's
-        # 22 and its larger kernel; the decoder's 4 + 2 + 2 + 1 + 1; what PixelShuffle makes of one place
-        self.reach = 6 + sum(22 + 2 * (side // 2) for side in (*kernels, *further)) + 10 + 3
+        # pixels that a pixel acts on, but through means: the stem's kernels at their scale; those of a block, and what
+        # its PixelShuffle spreads; the decoder's, and what its two spread
+        self.reach = (3 + 1 + 2) + sum(22 + 2 * (side // 2) + 2 for side in (*kernels, *further)) + (10 + 3)
 
     @property
     def topology(self) -> Stages:
