@@ -15,9 +15,10 @@ from grids.errors import unknown_name
 from grids.networks.heads import ANY, MultiHead
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
+from grids.networks.shen import ShenFace
 from grids.networks.srresnet import SRResNet, SRResNetX4
 
-__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "build", "preset"]
+__all__ = ["TABLE", "NAFNet", "Preset", "Restormer", "SRResNet", "SRResNetX4", "ShenFace", "build", "preset"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ TABLE: dict[str, Preset] = {
         {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1},
     ),
     "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
+    "shen-face-small": Preset(
+        ShenFace,
+        "a small face deblurring network: width 16, two blocks",
+        {"width": 16, "blocks": 2},
+    ),
+    "shen-face": Preset(ShenFace, "two-scale face deblurring with a structure task, as published (Shen et al., 2019)"),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 
