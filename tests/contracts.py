@@ -324,6 +324,13 @@ def _heads(network: nn.Module) -> list[tuple[str, ...]]:
     return [(task,) for task in network.tasks] if isinstance(network, MultiHead) else [()]
 
 
+def _training_outputs(network: nn.Module, images: Tensor) -> list[Tensor]:
+    """All that is trained: what `forward` gives, of each task, unless the network says that there is more."""
+    if hasattr(network, "training_outputs"):
+        return network.training_outputs(images)
+    return [network(images, *head) for head in _heads(network)]
+
+
 def check_heads(preset: Preset) -> None:
     """Each task's head is its own, behind what they share; a view shows one; a state of fewer tasks is a part."""
     network = _built(preset)
@@ -365,12 +372,12 @@ def check_output(preset: Preset) -> None:
 
 
 def check_gradients(preset: Preset) -> None:
-    """Every parameter takes part in the output."""
+    """Every parameter takes part in what is trained."""
     network = _built(preset).train()
     # maps of one pixel hold no gradient for what lies before their normalisation
     side = max(8, 4 * getattr(network, "multiple", 1) if isinstance(network, MultiHead) else 8)
     images = noise_images(1, 3, side, side)
-    sum(network(images, *head).square().mean() for head in _heads(network)).backward()  # type: ignore[union-attr]
+    sum(output.square().mean() for output in _training_outputs(network, images)).backward()  # type: ignore[union-attr]
     for name, value in network.named_parameters():
         assert value.grad is not None, f"{name} gets no gradient"
         assert bool(torch.isfinite(value.grad).all())

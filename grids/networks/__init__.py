@@ -17,6 +17,7 @@ from grids.networks.heads import ANY, MultiHead
 from grids.networks.martyniuk import MartyniukFPN, MartyniukResNet
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
+from grids.networks.shen import ShenFace
 from grids.networks.srresnet import SRResNet, SRResNetX4
 from grids.networks.walha import WalhaNet
 
@@ -30,6 +31,7 @@ __all__ = [
     "Restormer",
     "SRResNet",
     "SRResNetX4",
+    "ShenFace",
     "WalhaNet",
     "build",
     "preset",
@@ -98,6 +100,12 @@ TABLE: dict[str, Preset] = {
         "the same with a trunk of width 8 and fewer blocks",
         {"width": 8, "repeats": (1, 2), "channels": 64},
     ),
+    "shen-face-small": Preset(
+        ShenFace,
+        "a small face deblurring network: width 16, two blocks",
+        {"width": 16, "blocks": 2},
+    ),
+    "shen-face": Preset(ShenFace, "two-scale face deblurring with a structure task, as published (Shen et al., 2019)"),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 
