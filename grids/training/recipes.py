@@ -74,8 +74,9 @@ class SystemRecipe:
 
 def _budgets(paper: Recipe, quick: int = 600, crop: int = 64, batch: int = 8) -> dict[str, Recipe]:
     """The paper's settings, and for CPUs the same with small crops, few steps and a faster rate."""
-    shared = {"loss": paper.loss, "schedule": paper.schedule, "sampler": paper.sampler}
-    small = Recipe(iterations=quick, crop=crop, batch=batch, **shared)  # type: ignore[arg-type]
+    small = Recipe(
+        iterations=quick, crop=crop, batch=batch, loss=paper.loss, schedule=paper.schedule, sampler=paper.sampler
+    )
     return {"quick": small, "standard": replace(small, iterations=10 * quick), "paper": paper}
 
 
@@ -171,7 +172,7 @@ TABLE: dict[str, SystemRecipe] = {
         "martyniuk-resnet",
         "martyniuk-resnet-small",
         _MARTYNIUK_LOSSES,
-        _budgets(_MARTYNIUK),
+        _budgets(_MARTYNIUK, quick=400),
         partial(_with_critics, Terms(), ("conv3_3",)),
         takes=("vgg",),
     ),
@@ -182,7 +183,7 @@ TABLE: dict[str, SystemRecipe] = {
         "martyniuk-fpn",
         "martyniuk-fpn-small",
         _MARTYNIUK_LOSSES,
-        _budgets(_MARTYNIUK),
+        _budgets(_MARTYNIUK, quick=400),
         partial(_with_critics, Terms(), ("conv3_3",)),
         takes=("vgg", "trunk"),
     ),
@@ -204,7 +205,7 @@ TABLE: dict[str, SystemRecipe] = {
         "walha-mtlgan",
         "walha-mtlgan-small",
         _MARTYNIUK_LOSSES,
-        _budgets(replace(_MARTYNIUK, sampler="each", batch=2)),
+        _budgets(replace(_MARTYNIUK, sampler="each", batch=2), quick=400),
         partial(_with_critics, Terms(critic_rate=1.0), ("conv3_3",)),
         takes=("vgg", "trunk"),
     ),

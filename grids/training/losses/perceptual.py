@@ -19,12 +19,13 @@ MOST = 32
 """Positions a side between which the contextual loss compares all with all: 4 MiB an image for each matrix."""
 WIDTH = 0.5
 """Of the contextual loss's kernel."""
-SPREAD = 0.08
-"""Root mean square of the descriptor's features on photographs."""
+DEPTH, SPREAD = 2, 0.09
+"""Residual blocks of the descriptor before its features are taken, of 16: all would take eight times as long, longer
+than the network that is trained; and the root mean square of these features on photographs."""
 
 
 class DescriptorFeatures(nn.Module):
-    """The descriptor's body features, for those who have no VGG-19: an SRResNet x4, frozen, that ships with grids.
+    """Features of the descriptor's first blocks, for those who have no VGG-19: an SRResNet x4 that ships, frozen.
 
     They are divided by their root mean square on photographs, so that a loss between them is about as large as one
     between features of VGG-19, and the papers' weights of the terms still mean something.
@@ -33,7 +34,9 @@ class DescriptorFeatures(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         state = weights.load_state(weights.builtin(weights.DESCRIPTOR))
-        self.network = SRResNetX4.from_state(state).eval().requires_grad_(False)
+        network = SRResNetX4.from_state(state).eval().requires_grad_(False)
+        network.body = nn.Sequential(*network.body[:DEPTH])
+        self.network = network
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) in [0, 1] -> one map (B, 64, H, W); differentiable with respect to the images."""
