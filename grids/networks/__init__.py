@@ -82,8 +82,8 @@ TABLE: dict[str, Preset] = {
     ),
     "liu-durbm-small": Preset(
         DuRBM,
-        "a decoder for each task; a small DuRB-M network: width 16",
-        {"width": 16, "decoder": 16, "hidden": 8},
+        "a decoder for each task; a small DuRB-M network: width 32, three blocks",
+        {"width": 32, "decoder": 24, "kernels": (5, 5, 5), "hidden": 8},
     ),
     "liu-durbm": Preset(DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96"),
     "martyniuk-resnet": Preset(
