@@ -35,7 +35,7 @@ class DescriptorFeatures(nn.Module):
         super().__init__()
         state = weights.load_state(weights.builtin(weights.DESCRIPTOR))
         network = SRResNetX4.from_state(state).eval().requires_grad_(False)
-        network.body = nn.Sequential(*network.body[:DEPTH])
+        network.body = nn.Sequential(*list(network.body)[:DEPTH])
         self.network = network
 
     def forward(self, images: Tensor) -> list[Tensor]:
