@@ -25,7 +25,6 @@ from grids.training.losses.adversarial import critic_wgan, generator_wgan
 from grids.training.losses.structure import gradient_magnitude
 from grids.training.methods import PLAIN
 from grids.training.models import started
-from grids.training.recipe import Recipe
 from grids.training.recipes import TABLE, Extras, method_of, settings_of, system_recipe
 from grids.training.systems import Restorer
 from grids.training.trainer import train
@@ -66,11 +65,6 @@ def batch(step: int = 0, side: int = 16, numbers: tuple[int, ...] = (1, 0, 0, 1)
 
 def adversarial(terms: Terms = Terms(features=0), network: nn.Module | None = None) -> Adversarial:  # noqa: B008
     return Adversarial(network or forked(), TASKS, small(), lambda: PatchCritic(4), None, terms)
-
-
-def face(recipe: Recipe, stages: Stages = Stages()) -> FaceDeblurring:  # noqa: B008
-    network = ShenFace.from_state(TINY_FACE)
-    return FaceDeblurring(network, recipe, lambda: PatchCritic(4), nn.ModuleList([nn.Identity()])[0], stages)
 
 
 def test_each_input_goes_through_its_tasks_head() -> None:
@@ -116,7 +110,7 @@ def test_the_losses_of_a_restorer_with_critics() -> None:
         for own, critic in [(given.tasks == number, system.modules[f"critic of {task}"])]
     )
     # what is left is the penalty, of which nothing is known but that it is there: other points are drawn each turn
-    assert 0 < float(values[0] - bare) < 0.01 * PENALTY * 10  # type: ignore[arg-type]
+    assert 0 < (values[0] - bare).item() < 0.01 * PENALTY * 10
     assert not torch.equal(values[0], values[1])
 
 
@@ -158,9 +152,8 @@ def test_faces_learn_in_stages() -> None:
     expected = sum(F.l1_loss(a, b) for a, b in zip(made, targets, strict=True))
     structure = gradient_magnitude(given.targets)
     edges = network(gradient_magnitude(given.inputs), stream="structure", every_scale=True)
-    expected = expected + sum(
-        F.l1_loss(a, b) for a, b in zip(edges, [F.avg_pool2d(structure, 2), structure], strict=True)
-    )
+    structures = [F.avg_pool2d(structure, 2), structure]
+    expected = expected + sum(F.l1_loss(a, b) for a, b in zip(edges, structures, strict=True))
     assert float(found[0][0][1]) == pytest.approx(float(expected), rel=1e-5)
     features = sum(F.mse_loss(a, b) for a, b in zip(made, targets, strict=True))
     assert float(found[50][0][1]) == pytest.approx(float(expected) + 0.01 * float(features), rel=1e-5)
@@ -237,11 +230,8 @@ def test_what_recipes_refuse(tmp_path: Path) -> None:
     raises_line(lambda: system_recipe("liu"), "'liu'", kind=UnknownNameError)
     raises_line(lambda: settings_of(system_recipe("liu-durbm"), "quik"), "'quik'", kind=UnknownNameError)
     raises_line(lambda: method_of("liu-durbm", "nafnet", TASKS, Extras()), "trains liu-durbm-small or", kind=GridsError)
-    raises_line(
-        lambda: method_of("liu-durbm", "liu-durbm", TASKS, Extras(vgg=Path("v.pth"))),
-        "no use for --vgg",
-        kind=GridsError,
-    )
+    vgg = Extras(vgg=Path("v.pth"))
+    raises_line(lambda: method_of("liu-durbm", "liu-durbm", TASKS, vgg), "no use for --vgg", kind=GridsError)
     raises_line(
         lambda: method_of("shen-face", "shen-face", TASKS, Extras(vgg=tmp_path / "v.pth")), "v.pth", kind=GridsError
     )
