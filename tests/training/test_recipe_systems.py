@@ -154,9 +154,9 @@ def test_faces_learn_in_stages() -> None:
     edges = network(gradient_magnitude(given.inputs), stream="structure", every_scale=True)
     structures = [F.avg_pool2d(structure, 2), structure]
     expected = expected + sum(F.l1_loss(a, b) for a, b in zip(edges, structures, strict=True))
-    assert float(found[0][0][1]) == pytest.approx(float(expected), rel=1e-5)
+    assert found[0][0][1].item() == pytest.approx(expected.item(), rel=1e-5)
     features = sum(F.mse_loss(a, b) for a, b in zip(made, targets, strict=True))
-    assert float(found[50][0][1]) == pytest.approx(float(expected) + 0.01 * float(features), rel=1e-5)
+    assert found[50][0][1].item() == pytest.approx((expected + 0.01 * features).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
