@@ -25,6 +25,8 @@ MOMENTS, SPECTRUM = 13 * 64, 78
 """Statistics of the descriptor's features, then those of the spectrum, then those of the tone."""
 MIDDLE = (0.4, 0.6)
 PARTITIONS = ("found", "paper")
+SAVED = ", as JPEG"
+"""After the name of a set whose images were saved as JPEG of quality 80 to 97 after they were degraded."""
 
 
 def report(folder: Path, sets: tuple[str, ...]) -> None:
@@ -32,10 +34,11 @@ def report(folder: Path, sets: tuple[str, ...]) -> None:
     print(machine())
     profile = read_profile(weights.builtin(weights.PROFILE))
     samples = {
-        (name, factor): source.load(name, folder, factor)
+        (name + (SAVED if saved else ""), factor): source.load(name, folder, factor, saved=saved)
+        for saved in (False, True)
         for name in sets
         for factor in source.FACTORS
-        if list(folder.glob(f"{name}-[0-9]*.npz"))
+        if list(folder.glob(f"{name}{source.suffix(False, saved)}-[0-9]*.npz"))
     }
     accuracy(profile, samples, folder)
     confusion(profile, samples)
@@ -50,6 +53,10 @@ def report(folder: Path, sets: tuple[str, ...]) -> None:
 def joined(parts: list[Samples]) -> Samples:
     """All of several sets, without gains, which not all have."""
     return Samples.joined([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
+
+
+def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
+    return Samples(*(value[chosen] for value in vars(samples).values()))
 
 
 def members(partition: str) -> np.ndarray:
@@ -151,7 +158,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     others = source.load("fit-other", folder)
     body = moment.ravel()
     first = source.load("fit", folder)
-    half = Samples(*(value[first.photographs % 2 == 0] for value in vars(first).values()))
+    half = part_of(first, first.photographs % 2 == 0)
     plain = moment[:, [1, 2, 3]].ravel()
     edges = moment[:, [1, 2, 3, 4, 5, 6]].ravel()
     both = np.concatenate((body, spectrum))
@@ -168,14 +175,26 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
         ("the same from half the photographs", half, whole, 8, learning.SHRINKAGE),
         ("the same, shrinkage 0.002", first, whole, 8, 0.002),
         ("the same, shrinkage 0.1", first, whole, 8, 0.1),
+        (
+            "the same, none of the examples saved as JPEG",
+            part_of(first, first.qualities == 0),
+            whole,
+            8,
+            learning.SHRINKAGE,
+        ),
     )
+    sets = {
+        f"1/{factor:g}{SAVED if saved else ''}": joined(found)
+        for saved in (False, True)
+        for factor in source.FACTORS
+        if (found := [one for (name, size), one in samples.items() if size == factor and name.endswith(SAVED) == saved])
+    }
     rows = []
     for what, examples, columns, parts, shrinkage in steps:
         part = learning.parts_of(examples, (*source.KINDS, OTHER), parts)
         discriminant = fit(examples.statistics[:, columns], examples.kinds, part, learning.RANK, shrinkage)
         row = [what, len(columns), len(examples)]
-        for factor in source.FACTORS:
-            some = joined([one for (_, size), one in samples.items() if size == factor])
+        for some in sets.values():
             densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))
             chances = np.zeros((len(some), len(source.KINDS) + 1))
             chances[:, : densities.shape[1]] = softmax(densities, axis=1)
@@ -183,7 +202,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
             row += [f"{right:.1f}", f"{group_accuracy(chances, some.kinds, 'found'):.1f}"]
         rows.append(row)
     print("\nwhat each step brings: per cent of kinds and of groups (found), all sets together\n")
-    sizes = [f"{what}, 1/{factor:g}" for factor in source.FACTORS for what in ("kind", "group")]
+    sizes = [f"{what}, {size}" for size in sets for what in ("kind", "group")]
     print(table(("statistics", "numbers", "examples", *sizes), rows))
 
 

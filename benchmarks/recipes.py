@@ -1,0 +1,309 @@
+"""The claims of the papers behind the recipes, each at a small and equal budget, and the recipes' speed.
+
+    python benchmarks/recipes.py train [CLAIM ...] [--seeds 3] [--seconds 900] [--worker 0/2] [--device cuda]
+    python benchmarks/recipes.py report        what came out, as Markdown
+    python benchmarks/recipes.py speed         milliseconds and megapixels per second of every network
+
+Restorers learn from the fit split and are measured on val, both of data/train; faces from data/faces, cropped by
+`grids.images.faces`. Every finished training is a line of benchmarks/recipes/CLAIM.jsonl, which is committed: what it
+holds is not trained again, and one that was broken off goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import DATA, machine, need, seconds, split_files, table
+
+from grids import networks
+from grids.networks.critics import ConvCritic
+from grids.pipeline.lessons import make_tasks
+from grids.training.faces import FaceDeblurring, Stages
+from grids.training.lesson import Lesson, train_lesson
+from grids.training.losses.perceptual import feature_network
+from grids.training.methods import PLAIN, Method
+from grids.training.photographs import Photographs
+from grids.training.recipe import Recipe
+from grids.training.recipes import TABLE, Extras, method_of, system_recipe
+from grids.training.trainer import OutOfTimeError
+from grids.training.validation import Validation
+
+HERE = Path(__file__).parent / "recipes"
+SIDE, COUNT = 96, 48
+"""Of the crops that are measured on."""
+SHORT = 250
+"""Steps for each task."""
+LIU = ("haze", "rain", "motion_blur")
+MARTYNIUK = ("motion_blur", "haze", "raindrop")
+WALHA = ("frame_blur", "sensor_noise")
+FACE = ("trajectory_blur",)
+FACE_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training that is compared with others of its claim.
+
+    Args:
+        label: what differs.
+        tasks: that it is trained for.
+        network: its preset.
+        steps: for each of its tasks.
+        method: what it is trained as.
+        changes: of the settings.
+        faces: learn from faces.
+    """
+
+    label: str
+    tasks: tuple[str, ...]
+    network: str
+    steps: int = SHORT
+    method: Callable[[], Method] = lambda: PLAIN
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    faces: bool = False
+
+
+def options(**given: Any) -> Callable[[], Method]:
+    """The plain method with options of the network."""
+    return lambda: replace(PLAIN, name="options", options=given)
+
+
+def named(recipe: str) -> Callable[[], Method]:
+    """The method of a recipe."""
+    entry = system_recipe(recipe)
+    return lambda: method_of(recipe, entry.small, entry.tasks, Extras())
+
+
+def face(stages: Stages, **given: Any) -> Callable[[], Method]:
+    """Shen's system with these stages, on a network with these options."""
+
+    def make(network: torch.nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
+        critic = partial(ConvCritic, 16, recipe.crop)
+        return FaceDeblurring(network, recipe, critic, feature_network(None, (), print), stages)
+
+    return lambda: Method("faces", make, options=given, settings={"stages": vars(stages)})
+
+
+def _alone(tasks: Sequence[str], network: str, **changes: Any) -> list[Variant]:
+    return [Variant("a network for each task", (task,), network, changes=changes) for task in tasks]
+
+
+LIU_SETTINGS = {"loss": "ssim-l1", "sampler": "cycles"}
+CONTENT = Stages(features=1, critic=1)
+CLAIMS: dict[str, list[Variant]] = {
+    "liu-multi": [
+        Variant("one network, R>B>H", LIU, "liu-durbm-small", method=options(topology="R>B>H"), changes=LIU_SETTINGS),
+        Variant("one network, RBH", LIU, "liu-durbm-small", changes=LIU_SETTINGS),
+        *_alone(LIU, "liu-durbm-small", loss="ssim-l1"),
+    ],
+    "liu-attention": [
+        Variant(label, LIU, "liu-durbm-small", method=options(**given), changes=LIU_SETTINGS)
+        for label, given in {
+            "no attention, no fusion": {"tv": False, "gap": False, "fusion": False},
+            "TV": {"gap": False, "fusion": False},
+            "GAP": {"tv": False, "fusion": False},
+            "TV + GAP": {"fusion": False},
+            "TV + GAP + fusion": {},
+        }.items()
+    ],
+    "martyniuk-network": [
+        Variant(label, MARTYNIUK, f"{recipe}-small", method=named(recipe), changes={"sampler": "each:motion_blur=2"})
+        for label, recipe in {"ResNet": "martyniuk-resnet", "FPN": "martyniuk-fpn"}.items()
+    ],
+    "martyniuk-tasks": [
+        Variant("one network for three", MARTYNIUK, "martyniuk-fpn-small", changes={"sampler": "each"}),
+        *_alone(MARTYNIUK, "martyniuk-fpn-small"),
+    ],
+    "shen-losses": [
+        Variant(
+            "content, one scale, no structure",
+            FACE,
+            "shen-face-small",
+            600,
+            face(replace(CONTENT, structure=False), scales=1, structure=False),
+            faces=True,
+        ),
+        Variant(
+            "content, two scales, no structure",
+            FACE,
+            "shen-face-small",
+            600,
+            face(replace(CONTENT, structure=False), structure=False),
+            faces=True,
+        ),
+        Variant("content", FACE, "shen-face-small", 600, face(CONTENT), faces=True),
+        Variant("+ features", FACE, "shen-face-small", 600, face(replace(CONTENT, features=0.5)), faces=True),
+        Variant("+ features + critic", FACE, "shen-face-small", 600, face(Stages()), faces=True),
+    ],
+    "walha-network": [
+        Variant("softmax, multi-scale (as published)", WALHA, "walha-mtlgan-small", changes={"sampler": "each"}),
+        Variant(
+            "ReLU, multi-scale", WALHA, "walha-mtlgan-small", method=options(entry="relu"), changes={"sampler": "each"}
+        ),
+        Variant(
+            "ReLU, no multi-scale blocks",
+            WALHA,
+            "walha-mtlgan-small",
+            method=options(entry="relu", multi_scale=False),
+            changes={"sampler": "each"},
+        ),
+        *(replace(one, method=options(entry="relu")) for one in _alone(WALHA, "walha-mtlgan-small")),
+    ],
+}
+
+
+def lesson_of(variant: Variant, device: str) -> Lesson:
+    learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
+    crop = FACE_SIDE if variant.faces else 64
+    recipe = Recipe(iterations=variant.steps * len(variant.tasks), crop=crop, **variant.changes)
+    photographs, others = (Photographs(paths, crop) for paths in (learnt, measured))
+    tasks = make_tasks(variant.tasks, least=crop)
+    validation = Validation(tasks, others, SIDE, COUNT)
+    return Lesson(tasks, photographs, validation, variant.network, recipe, variant.method())
+
+
+def faces(side: int = 128) -> tuple[list[Path], list[Path]]:
+    """Faces cut out of data/faces, kept in runs/faces; each fifth photograph is measured on."""
+    from grids.pipeline.faces import crop_faces
+
+    folder = Path("runs/faces")
+    if not folder.exists():
+        crop_faces([need(DATA / "faces")], folder, side=side)
+    paths = sorted(folder.glob("*.png"))
+    return [path for k, path in enumerate(paths) if k % 5], paths[::5]
+
+
+def jobs(claims: Sequence[str], seeds: int) -> Iterator[tuple[str, Variant, int]]:
+    """All trainings, the first seed of every claim before the second of any."""
+    for seed in range(seeds):
+        for claim in claims:
+            yield from ((claim, variant, seed) for variant in CLAIMS[claim])
+
+
+def recorded(claim: str) -> list[dict[str, Any]]:
+    file = HERE / f"{claim}.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, workers: int, device: str) -> None:
+    HERE.mkdir(exist_ok=True)
+    folder = Path("runs/recipes")
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + limit
+    for number, (claim, variant, seed) in enumerate(jobs(claims, seeds)):
+        key = {"label": variant.label, "tasks": list(variant.tasks), "seed": seed, "steps": variant.steps}
+        done = [{name: one[name] for name in key} for one in recorded(claim)]
+        if number % workers != worker or key in done:
+            continue
+        if time.monotonic() >= deadline:
+            return
+        lesson = lesson_of(variant, device)
+        name = f"{claim}-{variant.label}-{'+'.join(variant.tasks)}-{seed}".replace(" ", "_").replace("/", "_")
+        file = folder / f"{name}.safetensors"
+        try:
+            run = train_lesson(
+                lesson,
+                variant.tasks,
+                seed,
+                file,
+                file.with_suffix(".ckpt"),
+                name=file.name,
+                device=torch.device(device),
+                deadline=deadline,
+            )
+        except OutOfTimeError:
+            return
+        inputs = lesson.validation.psnr(None, variant.tasks, "cpu")
+        record = key | {"inputs": inputs, "psnr": dict(run.psnr), "seconds": round(run.seconds)}
+        with (HERE / f"{claim}.jsonl").open("a") as stream:  # a line at once: several workers write
+            stream.write(json.dumps(record) + "\n")
+        print(f"{claim}: {variant.label} {'+'.join(variant.tasks)} seed {seed}: {record['psnr']}", flush=True)
+
+
+def report() -> None:
+    print(machine())
+    for claim in CLAIMS:
+        found = recorded(claim)
+        if not found:
+            continue
+        tasks = list(dict.fromkeys(task for one in found for task in one["tasks"]))
+        rows = []
+        for label in dict.fromkeys(one["label"] for one in found):
+            own = [one for one in found if one["label"] == label]
+            row: list[str] = [label]
+            means: dict[int, list[float]] = {}
+            for task in tasks:
+                gains = {one["seed"]: one["psnr"][task] - one["inputs"][task] for one in own if task in one["tasks"]}
+                for seed, gain in gains.items():
+                    means.setdefault(seed, []).append(gain)
+                row.append(spread(list(gains.values())))
+            whole = [float(np.mean(gains)) for gains in means.values() if len(gains) == len(tasks)]
+            rows.append([*row, spread(whole), len(whole)])
+        steps = sorted({one["steps"] for one in found})
+        print(f"\n{claim}: gain over the input, dB, {', '.join(map(str, steps))} steps a task\n")
+        print(table(("", *tasks, "mean", "seeds"), rows))
+
+
+def spread(values: Sequence[float]) -> str:
+    """The mean, and the standard deviation of several."""
+    if not values:
+        return "-"
+    return f"{np.mean(values):+.2f}" + (f" ({np.std(values, ddof=1):.2f})" if len(values) > 1 else "")
+
+
+def speed(device: str) -> None:
+    """One image of 128 x 128, and one of 512 x 512."""
+    print(machine())
+    rows = []
+    for name, recipe in TABLE.items():
+        for preset in dict.fromkeys((recipe.small, recipe.network)):
+            network = networks.build(preset, recipe.tasks).to(device).eval()
+            row: list[Any] = [name, preset]
+            for side in (128, 512):
+                images = torch.rand(1, 3, side, side, device=device).to(memory_format=torch.channels_last)
+
+                def call(images: torch.Tensor = images, network: torch.nn.Module = network) -> None:
+                    with torch.no_grad():
+                        network(images)
+                    if device == "cuda":
+                        torch.cuda.synchronize()
+
+                took = seconds(call, 3)
+                row.append(f"{1000 * took:.0f}" if side == 128 else f"{side * side / 1e6 / took:.2f}")
+            rows.append(row)
+            print(row, flush=True)
+    print(table(("recipe", "network", "ms for 128 x 128", "megapixels per second"), rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("train", "report", "speed"))
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=", ".join(CLAIMS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--worker", default="0/1")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int)
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    if given.what == "train":
+        worker, workers = map(int, given.worker.split("/"))
+        train_claims(given.claims or list(CLAIMS), given.seeds, given.seconds, worker, workers, given.device)
+    elif given.what == "report":
+        report()
+    else:
+        speed(given.device)
+
+
+if __name__ == "__main__":
+    main()
