@@ -71,7 +71,7 @@ def _lines(made: RestoredFile) -> list[str]:
     first = made.restoration.steps[0].selection
     gain = gain_text(first)
     predicted = f", predicted gain {gain}" if gain else ""
-    outcome = outcome_text(made.restoration.groups, made.restoration.why)
+    outcome = outcome_text(made.restoration.restorers, made.restoration.why)
     seconds = sum(step.seconds for step in made.restoration.steps)
     took = f" ({seconds:.1f} s)" if made.restoration.groups else ""
     return [

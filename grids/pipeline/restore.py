@@ -49,7 +49,7 @@ class RestoredFile:
     def to_json(self) -> dict[str, Any]:
         """The first selection as `grids select --json` prints it, and what followed."""
         steps = [
-            {"group": step.group, "seconds": step.seconds, "selection": step.selection.to_json()}
+            {"group": step.group, "head": step.head, "seconds": step.seconds, "selection": step.selection.to_json()}
             for step in self.restoration.steps
         ]
         return {
@@ -254,7 +254,7 @@ def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
 
 def _shown(made: RestoredFile, sheet: bytes | None) -> Shown:
     steps = made.restoration.steps
-    outcome = outcome_text(made.restoration.groups, made.restoration.why)
+    outcome = outcome_text(made.restoration.restorers, made.restoration.why)
     return Shown(str(made.source), str(made.output), tuple(step.selection for step in steps), outcome, sheet)
 
 

@@ -73,6 +73,15 @@ class Restoration:
         """The ids of the groups whose restorers were run, in order; empty for an untouched photograph."""
         return tuple(step.group for step in self.steps if step.group is not None)
 
+    @property
+    def restorers(self) -> tuple[str, ...]:
+        """The same with their heads: "C1", or "C1 (rain)" where a restorer has a head for each degradation."""
+        return tuple(
+            step.group if step.head is None else f"{step.group} ({step.head})"
+            for step in self.steps
+            if step.group is not None
+        )
+
 
 def restore_photo(
     photo: Photo,

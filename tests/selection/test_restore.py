@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from grids.errors import GridsError
 from grids.images import Photo
 from grids.networks import NAFNet
+from grids.networks.heads import MultiHead
 from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
 from grids.selection.restore import Restoration, restore_photo
 
@@ -120,3 +121,23 @@ def test_values_that_are_not_finite_are_said(photo: Photo) -> None:
     network.register_forward_hook(lambda _, __, made: made * float("nan"))
     with pytest.raises(GridsError, match="finite"):
         restore_photo(photo, lambda _: BEARS, lambda _: network)
+
+
+class Headed(MultiHead):
+    """Rain is made a little darker, haze a little brighter."""
+
+    def __init__(self) -> None:
+        super().__init__(("rain", "haze"))
+
+    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
+        return images + (0.1 if self.head(task) == "haze" else -0.1)
+
+
+def test_the_head_of_the_likeliest_degradation_restores(photo: Photo) -> None:
+    for likeliest, other, sign in (("rain", "haze", -1), ("haze", "rain", 1)):
+        group = Ranked("C1", ("haze", "rain"), 0.1, 0.9, 1.0)
+        answer = Selection("", IN_DISTRIBUTION, (group,), {"snow": 0.5, likeliest: 0.4, other: 0.1}, 1.0)
+        found = restore_photo(photo, lambda _, answer=answer: answer, lambda _: Headed())
+        assert (found.steps[0].head, found.restorers) == (likeliest, (f"C1 ({likeliest})",))
+        assert sign * (found.photo.tensor() - photo.tensor()).mean() > 0.05
+    assert restored(photo, BEARS).restorers == ("C1",)
