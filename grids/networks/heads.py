@@ -19,11 +19,13 @@ class MultiHead(nn.Module):
     A class is called with `tasks` first; its `from_state` reads them off the keys of the state.
 
     tasks: their names, sorted, since states in files are.
+    decoders: of each task.
     multiple, reach: see `grids.training.tiles.restore_image`.
     """
 
     scale = 1
     multiple = 1
+    decoders: nn.ModuleDict
 
     def __init__(self, tasks: Iterable[str]) -> None:
         super().__init__()
@@ -34,6 +36,16 @@ class MultiHead(nn.Module):
     @abstractmethod
     def forward(self, images: Tensor, task: str | None = None) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
+
+    def begin_with_the_input(self) -> None:
+        """Set the last convolution of every decoder to 0, for networks that add what it makes to the input.
+
+        Random decoders begin some 10 dB below the input, and short trainings are spent on coming back to it.
+        """
+        for decoder in self.decoders.values():
+            last = [module for module in decoder.modules() if isinstance(module, nn.Conv2d)][-1]
+            for value in last.parameters():
+                nn.init.zeros_(value)
 
     def head(self, task: str | None) -> str:
         """The name of a task's head. Raises UnknownNameError."""

@@ -121,13 +121,18 @@ def fresh(
 ) -> nn.Module:
     """A network with weights drawn from a seed, with a head for each task where it has such, and options of its class.
 
+    With heads it begins by giving back its input.
+
     Raises:
         GridsError: it is of another scale (see `preset_of_scale`).
     """
     preset_of_scale(preset, scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return networks.build(preset, tasks, **(options or {}))
+        network = networks.build(preset, tasks, **(options or {}))
+    if isinstance(network, MultiHead):
+        network.begin_with_the_input()
+    return network
 
 
 def started(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
