@@ -339,6 +339,31 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @click.argument("images", nargs=-1, required=True)
+@click.option("--out", "-o", type=Path, required=True, metavar="FOLDER", help="A new folder for the faces.")
+@click.option("--side", type=int, default=128, show_default=True, help="Of the squares, pixels; none is enlarged.")
+@click.option("--all", "every", is_flag=True, help="All faces of a photograph: NAME.png, NAME_2.png, ...")
+@click.option("--boxes", type=Path, metavar="FILE.csv", help="Faces set by hand: file,left,top,width,height.")
+@reading
+def faces(images: tuple[str, ...], **options: Any) -> None:
+    """Cut the largest face out of each of IMAGES: files, folders (with all below them), or the word `builtin`.
+
+    The detector knows upright faces seen from the front, and errs now and then: look at what it found. FOLDER/faces.csv
+    says where that was. Corrected by hand, it can be given as --boxes: boxes from the brows to the chin, of photographs
+    that are not searched then. Three tenths of the face are added on each side.
+
+    \b
+    Examples:
+      grids faces photos/ -o faces/
+      grids faces photos/ -o faces/ --side 64 --all
+      grids faces photos/ -o corrected/ --boxes boxes.csv
+    """
+    from grids.commands import faces as command
+
+    command.faces(images, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True)
 @click.option("--run", type=Path, metavar="DIR", help="Groups of your own: a run folder.  [default: built in]")
 @click.option("--method", default="ours", show_default=True, help="ours, or paper: equation 7 of GRIDS to the letter.")
 @click.option("--map", type=Path, metavar="FILE.png", help="Tint one image by the group that each part of it needs.")

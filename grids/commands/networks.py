@@ -25,7 +25,8 @@ def networks(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo(f"{'name':12s}  parameters  multiply-adds at {SIDE} x {SIDE}")
+    width = max(map(len, TABLE))
+    click.echo(f"{'name':{width}s}  parameters  multiply-adds at {SIDE} x {SIDE}")
     for size in found:
         millions, billions = size["parameters"] / 1e6, size["multiply_adds"] / 1e9
-        click.echo(f"{size['name']:12s}  {millions:8.2f} M  {billions:8.1f} G    {size['summary']}")
+        click.echo(f"{size['name']:{width}s}  {millions:8.2f} M  {billions:8.1f} G    {size['summary']}")

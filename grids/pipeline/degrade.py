@@ -103,7 +103,7 @@ def degrade_folder(
             or cannot be written to.
     """
     names = target_names(sources)
-    folder = _fresh_folder(Path(out), sources)
+    folder = fresh_folder(Path(out), sources, PARAMS)
     rows: list[dict[str, Any]] = []
     for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
         assert photo.path is not None
@@ -123,7 +123,7 @@ def degrade_folder(
                 "parameters": json.dumps(_listed(parameters)),
                 "psnr_db": f"{psnr(clean, result):.3f}",
             }
-            _append_row(folder / PARAMS, row, first=not rows)
+            append_row(folder / PARAMS, row, first=not rows)
             rows.append(row)
         if on_image is not None:
             on_image(photo.path)
@@ -149,15 +149,21 @@ def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:
     return (photo if rounded else photo.with_16_bits()).with_pixels(result)
 
 
-def _fresh_folder(out: Path, sources: Sequence[Path]) -> Path:
-    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call."""
+def fresh_folder(out: Path, sources: Sequence[Path], account: str) -> Path:
+    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call.
+
+    Raises:
+        GridsError: it holds one of the sources, or the file `account` of an earlier call, or cannot be written to.
+    """
     if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
         raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
     inside = next((path for path in sources if absolute(path).is_relative_to(absolute(out))), None)
     if inside is not None:
         raise GridsError(f"the folder for the results, '{out}', holds the image '{inside}': choose another")
-    if (out / PARAMS).exists():
-        raise GridsError(f"'{out}' holds the results of an earlier call ({PARAMS}): choose another folder or remove it")
+    if (out / account).exists():
+        raise GridsError(
+            f"'{out}' holds the results of an earlier call ({account}): choose another folder or remove it"
+        )
     return make_folder(out)
 
 
@@ -185,7 +191,8 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
 
 
-def _append_row(file: Path, row: dict[str, Any], first: bool) -> None:
+def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
+    """Add a row to a CSV file, below its header. Raises GridsError."""
     try:
         with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             writer = csv.DictWriter(stream, list(row), lineterminator="\n")
