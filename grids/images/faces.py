@@ -18,7 +18,7 @@ LONG_SIDE = 480
 WINDOW = 24
 """Side of the detector's window, pixels: the smallest face, a twentieth of the long side of a large photograph."""
 VOTES = 6
-"""So many windows must agree on a face. In 65 portraits 8 to 45 did; in 5 of 124 other photographs 6 to 12 did on none."""
+"""So many windows must agree on a face. In 65 portraits 8 to 45 did; in 5 of 124 other photographs 6 to 12 on none."""
 MARGIN = 0.3
 """What a crop shows around a face, on each side, in terms of the face."""
 
