@@ -477,7 +477,7 @@ def recipes(as_json: bool) -> None:
       grids recipes
       grids train --recipe walha-mtlgan photos/
     """
-    from grids.commands import train as command
+    from grids.commands import recipes as command
 
     command.recipes(as_json)
 

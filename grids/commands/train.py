@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 from tqdm import tqdm
 
 from grids import devices
@@ -29,13 +28,11 @@ from grids.commands.options import (
     skipper,
 )
 from grids.images import Skipped
-from grids.networks import build
-from grids.networks.size import parameters
 from grids.pipeline.train import DESCRIPTOR_RECIPE, train_descriptor, train_restorer
-from grids.reports.scores import recipes_text, restorer_text
+from grids.reports.scores import restorer_text
 from grids.results import TrainingReport, TrainingRun
 from grids.training.lesson import Silent
-from grids.training.recipes import TABLE, settings_of, system_recipe
+from grids.training.recipes import settings_of, system_recipe
 
 
 class Steps(Silent):
@@ -100,19 +97,6 @@ def _system(options: dict[str, Any]) -> dict[str, Any]:
     if network is None and options["budget"] == "paper":
         network = system.network
     return {"system": name, "network": network, "recipe": settings}
-
-
-def recipes(as_json: bool) -> None:
-    """`grids recipes`."""
-    found = []
-    for name, system in TABLE.items():
-        sizes = {}
-        for preset in dict.fromkeys((system.small, system.network)):
-            with torch.device("meta"):  # sizes need no memory
-                sizes[preset] = parameters(build(preset, system.tasks))
-        entry = {"name": name, "paper": system.paper, "tasks": list(system.tasks), "data": system.data}
-        found.append({**entry, "losses": system.losses, "networks": sizes, "takes": list(system.takes)})
-    click.echo(json.dumps(found, indent=1) if as_json else recipes_text(found))
 
 
 def descriptor(images: tuple[str, ...], **options: Any) -> None:

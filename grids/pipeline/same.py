@@ -55,6 +55,11 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
         "start": "another start",
     }
     lines += [text for name, text in others.items() if found.get(name) != wanted[name]]
+    before, now = ((part.get("method") or {}) for part in (found, wanted))
+    if before != now:
+        names = [one.get("name", "none") for one in (before, now)]
+        same = names[0] == names[1]
+        lines.append("other options of the recipe" if same else f"the method {names[0]}, now {names[1]}")
     if found.get("tasks") != wanted["tasks"] and found.get("names") == wanted["names"]:
         lines.append("a task does something else")
     return lines

@@ -1,0 +1,91 @@
+"""`grids recipes` and `grids train --recipe`: what they print, how their files are used, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from grids.cli import run
+from grids.training.models import load_restorer
+from grids.training.recipes import TABLE
+
+Call = Callable[..., tuple[int, str, str]]
+SMALL = ("--iterations", "2", "--crop", "32", "--batch", "4", "--device", "cpu", "--jobs", "1")
+
+
+@pytest.fixture
+def call(photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    monkeypatch.chdir(photos.parent)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+def test_the_recipes_are_listed(call: Call) -> None:
+    code, out, err = call("recipes")
+    assert (code, err) == (0, "")
+    assert [line.split(":")[0] for line in out.splitlines() if line and not line.startswith(" ")] == list(TABLE)
+    assert "martyniuk-resnet 12.13 M parameters" in out
+    listed = json.loads(call("recipes", "--json")[1])
+    assert [one["name"] for one in listed] == list(TABLE)
+    assert listed[4]["networks"]["shen-face"] == 1_900_780
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if not name.startswith("grids-")])
+def test_a_recipe_trains_and_its_file_is_measured(call: Call, name: str) -> None:
+    code, out, err = call("train", "photos", "--recipe", name, *SMALL, "--out", "m.safetensors")
+    assert code == 0, err
+    tasks = TABLE[name].tasks
+    assert all(f"\n  {task}" in out for task in tasks)
+    assert load_restorer("m.safetensors").tasks == tasks
+    code, out, _ = call("evaluate", "m.safetensors", "photos", "--tasks", tasks[0], "--device", "cpu")
+    assert (code, f"\n  {tasks[0]}" in out) == (0, True)
+    # the same again is read, another budget is another training
+    assert call("train", "photos", "--recipe", name, *SMALL, "--out", "m.safetensors")[2].endswith("nothing to do\n")
+    code, _, err = call("train", "photos", "--recipe", name, *SMALL, "--loss", "charbonnier", "--out", "m.safetensors")
+    assert code == 1 and "other settings" in err
+
+
+def test_topologies(call: Call) -> None:
+    given = ("train", "photos", "--recipe", "liu-durbm", "--tasks", "haze,jpeg", *SMALL, "--out", "m.safetensors")
+    code, _, err = call(*given, "--topology", "jpeg>H")
+    assert (code, err) == (0, "decoders: jpeg>H\n")
+    network = load_restorer("m.safetensors").network
+    assert network.topology == (("jpeg",), ("haze",))
+    code, _, err = call(*given, "--topology", "H+jpeg")
+    assert code == 1 and "other settings" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recipe", "liu"], "unknown recipe 'liu'; did you mean"),
+        (["--recipe", "liu-durbm", "--network", "nafnet"], "trains liu-durbm-small or liu-durbm, not 'nafnet'"),
+        (["--recipe", "liu-durbm", "--topology", "R>B>J"], "the task 'haze' is missing"),
+        (["--recipe", "liu-durbm", "--topology", "R>R>J>H"], "at character 3"),
+        (["--recipe", "liu-durbm", "--topology", "R>X"], "at character 3"),
+        (["--recipe", "liu-durbm", "--vgg", "v.pth"], "has no use for --vgg"),
+        (["--recipe", "shen-face", "--vgg", "v.pth"], "v.pth"),
+        (["--recipe", "walha-mtlgan", "--trunk", "trunk.pth"], "features.0.0.weight"),
+        (["--recipe", "shen-face", "--crop", "24"], "multiple of 16"),
+        (["--recipe", "shen-face", "--budget", "quik"], "unknown budget 'quik'"),
+        (["--recipe", "shen-face", "--sampler", "mixd"], "unknown sampler 'mixd'; did you mean 'mixed'"),
+        (["--topology", "R>B"], "--topology goes with --recipe"),
+        (["--tasks", "jpeg", "--sampler", "cycles:jpeg=x"], "1 or more each"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], message: str) -> None:
+    torch.save({"features.0.0.weight": torch.zeros(2, 3, 3, 3)}, "trunk.pth")
+    code, out, err = call("train", "photos", "--device", "cpu", "--out", "m.safetensors", *arguments)
+    assert (code, out) == (1, "")
+    lines = [line for line in err.splitlines() if line.startswith("grids: ")]
+    assert len(lines) == 1 and message in lines[0], err
+    assert not Path("m.safetensors").exists()
