@@ -346,6 +346,9 @@ def check_heads(preset: Preset) -> None:
     alone = preset.network.without(network.state_dict(), ("rain",))
     assert preset.network.from_state(alone).tasks == ("rain",)
     assert torch.equal(preset.network.from_state(alone).eval()(images), shown["rain"])
+    several = network(noise_images(4, 3, 40, 40), ["rain", "haze", "haze", "rain"])
+    for row, task in enumerate(("rain", "haze", "haze", "rain")):
+        assert torch.allclose(several[row], network(noise_images(4, 3, 40, 40), task)[row], atol=1e-5)
     network.train()
     gradients = []
     for task in network.tasks:

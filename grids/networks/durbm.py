@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from grids.networks.blocks import padded
 from grids.networks.dual_residual import DualBlock
-from grids.networks.heads import MultiHead, heads_of, only
+from grids.networks.heads import MultiHead, Tasks, heads_of, only
 from grids.networks.states import entry, foreign, loaded, numbered
 from grids.networks.topology import Stages, stages_of
 
@@ -140,15 +140,18 @@ class DuRBM(MultiHead):
             stages[self._decoder(task).depth].append(task)
         return tuple(tuple(stage) for stage in stages)
 
-    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the decoder of a task; None stands for the first one."""
-        decoder = self._decoder(self.head(task))
+    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the decoder of a task; see `MultiHead.forward`."""
         whole = padded(images, self.multiple)
-        x, r = self.encoder(2 * whole - 1)
+        output = self.through_heads(task, self.encoder(2 * whole - 1), whole)
+        return output[..., : images.shape[-2], : images.shape[-1]]
+
+    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+        decoder = self._decoder(task)
+        x, r = shared
         for block in self.stages[: decoder.depth]:
             x, r = block(x, r)
-        output = whole + torch.tanh(decoder(x)) / 2  # half, since [-1, 1] is twice as wide
-        return output[..., : images.shape[-2], : images.shape[-1]]
+        return torch.tanh(decoder(x))
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """What the encoder makes on its way of (B, 3, H, W) in [0, 1], enlarged to multiples of 8; see Fig. 9.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 
 ANY = ("restored",)
 """The task of a network that is built without a name for one."""
+
+
+Tasks = str | Sequence[str] | None
 
 
 class MultiHead(nn.Module):
@@ -32,10 +37,41 @@ class MultiHead(nn.Module):
         self.tasks = tuple(sorted(set(tasks)))
         if not self.tasks:
             raise GridsError("a network with a head for each task needs a task")
+        for task in self.tasks:
+            if hasattr(nn.ModuleDict, task):
+                raise GridsError(f"a task with a head of its own cannot be called '{task}': choose another name")
 
     @abstractmethod
-    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
+    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped.
+
+        Args:
+            images: of one task, or of several.
+            task: whose head they go through: one for all, or, as a sequence, one for each image; None stands for the
+                first head. What is shared sees them together, as batch norm must: it is measured with means over all.
+        """
+
+    def through_heads(self, task: Tasks, shared: Sequence[Tensor], whole: Tensor) -> Tensor:
+        """What the heads make of shared maps, each (B, ...), image by image in its task's: (B, 3, H, W).
+
+        Args:
+            task: as for `forward`.
+            shared: the maps that `decoded` takes.
+            whole: the images.
+        """
+        if task is None or isinstance(task, str):
+            return whole + self.decoded(self.head(task), *shared) / 2  # half, since [-1, 1] is twice as wide
+        order = sorted(range(len(task)), key=lambda row: task[row])
+        made = []
+        for name, rows in itertools.groupby(order, key=lambda row: task[row]):
+            own = torch.tensor(list(rows), device=whole.device)
+            made.append(self.decoded(self.head(name), *(maps[own] for maps in shared)))
+        back = torch.tensor(order, device=whole.device).argsort()
+        return whole + torch.cat(made)[back] / 2
+
+    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+        """The change of images in the scale [-1, 1] that a task's head makes of what is shared."""
+        raise NotImplementedError
 
     def begin_with_the_input(self) -> None:
         """Set the last convolution of every decoder to 0, for networks that add what it makes to the input.

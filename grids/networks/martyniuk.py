@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import InstanceNorm, padded
-from grids.networks.heads import ANY, MultiHead, heads_of, only
+from grids.networks.heads import ANY, MultiHead, Tasks, heads_of, only
 from grids.networks.inception import InceptionTrunk, trunk_state
 from grids.networks.states import entry, loaded, numbered
 
@@ -25,14 +25,17 @@ class _Martyniuk(MultiHead):
     encoder: nn.Module
     decoders: nn.ModuleDict
 
-    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
-        decoder = self.decoders[self.head(task)]
+    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; see `MultiHead.forward`."""
         # batch normalisation refuses to learn from a single pixel
         single = self.training and max(images.shape[-2:]) <= self.multiple
         whole = padded(images, 2 * self.multiple if single else self.multiple)
-        output: Tensor = whole + torch.tanh(decoder(self.encoder(2 * whole - 1))) / 2
+        shared = self.encoder(2 * whole - 1)
+        output = self.through_heads(task, [shared] if isinstance(shared, Tensor) else shared, whole)
         return output[..., : images.shape[-2], : images.shape[-1]]
+
+    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+        return torch.tanh(self.decoders[task](shared[0] if len(shared) == 1 else shared))
 
     @classmethod
     def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:

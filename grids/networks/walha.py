@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from grids.errors import unknown_name
 from grids.networks.blocks import TransformerBlock, padded
-from grids.networks.heads import MultiHead, heads_of, only
+from grids.networks.heads import MultiHead, Tasks, heads_of, only
 from grids.networks.mobilenet import MobileTrunk, trunk_state
 from grids.networks.states import entry as found
 from grids.networks.states import foreign, loaded, numbered
@@ -162,13 +162,16 @@ class WalhaNet(MultiHead):
             {task: TransformerDecoder(given, channels, blocks, heads, entry) for task in self.tasks}
         )
 
-    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; None stands for the first one."""
-        head = self.decoders[self.head(task)]
+    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; see `MultiHead.forward`."""
         whole = padded(images, self.multiple if max(images.shape[-2:]) > self.multiple else 2 * self.multiple)
         maps = self.encoder(2 * whole - 1)
-        output: Tensor = whole + head(self._features(maps), maps[0]) / 2  # a change in [-1, 1] is half of it in [0, 1]
+        output = self.through_heads(task, (self._features(maps), maps[0]), whole)
         return output[..., : images.shape[-2], : images.shape[-1]]
+
+    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+        change: Tensor = self.decoders[task](*shared)
+        return change
 
     def _features(self, maps: Sequence[Tensor]) -> Tensor:
         """What the decoders share, at the size of M1: what the blocks make of M1 to M4, or M1 itself."""

@@ -69,17 +69,12 @@ class Restorer(System):
     def restored(self, modules: Modules, batch: Batch) -> Tensor:
         """What the network makes of a batch, each input by its task's head: (B, 3, H, W) float32.
 
-        There is one forward for each task; a loss of all goes backward once, so that what the tasks share gets the
-        sum of their gradients.
+        What the tasks share gets the sum of their gradients, as a loss of all goes backward once.
         """
         network = modules["network"]
         if not isinstance(self.modules["network"], MultiHead):
             return network(batch.inputs).float()
-        order = batch.tasks.argsort(stable=True)
-        numbers, sizes = batch.tasks[order].unique_consecutive(return_counts=True)
-        parts = zip(numbers.tolist(), batch.inputs[order].split(sizes.tolist()), strict=True)
-        made = [network(part, self.tasks[number]).float() for number, part in parts]
-        return torch.cat(made)[order.argsort()]
+        return network(batch.inputs, [self.tasks[number] for number in batch.tasks.tolist()]).float()
 
 
 def adamw(module: nn.Module, recipe: Recipe, faster: float = 1.0) -> torch.optim.Optimizer:

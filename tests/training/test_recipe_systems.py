@@ -16,7 +16,7 @@ from grids import networks
 from grids.errors import GridsError, UnknownNameError
 from grids.networks import ShenFace
 from grids.networks.critics import PatchCritic
-from grids.networks.heads import MultiHead, only
+from grids.networks.heads import MultiHead, Tasks, only
 from grids.training import recipes
 from grids.training.adversarial import PENALTY, Adversarial, Terms, restoring
 from grids.training.data import Batch
@@ -41,9 +41,12 @@ class Forked(MultiHead):
         self.shared = nn.Conv2d(3, 4, 3, padding=1)
         self.decoders = nn.ModuleDict({task: nn.Conv2d(4, 3, 3, padding=1) for task in self.tasks})
 
-    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
-        restored: Tensor = images + self.decoders[self.head(task)](self.shared(images))
-        return restored
+    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
+        return self.through_heads(task, [self.shared(images)], images)
+
+    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+        change: Tensor = self.decoders[task](*shared)
+        return change
 
     @classmethod
     def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
