@@ -203,7 +203,9 @@ def group(images: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @click.argument("images", nargs=-1)
-@click.option("--tasks", default="all", show_default=True, help="Names, separated by commas; all: the paper's eleven.")
+@click.option(
+    "--tasks", default="all", show_default=True, help="Names, by commas; all: the paper's eleven, or the recipe's."
+)
 @trained
 @click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`.")
 @click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for losses between features.")
@@ -442,7 +444,7 @@ def profile(images: tuple[str, ...], **options: Any) -> None:
     are degraded as its groups need it, and what its restorers gain is measured. Or, with --group, from examples of
     damaged images; then IMAGES only show what clean ones look like.
 
-    
+    \b
     Examples:
       grids profile photos/ --run runs/mine
       grids profile photos/ --run runs/own --group denoise=noisy/ --group dehaze=hazy/
@@ -472,7 +474,7 @@ def degradations(as_json: bool) -> None:
 def recipes(as_json: bool) -> None:
     """List the papers' restorers that `grids train --recipe` trains: tasks, data, losses, and sizes.
 
-    
+    \b
     Examples:
       grids recipes
       grids train --recipe walha-mtlgan photos/

@@ -79,7 +79,7 @@ def test_topologies(call: Call) -> None:
         (["--recipe", "shen-face", "--budget", "quik"], "unknown budget 'quik'"),
         (["--recipe", "shen-face", "--sampler", "mixd"], "unknown sampler 'mixd'; did you mean 'mixed'"),
         (["--topology", "R>B"], "--topology goes with --recipe"),
-        (["--tasks", "jpeg", "--sampler", "cycles:jpeg=x"], "1 or more each"),
+        (["--tasks", "jpeg", "--sampler", "cycles:jpeg=x"], "1 to 1000 each"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], message: str) -> None:

@@ -27,6 +27,7 @@ from grids.commands.options import (
     seconds_of,
     skipper,
 )
+from grids.errors import GridsError
 from grids.images import Skipped
 from grids.pipeline.train import DESCRIPTOR_RECIPE, train_descriptor, train_restorer
 from grids.reports.scores import restorer_text
@@ -93,6 +94,8 @@ def _system(options: dict[str, Any]) -> dict[str, Any]:
     if name is None:
         return {"network": network, "recipe": recipe_of(options)}
     system = system_recipe(name)
+    if options["loss"] is not None and system.budgets["quick"].loss == "l1" and "vgg" in system.takes:
+        raise GridsError(f"the recipe '{name}' has losses of its own: --loss is not for it")
     settings = settings_of(system, options["budget"], seed=options["seed"], **changes_of(options))
     if network is None and options["budget"] == "paper":
         network = system.network

@@ -112,6 +112,11 @@ class TaskView(nn.Module):
         return restored
 
 
+def headed(network: nn.Module, task: str) -> nn.Module:
+    """The network as `for_task` gives it. Raises UnknownNameError where it has heads, but none for that task."""
+    return TaskView(network, task) if isinstance(network, MultiHead) else network
+
+
 def for_task(network: nn.Module, *tasks: str) -> nn.Module:
     """The network that restores a task: the network itself, or, where it has a head for each, the view of one head.
 

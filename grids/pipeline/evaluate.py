@@ -14,7 +14,7 @@ from grids.degradations import ELEVEN, NAMES, Degradation, seeded
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
 from grids.images.photo import Photo, to_8_bit
-from grids.networks.heads import for_task
+from grids.networks.heads import headed
 from grids.pipeline.lessons import pair_folders, synthesized
 from grids.pipeline.similarity import Images, Plugin, photo_paths
 from grids.results import Evaluation, Score
@@ -114,7 +114,7 @@ def _degraded(
         clean = _pixels(photo)
         for task, kind in kinds.items():
             generator = seeded(seed_for(seed, f"{task} {photo.path.name}"))
-            yield _score(for_task(network, task), task, photo.path, kind(clean[None], generator)[0], clean, device)
+            yield _score(headed(network, task), task, photo.path, kind(clean[None], generator)[0], clean, device)
 
 
 def _paired(
@@ -127,7 +127,7 @@ def _paired(
             if min(given.height, given.width) < LEAST:
                 raise ImageError(f"'{first}' is smaller than {LEAST} pixels")
             image, target = (_pixels(photo) for photo in (given, wanted))
-            yield _score(for_task(network, task), task, first, image, target, device)
+            yield _score(headed(network, task), task, first, image, target, device)
 
 
 def _score(network: nn.Module, task: str, path: Path, image: Tensor, target: Tensor, device: torch.device) -> Score:

@@ -86,7 +86,7 @@ def step_seconds(lesson: Lesson, device: torch.device) -> float:
     """The time of a training step, the median of a few."""
     times: list[float] = []
     recipe = replace(lesson.recipe, iterations=TIMED + 2)
-    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device)
+    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device, recipe.sampler)
     names = tuple(task.name for task in lesson.tasks)
     system = lesson.system(names, 0)
     trained = train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))

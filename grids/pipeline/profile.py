@@ -16,6 +16,7 @@ from grids.degradations import Degradation, check_name, seeded
 from grids.errors import GridsError, ImageError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped, read_photos
+from grids.networks.heads import MultiHead
 from grids.pipeline.lessons import lot_of
 from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
 from grids.results import CLEAN, OTHER, Grouping
@@ -207,7 +208,10 @@ def _candidates(
         if name not in restorers:
             raise GridsError(f"'{name}' is given a network, but no weights: add --weights {name}=FILE")
     for name, file in restorers.items():
-        load_restorer(file, networks.get(name))  # says now what is wrong with it
+        network = load_restorer(file, networks.get(name)).network  # says now what is wrong with it
+        if isinstance(network, MultiHead) and name not in network.tasks:
+            heads = ", ".join(network.tasks)
+            raise GridsError(f"'{file}' has a head for each of {heads}: call its group by one of these, not '{name}'")
     files = {name: str(Path(file).resolve()) for name, file in restorers.items()}
     return tuple(Candidate(name, (name,), files.get(name), networks.get(name)) for name in examples)
 

@@ -104,6 +104,8 @@ def train_restorer(
     names = tuple(tasks) if tasks is not None else (*ELEVEN, *(functions or {}), *(pairs or {}))
     extras = Extras(_path(vgg), _path(trunk), topology, hears.say)
     method = PLAIN if system is None else method_of(system, network, names, extras)
+    if start is not None and trunk is not None:
+        raise GridsError("--start gives all weights, --trunk those of the trunk: give one of the two")
     if system is None and extras.given:
         raise GridsError(f"--{extras.given[0]} goes with --recipe")
     first = None if start is None else start_weights(start, network, method.options)

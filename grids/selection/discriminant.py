@@ -96,7 +96,9 @@ def fit(
     scale = residuals.std(0)
     scale = np.maximum(scale, 1e-6 + 1e-3 * scale.mean())
     residuals = residuals / scale
-    within = (1 - shrinkage) * (residuals.T @ residuals / len(residuals))
+    # each centre takes up a degree of freedom; where there are hardly more examples than centres, not all of them
+    freedom = max(len(residuals) - len(keys), len(residuals) // 4)
+    within = (1 - shrinkage) * (residuals.T @ residuals / freedom)
     within[np.diag_indices(len(within))] += shrinkage
     root = np.linalg.cholesky(within)
     whole = scipy.linalg.solve_triangular(root, ((statistics - mean) / scale).T, lower=True).T

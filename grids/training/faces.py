@@ -64,7 +64,8 @@ class FaceDeblurring(System):
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         stages, share = self._stages, step / self._iterations
         restored = [made.float() for made in modules["network"](batch.inputs, every_scale=True)]
-        targets = _scales(batch.targets, len(restored))
+        scaled: Callable[[Tensor], list[Tensor]] = self.modules["network"].pyramid  # type: ignore[assignment]
+        targets = scaled(batch.targets)
         critic = modules["critic"]
         if share >= stages.critic:
             real, fake = critic(targets[-1]).float(), critic(restored[-1].detach()).float()
@@ -72,7 +73,7 @@ class FaceDeblurring(System):
         loss = _l1(restored, targets)
         if stages.structure:
             structure = modules["network"](gradient_magnitude(batch.inputs), stream="structure", every_scale=True)
-            loss = loss + _l1(structure, _scales(gradient_magnitude(batch.targets), len(restored)))
+            loss = loss + _l1(structure, scaled(gradient_magnitude(batch.targets)))
         if share >= stages.features:
             loss = loss + stages.feature_weight * self._distance(restored, targets)
         if share >= stages.critic:
@@ -86,11 +87,6 @@ class FaceDeblurring(System):
             theirs = [self._features(target) for target in targets]
         pairs = zip(restored, theirs, strict=True)
         return torch.stack([perceptual(self._features(ours), known) for ours, known in pairs]).sum()
-
-
-def _scales(images: Tensor, count: int) -> list[Tensor]:
-    """The images at `count` scales, each twice the one before, the full one last."""
-    return [F.avg_pool2d(images, 2**level) if level else images for level in reversed(range(count))]
 
 
 def _l1(made: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

@@ -97,11 +97,18 @@ def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | No
     Raises:
         WeightsError: they are of any other network, or cannot be read.
     """
-    file = Path(path)
+    file, what = Path(path), f"the network '{preset}'"
     try:
         state = load_state(file)
-        network = networks.build(preset, heads_of(state) or ANY, **(options or {}))
-        return loaded(network, state, f"the network '{preset}'").state_dict()
+        if not heads_of(state):
+            return loaded(networks.build(preset, **(options or {})), state, what).state_dict()
+        network = networks.preset(preset).network.from_state(state)  # type: ignore[attr-defined]
+        tasks = network.tasks
+        plain = {key: value for key, value in (options or {}).items() if key != "topology"}
+        expected = networks.build(preset, tasks, **plain).state_dict()
+        common = {key: value for key, value in network.state_dict().items() if key in expected}
+        loaded(networks.build(preset, tasks, **plain), common, what)
+        return dict(state)
     except WeightsError as error:
         raise WeightsError(f"cannot start from '{file}': {error}") from error
 
@@ -136,8 +143,16 @@ def fresh(
 
 
 def started(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
-    """The network with the weights of a state, of which it may have the heads of a part of the tasks."""
+    """The network with the weights of a state, of which it may have the heads of a part of the tasks.
+
+    Raises:
+        WeightsError: the state lacks a task's head, or its heads attach elsewhere.
+    """
     if isinstance(network, MultiHead):
+        if missing := sorted(set(network.tasks) - set(heads_of(state))):
+            raise WeightsError(f"cannot start from these weights: they have no head for '{missing[0]}'")
         state = network.without(state, network.tasks)
-    network.load_state_dict(dict(state))
-    return network
+        places = {key: value for key, value in network.state_dict().items() if key.endswith(".stage")}
+        if any(not torch.equal(state[key], value) for key, value in places.items()):
+            raise WeightsError("cannot start from these weights: their heads attach at other places (--topology)")
+    return loaded(network, state, "the network to be trained")

@@ -10,14 +10,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from grids import networks
+from grids import networks, weights
 from grids.degradations import ELEVEN
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks.critics import ConvCritic, PatchCritic
 from grids.networks.topology import parse
 from grids.training.adversarial import Adversarial, Terms
 from grids.training.faces import FaceDeblurring, Stages
-from grids.training.losses.perceptual import feature_network
+from grids.training.losses.perceptual import DEPTH, feature_network
 from grids.training.methods import PLAIN, Method
 from grids.training.recipe import BUDGETS, Recipe
 from grids.weights import load_state, sha256
@@ -83,7 +83,9 @@ def _budgets(paper: Recipe, quick: int = 600, crop: int = 64, batch: int = 8) ->
 def _features(extras: Extras, layers: tuple[str, ...]) -> tuple[nn.Module, dict[str, Any]]:
     """The network that features are taken from, and what determines it."""
     network = feature_network(extras.vgg, layers, extras.say)
-    return network, {"vgg_sha256": "" if extras.vgg is None else sha256(extras.vgg)}
+    if extras.vgg is not None:
+        return network, {"vgg_sha256": sha256(extras.vgg)}
+    return network, {"features_sha256": sha256(weights.builtin(weights.DESCRIPTOR)), "blocks": DEPTH}
 
 
 def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...], extras: Extras, small: bool) -> Method:
@@ -93,24 +95,31 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
     settings |= {"terms": vars(terms), "layers": list(layers), "small": small}
     if extras.trunk is not None:
         settings["trunk_sha256"] = sha256(extras.trunk)
-    state = None if extras.trunk is None else load_state(extras.trunk)
+    trunk = None if extras.trunk is None else (extras.trunk, load_state(extras.trunk))
 
     def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> Adversarial:
-        return Adversarial(_with_trunk(network, state), names, recipe, critic, features, terms)
+        return Adversarial(_with_trunk(network, trunk), names, recipe, critic, features, terms)
 
     return Method("with critics", make, settings=settings)
 
 
-def _with_trunk(network: nn.Module, state: Mapping[str, Tensor] | None) -> nn.Module:
-    if state is not None:
-        network.load_trunk(state)  # type: ignore[operator]  # of the networks whose recipes take a trunk
+def _with_trunk(network: nn.Module, trunk: tuple[Path, Mapping[str, Tensor]] | None) -> nn.Module:
+    if trunk is not None:
+        file, state = trunk
+        try:
+            network.load_trunk(state)  # type: ignore[operator]  # of the networks whose recipes take a trunk
+        except WeightsError as error:
+            raise WeightsError(f"cannot use the trunk '{file}' (a small network's is narrower): {error}") from error
     return network
 
 
 def _hierarchy(own: str, letters: Mapping[str, str], tasks: tuple[str, ...], extras: Extras, small: bool) -> Method:
     """Liu's: decoders that attach at several depths."""
-    text = extras.topology or (own if set(tasks) == set(letters.values()) else None)
+    text = extras.topology
+    if text is None and set(tasks) == set(letters.values()):
+        text = own
     if text is None:
+        extras.say(f"decoders: all at the encoder's end, as {own} is for {', '.join(letters.values())}")
         return PLAIN
     stages = parse(text, tasks, letters)
     extras.say(f"decoders: {text}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from scipy.special import softmax
 
 from grids.errors import GridsError, unknown_name
 
 Sampler = Callable[[int, int, int], list[int]]
 """(step, batch, seed) -> the numbers of the tasks of a batch's samples."""
 
+MOST = 1000
 KINDS = ("mixed", "each", "turns", "cycles", "temperature")
 
 
@@ -38,7 +40,7 @@ def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
     if kind not in KINDS:
         raise unknown_name("sampler", kind, KINDS)
     if kind == "temperature":
-        return _drawn(np.asarray(sizes, dtype=float) ** (1 / _positive(given or "1", text)))
+        return _drawn(softmax(np.log(np.asarray(sizes, dtype=float)) / _positive(given or "1", text)))
     if kind in ("mixed", "turns") and given:
         raise GridsError(f"the sampler '{kind}' takes no numbers, but is '{text}'")
     counts = _counts(given, text)
@@ -48,7 +50,7 @@ def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
     if kind == "turns":
         return lambda step, batch, seed: [step % len(names)] * batch
     if kind == "each":
-        return lambda step, batch, seed: shares(each, batch)
+        return lambda step, batch, seed: shares(each, batch, step)
     return lambda step, batch, seed: [_of_cycle(each, step, seed)] * batch
 
 
@@ -68,12 +70,21 @@ def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
     return found[start : start + count]
 
 
-def shares(counts: Sequence[int], batch: int) -> list[int]:
-    """A batch in which each task has its share; what is left over goes to the tasks that are furthest below it."""
+def shares(counts: Sequence[int], batch: int, step: int = 0) -> list[int]:
+    """A batch in which each task has its share; what is left over goes to other tasks in every step.
+
+    Raises:
+        GridsError: the batch is too small to hold every task.
+    """
     exact = np.asarray(counts) * batch / sum(counts)
-    whole = np.floor(exact).astype(int)
-    for number in np.argsort(whole - exact, kind="stable")[: batch - whole.sum()]:
-        whole[number] += 1
+    whole = np.maximum(np.floor(exact).astype(int), 1)
+    left = batch - whole.sum()
+    if left < 0:
+        raise GridsError(
+            f"batches of {batch} are too small for the sampler 'each' of {len(counts)} tasks in their shares"
+        )
+    for place in range(left):
+        whole[(step * left + place) % len(counts)] += 1
     return np.repeat(np.arange(len(counts)), whole).tolist()
 
 
@@ -83,9 +94,7 @@ def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:
     return int(order[place])
 
 
-def _drawn(weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Sampler:
-    chances = weights / weights.sum()
-
+def _drawn(chances: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Sampler:
     def draw(step: int, batch: int, seed: int) -> list[int]:
         return np.random.default_rng([seed, 7, step]).choice(len(chances), batch, p=chances).tolist()
 
@@ -97,8 +106,8 @@ def _counts(given: str, text: str) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for part in filter(None, given.split(",")):
         name, sign, number = part.partition("=")
-        if not sign or not number.isdecimal() or int(number) < 1:
-            raise GridsError(f"a sampler counts tasks as in 'cycles:motion_blur=3', 1 or more each, not '{text}'")
+        if not sign or not number.isdecimal() or not 1 <= int(number) <= MOST:
+            raise GridsError(f"a sampler counts tasks as in 'cycles:motion_blur=3', 1 to {MOST} each, not '{text}'")
         if name in found:
             raise GridsError(f"the sampler '{text}' counts '{name}' twice")
         found[name] = int(number)

@@ -26,6 +26,7 @@ from grids.training.systems import System
 CHECKED = 10
 """Steps after which losses are looked at: on a GPU, looking means waiting for it."""
 SNAPSHOT = 100
+STEP_SEED = 0x9E3779B1
 RETRIES = 5
 EVERY = 60.0  # s
 WORTH = 50
@@ -258,8 +259,12 @@ class _Loop:
 
     def _fits(self, batch: Batch) -> bool:
         """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
+        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
         try:
-            self._total += self._update(batch)
+            # what layers draw (dropout) hangs on the step alone: a training goes on from anywhere
+            with torch.random.fork_rng(devices):
+                torch.manual_seed(self.recipe.seed ^ (self.step + 1) * STEP_SEED + self.retry)
+                self._total += self._update(batch)
         except torch.OutOfMemoryError:
             return False
         self._count += 1

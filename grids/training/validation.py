@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.devices import exact_float32
-from grids.networks.heads import for_task
+from grids.networks.heads import headed
 from grids.training.metrics import psnr
 from grids.training.photographs import Photographs
 from grids.training.tasks import Task
@@ -54,7 +54,7 @@ class Validation:
         found = {}
         for task in tasks:
             inputs, targets = self.examples(task)
-            restored = inputs.float().div(255) if network is None else restore(for_task(network, task), inputs, device)
+            restored = inputs.float().div(255) if network is None else restore(headed(network, task), inputs, device)
             found[task] = float(psnr(restored, targets.float().div(255)).mean())
         return found
 

@@ -34,7 +34,8 @@ def test_mixed_is_dealt_and_others_are_of_one_task_or_of_all() -> None:
     assert batches("turns", 4) == [[0] * 6, [1] * 6, [2] * 6, [0] * 6]
     assert all(sorted(batch) == [0, 0, 1, 1, 2, 2] for batch in batches("each"))
     assert Counter(batches("each:haze=2", 1, 4)[0]) == {0: 2, 1: 1, 2: 1}
-    assert Counter(batches("each:haze=2", 1, 5)[0]).total() == 5
+    assert Counter(np.concatenate(batches("each", 30, 4)).tolist()) == {0: 40, 1: 40, 2: 40}  # the fourth goes round
+    raises_line(lambda: batches("each", 1, 2), "batches of 2 are too small", kind=GridsError)
 
 
 def test_cycles_hold_their_counts_in_random_order() -> None:
@@ -55,7 +56,8 @@ def test_a_temperature_draws_by_size() -> None:
     [
         ("mixed:haze=2", "takes no numbers"),
         ("cycles:haze", "not 'cycles:haze'"),
-        ("cycles:haze=0", "1 or more each"),
+        ("cycles:haze=0", "1 to 1000 each"),
+        ("cycles:haze=100000000000", "1 to 1000 each"),
         ("each:haze=1,haze=2", "counts 'haze' twice"),
         ("temperature:cold", "above 0"),
         ("temperature:-1", "above 0"),
