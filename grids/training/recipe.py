@@ -39,8 +39,8 @@ class Recipe:
         loss: "l1", "charbonnier" or "ssim-l1".
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes in it, else fp32.
         clip: the largest norm of all gradients together; 0 for any.
-        accumulate: parts that a batch is computed in, to need less memory; the result is the same up to rounding, but for
-            batch norm and critics, which see each part by itself.
+        accumulate: parts that a batch is computed in, to need less memory; the result is the same up to rounding, but
+            for batch norm and critics, which see each part by itself.
         average: decay of the moving average of the weights, which is what is kept; 0 keeps the last weights.
         seed: of all that is drawn.
 

@@ -40,7 +40,7 @@ def test_distances_are_those_of_mahalanobis() -> None:
     statistics, centre = examples()
     means = np.stack([statistics[centre == k].mean(0) for k in range(4)])
     residuals = statistics - means[centre]
-    inverse, true = np.linalg.inv(residuals.T @ residuals / len(residuals)), np.linalg.inv(COVARIANCE)
+    inverse, true = np.linalg.inv(residuals.T @ residuals / (len(residuals) - 4)), np.linalg.inv(COVARIANCE)
     new = examples(3, seed=1)[0]
     squares = found.squared_distances(found.whiten(new))
     assert squares.shape == (12, 4)
