@@ -56,7 +56,7 @@ def test_examples_scatter_about_their_centre_with_variance_1() -> None:
     statistics, centre = examples()
     whitened = found.whiten(statistics)
     residuals = whitened - found.centres[centre]
-    assert np.allclose(residuals.T @ residuals / len(residuals), np.eye(D), atol=1e-6)
+    assert np.allclose(residuals.T @ residuals / (len(residuals) - 4), np.eye(D), atol=1e-6)
     assert np.allclose(residuals.mean(0), 0, atol=1e-9)
 
 

@@ -24,9 +24,9 @@ from grids.training.faces import FaceDeblurring, Stages
 from grids.training.losses.adversarial import critic_wgan, generator_wgan
 from grids.training.losses.structure import gradient_magnitude
 from grids.training.methods import PLAIN
-from grids.training.models import started
+from grids.training.models import fresh, started
 from grids.training.recipes import TABLE, Extras, method_of, settings_of, system_recipe
-from grids.training.systems import Restorer
+from grids.training.systems import Restorer, System
 from grids.training.trainer import train
 
 TASKS = ("rain", "haze")
@@ -162,15 +162,18 @@ def test_faces_learn_in_stages() -> None:
     assert found[50][0][1].item() == pytest.approx((expected + 0.01 * features).item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("which", ["critics", "faces"])
+@pytest.mark.parametrize(
+    ("which", "precision"), [("critics", "fp32"), ("critics", "bf16"), ("faces", "fp32"), ("dropout", "fp32")]
+)
 def test_systems_go_on_as_if_there_had_been_no_break(tmp_path: Path, precision: str, which: str) -> None:
-    """Critics and their optimizers are in the checkpoint."""
+    """Critics and their optimizers are in the checkpoint; what dropout draws hangs on the step."""
     recipe = small(iterations=8, precision=precision)
 
-    def system() -> Adversarial | FaceDeblurring:
+    def system() -> System:
         if which == "critics":
             return adversarial()
+        if which == "dropout":
+            return Restorer(fresh("martyniuk-resnet-small", 0, 1, TASKS, {"width": 4, "blocks": 1}), "l1", TASKS)
         stages = Stages(features=0.25, critic=0.5)
         return FaceDeblurring(ShenFace.from_state(TINY_FACE), recipe, lambda: PatchCritic(4), Same(), stages)
 
