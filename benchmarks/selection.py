@@ -67,7 +67,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved
     """Make the samples of a set, in chunks of photographs that are written one by one."""
     learnt = name in ("fit", "more")
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
-    names = () if unseen else RESTORERS.get(name, ())
+    names = () if unseen or saved else RESTORERS.get(name, ())
     restorers = [load_restorer(weights.builtin(f"nafnet_{one}.safetensors")).network for one in names]
     restorers = [one.to(memory_format=torch.channels_last) for one in restorers]
     paths = photographs(name)
