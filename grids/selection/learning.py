@@ -18,7 +18,7 @@ from grids.selection.samples import Indices, Samples
 
 PARTS = 8
 """Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart. Images that
-were saved as JPEG have as many of their own."""
+were saved as JPEG share them: with centres of their own fewer kinds were told."""
 RANK = 160
 """Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
 CLEAN_KEPT = 0.985
@@ -87,12 +87,12 @@ def learn(
 
 
 def parts_of(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
-    """(N,), which of its kind's centres each sample belongs to: by severity or the sort of distortion, and JPEG."""
+    """(N,), which of its kind's centres each sample belongs to: by severity, or by the sort of distortion."""
     found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
     if OTHER in kinds:
         distorted = samples.kinds == kinds.index(OTHER)
         found[distorted] = samples.severities[distorted].astype(np.int64)
-    return np.asarray(2 * found + (samples.qualities > 0))
+    return found
 
 
 def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
