@@ -292,7 +292,6 @@ def test_photographs_in_every_form_that_is_taken(run: Run, photos: Path) -> None
         ({"extra": {"jpeg": "nowhere"}}, GridsError, "named twice"),
         ({"max_pixels": 100}, ImageError, "--max-pixels"),
     ],
-    ids=str,
 )
 def test_wrong_names_and_values_are_refused(run: Run, options: dict[str, Any], error: type, reason: str) -> None:
     with pytest.raises(error, match=reason) as caught:
