@@ -50,7 +50,7 @@ def test_a_recipe_trains_and_its_file_is_measured(call: Call, name: str) -> None
     assert (code, f"\n  {tasks[0]}" in out) == (0, True)
     # the same again is read, another budget is another training
     assert call("train", "photos", "--recipe", name, *SMALL, "--out", "m.safetensors")[2].endswith("nothing to do\n")
-    code, _, err = call("train", "photos", "--recipe", name, *SMALL, "--loss", "charbonnier", "--out", "m.safetensors")
+    code, _, err = call("train", "photos", "--recipe", name, *SMALL, "--sampler", "turns", "--out", "m.safetensors")
     assert code == 1 and "other settings" in err
 
 
@@ -76,6 +76,7 @@ def test_topologies(call: Call) -> None:
         (["--recipe", "shen-face", "--vgg", "v.pth"], "v.pth"),
         (["--recipe", "walha-mtlgan", "--trunk", "trunk.pth"], "features.0.0.weight"),
         (["--recipe", "shen-face", "--crop", "24"], "multiple of 16"),
+        (["--recipe", "shen-face", "--loss", "l1"], "has losses of its own"),
         (["--recipe", "shen-face", "--budget", "quik"], "unknown budget 'quik'"),
         (["--recipe", "shen-face", "--sampler", "mixd"], "unknown sampler 'mixd'; did you mean 'mixed'"),
         (["--topology", "R>B"], "--topology goes with --recipe"),
