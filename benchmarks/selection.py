@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/selection"))
     parser.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
     parser.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
+    parser.add_argument("--profile", type=Path, help="report: another profile than the one that ships")
     parser.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG at last")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +196,7 @@ def main() -> None:
     else:
         from selection_report import report
 
-        report(arguments.folder, arguments.sets or EVALUATED)
+        report(arguments.folder, arguments.sets or EVALUATED, arguments.profile)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ SAVED = ", as JPEG"
 """After the name of a set whose images were saved as JPEG of quality 80 to 97 after they were degraded."""
 
 
-def report(folder: Path, sets: tuple[str, ...]) -> None:
-    """Print every table."""
+def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> None:
+    """Print every table, of the profile that ships or of another one."""
     print(machine())
-    profile = read_profile(weights.builtin(weights.PROFILE))
+    profile = read_profile(file or weights.builtin(weights.PROFILE))
     samples = {
         (name + (SAVED if saved else ""), factor): source.load(name, folder, factor, saved=saved)
         for saved in (False, True)
