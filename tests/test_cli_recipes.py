@@ -90,3 +90,11 @@ def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], mes
     lines = [line for line in err.splitlines() if line.startswith("grids: ")]
     assert len(lines) == 1 and message in lines[0], err
     assert not Path("m.safetensors").exists()
+
+
+def test_scores_do_not_take_the_place_of_the_model(call: Call) -> None:
+    assert call("train", "photos", "--tasks", "jpeg", *SMALL, "--out", "m.safetensors")[0] == 0
+    before = Path("m.safetensors").read_bytes()
+    code, out, err = call("evaluate", "m.safetensors", "photos", "--csv", "m.safetensors", "--device", "cpu")
+    assert (code, out) == (1, "") and "is one of the images or files that are read" in err
+    assert Path("m.safetensors").read_bytes() == before

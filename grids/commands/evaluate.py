@@ -22,12 +22,16 @@ from grids.commands.options import (
 from grids.files import write_text
 from grids.images import Skipped
 from grids.pipeline.evaluate import evaluate_restorer
+from grids.pipeline.select import check_target
+from grids.pipeline.similarity import photo_paths
 from grids.reports.scores import evaluation_text
 
 
 def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
     """`grids evaluate`."""
     devices.use_threads(options["jobs"])
+    if options["csv"] is not None:  # before anything is measured
+        check_target(options["csv"], [model, *photo_paths(chosen_images(images))])
     skipped: list[Skipped] = []
     with progress(None, "images", options["quiet"]) as bar:
         found = evaluate_restorer(

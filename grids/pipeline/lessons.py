@@ -92,7 +92,9 @@ def synthesized(
             raise GridsError(f"the task '{name}' is named twice")
     for name in (*functions, *pairs):
         if name in NAMES:  # a file of weights knows its tasks by their names alone
-            raise GridsError(f"the task '{name}' is named twice: there is a built-in degradation of that name")
+            raise GridsError(
+                f"the task '{name}' is named twice: there is a built-in degradation of that name; choose another"
+            )
     if not names:
         raise GridsError("no task is named")
     if ALL in names:

@@ -99,7 +99,7 @@ def check_map(out: str | Path, image: str | Path) -> Path:
 def check_target(target: Path, images: list[Path]) -> None:
     """Raise GridsError where a result would overwrite one of the images, or could not be written."""
     if target.resolve() in {image.resolve() for image in images}:
-        raise GridsError(f"'{target}' is one of the images: choose another name for the result")
+        raise GridsError(f"'{target}' is one of the images or files that are read: choose another name for the result")
     if target.is_dir():
         raise RunError(f"cannot write '{target}': it is a folder")
     make_folder(target.parent)
