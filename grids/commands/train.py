@@ -94,7 +94,7 @@ def _system(options: dict[str, Any]) -> dict[str, Any]:
     if name is None:
         return {"network": network, "recipe": recipe_of(options)}
     system = system_recipe(name)
-    if options["loss"] is not None and system.budgets["quick"].loss == "l1" and "vgg" in system.takes:
+    if options["loss"] is not None and "vgg" in system.takes:
         raise GridsError(f"the recipe '{name}' has losses of its own: --loss is not for it")
     settings = settings_of(system, options["budget"], seed=options["seed"], **changes_of(options))
     if network is None and options["budget"] == "paper":

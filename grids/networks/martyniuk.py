@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import InstanceNorm, padded
-from grids.networks.heads import ANY, MultiHead, Tasks, heads_of, only
+from grids.networks.heads import ANY, MultiHead, Tasks, heads_of
 from grids.networks.inception import InceptionTrunk, trunk_state
 from grids.networks.states import entry, loaded, numbered
 
@@ -36,10 +36,6 @@ class _Martyniuk(MultiHead):
 
     def decoded(self, task: str, *shared: Tensor) -> Tensor:
         return torch.tanh(self.decoders[task](shared[0] if len(shared) == 1 else shared))
-
-    @classmethod
-    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
-        return only(state, tasks)
 
 
 class MartyniukResNet(_Martyniuk):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from grids.errors import unknown_name
 from grids.networks.blocks import TransformerBlock, padded
-from grids.networks.heads import MultiHead, Tasks, heads_of, only
+from grids.networks.heads import MultiHead, Tasks, heads_of
 from grids.networks.mobilenet import MobileTrunk, trunk_state
 from grids.networks.states import entry as found
 from grids.networks.states import foreign, loaded, numbered
@@ -215,11 +215,6 @@ class WalhaNet(MultiHead):
             multi_scale=bool(scales),
         )
         return loaded(network, state, what)
-
-    @classmethod
-    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
-        """The part of a state that a network of fewer tasks has."""
-        return only(state, tasks)
 
 
 def _normed(channels: int, out: int) -> tuple[nn.Module, nn.Module]:

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from grids import __version__, devices
-from grids.degradations import ELEVEN
 from grids.errors import GridsError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
@@ -101,7 +100,8 @@ def train_restorer(
     strategy_of(where, used.precision)  # a precision that the device lacks is said before photographs are read
     if tasks is None and chosen_system is not None:
         tasks = (*chosen_system.tasks, *(functions or {}), *(pairs or {}))
-    names = tuple(tasks) if tasks is not None else (*ELEVEN, *(functions or {}), *(pairs or {}))
+    chosen = make_tasks(tasks, functions, pairs, least=used.crop)
+    names = tuple(task.name for task in chosen)
     extras = Extras(_path(vgg), _path(trunk), topology, hears.say)
     method = PLAIN if system is None else method_of(system, network, names, extras)
     if start is not None and trunk is not None:
@@ -110,7 +110,6 @@ def train_restorer(
         raise GridsError(f"--{extras.given[0]} goes with --recipe")
     first = None if start is None else start_weights(start, network, method.options)
     digest = "" if start is None else sha256(Path(start))
-    chosen = make_tasks(tasks, functions, pairs, least=used.crop)
     lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip)
     lesson = replace(lesson, method=method, start=first, start_sha256=digest)
     run = _train(lesson, file, where, resume, deadline, hears)

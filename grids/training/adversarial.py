@@ -44,9 +44,9 @@ class Terms:
 class Adversarial(Restorer):
     """A network with a head for each task, and a critic for each: features, L1, and what the critic says.
 
-    Critics compare by the Wasserstein distance with a penalty on the gradient, each on the images of its task. There is
-    one forward for each task, then one backward for all (Martyniuk 2019, section 3; Walha et al. 2024, eqs. 2 to 5).
-    Tasks weigh by their number of images in the batch.
+    Critics compare by the Wasserstein distance with a penalty on the gradient, each on the images of its task. What the
+    tasks share gets the sum of their gradients, from one backward for all (Martyniuk 2019, section 3; Walha et al.
+    2024, eqs. 2 to 5). Tasks weigh by their number of images in the batch.
 
     Args:
         network: to train.

@@ -109,7 +109,7 @@ class Lesson:
         network = fresh(self.network, seed, self.task(group[0]).scale, group, self.method.options)
         if self.start is not None:
             network = started(network, self.start)
-        return self.method.system(network, group, replace(self.recipe, seed=seed))
+        return self.method.make(network, group, replace(self.recipe, seed=seed))
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
         """The same as one checksum."""

@@ -29,10 +29,6 @@ class Method:
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def system(self, network: nn.Module, tasks: tuple[str, ...], recipe: Recipe) -> System:
-        """What is trained."""
-        return self.make(network, tasks, recipe)
-
     def identity(self) -> dict[str, Any]:
         """All that determines what it does, as JSON."""
         given: dict[str, Any] = json.loads(json.dumps({"options": dict(self.options), "settings": dict(self.settings)}))

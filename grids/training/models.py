@@ -103,11 +103,10 @@ def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | No
         if not heads_of(state):
             return loaded(networks.build(preset, **(options or {})), state, what).state_dict()
         network = networks.preset(preset).network.from_state(state)  # type: ignore[attr-defined]
-        tasks = network.tasks
+        # of the preset's sizes, with all heads in one place: blocks between heads are for `started` to compare
         plain = {key: value for key, value in (options or {}).items() if key != "topology"}
-        expected = networks.build(preset, tasks, **plain).state_dict()
-        common = {key: value for key, value in network.state_dict().items() if key in expected}
-        loaded(networks.build(preset, tasks, **plain), common, what)
+        sized = networks.build(preset, network.tasks, **plain)
+        loaded(sized, {key: value for key, value in state.items() if key in sized.state_dict()}, what)
         return dict(state)
     except WeightsError as error:
         raise WeightsError(f"cannot start from '{file}': {error}") from error

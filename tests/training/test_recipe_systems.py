@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from grids import networks
 from grids.errors import GridsError, UnknownNameError
 from grids.networks import ShenFace
 from grids.networks.critics import PatchCritic
-from grids.networks.heads import MultiHead, Tasks, only
+from grids.networks.heads import MultiHead, Tasks
 from grids.training import recipes
 from grids.training.adversarial import PENALTY, Adversarial, Terms, restoring
 from grids.training.data import Batch
@@ -47,10 +47,6 @@ class Forked(MultiHead):
     def decoded(self, task: str, *shared: Tensor) -> Tensor:
         change: Tensor = self.decoders[task](*shared)
         return change
-
-    @classmethod
-    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
-        return only(state, tasks)
 
 
 def forked() -> Forked:
@@ -210,7 +206,7 @@ def test_every_recipe_makes_its_system(name: str) -> None:
     assert networks.preset(recipe.small).network is networks.preset(recipe.network).network
     method = method_of(name, recipe.small, recipe.tasks, Extras())
     settings = settings_of(recipe, iterations=2)
-    system = method.system(networks.build(recipe.small, recipe.tasks, **method.options), recipe.tasks, settings)
+    system = method.make(networks.build(recipe.small, recipe.tasks, **method.options), recipe.tasks, settings)
     assert set(system.optimizers(settings)) <= {"network", "critics", "critic"}
     assert settings_of(recipe, "standard").iterations > settings_of(recipe).iterations
     assert settings_of(recipe, "paper").crop >= 128
@@ -249,4 +245,4 @@ def test_a_trunk_of_another_shape_is_named(tmp_path: Path) -> None:
     recipe = recipes.system_recipe("walha-mtlgan")
     method = method_of("walha-mtlgan", recipe.small, TASKS, Extras(trunk=file))
     network = networks.build(recipe.small, TASKS)
-    raises_line(lambda: method.system(network, TASKS, settings_of(recipe)), "features.", kind=GridsError)
+    raises_line(lambda: method.make(network, TASKS, settings_of(recipe)), "features.", kind=GridsError)
