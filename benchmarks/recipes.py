@@ -23,20 +23,28 @@ from typing import Any
 import numpy as np
 import torch
 from common import DATA, machine, need, seconds, split_files, table
+from torch import Tensor, nn
 
 from grids import networks
+from grids.degradations import Degradation, degradation, seeded
+from grids.images import read_photo
 from grids.networks.critics import ConvCritic
+from grids.networks.heads import for_task
 from grids.pipeline.faces import crop_faces
 from grids.pipeline.lessons import make_tasks
 from grids.training.faces import FaceDeblurring, Stages
 from grids.training.lesson import Lesson, train_lesson
 from grids.training.losses.perceptual import feature_network
 from grids.training.methods import PLAIN, Method
+from grids.training.metrics import psnr
+from grids.training.models import load_restorer
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.recipes import TABLE, Extras, method_of, system_recipe
+from grids.training.systems import Restorer
+from grids.training.tasks import Synthesized
 from grids.training.trainer import OutOfTimeError
-from grids.training.validation import Validation
+from grids.training.validation import Validation, restore
 
 HERE = Path(__file__).parent / "recipes"
 SIDE, COUNT = 96, 48
@@ -47,7 +55,10 @@ LIU = ("haze", "rain", "motion_blur")
 MARTYNIUK = ("motion_blur", "haze", "raindrop")
 WALHA = ("frame_blur", "sensor_noise")
 FACE = ("trajectory_blur",)
-FACE_SIDE = 64
+FEW = 4
+"""Photographs of a task that is starved."""
+SIZES = (13, 19, 27)
+"""Sides of the kernels that faces are measured under, pixels."""
 MEASURED_FACES = (10, 11, 19, 20, 30, 31, 32, 33, 34, 35, 37, 38, 56, 58, 59)
 """Numbers of the photographs of data/faces that are measured on: nobody who looks like these is learnt from."""
 
@@ -64,6 +75,7 @@ class Variant:
         method: what it is trained as.
         changes: of the settings.
         faces: learn from faces.
+        starved: the task that learns from `FEW` photographs only.
     """
 
     label: str
@@ -73,6 +85,27 @@ class Variant:
     method: Callable[[], Method] = lambda: PLAIN
     changes: Mapping[str, Any] = field(default_factory=dict)
     faces: bool = False
+    starved: str = ""
+
+
+class Starved(Synthesized):
+    """A degradation that is learnt from a few photographs, whatever other tasks learn from."""
+
+    def __init__(self, kind: Degradation, photographs: Photographs) -> None:
+        super().__init__(kind)
+        self.photographs = photographs
+
+    def identity(self) -> str:
+        return f"{super().identity()} of {self.photographs.digest}"
+
+    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        few = torch.stack([self.photographs.random_crop(clean.shape[-1], generator) for _ in clean])
+        return super().draw(few.to(clean.device).float().div(255), generator)
+
+
+def single_head(loss: str) -> Callable[[], Method]:
+    """One head for all tasks, at the same multiply-adds: nothing tells the network what an image suffers from."""
+    return lambda: Method("single head", lambda network, tasks, recipe: Restorer(for_task(network), loss))
 
 
 def options(**given: Any) -> Callable[[], Method]:
@@ -89,7 +122,7 @@ def named(recipe: str) -> Callable[[], Method]:
 def face(stages: Stages, **given: Any) -> Callable[[], Method]:
     """Shen's system with these stages, on a network with these options."""
 
-    def make(network: torch.nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
+    def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
         critic = partial(ConvCritic, 16, recipe.crop)
         return FaceDeblurring(network, recipe, critic, feature_network(None, (), print), stages)
 
@@ -100,76 +133,114 @@ def _alone(tasks: Sequence[str], network: str, **changes: Any) -> list[Variant]:
     return [Variant("a network for each task", (task,), network, changes=changes) for task in tasks]
 
 
-LIU_SETTINGS = {"loss": "ssim-l1", "sampler": "cycles"}
+LIU_SETTINGS = {"loss": "ssim-l1", "learning_rate": 3e-4, "crop": 48}
+CYCLES = LIU_SETTINGS | {"sampler": "cycles"}
+SHEN_SETTINGS = {"learning_rate": 3e-4, "crop": 48}
+MARTYNIUK_SETTINGS = {"learning_rate": 1e-3, "sampler": "each"}
+WALHA_SETTINGS = {"learning_rate": 2e-3, "sampler": "each"}
 CONTENT = Stages(features=1, critic=1)
 CLAIMS: dict[str, list[Variant]] = {
-    "liu-multi": [
-        Variant("one network, R>B>H", LIU, "liu-durbm-small", method=options(topology="R>B>H"), changes=LIU_SETTINGS),
-        Variant("one network, RBH", LIU, "liu-durbm-small", changes=LIU_SETTINGS),
-        *_alone(LIU, "liu-durbm-small", loss="ssim-l1"),
-    ],
-    "liu-attention": [
-        Variant(label, LIU, "liu-durbm-small", method=options(**given), changes=LIU_SETTINGS)
-        for label, given in {
-            "no attention, no fusion": {"tv": False, "gap": False, "fusion": False},
-            "TV": {"gap": False, "fusion": False},
-            "GAP": {"tv": False, "fusion": False},
-            "TV + GAP": {"fusion": False},
-            "TV + GAP + fusion": {},
-        }.items()
-    ],
-    "martyniuk-network": [
-        Variant(label, MARTYNIUK, f"{recipe}-small", method=named(recipe), changes={"sampler": "each:motion_blur=2"})
-        for label, recipe in {"ResNet": "martyniuk-resnet", "FPN": "martyniuk-fpn"}.items()
+    "liu": [
+        Variant("RBH, with TV + GAP + fusion", LIU, "liu-durbm-small", changes=CYCLES),
+        *_alone(LIU, "liu-durbm-small", **LIU_SETTINGS),
+        Variant("one decoder for all", LIU, "liu-durbm-small", method=single_head("ssim-l1"), changes=LIU_SETTINGS),
+        Variant(
+            "R>B>H, with TV + GAP + fusion", LIU, "liu-durbm-small", method=options(topology="R>B>H"), changes=CYCLES
+        ),
+        *(
+            Variant(f"RBH, {label}", LIU, "liu-durbm-small", method=options(**given), changes=CYCLES)
+            for label, given in {
+                "with TV + GAP": {"fusion": False},
+                "with TV": {"gap": False, "fusion": False},
+                "with GAP": {"tv": False, "fusion": False},
+                "without attention and fusion": {"tv": False, "gap": False, "fusion": False},
+            }.items()
+        ),
     ],
     "martyniuk-tasks": [
-        Variant("one network for three", MARTYNIUK, "martyniuk-fpn-small", changes={"sampler": "each"}),
-        *_alone(MARTYNIUK, "martyniuk-fpn-small"),
+        Variant("one network for three", MARTYNIUK, "martyniuk-fpn-small", changes=MARTYNIUK_SETTINGS),
+        *_alone(MARTYNIUK, "martyniuk-fpn-small", learning_rate=1e-3),
+        Variant(
+            f"one for three, haze of {FEW} photographs",
+            MARTYNIUK,
+            "martyniuk-fpn-small",
+            changes=MARTYNIUK_SETTINGS,
+            starved="haze",
+        ),
+        Variant(
+            f"haze alone, of {FEW} photographs",
+            ("haze",),
+            "martyniuk-fpn-small",
+            changes={"learning_rate": 1e-3},
+            starved="haze",
+        ),
+    ],
+    "martyniuk-network": [
+        Variant(label, MARTYNIUK, f"{recipe}-small", 150, named(recipe), MARTYNIUK_SETTINGS)
+        for label, recipe in {"ResNet": "martyniuk-resnet", "FPN": "martyniuk-fpn"}.items()
     ],
     "shen-losses": [
         Variant(
             "content, one scale, no structure",
             FACE,
             "shen-face-small",
-            600,
+            400,
             face(replace(CONTENT, structure=False), scales=1, structure=False),
+            changes=SHEN_SETTINGS,
             faces=True,
         ),
         Variant(
             "content, two scales, no structure",
             FACE,
             "shen-face-small",
-            600,
+            400,
             face(replace(CONTENT, structure=False), structure=False),
+            changes=SHEN_SETTINGS,
             faces=True,
         ),
-        Variant("content", FACE, "shen-face-small", 600, face(CONTENT), faces=True),
-        Variant("+ features", FACE, "shen-face-small", 600, face(replace(CONTENT, features=0.5)), faces=True),
-        Variant("+ features + critic", FACE, "shen-face-small", 600, face(Stages()), faces=True),
+        Variant("content", FACE, "shen-face-small", 400, face(CONTENT), changes=SHEN_SETTINGS, faces=True),
+        Variant(
+            "+ features",
+            FACE,
+            "shen-face-small",
+            400,
+            face(replace(CONTENT, features=0.5)),
+            changes=SHEN_SETTINGS,
+            faces=True,
+        ),
+        Variant("+ features + critic", FACE, "shen-face-small", 400, face(Stages()), changes=SHEN_SETTINGS, faces=True),
     ],
     "walha-network": [
-        Variant("softmax, multi-scale (as published)", WALHA, "walha-mtlgan-small", changes={"sampler": "each"}),
-        Variant(
-            "ReLU, multi-scale", WALHA, "walha-mtlgan-small", method=options(entry="relu"), changes={"sampler": "each"}
-        ),
+        Variant("softmax, multi-scale (as published)", WALHA, "walha-mtlgan-small", changes=WALHA_SETTINGS),
+        Variant("ReLU, multi-scale", WALHA, "walha-mtlgan-small", method=options(entry="relu"), changes=WALHA_SETTINGS),
         Variant(
             "ReLU, no multi-scale blocks",
             WALHA,
             "walha-mtlgan-small",
             method=options(entry="relu", multi_scale=False),
-            changes={"sampler": "each"},
+            changes=WALHA_SETTINGS,
         ),
-        *(replace(one, method=options(entry="relu")) for one in _alone(WALHA, "walha-mtlgan-small")),
+        Variant(
+            "softmax, multi-scale, one decoder",
+            WALHA,
+            "walha-mtlgan-small",
+            method=single_head("l1"),
+            changes=WALHA_SETTINGS,
+        ),
+        *_alone(WALHA, "walha-mtlgan-small", learning_rate=2e-3),
     ],
 }
 
 
 def lesson_of(variant: Variant, device: str) -> Lesson:
     learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
-    crop = FACE_SIDE if variant.faces else 64
-    recipe = Recipe(iterations=variant.steps * len(variant.tasks), crop=crop, **variant.changes)
+    recipe = Recipe(iterations=variant.steps * len(variant.tasks), **variant.changes)
+    crop = recipe.crop
     photographs, others = (Photographs(paths, crop) for paths in (learnt, measured))
     tasks = make_tasks(variant.tasks, least=crop)
+    few = Photographs(learnt[:: len(learnt) // FEW][:FEW], crop) if variant.starved else None
+    if few is not None:
+        tasks = [Starved(degradation(task.name), few) if task.name == variant.starved else task for task in tasks]
     validation = Validation(tasks, others, SIDE, COUNT)
     return Lesson(tasks, photographs, validation, variant.network, recipe, variant.method())
 
@@ -182,6 +253,19 @@ def faces(side: int = 128) -> tuple[list[Path], list[Path]]:
     paths = sorted(folder.glob("*.png"))
     kept = [path for path in paths if int(path.stem) in MEASURED_FACES]
     return [path for path in paths if path not in kept], kept
+
+
+def gains_by_size(file: Path) -> dict[int, float]:
+    """The mean gain over the measured faces, dB, for each size of the kernel."""
+    network, (_, measured) = load_restorer(file).network, faces()
+    (task,) = FACE
+    clean = torch.stack([read_photo(path).tensor() for path in measured])
+    found = {}
+    for size in SIZES:
+        severity = (size - SIZES[0]) / (SIZES[-1] - SIZES[0])
+        blurred = degradation(task)(clean, seeded(size), severity=severity)
+        found[size] = float((psnr(restore(network, blurred, "cpu"), clean) - psnr(blurred, clean)).mean())
+    return found
 
 
 def jobs(claims: Sequence[str], seeds: int) -> Iterator[tuple[str, Variant, int]]:
@@ -226,6 +310,8 @@ def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, w
             return
         inputs = lesson.validation.psnr(None, variant.tasks, "cpu")
         record = key | {"inputs": inputs, "psnr": dict(run.psnr), "seconds": round(run.seconds)}
+        if variant.faces:
+            record["sizes"] = gains_by_size(file)
         with (HERE / f"{claim}.jsonl").open("a") as stream:  # a line at once: several workers write
             stream.write(json.dumps(record) + "\n")
         print(f"{claim}: {variant.label} {'+'.join(variant.tasks)} seed {seed}: {record['psnr']}", flush=True)
@@ -273,7 +359,7 @@ def speed(device: str) -> None:
             for side in (128, 512):
                 images = torch.rand(1, 3, side, side, device=device).to(memory_format=torch.channels_last)
 
-                def call(images: torch.Tensor = images, network: torch.nn.Module = network) -> None:
+                def call(images: torch.Tensor = images, network: nn.Module = network) -> None:
                     with torch.no_grad():
                         network(images)
                     if device == "cuda":

@@ -240,7 +240,9 @@ def train(images: tuple[str, ...], **options: Any) -> None:
 @click.argument("images", nargs=-1)
 @click.option("--tasks", default="all", show_default=True, help="Names, separated by commas; all: those of the model.")
 @click.option("--network", help="Of MODEL, where its file does not say; see `grids networks`.")
-@click.option("--pairs", multiple=True, metavar="NAME=INPUTS:TARGETS", help="A task: two folders of images.")
+@click.option(
+    "--pairs", multiple=True, metavar="NAME=INPUTS:TARGETS", help="A task, or real images of one: two folders."
+)
 @click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A task too.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--csv", type=Path, metavar="FILE", help="Write the figures of every photograph.")
@@ -257,6 +259,7 @@ def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
       grids evaluate runs/train/model.safetensors photos/
       grids evaluate runs/train/model.safetensors photos/ --tasks jpeg,ringing --csv scores.csv
       grids evaluate fog.safetensors --tasks fog --pairs fog=foggy/:clear/
+      grids evaluate model.safetensors --tasks rain --pairs rain=rainy/:clear/          # real images of a known task
       grids evaluate downloaded.pth photos/ --network nafnet-32 --tasks gaussian_noise
     """
     from grids.commands import evaluate as command

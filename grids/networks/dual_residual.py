@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import GlobalMean
+from grids.networks.blocks import GlobalMean, begin_small
 
 BETA = 3
 
@@ -102,6 +102,11 @@ class DualBlock(nn.Module):
             AttendedResidual(channels, hidden, ("gap",)), nn.Conv2d(channels, channels, 3, stride=2, padding=1)
         )
         self.fuse = nn.Conv2d(2 * channels, channels, 3, padding=1) if fusion else None
+
+    def begin(self) -> None:
+        """Let all residual branches begin small, after their weights were drawn."""
+        assert isinstance(self.attended[0], AttendedResidual) and isinstance(self.attended[1], nn.Conv2d)
+        begin_small(self.lead.conv2, self.large, self.attended[0].conv2, self.fuse or self.attended[1])
 
     def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import padded
+from grids.networks.blocks import draw_for_relu, padded
 from grids.networks.dual_residual import DualBlock
 from grids.networks.heads import MultiHead, Tasks, heads_of, only
 from grids.networks.states import entry, foreign, loaded, numbered
@@ -128,6 +128,9 @@ class DuRBM(MultiHead):
         self.stages = nn.ModuleList(made[len(kernels) :])
         stage = {task: number for number, stage in enumerate(stages) for task in stage}
         self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task]) for task in self.tasks})
+        draw_for_relu(self)
+        for block in made:
+            block.begin()
         # pixels that a pixel acts on, but through means: the stem's kernels at their scale; those of a block, and what
         # its PixelShuffle spreads; the decoder's, and what its two spread
         self.reach = (3 + 1 + 2) + sum(22 + 2 * (side // 2) + 2 for side in (*kernels, *further)) + (10 + 3)

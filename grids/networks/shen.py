@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
-from grids.networks.blocks import padded
+from grids.networks.blocks import begin_small, draw_for_relu, padded
 from grids.networks.states import entry, loaded, numbered
 
 IMAGE, STRUCTURE = "image", "structure"
@@ -72,6 +72,25 @@ class ShenFace(nn.Module):
         self.heads = nn.ModuleDict({stream: _head(width) for stream in streams})
         ups = streams if scales == 2 else ()
         self.ups = nn.ModuleDict({stream: nn.ConvTranspose2d(3, 3, 4, stride=2, padding=1) for stream in ups})
+        draw_for_relu(self)
+        begin_small(*(block.conv2 for block in self.blocks))  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def begin_with_the_input(self) -> None:
+        """Let three channels of every layer carry the image, and the last layers of the heads give back these alone.
+
+        As the input is not added to the output, random layers begin some 20 dB below it.
+        """
+        _carry(self.first, offset=3)
+        for layer in (self.conv2, self.conv3):
+            _carry(layer)
+        for block in self.blocks:
+            block.conv2.weight[:3] = 0  # type: ignore[operator, union-attr]
+        for head in self.heads.values():
+            *inner, last = [layer for layer in head.modules() if isinstance(layer, nn.Conv2d)]
+            for layer in inner:
+                _carry(layer)
+            _carry(last)
 
     @overload
     def forward(self, images: Tensor, stream: str = IMAGE, every_scale: Literal[False] = False) -> Tensor: ...
@@ -126,6 +145,14 @@ class ShenFace(nn.Module):
         """(B, 6, H, W), the enlarged result of the smaller scale and the image -> (B, C, H, W)."""
         x = self.conv3(F.relu(self.conv2(F.relu(self.first(pairs)))))
         return F.relu(self.blocks(x))
+
+
+def _carry(layer: nn.Conv2d, offset: int = 0) -> None:
+    """Make the first three channels that leave a layer those three that enter it from `offset` on."""
+    middle = layer.kernel_size[0] // 2
+    layer.weight[:3] = 0
+    for channel in range(3):
+        layer.weight[channel, offset + channel, middle, middle] = 1
 
 
 def _conv(channels: int, out: int) -> nn.Conv2d:

@@ -55,7 +55,8 @@ def evaluate_restorer(
             where its file does not say), and whatever else is given.
         network: a preset of `grids.networks.TABLE`, for files that do not say which they are.
         functions: further degradations by name, as in `measure_similarity`.
-        pairs: further tasks by name: "INPUTS:TARGETS", two folders; all of their images are measured.
+        pairs: further tasks by name: "INPUTS:TARGETS", two folders; all of their images are measured. Those that bear
+            the name of a built-in degradation take its place: real pairs through the head that learnt from made ones.
         seed: of the degrading.
         device: "auto", "cpu", "cuda" or "mps".
         max_pixels, on_skip: of reading photographs.
@@ -69,7 +70,7 @@ def evaluate_restorer(
     where = devices.resolve(device)
     restorer = load_restorer(model, network)
     names = _names(restorer, tasks, functions, pairs)
-    kinds = synthesized(names, functions, pairs)
+    kinds = synthesized(names, functions, pairs, standing_in=True)
     files = {name: matched(name, *pair_folders(name, pairs[name])) for name in names if name in pairs}
     module = restorer.network.to(where)
     scores = []

@@ -84,13 +84,18 @@ def make_tasks(
 
 
 def synthesized(
-    names: Sequence[str], functions: Mapping[str, Plugin], pairs: Mapping[str, str]
+    names: Sequence[str], functions: Mapping[str, Plugin], pairs: Mapping[str, str], standing_in: bool = False
 ) -> dict[str, Degradation]:
-    """The degradations among the tasks of these names: all but the pairs. Errors are those of `make_tasks`."""
+    """The degradations among the tasks of these names: all but the pairs. Errors are those of `make_tasks`.
+
+    Args:
+        names, functions, pairs: see there.
+        standing_in: pairs may bear the name of a built-in degradation, whose place they take.
+    """
     for name in pairs:
         if name in functions:
             raise GridsError(f"the task '{name}' is named twice")
-    for name in (*functions, *pairs):
+    for name in functions if standing_in else (*functions, *pairs):
         if name in NAMES:  # a file of weights knows its tasks by their names alone
             raise GridsError(
                 f"the task '{name}' is named twice: there is a built-in degradation of that name; choose another"

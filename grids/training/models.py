@@ -17,6 +17,7 @@ from grids import networks
 from grids.errors import GridsError, WeightsError
 from grids.files import write_bytes
 from grids.networks.heads import ANY, MultiHead, heads_of
+from grids.networks.shen import ShenFace
 from grids.networks.states import loaded
 from grids.weights import load_state, sha256
 
@@ -127,7 +128,7 @@ def fresh(
 ) -> nn.Module:
     """A network with weights drawn from a seed, with a head for each task where it has such, and options of its class.
 
-    With heads it begins by giving back its input.
+    With heads, and for faces, it begins by giving back its input.
 
     Raises:
         GridsError: it is of another scale (see `preset_of_scale`).
@@ -136,7 +137,7 @@ def fresh(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = networks.build(preset, tasks, **(options or {}))
-    if isinstance(network, MultiHead):
+    if isinstance(network, MultiHead | ShenFace):
         network.begin_with_the_input()
     return network
 

@@ -143,3 +143,17 @@ def test_a_step_of_the_full_network() -> None:
     outputs = network.training_outputs(noise_images(1, 3, 32, 32))
     sum(output.square().mean() for output in outputs).backward()
     assert all(value.grad is not None for value in network.parameters())
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+def test_it_can_begin_with_the_input(scales: int) -> None:
+    """Exactly, at every scale and in both streams; and it learns from there on."""
+    torch.manual_seed(0)
+    network = ShenFace(8, 2, scales)
+    network.begin_with_the_input()
+    images = noise_images(2, 3, 21, 18)
+    for stream in ("image", "structure"):
+        for made, wanted in zip(network(images, stream, every_scale=True), network.pyramid(images), strict=True):
+            assert torch.equal(made, wanted)
+    network(images).square().mean().backward()
+    assert float(network.first.weight.grad.abs().max()) > 0  # type: ignore[union-attr]

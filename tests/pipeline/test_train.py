@@ -300,6 +300,13 @@ def test_pairs_are_measured_without_photographs(photos: Path, model: Path, tmp_p
         grids.evaluate_restorer(model, photos, ("fog",), pairs=pairs, device="cpu")
 
 
+def test_pairs_can_stand_in_for_a_degradation(photos: Path, model: Path) -> None:
+    found = grids.evaluate_restorer(model, photos, pairs={"jpeg": f"{photos}:{photos}"}, device="cpu")
+    assert found.tasks == TASKS
+    assert {score.input_psnr for score in found.scores if score.task == "jpeg"} == {100.0}
+    assert all(score.input_psnr < 100 for score in found.scores if score.task != "jpeg")
+
+
 def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.pth"
     torch.save({"params": fresh("nafnet", 0).state_dict()}, bare)

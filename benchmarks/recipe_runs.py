@@ -1,0 +1,259 @@
+"""Every recipe's small network, trained on photographs and measured on others, degraded ones and real pairs.
+
+    python benchmarks/recipe_runs.py train [RECIPE ...] [--seconds 900]     goes on where it was broken off
+    python benchmarks/recipe_runs.py measure [RECIPE ...]                   into benchmarks/recipes/runs.json
+    python benchmarks/recipe_runs.py report                                 what came out, as Markdown
+    python benchmarks/recipe_runs.py pictures                               docs/pictures/recipes.jpg and features.png
+
+Learnt from the fit split, measured on whole photographs of val, both of data/train, and on data/paired. The faces are
+those of data/faces, as in recipes.py. The settings are those of `grids train --recipe NAME`, but for the steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import DATA, machine, need, split_files, table
+from PIL import Image
+from recipes import faces
+
+from grids import evaluate_restorer, train_restorer
+from grids.degradations import degradation, seeded
+from grids.files import write_text
+from grids.images import builtin_photos, read_photo
+from grids.images.faces import crop_face, find_faces
+from grids.networks.heads import headed
+from grids.pipeline.restored import Restored, restored_sheet
+from grids.similarity.patches import seed_for
+from grids.training.models import load_restorer
+from grids.training.recipes import settings_of, system_recipe
+from grids.training.tiles import restore_image
+from grids.training.trainer import OutOfTimeError
+
+STEPS = {
+    "liu-durbm": 2400,
+    "martyniuk-fpn": 1200,
+    "martyniuk-resnet": 800,
+    "walha-mtlgan": 1000,
+    "shen-face": 1000,
+    "grids-restormer": 500,
+    "grids-srresnet": 100,
+}
+MEASURED = 24
+"""Photographs of val."""
+PAIRED = {
+    "rain": "rain100h",
+    "raindrop": "raindrop",
+    "motion_blur": "motion_blur",
+    "frame_blur": "motion_blur",
+    "sensor_noise": "noise_cc15",
+    "gaussian_noise": "noise_cc15",
+}
+"""The real or published pairs that a task's head is measured on."""
+RUNS = Path("runs/recipes")
+RECORD = Path(__file__).parent / "recipes" / "runs.json"
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+SEED = 0
+
+
+def photographs(recipe: str) -> tuple[list[Path], list[Path]]:
+    """What a recipe learns from, and what it is measured on."""
+    if recipe == "shen-face":
+        return faces()
+    measured = split_files("val")
+    return split_files("fit"), measured[:: max(1, len(measured) // MEASURED)][:MEASURED]
+
+
+def train(recipe: str, seconds: float) -> None:
+    learnt, measured = photographs(recipe)
+    settings = settings_of(system_recipe(recipe), iterations=STEPS[recipe])
+    out = RUNS / f"{recipe}.safetensors"
+    found = train_restorer(
+        learnt, recipe=settings, system=recipe, val=measured, out=out, time_budget=seconds, device="cpu"
+    )
+    (run,) = found.runs
+    print(f"{recipe}: {run.seconds:.0f} s, {dict(run.psnr)}", flush=True)
+
+
+def measure(recipe: str) -> dict[str, Any]:
+    """Means of every task, before and after."""
+    model = RUNS / f"{recipe}.safetensors"
+    loaded = load_restorer(model)
+    _, measured = photographs(recipe)
+    rows = [_means("made", task, evaluate_restorer(model, measured, (task,), device="cpu")) for task in loaded.tasks]
+    for task in loaded.tasks:
+        if task in PAIRED:
+            folder = need(DATA / "paired" / PAIRED[task])
+            pairs = {task: f"{folder / 'input'}:{folder / 'target'}"}
+            rows.append(_means(PAIRED[task], task, evaluate_restorer(model, None, (task,), pairs=pairs, device="cpu")))
+    settings = loaded.record["recipe"]
+    return {
+        "network": loaded.preset,
+        "machine": machine(),
+        "steps": settings["iterations"],
+        "batch": settings["batch"],
+        "crop": settings["crop"],
+        "learning_rate": settings["learning_rate"],
+        "seconds": round(loaded.record["seconds"]),
+        "rows": rows,
+    }
+
+
+def _means(images: str, task: str, found: Any) -> dict[str, Any]:
+    mean = found.mean(task)
+    values = {name: round(getattr(mean, name), 4) for name in ("input_psnr", "psnr", "input_ssim", "ssim")}
+    return {"images": images, "task": task, "count": len(found.scores), **values}
+
+
+def record(recipes: Iterable[str]) -> None:
+    RECORD.parent.mkdir(exist_ok=True)
+    for recipe in recipes:
+        found = measure(recipe)
+        write_text(RECORD, json.dumps({**recorded(), recipe: found}, indent=1) + "\n")
+        print(recipe, found["rows"], flush=True)
+
+
+def recorded() -> dict[str, Any]:
+    return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+
+
+def report() -> None:
+    for recipe in (name for name in STEPS if name in recorded()):
+        found = recorded()[recipe]
+        print(
+            f"\n{recipe}: {found['network']}, {found['steps']} steps of {found['batch']} crops of {found['crop']} "
+            f"pixels at {found['learning_rate']:g}, {found['seconds'] / 60:.0f} min; {found['machine']}\n"
+        )
+        rows = []
+        for row in found["rows"]:
+            gain, more = row["psnr"] - row["input_psnr"], row["ssim"] - row["input_ssim"]
+            psnr, ssim = (
+                f"{row[f'input_{what}']:.{n}f} -> {row[what]:.{n}f}" for what, n in (("psnr", 2), ("ssim", 3))
+            )
+            where = "photographs" if row["images"] == "made" else row["images"]
+            rows.append((row["task"], f"{where} ({row['count']})", psnr, f"{gain:+.2f}", ssim, f"{more:+.3f}"))
+        print(table(("task", "images", "PSNR, dB", "gain", "SSIM", "gain"), rows))
+
+
+def sheet() -> None:
+    """docs/pictures/recipes.jpg: built-in photographs through the head of every task of the recipes' networks."""
+    paths = builtin_photos()
+    rows: dict[str, Restored] = {}
+    for recipe in (name for name in STEPS if not name.startswith("grids-")):
+        loaded = load_restorer(RUNS / f"{recipe}.safetensors")
+        for task in loaded.tasks:
+            path = paths[len(rows) % len(paths)]
+            clean = _face() if recipe == "shen-face" else _middle(read_photo(path).tensor(), 192)
+            generator = seeded(seed_for(SEED, f"{task} {path.name}"))
+            image = degradation(task)(clean[None], generator, severity=0.5)[0]
+            made = restore_image(headed(loaded.network, task), image, torch.device("cpu"))
+            rows[f"{recipe}: {task}"] = Restored(image, clean, {"restored": made.clamp(0, 1)})
+    with Image.open(io.BytesIO(restored_sheet(rows))) as page:
+        page.convert("RGB").save(PICTURES / "recipes.jpg", quality=80)
+
+
+def _face() -> torch.Tensor:
+    """The face among the built-in photographs."""
+    for path in builtin_photos():
+        pixels = read_photo(path).pixels
+        for box in find_faces(pixels)[:1]:
+            return photo_tensor(crop_face(pixels, box, side=128))
+    raise SystemExit("no built-in photograph shows a face")
+
+
+def photo_tensor(pixels: Any) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float().div(255)
+
+
+def _middle(image: torch.Tensor, side: int) -> torch.Tensor:
+    top, left = ((size - side) // 2 for size in image.shape[-2:])
+    return image[:, top : top + side, left : left + side]
+
+
+def features() -> None:
+    """docs/pictures/features.png, like Fig. 9 of paper 002: t-SNE of what the encoder of liu-durbm makes of each task.
+
+    An image stands for the means and standard deviations of every channel of a layer. Beside the picture: how many
+    images have a nearest neighbour (of the standardised numbers) under the same degradation, of another photograph.
+    """
+    from sklearn.manifold import TSNE
+
+    loaded = load_restorer(RUNS / "liu-durbm.safetensors")
+    tasks, layers = loaded.tasks, defaultdict(list)
+    names, numbers = [], []
+    for number, path in enumerate(split_files("calib")[:60]):
+        clean = _middle(read_photo(path).tensor(), 256)
+        for task in tasks:
+            image = degradation(task)(clean[None], seeded(seed_for(SEED, f"{task} {path.name}")))
+            with torch.no_grad():
+                for layer, maps in loaded.network.features(image).items():
+                    layers[layer].append(torch.cat([maps.mean(dim=(2, 3)), maps.std(dim=(2, 3))], dim=1)[0].numpy())
+            names.append(task)
+            numbers.append(number)
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(layers), figsize=(3 * len(layers), 3.4))
+    rows = []
+    for axis, (layer, vectors) in zip(axes, layers.items(), strict=True):
+        known = np.stack(vectors)
+        known = (known - known.mean(0)) / (known.std(0) + 1e-9)
+        right = _neighbours(known, names, numbers)
+        rows.append((layer, f"{100 * right:.0f} %"))
+        flat = TSNE(random_state=SEED, perplexity=30, init="pca").fit_transform(known)
+        for task in tasks:
+            own = np.asarray(names) == task
+            axis.scatter(*flat[own].T, s=6, label=task)
+        axis.set(title=f"{layer}: {100 * right:.0f} %", xticks=[], yticks=[])
+    axes[0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(PICTURES / "features.png", dpi=90)
+    print(table(("layer", "nearest neighbour of the same degradation"), rows))
+
+
+def _neighbours(known: Any, names: Sequence[str], numbers: Sequence[int]) -> float:
+    distances = np.linalg.norm(known[:, None] - known[None], axis=-1)
+    same = np.asarray(numbers)[:, None] == np.asarray(numbers)[None]
+    nearest = np.where(same, np.inf, distances).argmin(axis=1)
+    return float((np.asarray(names)[nearest] == np.asarray(names)).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("train", "measure", "report", "pictures"))
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(STEPS))
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--threads", type=int)
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    chosen = given.recipes or list(STEPS)
+    if given.what == "train":
+        deadline = time.monotonic() + given.seconds
+        for recipe in chosen:
+            try:
+                train(recipe, deadline - time.monotonic())
+            except OutOfTimeError as error:
+                raise SystemExit(f"{recipe}: {error}; the same call goes on") from error
+    elif given.what == "measure":
+        record(chosen)
+    elif given.what == "report":
+        report()
+    else:
+        sheet()
+        features()
+
+
+if __name__ == "__main__":
+    main()
