@@ -92,7 +92,8 @@ def trained(command: Command) -> Command:
         click.option("--iterations", type=int, help="Steps of every training.  [default: of the budget]"),
         click.option("--budget", default="quick", show_default=True, help="quick, standard or paper."),
         click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
-        click.option("--network", help="See `grids networks`.  [default: nafnet]"),
+        click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`."),
+        click.option("--network", help="See `grids networks`.  [default: nafnet, or the recipe's]"),
     ):
         command = option(command)
     return command
@@ -184,6 +185,7 @@ def group(images: tuple[str, ...], **options: Any) -> None:
       grids group --delta 0.7
       grids group photos/ --delta 0.7 --time-budget 20m --out runs/mine
       grids group photos/ --from runs/mine --network restormer --budget standard --out runs/restormer
+      grids group photos/ --recipe liu-durbm --degradations rain,haze,jpeg --similarity runs/s --out runs/liu
       grids group photos/ --pairs fog=foggy/:clear/ --degradations fog,jpeg,gaussian_noise --similarity runs/s
       grids group --delta 0.5 --drops drops.csv --similarity runs/mine --out runs/groups
       grids group --degradations jpeg,gaussian_noise,salt_pepper --method paper --dry-run
@@ -207,7 +209,6 @@ def group(images: tuple[str, ...], **options: Any) -> None:
     "--tasks", default="all", show_default=True, help="Names, by commas; all: the paper's eleven, or the recipe's."
 )
 @trained
-@click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`.")
 @click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for losses between features.")
 @click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the network's trunk.")
 @click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")

@@ -80,6 +80,7 @@ def test_topologies(call: Call) -> None:
         (["--recipe", "shen-face", "--budget", "quik"], "unknown budget 'quik'"),
         (["--recipe", "shen-face", "--sampler", "mixd"], "unknown sampler 'mixd'; did you mean 'mixed'"),
         (["--topology", "R>B"], "--topology goes with --recipe"),
+        (["--tasks", "jpeg", "--sampler", "cycles:jpg=2"], "unknown task of the sampler 'jpg'; did you mean 'jpeg'"),
         (["--tasks", "jpeg", "--sampler", "cycles:jpeg=x"], "1 to 1000 each"),
     ],
 )
@@ -90,6 +91,32 @@ def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], mes
     lines = [line for line in err.splitlines() if line.startswith("grids: ")]
     assert len(lines) == 1 and message in lines[0], err
     assert not Path("m.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("liu-durbm", "all at the encoder's end"), ("martyniuk-fpn", "features of")]
+)
+def test_groups_are_trained_by_a_recipe(call: Call, name: str, said: str) -> None:
+    """With heads for the tasks of each group, and the recipe's own losses."""
+    given = ("group", "photos", "--recipe", name, "--degradations", "haze,jpeg", *SMALL, "--out", "run")
+    similar = call("similarity", "photos", "--degradations", "haze,jpeg", "--patches", "8", "--out", "s", "--jobs", "1")
+    assert similar[0] == 0, similar[2]
+    code, _, err = call(*given, "--similarity", "s", "--delta", "9", "--repeats", "1")
+    assert code == 0 and said in err, err
+    together = load_restorer("run/models/all.safetensors")
+    assert set(together.network.tasks) == {"haze", "jpeg"} and together.preset == TABLE[name].small
+    assert load_restorer("run/models/haze.safetensors").network.tasks == ("haze",)
+    assert call(*given, "--similarity", "s", "--delta", "9", "--repeats", "1", "--sampler", "turns")[0] == 1
+
+
+def test_networks_without_normalisation_learn_at_the_rate_that_they_bear(call: Call) -> None:
+    for network, rate in {"liu-durbm-small": 3e-4, "nafnet": 5e-4}.items():
+        out = f"{network}.safetensors"
+        assert call("train", "photos", "--tasks", "haze", "--network", network, *SMALL, "--out", out)[0] == 0
+        assert load_restorer(out).record["recipe"]["learning_rate"] == rate
+    given = ("train", "photos", "--tasks", "haze", "--network", "liu-durbm-small", "--learning-rate", "0.002", *SMALL)
+    assert call(*given, "--out", "fast.safetensors")[0] == 0
+    assert load_restorer("fast.safetensors").record["recipe"]["learning_rate"] == 2e-3
 
 
 def test_scores_do_not_take_the_place_of_the_model(call: Call) -> None:

@@ -14,7 +14,6 @@ from tqdm import tqdm
 from grids.errors import GridsError
 from grids.images import Skipped
 from grids.results import ALL
-from grids.training.recipe import Recipe, budget
 
 BUILTIN = "builtin"
 PLUGIN = "NAME=FILE.py:FUNCTION"
@@ -70,11 +69,6 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that the options change."""
     names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss", "sampler")
     return {name: options[name] for name in names if options.get(name) is not None}
-
-
-def recipe_of(options: dict[str, Any]) -> Recipe:
-    """The recipe that the options ask for."""
-    return budget(options["budget"], seed=options["seed"], **changes_of(options))
 
 
 @contextmanager

@@ -22,18 +22,16 @@ from grids.commands.options import (
     chosen_tasks,
     count_skipped,
     named_pairs,
-    recipe_of,
     say,
     seconds_of,
     skipper,
 )
-from grids.errors import GridsError
+from grids.commands.systems import system_of
 from grids.images import Skipped
 from grids.pipeline.train import DESCRIPTOR_RECIPE, train_descriptor, train_restorer
 from grids.reports.scores import restorer_text
 from grids.results import TrainingReport, TrainingRun
 from grids.training.lesson import Silent
-from grids.training.recipes import settings_of, system_recipe
 
 
 class Steps(Silent):
@@ -79,27 +77,13 @@ def train(images: tuple[str, ...], **options: Any) -> None:
     out: Path = options["out"] or Path("runs/train/model.safetensors")
     given = {
         "tasks": chosen_tasks(options["tasks"]),
-        **_system(options),
+        **system_of(options),
         **{name: options[name] for name in ("vgg", "trunk", "topology")},
         "functions": named_pairs(options["plugins"], "--degradation", PLUGIN),
         "pairs": named_pairs(options["pairs"], "--pairs", PAIRS),
         "start": options["start"],
     }
     _run(lambda **rest: train_restorer(chosen_images(images), **given, **rest), out, options, "input")
-
-
-def _system(options: dict[str, Any]) -> dict[str, Any]:
-    """The network, the settings, and the recipe of a paper where one is named."""
-    name, network = options["recipe"], options["network"]
-    if name is None:
-        return {"network": network, "recipe": recipe_of(options)}
-    system = system_recipe(name)
-    if options["loss"] is not None and "vgg" in system.takes:
-        raise GridsError(f"the recipe '{name}' has losses of its own: --loss is not for it")
-    settings = settings_of(system, options["budget"], seed=options["seed"], **changes_of(options))
-    if network is None and options["budget"] == "paper":
-        network = system.network
-    return {"system": name, "network": network, "recipe": settings}
 
 
 def descriptor(images: tuple[str, ...], **options: Any) -> None:

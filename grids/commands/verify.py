@@ -17,11 +17,11 @@ from grids.commands.options import (
     chosen_images,
     count_skipped,
     named_pairs,
-    recipe_of,
     seconds_of,
     skipper,
     split_names,
 )
+from grids.commands.systems import system_of
 from grids.commands.training import Progress
 from grids.errors import GridsError
 from grids.images import Skipped
@@ -134,9 +134,5 @@ def _settings(options: dict[str, Any]) -> TrainingSettings:
         raise GridsError("--from-scratch and --start exclude each other")
     start = SCRATCH if options["from_scratch"] else options["start"] or MIX
     return TrainingSettings(
-        options["network"] or "nafnet",
-        recipe_of(options),
-        start,
-        repeats=options["repeats"],
-        early=not options["no_early_stop"],
+        **system_of(options), start=start, repeats=options["repeats"], early=not options["no_early_stop"]
     )

@@ -46,11 +46,13 @@ class Preset:
         network: the class; its `from_state` reads the size off a state dict.
         summary: what it is for, and its source.
         options: arguments of the class.
+        rate: the highest learning rate that its training bears: without normalisation, all ReLUs die at more.
     """
 
     network: type[nn.Module]
     summary: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    rate: float = 1.0
 
 
 TABLE: dict[str, Preset] = {
@@ -84,8 +86,11 @@ TABLE: dict[str, Preset] = {
         DuRBM,
         "a decoder for each task; a small DuRB-M network: width 32, three blocks",
         {"width": 32, "decoder": 24, "kernels": (5, 5, 5), "hidden": 8},
+        rate=3e-4,
     ),
-    "liu-durbm": Preset(DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96"),
+    "liu-durbm": Preset(
+        DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96", rate=1e-4
+    ),
     "martyniuk-resnet": Preset(
         MartyniukResNet, "a head for each task: the generator of DeblurGAN, split (Martyniuk, thesis 2019)"
     ),
@@ -104,8 +109,11 @@ TABLE: dict[str, Preset] = {
         ShenFace,
         "a small face deblurring network: width 16, two blocks",
         {"width": 16, "blocks": 2},
+        rate=3e-4,
     ),
-    "shen-face": Preset(ShenFace, "two-scale face deblurring with a structure task, as published (Shen et al., 2019)"),
+    "shen-face": Preset(
+        ShenFace, "two-scale face deblurring with a structure task, as published (Shen et al., 2019)", rate=1e-4
+    ),
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 

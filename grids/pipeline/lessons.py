@@ -15,8 +15,11 @@ from grids.pipeline.similarity import Images, Plugin, measure_similarity, named_
 from grids.results import ALL, Grouping, SimilarityMatrix
 from grids.search.problem import label
 from grids.training.lesson import Lesson
+from grids.training.methods import PLAIN
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
+from grids.training.recipes import Extras, method_of
+from grids.training.samplers import check_counted
 from grids.training.tasks import Pairs, Synthesized, Task
 from grids.training.trainer import EVERY
 from grids.training.validation import COUNT, SIDE, Validation
@@ -35,6 +38,7 @@ class TrainingSettings:
     Args:
         network: a preset of `grids.networks.TABLE`.
         recipe: of every restorer.
+        system: a recipe of `grids.training.recipes.TABLE`, as whose restorers are trained; None for one loss.
         start: "mix" (first one restorer for all tasks, from which all others start), "scratch" (as the paper does), or
             a file of weights that all start from.
         repeats: seeds that a group is trained with at most, while it straddles delta.
@@ -45,6 +49,7 @@ class TrainingSettings:
 
     network: str = "nafnet"
     recipe: Recipe = field(default_factory=Recipe)
+    system: str | None = None
     start: str | Path = MIX
     repeats: int = 2
     early: bool = True
@@ -183,15 +188,21 @@ def make_lesson(
     settings: TrainingSettings,
     max_pixels: int,
     on_skip: Callable[[Skipped], None] | None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Lesson:
-    """Tasks, photographs and validation crops, without a start. Raises GridsError."""
+    """Tasks, photographs and validation crops, without a start. Raises GridsError.
+
+    `say` is told what a system takes its features from, and where its decoders attach: for groups all in one place.
+    """
     crop = settings.recipe.crop
     tasks = make_tasks(names, functions, pairs, least=crop, max_pixels=max_pixels)
+    check_counted(settings.recipe.sampler, (*NAMES, *(task.name for task in tasks)))
     if len(tasks) < 2:
         raise GridsError("grouping needs at least two tasks")
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
-    return Lesson(tasks, photographs, validation, settings.network, settings.recipe)
+    method = PLAIN if settings.system is None else method_of(settings.system, settings.network, (), Extras(say=say))
+    return Lesson(tasks, photographs, validation, settings.network, settings.recipe, method)
 
 
 def matrix_for(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grids import weights
 from grids.errors import GridsError
+from grids.networks import preset
 from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.lesson import Lesson, Listener
@@ -21,7 +22,7 @@ OTHER = 0x5EED
 LONGER = 4
 """A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
 FASTER = 2.0
-"""And so many times their learning rate."""
+"""And so many times their learning rate, where its network bears that."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,14 @@ def start_of(
         return Start(state, sha256(file), f"from the weights in '{file.name}'")
     # crops of its own: the restorer for all tasks would else see the start's again, and the others new ones
     recipe = replace(lesson.recipe, seed=lesson.recipe.seed ^ OTHER)
-    shipped = shipped_start(lesson.network)
+    shipped, most = shipped_start(lesson.network), preset(lesson.network).rate
     if shipped is None:
         first = replace(
             lesson,
             recipe=replace(
                 recipe,
                 iterations=LONGER * recipe.iterations,
-                learning_rate=FASTER * recipe.learning_rate,
+                learning_rate=max(recipe.learning_rate, min(FASTER * recipe.learning_rate, most)),
             ),
         )
         origin = "from scratch"

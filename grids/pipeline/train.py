@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from grids import __version__, devices
+from grids.degradations import NAMES
 from grids.errors import GridsError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
@@ -24,7 +25,8 @@ from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
 from grids.training.methods import PLAIN
 from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.recipe import Recipe
-from grids.training.recipes import Extras, method_of, settings_of, system_recipe
+from grids.training.recipes import Extras, gentle, method_of, settings_of, system_recipe
+from grids.training.samplers import check_counted
 from grids.training.tasks import Reduced, Task
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -92,8 +94,8 @@ def train_restorer(
     deadline = time.monotonic() + time_budget
     hears = listener or Silent()
     chosen_system = None if system is None else system_recipe(system)
-    used = recipe or (Recipe() if chosen_system is None else settings_of(chosen_system))
     network = network or ("nafnet" if chosen_system is None else chosen_system.small)
+    used = recipe or (gentle(Recipe(), network) if chosen_system is None else settings_of(chosen_system))
     file = _target(out)
     preset_of_scale(network)
     where = devices.resolve(device)
@@ -102,6 +104,7 @@ def train_restorer(
         tasks = (*chosen_system.tasks, *(functions or {}), *(pairs or {}))
     chosen = make_tasks(tasks, functions, pairs, least=used.crop)
     names = tuple(task.name for task in chosen)
+    check_counted(used.sampler, (*NAMES, *names))
     extras = Extras(_path(vgg), _path(trunk), topology, hears.say)
     method = PLAIN if system is None else method_of(system, network, names, extras)
     if start is not None and trunk is not None:

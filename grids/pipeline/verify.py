@@ -116,7 +116,8 @@ def train_groups(
         check_apart(source, out)
     folder = make_folder(Path(out))
     names = degradations if partition is None else partition.degradations
-    lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
+    hears = listener or Silent()
+    lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip, hears.say)
     order = tuple(task.name for task in lesson.tasks)
     matrix = matrix_for(similarity, order, images, functions, pairs, device, folder / "similarity")
     problem = Problem(matrix, delta, dict(delta_for or {}), shortcuts, seed=used.recipe.seed)
@@ -124,7 +125,6 @@ def train_groups(
     _claim(folder, lesson, used, where)
     if only == "search":
         _need_upper_bounds(folder, order)
-    hears = listener or Silent()
     hears.expects(len(order), len(bounds(order, used, partition)) + (used.start == MIX))
     start = start_of(lesson, used, folder, where, deadline, hears)
     evaluator = TrainingEvaluator(
@@ -267,6 +267,8 @@ def _log(
         **{f"recipe {key}": value for key, value in settings.recipe.to_json().items()},
         "recipe precision": strategy_of(evaluator.device, settings.recipe.precision)["precision"],
     }
+    if settings.system is not None:
+        identity["system"] = lesson.method.identity()
     identity["delta"] = [problem.delta, dict(problem.delta_for)]
     file = folder / TRIALS
     there = TrialLog.identity_of(file)

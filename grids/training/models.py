@@ -82,6 +82,7 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     record = read_record(file) or {}
     name = preset or record.get("preset")
     if not isinstance(name, str):
+        load_state(file)  # a damaged file says nothing either
         raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")
     preset_of_scale(name)
     try:

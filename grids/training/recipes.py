@@ -252,6 +252,11 @@ def settings_of(recipe: SystemRecipe, budget: str = "quick", **changes: Any) -> 
     return replace(recipe.budgets[budget], **{key: value for key, value in changes.items() if value is not None})
 
 
+def gentle(recipe: Recipe, network: str) -> Recipe:
+    """The settings at a learning rate that a preset bears. Raises UnknownNameError."""
+    return replace(recipe, learning_rate=min(recipe.learning_rate, networks.preset(network).rate))
+
+
 def method_of(name: str, network: str, tasks: tuple[str, ...], extras: Extras) -> Method:
     """What is trained by a recipe.
 

@@ -59,6 +59,14 @@ def check_sampler(text: str) -> None:
     sampler(text, ("a",), (1,))
 
 
+def check_counted(text: str, names: Sequence[str]) -> None:
+    """Raises GridsError for a sampler's text that counts a task of none of these names, such as a misspelt one."""
+    kind, _, given = text.partition(":")
+    for name in _counts(given, text) if kind in ("each", "cycles") else ():
+        if name not in names:
+            raise unknown_name("task of the sampler", name, names)
+
+
 def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
     """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other."""
     found: list[int] = []
