@@ -339,6 +339,15 @@ def report() -> None:
         steps = sorted({one["steps"] for one in found})
         print(f"\n{claim}: gain over the input, dB, {', '.join(map(str, steps))} steps a task\n")
         print(table(("", *tasks, "mean", "seeds"), rows))
+        if any("sizes" in one for one in found):
+            print("\nby side of the kernel, pixels\n")
+            print(table(("", *SIZES), by_size(found)))
+
+
+def by_size(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    labels = dict.fromkeys(one["label"] for one in found)
+    gains = {label: [one["sizes"] for one in found if one["label"] == label] for label in labels}
+    return [[label, *(spread([one[str(size)] for one in own]) for size in SIZES)] for label, own in gains.items()]
 
 
 def spread(values: Sequence[float]) -> str:

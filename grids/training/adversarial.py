@@ -18,6 +18,8 @@ from grids.training.systems import Modules, Restorer, adamw
 PENALTY = 10.0
 """Of the gradient (Gulrajani et al., NeurIPS 2017)."""
 CRITIC_SEED = 0xC2171C
+RESTED = 3 / 80
+"""Share of the steps in which a trunk that was given rests: 3 of 80 epochs in Martyniuk's code."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Adversarial(Restorer):
         critic: makes a critic, (B, 3, H, W) in [0, 1] -> (B, ...) scores.
         features: images -> maps, frozen; None where no term needs them.
         terms: what the losses weigh.
+        given: a part of the network that has weights of another training: it rests at first, while the others are
+            still random.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class Adversarial(Restorer):
         critic: Callable[[], nn.Module],
         features: nn.Module | None,
         terms: Terms,
+        given: nn.Module | None = None,
     ) -> None:
         super().__init__(network, "l1", tasks)
+        self._given = given
         self._recipe, self._features, self._terms = recipe, features, terms
         critics = fresh_modules(critic, recipe, len(tasks))
         self.modules |= {_critic_of(task): made for task, made in zip(tasks, critics, strict=True)}
@@ -79,6 +85,8 @@ class Adversarial(Restorer):
         }
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        if self._given is not None:
+            self._given.requires_grad_(step >= RESTED * self._recipe.iterations)
         restored = self.restored(modules, batch)
         rows = [(self.tasks[number], batch.tasks == number) for number in batch.tasks.unique().tolist()]
         for turn in range(self._terms.critic_steps):

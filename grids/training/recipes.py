@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from grids import networks, weights
 from grids.degradations import ELEVEN
 from grids.errors import GridsError, WeightsError, unknown_name
+from grids.networks import MartyniukFPN, WalhaNet
 from grids.networks.critics import ConvCritic, PatchCritic
 from grids.networks.topology import parse
 from grids.training.adversarial import Adversarial, Terms
@@ -98,19 +99,20 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
     trunk = None if extras.trunk is None else (extras.trunk, load_state(extras.trunk))
 
     def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> Adversarial:
-        return Adversarial(_with_trunk(network, trunk), names, recipe, critic, features, terms)
+        given = None if trunk is None else _given_trunk(network, *trunk)
+        return Adversarial(network, names, recipe, critic, features, terms, given)
 
     return Method("with critics", make, settings=settings)
 
 
-def _with_trunk(network: nn.Module, trunk: tuple[Path, Mapping[str, Tensor]] | None) -> nn.Module:
-    if trunk is not None:
-        file, state = trunk
-        try:
-            network.load_trunk(state)  # type: ignore[operator]  # of the networks whose recipes take a trunk
-        except WeightsError as error:
-            raise WeightsError(f"cannot use the trunk '{file}' (a small network's is narrower): {error}") from error
-    return network
+def _given_trunk(network: nn.Module, file: Path, state: Mapping[str, Tensor]) -> nn.Module:
+    """The trunk of a network, with the weights of a file."""
+    assert isinstance(network, MartyniukFPN | WalhaNet)  # those whose recipes take a trunk
+    try:
+        network.load_trunk(state)
+    except WeightsError as error:
+        raise WeightsError(f"cannot use the trunk '{file}' (a small network's is narrower): {error}") from error
+    return network.encoder.trunk
 
 
 def _hierarchy(own: str, letters: Mapping[str, str], tasks: tuple[str, ...], extras: Extras, small: bool) -> Method:

@@ -239,6 +239,23 @@ def test_what_recipes_refuse(tmp_path: Path) -> None:
     )
 
 
+def test_a_given_trunk_rests_at_first(tmp_path: Path) -> None:
+    file = tmp_path / "trunk.pth"
+    torch.save(networks.build("walha-mtlgan-small", TASKS).encoder.trunk.state_dict(), file)  # type: ignore[union-attr]
+    recipe = settings_of(TABLE["walha-mtlgan"], iterations=40, crop=16, batch=2)
+    method = method_of("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=file))
+    network = fresh("walha-mtlgan-small", 0, 1, TASKS)
+    system = method.make(network, TASKS, recipe)
+    resting = []
+    for step in (0, 1, 2, 39):
+        for _, loss in system.losses(system.modules, batch(step, numbers=(0, 1)), step):
+            network.zero_grad()
+            loss.backward()
+        resting.append(all(value.grad is None for value in network.encoder.trunk.parameters()))  # type: ignore[union-attr]
+        assert all(value.grad is not None for value in network.encoder.lateral.parameters())  # type: ignore[union-attr]
+    assert resting == [True, True, False, False]
+
+
 def test_a_trunk_of_another_shape_is_named(tmp_path: Path) -> None:
     file = tmp_path / "trunk.pth"
     torch.save({"features.0.0.weight": torch.zeros(2, 3, 3, 3)}, file)
