@@ -3,7 +3,8 @@
     python benchmarks/recipe_runs.py train [RECIPE ...] [--seconds 900]     goes on where it was broken off
     python benchmarks/recipe_runs.py measure [RECIPE ...]                   into benchmarks/recipes/runs.json
     python benchmarks/recipe_runs.py report                                 what came out, as Markdown
-    python benchmarks/recipe_runs.py pictures                               docs/pictures/recipes.jpg and features.png
+    python benchmarks/recipe_runs.py sheet                                  docs/pictures/recipes.jpg
+    python benchmarks/recipe_runs.py features                               docs/pictures/features.png, from liu-durbm
 
 Learnt from the fit split, measured on whole photographs of val, both of data/train, and on data/paired. The faces are
 those of data/faces, as in recipes.py. The settings are those of `grids train --recipe NAME`, but for the steps.
@@ -31,6 +32,7 @@ from grids.degradations import degradation, seeded
 from grids.files import write_text
 from grids.images import builtin_photos, read_photo
 from grids.images.faces import crop_face, find_faces
+from grids.networks import DuRBM
 from grids.networks.heads import headed
 from grids.pipeline.restored import Restored, restored_sheet
 from grids.similarity.patches import seed_for
@@ -190,6 +192,7 @@ def features() -> None:
     loaded = load_restorer(RUNS / "liu-durbm.safetensors")
     tasks, layers = loaded.tasks, defaultdict(list)
     names, numbers = [], []
+    assert isinstance(loaded.network, DuRBM)
     for number, path in enumerate(split_files("calib")[:60]):
         clean = _middle(read_photo(path).tensor(), 256)
         for task in tasks:
@@ -231,7 +234,7 @@ def _neighbours(known: Any, names: Sequence[str], numbers: Sequence[int]) -> flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "measure", "report", "pictures"))
+    parser.add_argument("what", choices=("train", "measure", "report", "sheet", "features"))
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(STEPS))
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--threads", type=int)
@@ -248,11 +251,8 @@ def main() -> None:
                 raise SystemExit(f"{recipe}: {error}; the same call goes on") from error
     elif given.what == "measure":
         record(chosen)
-    elif given.what == "report":
-        report()
     else:
-        sheet()
-        features()
+        {"report": report, "sheet": sheet, "features": features}[given.what]()
 
 
 if __name__ == "__main__":

@@ -139,6 +139,16 @@ SHEN_SETTINGS = {"learning_rate": 3e-4, "crop": 48}
 MARTYNIUK_SETTINGS = {"learning_rate": 1e-3, "sampler": "each"}
 WALHA_SETTINGS = {"learning_rate": 2e-3, "sampler": "each"}
 CONTENT = Stages(features=1, critic=1)
+
+
+def _face(label: str, stages: Stages, **given: Any) -> Variant:
+    return Variant(label, FACE, "shen-face-small", 400, face(stages, **given), SHEN_SETTINGS, faces=True)
+
+
+def _walha(label: str, method: Callable[[], Method] = lambda: PLAIN) -> Variant:
+    return Variant(label, WALHA, "walha-mtlgan-small", SHORT, method, WALHA_SETTINGS)
+
+
 CLAIMS: dict[str, list[Variant]] = {
     "liu": [
         Variant("RBH, with TV + GAP + fusion", LIU, "liu-durbm-small", changes=CYCLES),
@@ -180,53 +190,17 @@ CLAIMS: dict[str, list[Variant]] = {
         for label, recipe in {"ResNet": "martyniuk-resnet", "FPN": "martyniuk-fpn"}.items()
     ],
     "shen-losses": [
-        Variant(
-            "content, one scale, no structure",
-            FACE,
-            "shen-face-small",
-            400,
-            face(replace(CONTENT, structure=False), scales=1, structure=False),
-            changes=SHEN_SETTINGS,
-            faces=True,
-        ),
-        Variant(
-            "content, two scales, no structure",
-            FACE,
-            "shen-face-small",
-            400,
-            face(replace(CONTENT, structure=False), structure=False),
-            changes=SHEN_SETTINGS,
-            faces=True,
-        ),
-        Variant("content", FACE, "shen-face-small", 400, face(CONTENT), changes=SHEN_SETTINGS, faces=True),
-        Variant(
-            "+ features",
-            FACE,
-            "shen-face-small",
-            400,
-            face(replace(CONTENT, features=0.5)),
-            changes=SHEN_SETTINGS,
-            faces=True,
-        ),
-        Variant("+ features + critic", FACE, "shen-face-small", 400, face(Stages()), changes=SHEN_SETTINGS, faces=True),
+        _face("content, one scale, no structure", replace(CONTENT, structure=False), scales=1, structure=False),
+        _face("content, two scales, no structure", replace(CONTENT, structure=False), structure=False),
+        _face("content", CONTENT),
+        _face("+ features", replace(CONTENT, features=0.5)),
+        _face("+ features + critic", Stages()),
     ],
     "walha-network": [
-        Variant("softmax, multi-scale (as published)", WALHA, "walha-mtlgan-small", changes=WALHA_SETTINGS),
-        Variant("ReLU, multi-scale", WALHA, "walha-mtlgan-small", method=options(entry="relu"), changes=WALHA_SETTINGS),
-        Variant(
-            "ReLU, no multi-scale blocks",
-            WALHA,
-            "walha-mtlgan-small",
-            method=options(entry="relu", multi_scale=False),
-            changes=WALHA_SETTINGS,
-        ),
-        Variant(
-            "softmax, multi-scale, one decoder",
-            WALHA,
-            "walha-mtlgan-small",
-            method=single_head("l1"),
-            changes=WALHA_SETTINGS,
-        ),
+        _walha("softmax, multi-scale (as published)"),
+        _walha("ReLU, multi-scale", options(entry="relu")),
+        _walha("ReLU, no multi-scale blocks", options(entry="relu", multi_scale=False)),
+        _walha("softmax, multi-scale, one decoder", single_head("l1")),
         *_alone(WALHA, "walha-mtlgan-small", learning_rate=2e-3),
     ],
 }
@@ -341,7 +315,7 @@ def report() -> None:
         print(table(("", *tasks, "mean", "seeds"), rows))
         if any("sizes" in one for one in found):
             print("\nby side of the kernel, pixels\n")
-            print(table(("", *SIZES), by_size(found)))
+            print(table(("", *map(str, SIZES)), by_size(found)))
 
 
 def by_size(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
