@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from grids.training.data import Batch, draws
 from grids.training.losses.adversarial import critic_wgan, generator_wgan, gradient_penalty
-from grids.training.losses.perceptual import contextual, perceptual
+from grids.training.losses.perceptual import contextual, features_of, perceptual
 from grids.training.recipe import Recipe
 from grids.training.systems import Modules, Restorer, adamw
 
@@ -117,14 +117,11 @@ def restoring(restored: Tensor, targets: Tensor, features: nn.Module | None, ter
     loss = terms.pixels * F.l1_loss(restored, targets)
     if features is None or not (terms.features or terms.contextual):
         return loss
-    features.to(targets.device)
-    ours = features(restored)
-    with torch.no_grad():
-        theirs = features(targets)
+    maps = features_of(features, restored, targets)
     if terms.features:
-        loss = loss + terms.features * perceptual(ours, theirs)
+        loss = loss + terms.features * perceptual(*maps)
     if terms.contextual:
-        loss = loss + terms.contextual * contextual(ours, theirs)
+        loss = loss + terms.contextual * contextual(*maps)
     return loss
 
 

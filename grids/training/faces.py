@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from grids.training.adversarial import fresh_modules
 from grids.training.data import Batch
 from grids.training.losses.adversarial import critic_logistic, generator_logistic
-from grids.training.losses.perceptual import perceptual
+from grids.training.losses.perceptual import features_of, perceptual
 from grids.training.losses.structure import gradient_magnitude
 from grids.training.recipe import Recipe
 from grids.training.systems import Modules, System, adamw
@@ -82,11 +82,8 @@ class FaceDeblurring(System):
 
     def _distance(self, restored: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
         """Between the features, summed over the scales."""
-        self._features.to(targets[0].device)
-        with torch.no_grad():
-            theirs = [self._features(target) for target in targets]
-        pairs = zip(restored, theirs, strict=True)
-        return torch.stack([perceptual(self._features(ours), known) for ours, known in pairs]).sum()
+        pairs = zip(restored, targets, strict=True)
+        return torch.stack([perceptual(*features_of(self._features, *pair)) for pair in pairs]).sum()
 
 
 def _l1(made: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

@@ -66,6 +66,14 @@ def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str]
     return network
 
 
+def features_of(network: nn.Module, images: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """The maps of images, to be learnt through, and of their targets, on the device of these."""
+    network.to(targets.device)
+    with torch.no_grad():
+        known = network(targets)
+    return network(images), known
+
+
 def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
     """The mean squared error between two maps, summed over the maps. Source: Johnson et al., ECCV 2016, eq. 2.
 
