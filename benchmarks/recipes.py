@@ -1,4 +1,4 @@
-"""The claims of the papers behind the recipes, each at a small and equal budget, and the recipes' speed.
+"""The claims of the papers behind the recipes, each at a small budget, equal in crops a task, and the recipes' speed.
 
     python benchmarks/recipes.py train [CLAIM ...] [--seeds 3] [--seconds 900] [--worker 0/2] [--device cuda]
     python benchmarks/recipes.py report        what came out, as Markdown
@@ -6,7 +6,7 @@
 
 Restorers learn from the fit split and are measured on val, both of data/train; faces from data/faces, cropped by
 `grids.images.faces`. Every finished training is a line of benchmarks/recipes/CLAIM.jsonl, which is committed: what it
-holds is not trained again, and one that was broken off goes on from its checkpoint.
+holds with the same settings (`key`) is not trained again, and one that was broken off goes on from its checkpoint.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,9 @@ class Starved(Synthesized):
 
 def single_head(loss: str) -> Callable[[], Method]:
     """One head for all tasks, at the same multiply-adds: nothing tells the network what an image suffers from."""
-    return lambda: Method("single head", lambda network, tasks, recipe: Restorer(for_task(network), loss))
+    return lambda: Method(
+        "single head", lambda network, tasks, recipe: Restorer(for_task(network), loss), settings={"loss": loss}
+    )
 
 
 def options(**given: Any) -> Callable[[], Method]:
@@ -153,7 +155,7 @@ CLAIMS: dict[str, list[Variant]] = {
     "liu": [
         Variant("RBH, with TV + GAP + fusion", LIU, "liu-durbm-small", changes=CYCLES),
         *_alone(LIU, "liu-durbm-small", **LIU_SETTINGS),
-        Variant("one decoder for all", LIU, "liu-durbm-small", method=single_head("ssim-l1"), changes=LIU_SETTINGS),
+        Variant("one decoder for all", LIU, "liu-durbm-small", method=single_head("ssim-l1"), changes=CYCLES),
         Variant(
             "R>B>H, with TV + GAP + fusion", LIU, "liu-durbm-small", method=options(topology="R>B>H"), changes=CYCLES
         ),
@@ -206,17 +208,19 @@ CLAIMS: dict[str, list[Variant]] = {
 }
 
 
-def lesson_of(variant: Variant, device: str) -> Lesson:
+def lesson_of(variant: Variant) -> Lesson:
     learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
     recipe = Recipe(iterations=variant.steps * len(variant.tasks), **variant.changes)
-    crop = recipe.crop
-    photographs, others = (Photographs(paths, crop) for paths in (learnt, measured))
-    tasks = make_tasks(variant.tasks, least=crop)
-    few = Photographs(learnt[:: len(learnt) // FEW][:FEW], crop) if variant.starved else None
-    if few is not None:
+    photographs, others = (_photographs(tuple(paths), recipe.crop) for paths in (learnt, measured))
+    tasks = make_tasks(variant.tasks, least=recipe.crop)
+    if variant.starved:
+        few = _photographs(tuple(learnt[:: len(learnt) // FEW][:FEW]), recipe.crop)
         tasks = [Starved(degradation(task.name), few) if task.name == variant.starved else task for task in tasks]
     validation = Validation(tasks, others, SIDE, COUNT)
     return Lesson(tasks, photographs, validation, variant.network, recipe, variant.method())
+
+
+_photographs = cache(Photographs)
 
 
 def faces(side: int = 128) -> tuple[list[Path], list[Path]]:
@@ -260,13 +264,14 @@ def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, w
     folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + limit
     for number, (claim, variant, seed) in enumerate(jobs(claims, seeds)):
-        key = {"label": variant.label, "tasks": list(variant.tasks), "seed": seed, "steps": variant.steps}
-        done = [{name: one[name] for name in key} for one in recorded(claim)]
-        if number % workers != worker or key in done:
+        if number % workers != worker:
             continue
         if time.monotonic() >= deadline:
             return
-        lesson = lesson_of(variant, device)
+        lesson = lesson_of(variant)
+        key = lesson.key(variant.tasks, seed, torch.device(device))
+        if key in {one["key"] for one in recorded(claim)}:
+            continue
         name = f"{claim}-{variant.label}-{'+'.join(variant.tasks)}-{seed}".replace(" ", "_").replace("/", "_")
         file = folder / f"{name}.safetensors"
         try:
@@ -283,7 +288,16 @@ def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, w
         except OutOfTimeError:
             return
         inputs = lesson.validation.psnr(None, variant.tasks, "cpu")
-        record = key | {"inputs": inputs, "psnr": dict(run.psnr), "seconds": round(run.seconds)}
+        record = {
+            "key": key,
+            "label": variant.label,
+            "tasks": list(variant.tasks),
+            "seed": seed,
+            "steps": variant.steps,
+            "inputs": inputs,
+            "psnr": dict(run.psnr),
+            "seconds": round(run.seconds),
+        }
         if variant.faces:
             record["sizes"] = gains_by_size(file)
         with (HERE / f"{claim}.jsonl").open("a") as stream:  # a line at once: several workers write

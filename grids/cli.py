@@ -185,7 +185,7 @@ def group(images: tuple[str, ...], **options: Any) -> None:
       grids group --delta 0.7
       grids group photos/ --delta 0.7 --time-budget 20m --out runs/mine
       grids group photos/ --from runs/mine --network restormer --budget standard --out runs/restormer
-      grids group photos/ --recipe liu-durbm --degradations rain,haze,jpeg --similarity runs/s --out runs/liu
+      grids group photos/ --recipe liu-durbm --out runs/liu
       grids group photos/ --pairs fog=foggy/:clear/ --degradations fog,jpeg,gaussian_noise --similarity runs/s
       grids group --delta 0.5 --drops drops.csv --similarity runs/mine --out runs/groups
       grids group --degradations jpeg,gaussian_noise,salt_pepper --method paper --dry-run

@@ -167,7 +167,7 @@ def test_ctrl_c_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
         (["train-descriptor", "--time-budget", "-3s"], "not '-3s'"),
         (["evaluate", "nowhere"], "cannot read 'nowhere'"),
         (["evaluate", "model.txt", "--network", "nafnet"], "neither safetensors nor"),
-        (["evaluate", "model.txt"], "does not say which network"),
+        (["evaluate", "model.txt"], "neither safetensors nor"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "-",
 )

@@ -46,7 +46,7 @@ class Preset:
         network: the class; its `from_state` reads the size off a state dict.
         summary: what it is for, and its source.
         options: arguments of the class.
-        rate: the highest learning rate that its training bears: without normalisation, all ReLUs die at more.
+        rate: the highest learning rate that is taken unasked: without normalisation, ReLUs die at a few times as much.
     """
 
     network: type[nn.Module]

@@ -34,6 +34,7 @@ def report_of(
             "validation_side": validation.side,
             "validation_sha256": validation.digest,
             "searched": grouping is not None and grouping.method != GIVEN,
+            "system": settings.system,
             "repeats": settings.repeats,
             "early": settings.early,
             "start_sha256": start.sha256,
@@ -57,8 +58,9 @@ def with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> 
         run = report.run(group.degradations)
         groups.append(replace(group, weights=run.file if run is not None else None))
     steps = report.settings["iterations"]
-    source = (
-        f"trainings: {report.network}, {steps} steps each {start.words}, {report.settings['photographs']} photographs"
-    )
+    what = report.network
+    if report.settings["system"] is not None:
+        what = f"{what} by the recipe {report.settings['system']}"
+    source = f"trainings: {what}, {steps} steps each {start.words}, {report.settings['photographs']} photographs"
     settings = {"source": source, **grouping.settings, "training": dict(report.settings)}
     return replace(grouping, groups=tuple(groups), upper_bounds=report.upper_bounds, settings=settings)

@@ -82,7 +82,7 @@ def evaluate_restorer(
         if on_score is not None:
             on_score(score)
     scores.sort(key=lambda score: names.index(score.task))
-    return Evaluation(str(model), restorer.preset, seed, tuple(scores))
+    return Evaluation(str(model), restorer.preset, seed, tuple(scores), tuple(name for name in names if name in pairs))
 
 
 def _names(

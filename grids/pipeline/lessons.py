@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from grids.degradations import ELEVEN, NAMES, Degradation
 from grids.errors import GridsError, ImageError
@@ -18,8 +19,8 @@ from grids.training.lesson import Lesson
 from grids.training.methods import PLAIN
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
-from grids.training.recipes import Extras, method_of
-from grids.training.samplers import check_counted
+from grids.training.recipes import Extras, method_of, resolved, system_recipe
+from grids.training.samplers import check_counted, sampler
 from grids.training.tasks import Pairs, Synthesized, Task
 from grids.training.trainer import EVERY
 from grids.training.validation import COUNT, SIDE, Validation
@@ -38,24 +39,40 @@ class TrainingSettings:
     Args:
         network: a preset of `grids.networks.TABLE`.
         recipe: of every restorer.
-        system: a recipe of `grids.training.recipes.TABLE`, as whose restorers are trained; None for one loss.
         start: "mix" (first one restorer for all tasks, from which all others start), "scratch" (as the paper does), or
             a file of weights that all start from.
         repeats: seeds that a group is trained with at most, while it straddles delta.
         early: stop a group that is clearly beyond delta half way.
         validation_side, validation_count: of the crops that are measured on.
         every: seconds between checkpoints.
+        system: a recipe of `grids.training.recipes.TABLE`, as whose restorers are trained; None for one loss. It goes
+            with a network and settings of its own: `by_recipe` takes them.
     """
 
     network: str = "nafnet"
     recipe: Recipe = field(default_factory=Recipe)
-    system: str | None = None
     start: str | Path = MIX
     repeats: int = 2
     early: bool = True
     validation_side: int = SIDE
     validation_count: int = COUNT
     every: float = EVERY
+    system: str | None = None
+
+    @classmethod
+    def by_recipe(
+        cls, system: str, budget: str = "quick", network: str | None = None, **changes: Any
+    ) -> TrainingSettings:
+        """The settings of a recipe, its network with them. Raises GridsError.
+
+        Args:
+            system: a recipe of `grids.training.recipes.TABLE`.
+            budget: "quick", "standard" or "paper".
+            network: one of its two presets; None for the small one, or, with "paper", the published one.
+            changes: of `grids.training.recipe.Recipe`.
+        """
+        chosen, recipe = resolved(system, budget, network, **changes)
+        return cls(chosen, recipe, system=system)
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
@@ -194,15 +211,19 @@ def make_lesson(
 
     `say` is told what a system takes its features from, and where its decoders attach: for groups all in one place.
     """
-    crop = settings.recipe.crop
+    crop, recipe = settings.recipe.crop, settings.recipe
+    if names is None and settings.system is not None:
+        names = (*system_recipe(settings.system).tasks, *(functions or {}), *(pairs or {}))
     tasks = make_tasks(names, functions, pairs, least=crop, max_pixels=max_pixels)
-    check_counted(settings.recipe.sampler, (*NAMES, *(task.name for task in tasks)))
+    check_counted(recipe.sampler, (*NAMES, *(task.name for task in tasks)))
     if len(tasks) < 2:
         raise GridsError("grouping needs at least two tasks")
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
+    sizes = [task.size(photographs) for task in tasks]
+    sampler(recipe.sampler, [task.name for task in tasks], sizes)(0, recipe.batch, 0)  # says where a batch is too small
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
     method = PLAIN if settings.system is None else method_of(settings.system, settings.network, (), Extras(say=say))
-    return Lesson(tasks, photographs, validation, settings.network, settings.recipe, method)
+    return Lesson(tasks, photographs, validation, settings.network, recipe, method)
 
 
 def matrix_for(

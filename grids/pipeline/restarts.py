@@ -55,14 +55,16 @@ def start_of(
         return Start(state, sha256(file), f"from the weights in '{file.name}'")
     # crops of its own: the restorer for all tasks would else see the start's again, and the others new ones
     recipe = replace(lesson.recipe, seed=lesson.recipe.seed ^ OTHER)
-    shipped, most = shipped_start(lesson.network), preset(lesson.network).rate
+    shipped, rate = shipped_start(lesson.network), recipe.learning_rate
+    if settings.system is None:  # the rate of a paper is the paper's
+        rate = max(rate, min(FASTER * rate, preset(lesson.network).rate))
     if shipped is None:
         first = replace(
             lesson,
             recipe=replace(
                 recipe,
                 iterations=LONGER * recipe.iterations,
-                learning_rate=max(recipe.learning_rate, min(FASTER * recipe.learning_rate, most)),
+                learning_rate=rate,
             ),
         )
         origin = "from scratch"

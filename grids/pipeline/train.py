@@ -25,7 +25,7 @@ from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
 from grids.training.methods import PLAIN
 from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.recipe import Recipe
-from grids.training.recipes import Extras, gentle, method_of, settings_of, system_recipe
+from grids.training.recipes import Extras, method_of, resolved, system_recipe
 from grids.training.samplers import check_counted
 from grids.training.tasks import Reduced, Task
 from grids.training.trainer import OutOfTimeError
@@ -94,8 +94,8 @@ def train_restorer(
     deadline = time.monotonic() + time_budget
     hears = listener or Silent()
     chosen_system = None if system is None else system_recipe(system)
-    network = network or ("nafnet" if chosen_system is None else chosen_system.small)
-    used = recipe or (gentle(Recipe(), network) if chosen_system is None else settings_of(chosen_system))
+    network, settings = resolved(system, network=network)
+    used = recipe or settings
     file = _target(out)
     preset_of_scale(network)
     where = devices.resolve(device)
@@ -160,7 +160,6 @@ def _target(out: str | Path) -> Path:
     file = Path(out)
     if file.suffix != SUFFIX or file.is_dir():
         raise RunError(f"weights are written to a file that ends in {SUFFIX}, not to '{out}'")
-    make_folder(file.parent)
     return file
 
 
@@ -192,6 +191,7 @@ def _train(
     there = next((path for path in (file, checkpoint) if path.exists()), None)
     if there is None and resume:
         raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
+    make_folder(file.parent)
     keep_settings(settings, wanted, there, "another --out")
     try:
         run = train_lesson(

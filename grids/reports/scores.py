@@ -49,7 +49,7 @@ def evaluation_text(found: Evaluation) -> str:
     counts = [str(len(found.of(task))) for task in found.tasks]
     rows = [
         (
-            printable(score.task),
+            printable(score.task) + (" (pairs)" if score.task in found.pairs else ""),
             count,
             f"{score.input_psnr:.2f}",
             f"{score.psnr:.2f}",

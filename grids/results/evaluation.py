@@ -34,12 +34,14 @@ class Evaluation:
         network: its preset.
         seed: of the degrading.
         scores: task by task.
+        pairs: those of the tasks whose inputs were given, not made.
     """
 
     model: str
     network: str
     seed: int
     scores: tuple[Score, ...]
+    pairs: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:

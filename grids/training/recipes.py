@@ -16,7 +16,7 @@ from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import MartyniukFPN, WalhaNet
 from grids.networks.critics import ConvCritic, PatchCritic
 from grids.networks.topology import parse
-from grids.training.adversarial import Adversarial, Terms
+from grids.training.adversarial import RESTED, Adversarial, Terms
 from grids.training.faces import FaceDeblurring, Stages
 from grids.training.losses.perceptual import DEPTH, feature_network
 from grids.training.methods import PLAIN, Method
@@ -95,6 +95,7 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
     critic = partial(PatchCritic, 16 if small else 64)
     settings |= {"terms": vars(terms), "layers": list(layers), "small": small}
     if extras.trunk is not None:
+        settings["rested"] = RESTED
         settings["trunk_sha256"] = sha256(extras.trunk)
     trunk = None if extras.trunk is None else (extras.trunk, load_state(extras.trunk))
 
@@ -205,7 +206,7 @@ TABLE: dict[str, SystemRecipe] = {
         "liu-durbm",
         "liu-durbm-small",
         "1.1 (1 - SSIM) + 0.75 L1, one task a batch in cycles of 1, 1, 3, 1",
-        _budgets(_LIU, rate=3e-4),  # at 5e-4 and more all ReLUs of this network without normalisation die in minutes
+        _budgets(_LIU),
         partial(_hierarchy, "R>B>J>H", {"R": "rain", "B": "motion_blur", "J": "jpeg", "H": "haze"}),
         takes=("topology",),
     ),
@@ -227,7 +228,7 @@ TABLE: dict[str, SystemRecipe] = {
         "shen-face",
         "shen-face-small",
         "L1 of images and of structure at two scales; from half of the steps + features, from three quarters + critic",
-        _budgets(_SHEN, rate=3e-4),
+        _budgets(_SHEN),
         partial(_faces, Stages()),
         takes=("vgg",),
     ),
@@ -238,6 +239,10 @@ TABLE: dict[str, SystemRecipe] = {
         _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "restormer", "restormer-s", "L1, all tasks mixed in every batch", BUDGETS
     ),
 }
+
+
+PLAIN_RECIPE = SystemRecipe("", ELEVEN, "", "nafnet", "nafnet", "L1", BUDGETS)
+"""Of trainings by no paper's recipe."""
 
 
 def system_recipe(name: str) -> SystemRecipe:
@@ -254,9 +259,25 @@ def settings_of(recipe: SystemRecipe, budget: str = "quick", **changes: Any) -> 
     return replace(recipe.budgets[budget], **{key: value for key, value in changes.items() if value is not None})
 
 
-def gentle(recipe: Recipe, network: str) -> Recipe:
-    """The settings at a learning rate that a preset bears. Raises UnknownNameError."""
-    return replace(recipe, learning_rate=min(recipe.learning_rate, networks.preset(network).rate))
+def resolved(
+    system: str | None, budget: str = "quick", network: str | None = None, **changes: Any
+) -> tuple[str, Recipe]:
+    """The network and the settings of a recipe, or of plain training; at a rate that the network bears, unless given.
+
+    Args:
+        system: the recipe's name; None for one network and one loss.
+        budget: "quick", "standard" or "paper".
+        network: a preset; None for the recipe's own of that budget, or the default.
+        changes: of the settings.
+
+    Raises:
+        GridsError: a name or value is wrong.
+    """
+    recipe = PLAIN_RECIPE if system is None else system_recipe(system)
+    chosen = network or (recipe.network if budget == "paper" else recipe.small)
+    settings = settings_of(recipe, budget)
+    gentle = min(settings.learning_rate, networks.preset(chosen).rate)
+    return chosen, replace(settings, **{"learning_rate": gentle, **changes})
 
 
 def method_of(name: str, network: str, tasks: tuple[str, ...], extras: Extras) -> Method:

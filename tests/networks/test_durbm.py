@@ -276,7 +276,7 @@ def test_the_published_size_learns_and_is_rebuilt() -> None:
 
 @pytest.mark.parametrize("name", ["liu-durbm-small", "liu-durbm", "shen-face-small", "shen-face"])
 def test_networks_without_normalisation_keep_the_size_of_maps(name: str) -> None:
-    """With torch's own weights the last convolution would see a fiftieth of this."""
+    """About 1 at the last convolution; with torch's own weights it is a thirtieth of that or less."""
     torch.manual_seed(0)
     network = build(name, ("rain",)).eval()
     seen: list[Tensor] = []
@@ -286,4 +286,4 @@ def test_networks_without_normalisation_keep_the_size_of_maps(name: str) -> None
         network(noise_images(1, 3, 32, 32))
         if not seen:  # the last head of the face network is that of the structure
             network(noise_images(1, 3, 32, 32), "structure")
-    assert 0.05 < float(seen[0].square().mean().sqrt()) < 5
+    assert 0.2 < float(seen[0].square().mean().sqrt()) < 3

@@ -304,6 +304,7 @@ def test_pairs_can_stand_in_for_a_degradation(photos: Path, model: Path) -> None
     found = grids.evaluate_restorer(model, photos, pairs={"jpeg": f"{photos}:{photos}"}, device="cpu")
     assert found.tasks == TASKS
     assert {score.input_psnr for score in found.scores if score.task == "jpeg"} == {100.0}
+    assert found.pairs == ("jpeg",) and found.to_json()["pairs"] == ("jpeg",)
     assert all(score.input_psnr < 100 for score in found.scores if score.task != "jpeg")
 
 
