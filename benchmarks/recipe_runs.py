@@ -47,11 +47,11 @@ from grids.training.trainer import OutOfTimeError
 STEPS = {
     "liu-durbm": 2400,
     "martyniuk-fpn": 1200,
-    "martyniuk-resnet": 600,
+    "martyniuk-resnet": 400,
     "walha-mtlgan": 900,
-    "shen-face": 900,
-    "grids-restormer": 400,
-    "grids-srresnet": 80,
+    "shen-face": 800,
+    "grids-restormer": 300,
+    "grids-srresnet": 40,
 }
 MEASURED = 25
 """Photographs of eval/bsds100."""

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from grids.pipeline.verify import best_so_far, remaining
-from grids.reports.grouping import decibels
+from grids.reports.grouping import counted, decibels
 from grids.results import TrainingRun, Trial
 from grids.search import Search
 from grids.training.lesson import Silent
@@ -58,8 +58,8 @@ class Progress(Silent):
             return
         self.left = remaining(search)
         worst = "-" if trial.worst is None else decibels(trial.worst)
-        best = len(best_so_far(search))
-        self.say(f"     {' + '.join(trial.group)} loses {worst} dB: {trial.verdict}. Best so far: {best} groups")
+        best = counted(len(best_so_far(search)), "group")
+        self.say(f"     {' + '.join(trial.group)} loses {worst} dB: {trial.verdict}. Best so far: {best}")
 
     def say(self, text: str) -> None:
         if not self.quiet:

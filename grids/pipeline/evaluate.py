@@ -88,15 +88,16 @@ def evaluate_restorer(
 def _names(
     restorer: Restorer, tasks: Sequence[str] | None, functions: Mapping[str, Plugin], pairs: Mapping[str, str]
 ) -> tuple[str, ...]:
-    if tasks is not None:
-        return tuple(tasks)
     known = (*NAMES, *functions, *pairs)
     for name in restorer.tasks:
-        if name not in known:
+        if name not in known and (tasks is None or name in tasks):
             raise GridsError(
-                f"the restorer was trained for '{name}' too: give it with --pairs or --degradation, or choose --tasks"
+                f"the restorer was trained for '{name}', which is none of ours: give it with --pairs or --degradation, "
+                "or choose other --tasks"
             )
-    return tuple(dict.fromkeys((*(restorer.tasks or ELEVEN), *functions, *pairs)))
+    return (
+        tuple(tasks) if tasks is not None else tuple(dict.fromkeys((*(restorer.tasks or ELEVEN), *functions, *pairs)))
+    )
 
 
 def _degraded(

@@ -74,6 +74,7 @@ def crop_faces(
         raise GridsError(f"a face needs a side of {LEAST_SIDE} pixels or more, not {side}")
     names = target_names(sources)
     given = {} if boxes is None else _read_boxes(Path(boxes), sources)
+    new = not Path(out).exists()
     folder = fresh_folder(Path(out), sources, FACES)
     faces: list[Face] = []
     reasons: list[str] = []
@@ -90,6 +91,8 @@ def crop_faces(
         if on_image is not None:
             on_image(photo.path)
     if not faces:
+        if new:
+            folder.rmdir()
         which = f"'{sources[0]}'" if len(sources) == 1 else f"{len(sources)} photographs; of the first"
         raise GridsError(f"no face to cut out of {which}: {reasons[0]}")
     return faces

@@ -13,6 +13,7 @@ from grids.pipeline.matrices import load_similarity
 from grids.reports.drops import drop_against_distance
 from grids.reports.drops import groups_over_delta as draw_steps
 from grids.reports.graph import draw_graph
+from grids.reports.grouping import counted
 from grids.reports.html import grouping_page
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 from grids.search import (
@@ -160,7 +161,7 @@ def write_grouping(
     if steps:
         figures["delta"] = draw_steps(steps, grouping.delta)
     written |= write_figures(folder, figures)
-    title = f"{len(grouping)} groups for {len(similarity)} degradations"
+    title = f"{counted(len(grouping), 'group')} for {counted(len(similarity), 'degradation')}"
     page = grouping_page(
         grouping, similarity, title=title, steps=steps, others=others, training=training, pictures=pictures
     )

@@ -120,7 +120,7 @@ def synthesized(
     for name in functions if standing_in else (*functions, *pairs):
         if name in NAMES:  # a file of weights knows its tasks by their names alone
             raise GridsError(
-                f"the task '{name}' is named twice: there is a built-in degradation of that name; choose another"
+                f"there is a built-in degradation '{name}': a task of your own needs another name to be trained"
             )
     if not names:
         raise GridsError("no task is named")

@@ -182,7 +182,7 @@ def _curve_labels(figure: Figure, report: TrainingReport, middle: float) -> None
     figure.legend(
         handles=[Line2D([], [], color=c, marker=m, linestyle=d, label=text, markersize=4) for (c, m, d), text in lines],
         loc="lower center",
-        ncols=1 if narrow else len(lines),
+        ncols=(2 if width > 4 else 1) if narrow else len(lines),
         frameon=False,
         fontsize=TEXT_SIZE,
     )

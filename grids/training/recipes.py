@@ -97,22 +97,30 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
     if extras.trunk is not None:
         settings["rested"] = RESTED
         settings["trunk_sha256"] = sha256(extras.trunk)
-    trunk = None if extras.trunk is None else (extras.trunk, load_state(extras.trunk))
+    trunk = None if extras.trunk is None else _read_trunk(extras.trunk)
 
     def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> Adversarial:
-        given = None if trunk is None else _given_trunk(network, *trunk)
+        given = None if trunk is None or extras.trunk is None else _given_trunk(network, extras.trunk, trunk, small)
         return Adversarial(network, names, recipe, critic, features, terms, given)
 
     return Method("with critics", make, settings=settings)
 
 
-def _given_trunk(network: nn.Module, file: Path, state: Mapping[str, Tensor]) -> nn.Module:
+def _read_trunk(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_state(file)
+    except WeightsError as error:
+        raise WeightsError(f"cannot use the trunk '{file}': {error}") from error
+
+
+def _given_trunk(network: nn.Module, file: Path, state: Mapping[str, Tensor], small: bool) -> nn.Module:
     """The trunk of a network, with the weights of a file."""
     assert isinstance(network, MartyniukFPN | WalhaNet)  # those whose recipes take a trunk
     try:
         network.load_trunk(state)
     except WeightsError as error:
-        raise WeightsError(f"cannot use the trunk '{file}' (a small network's is narrower): {error}") from error
+        hint = " (a small network's is narrower than the published one)" if small else ""
+        raise WeightsError(f"cannot use the trunk '{file}'{hint}: {error}") from error
     return network.encoder.trunk
 
 
@@ -122,7 +130,7 @@ def _hierarchy(own: str, letters: Mapping[str, str], tasks: tuple[str, ...], ext
     if text is None and set(tasks) == set(letters.values()):
         text = own
     if text is None:
-        extras.say(f"decoders: all at the encoder's end, as {own} is for {', '.join(letters.values())}")
+        extras.say(f"decoders: all at the encoder's end ({own} is for exactly {', '.join(letters.values())})")
         return PLAIN
     stages = parse(text, tasks, letters)
     extras.say(f"decoders: {text}")

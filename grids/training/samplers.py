@@ -84,16 +84,22 @@ def shares(counts: Sequence[int], batch: int, step: int = 0) -> list[int]:
     Raises:
         GridsError: the batch is too small to hold every task.
     """
-    exact = np.asarray(counts) * batch / sum(counts)
-    whole = np.maximum(np.floor(exact).astype(int), 1)
+    whole = _filled(counts, batch)
     left = batch - whole.sum()
     if left < 0:
+        least = next(size for size in range(batch + 1, MOST * len(counts)) if _filled(counts, size).sum() <= size)
         raise GridsError(
-            f"batches of {batch} are too small for the sampler 'each' of {len(counts)} tasks in their shares"
+            f"batches of {batch} are too small for the sampler 'each' of {len(counts)} tasks in their shares: "
+            f"{least} or more"
         )
     for place in range(left):
         whole[(step * left + place) % len(counts)] += 1
     return np.repeat(np.arange(len(counts)), whole).tolist()
+
+
+def _filled(counts: Sequence[int], batch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The whole shares of a batch, one at least."""
+    return np.maximum(np.asarray(counts) * batch // sum(counts), 1)
 
 
 def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:

@@ -318,7 +318,7 @@ def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> N
     found = grids.evaluate_restorer(bare, photos / "p0.png", network="nafnet", device="cpu")
     assert len(found.tasks) == 11
     own = save_restorer(tmp_path / "o.safetensors", fresh("nafnet", 0), {"preset": "nafnet", "tasks": ["jpeg", "fog"]})
-    with pytest.raises(GridsError, match="trained for 'fog' too: give it with --pairs"):
+    with pytest.raises(GridsError, match="trained for 'fog', which is none of ours: give it with --pairs"):
         grids.evaluate_restorer(own, photos)
     assert grids.evaluate_restorer(own, photos, ("jpeg",), device="cpu").tasks == ("jpeg",)
     hazy = save_restorer(tmp_path / "h.safetensors", fresh("nafnet", 0), {"preset": "nafnet", "tasks": ["haze"]})

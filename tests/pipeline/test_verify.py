@@ -193,7 +193,7 @@ def test_bad_input_is_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(GridsError, match="INPUT_FOLDER:TARGET_FOLDER"):
         make_tasks(None, pairs={"fog": str(photos)})
     for given in ({"pairs": {"haze": f"{photos}:{photos}"}}, {"functions": {"haze": print}}):
-        with pytest.raises(GridsError, match="'haze' is named twice: there is a built-in"):
+        with pytest.raises(GridsError, match="built-in degradation 'haze'"):
             make_tasks(None, **given)
 
 
