@@ -323,7 +323,7 @@ def report() -> None:
                     means.setdefault(seed, []).append(gain)
                 row.append(spread(list(gains.values())))
             whole = [float(np.mean(gains)) for gains in means.values() if len(gains) == len(tasks)]
-            rows.append([*row, spread(whole), len(whole)])
+            rows.append([*row, spread(whole), len(means)])
         steps = sorted({one["steps"] for one in found})
         print(f"\n{claim}: gain over the input, dB, {', '.join(map(str, steps))} steps a task\n")
         print(table(("", *tasks, "mean", "seeds"), rows))
