@@ -29,15 +29,18 @@ import torch
 from common import DATA, machine, need, split_files, table
 from PIL import Image
 from recipes import faces
+from selection_use import degraded
 
 from grids import evaluate_restorer, train_restorer
 from grids.degradations import degradation, seeded
 from grids.files import write_text
 from grids.images import builtin_photos, list_images, read_photo
 from grids.images.faces import crop_face, find_faces
+from grids.images.photo import Photo
 from grids.networks import DuRBM
 from grids.networks.heads import headed
 from grids.pipeline.restored import Restored, restored_sheet
+from grids.selection.samples import middle
 from grids.similarity.patches import seed_for
 from grids.training.models import load_restorer
 from grids.training.recipes import resolved
@@ -186,9 +189,8 @@ def sheet() -> None:
         loaded = load_restorer(RUNS / f"{recipe}.safetensors")
         for task in loaded.tasks:
             path = paths[len(rows) % len(paths)]
-            clean = _face() if recipe == "shen-face" else _middle(read_photo(path).tensor(), 192)
-            generator = seeded(seed_for(SEED, f"{task} {path.name}"))
-            image = degradation(task)(clean[None], generator, severity=0.5)[0]
+            clean = _face() if recipe == "shen-face" else middle(read_photo(path).tensor(), 192)
+            image = degraded(clean, task, path.name)
             made = restore_image(headed(loaded.network, task), image, torch.device("cpu"))
             rows[f"{recipe}: {task}"] = Restored(image, clean, {"restored": made.clamp(0, 1)})
     with Image.open(io.BytesIO(restored_sheet(rows))) as page:
@@ -200,17 +202,8 @@ def _face() -> torch.Tensor:
     for path in builtin_photos():
         pixels = read_photo(path).pixels
         for box in find_faces(pixels)[:1]:
-            return photo_tensor(crop_face(pixels, box, side=128))
+            return Photo(crop_face(pixels, box, side=128)).tensor()
     raise SystemExit("no built-in photograph shows a face")
-
-
-def photo_tensor(pixels: Any) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float().div(255)
-
-
-def _middle(image: torch.Tensor, side: int) -> torch.Tensor:
-    top, left = ((size - side) // 2 for size in image.shape[-2:])
-    return image[:, top : top + side, left : left + side]
 
 
 def features() -> None:
@@ -226,7 +219,7 @@ def features() -> None:
     names, numbers = [], []
     assert isinstance(loaded.network, DuRBM)
     for number, path in enumerate(split_files("calib")[:60]):
-        clean = _middle(read_photo(path).tensor(), 256)
+        clean = middle(read_photo(path).tensor(), 256)
         for task in tasks:
             image = degradation(task)(clean[None], seeded(seed_for(SEED, f"{task} {path.name}")))
             with torch.no_grad():

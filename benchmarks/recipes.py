@@ -49,6 +49,7 @@ from grids.training.validation import Validation, restore
 HERE = Path(__file__).parent / "recipes"
 SIDE, COUNT = 96, 48
 """Of the crops that are measured on."""
+ALONE = "a network for each task"
 SHORT = 250
 """Steps for each task."""
 LIU = ("haze", "rain", "motion_blur")
@@ -132,7 +133,7 @@ def face(stages: Stages, **given: Any) -> Callable[[], Method]:
 
 
 def _alone(tasks: Sequence[str], network: str, **changes: Any) -> list[Variant]:
-    return [Variant("a network for each task", (task,), network, changes=changes) for task in tasks]
+    return [Variant(ALONE, (task,), network, changes=changes) for task in tasks]
 
 
 LIU_SETTINGS = {"loss": "ssim-l1", "learning_rate": 3e-4, "crop": 48}
@@ -311,6 +312,7 @@ def report() -> None:
         found = recorded(claim)
         if not found:
             continue
+        minutes = sum(one["seconds"] for one in found if one["seed"] == 0) / 60
         tasks = list(dict.fromkeys(task for one in found for task in one["tasks"]))
         rows = []
         for label in dict.fromkeys(one["label"] for one in found):
@@ -325,11 +327,29 @@ def report() -> None:
             whole = [float(np.mean(gains)) for gains in means.values() if len(gains) == len(tasks)]
             rows.append([*row, spread(whole), len(means)])
         steps = sorted({one["steps"] for one in found})
-        print(f"\n{claim}: gain over the input, dB, {', '.join(map(str, steps))} steps a task\n")
+        shown = ", ".join(map(str, steps))
+        print(f"\n{claim}: gain over the input, dB, {shown} steps a task; the first seed took {minutes:.0f} min\n")
         print(table(("", *tasks, "mean", "seeds"), rows))
+        if any(one["label"] == ALONE for one in found):
+            print("\ndrop against a network for each task, dB, of every seed\n")
+            print(table(("", *tasks), drops(found, tasks)))
         if any("sizes" in one for one in found):
             print("\nby side of the kernel, pixels\n")
             print(table(("", *map(str, SIZES)), by_size(found)))
+
+
+def drops(found: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> list[list[str]]:
+    """What every variant loses on each task, seed by seed, where both were trained; below 0 is a gain."""
+    psnr = {(one["label"], task, one["seed"]): one["psnr"][task] for one in found for task in one["tasks"]}
+    rows = []
+    for label in dict.fromkeys(one["label"] for one in found if one["label"] != ALONE):
+        seeds = {task: [seed for name, other, seed in psnr if (name, other) == (label, task)] for task in tasks}
+        lost = {
+            task: [psnr[ALONE, task, seed] - psnr[label, task, seed] for seed in own if (ALONE, task, seed) in psnr]
+            for task, own in seeds.items()
+        }
+        rows.append([label, *(", ".join(f"{value:.2f}" for value in lost[task]) or "-" for task in tasks)])
+    return rows
 
 
 def by_size(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -95,9 +95,9 @@ def _names(
                 f"the restorer was trained for '{name}', which is none of ours: give it with --pairs or --degradation, "
                 "or choose other --tasks"
             )
-    return (
-        tuple(tasks) if tasks is not None else tuple(dict.fromkeys((*(restorer.tasks or ELEVEN), *functions, *pairs)))
-    )
+    if tasks is not None:
+        return tuple(tasks)
+    return tuple(dict.fromkeys((*(restorer.tasks or ELEVEN), *functions, *pairs)))
 
 
 def _degraded(

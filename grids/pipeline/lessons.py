@@ -215,15 +215,20 @@ def make_lesson(
     if names is None and settings.system is not None:
         names = (*system_recipe(settings.system).tasks, *(functions or {}), *(pairs or {}))
     tasks = make_tasks(names, functions, pairs, least=crop, max_pixels=max_pixels)
-    check_counted(recipe.sampler, (*NAMES, *(task.name for task in tasks)))
     if len(tasks) < 2:
         raise GridsError("grouping needs at least two tasks")
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
-    sizes = [task.size(photographs) for task in tasks]
-    sampler(recipe.sampler, [task.name for task in tasks], sizes)(0, recipe.batch, 0)  # says where a batch is too small
+    check_batches(recipe, tasks, photographs)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
     method = PLAIN if settings.system is None else method_of(settings.system, settings.network, (), Extras(say=say))
     return Lesson(tasks, photographs, validation, settings.network, recipe, method)
+
+
+def check_batches(recipe: Recipe, tasks: Sequence[Task], photographs: Photographs) -> None:
+    """Raises GridsError where the sampler counts a task that is none, or batches are too small for it."""
+    names = [task.name for task in tasks]
+    check_counted(recipe.sampler, (*NAMES, *names))
+    sampler(recipe.sampler, names, [task.size(photographs) for task in tasks])(0, recipe.batch, recipe.seed)
 
 
 def matrix_for(

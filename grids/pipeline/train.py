@@ -12,11 +12,10 @@ import torch
 from torch import nn
 
 from grids import __version__, devices
-from grids.degradations import NAMES
 from grids.errors import GridsError, RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.lessons import make_tasks, split_photographs
+from grids.pipeline.lessons import check_batches, make_tasks, split_photographs
 from grids.pipeline.same import keep_settings
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import TrainingReport, TrainingRun
@@ -26,7 +25,6 @@ from grids.training.methods import PLAIN
 from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.recipe import Recipe
 from grids.training.recipes import Extras, method_of, resolved, system_recipe
-from grids.training.samplers import check_counted
 from grids.training.tasks import Reduced, Task
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -104,7 +102,6 @@ def train_restorer(
         tasks = (*chosen_system.tasks, *(functions or {}), *(pairs or {}))
     chosen = make_tasks(tasks, functions, pairs, least=used.crop)
     names = tuple(task.name for task in chosen)
-    check_counted(used.sampler, (*NAMES, *names))
     extras = Extras(_path(vgg), _path(trunk), topology, hears.say)
     method = PLAIN if system is None else method_of(system, network, names, extras)
     if start is not None and trunk is not None:
@@ -173,6 +170,7 @@ def _lesson(
     on_skip: Callable[[Skipped], None] | None,
 ) -> Lesson:
     learnt, measured = split_photographs(images, val, recipe.crop, max_pixels=max_pixels, on_skip=on_skip)
+    check_batches(recipe, tasks, learnt)
     return Lesson(tasks, learnt, Validation(tasks, measured), network, recipe)
 
 
