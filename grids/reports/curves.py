@@ -172,7 +172,7 @@ def _tag(axes: Axes, x: float, y: float, tag: str, look: Look, **place: Any) -> 
 def _curve_labels(figure: Figure, report: TrainingReport, middle: float) -> None:
     width, height = figure.get_size_inches()
     figure.text(0.14 / width, (BOTTOM + height - TOP) / 2 / height, "gain over the input, dB", rotation=90, va="center")
-    figure.text(middle / width, 0.42 / height, "steps", ha="center")
+    figure.text(middle / width, 0.5 / height, "steps", ha="center")
     lines = [(ALONE, "for the task alone (upper bound)")]
     if any(len(group) > 1 for group in report.groups):
         lines.append((Line(PALETTE[0], "s", "-"), "for its group, in the group's colour"))
