@@ -136,7 +136,7 @@ def _alone(tasks: Sequence[str], network: str, **changes: Any) -> list[Variant]:
     return [Variant(ALONE, (task,), network, changes=changes) for task in tasks]
 
 
-LIU_SETTINGS = {"loss": "ssim-l1", "learning_rate": 3e-4, "crop": 48}
+LIU_SETTINGS = {"loss": "ssim-l1", "learning_rate": 1e-3, "crop": 48}
 CYCLES = LIU_SETTINGS | {"sampler": "cycles"}
 SHEN_SETTINGS = {"learning_rate": 3e-4, "crop": 48}
 MARTYNIUK_SETTINGS = {"learning_rate": 1e-3, "sampler": "each"}
@@ -157,8 +157,15 @@ CLAIMS: dict[str, list[Variant]] = {
         Variant("RBH, with TV + GAP + fusion", LIU, "liu-durbm-small", changes=CYCLES),
         *_alone(LIU, "liu-durbm-small", **LIU_SETTINGS),
         Variant("one decoder for all", LIU, "liu-durbm-small", method=single_head("ssim-l1"), changes=CYCLES),
-        Variant(
-            "R>B>H, with TV + GAP + fusion", LIU, "liu-durbm-small", method=options(topology="R>B>H"), changes=CYCLES
+        *(
+            Variant(
+                f"{order}, with TV + GAP + fusion",
+                LIU,
+                "liu-durbm-small",
+                method=options(topology=order),
+                changes=CYCLES,
+            )
+            for order in ("R>B>H", "H>B>R", "B>R>H")
         ),
         *(
             Variant(f"RBH, {label}", LIU, "liu-durbm-small", method=options(**given), changes=CYCLES)

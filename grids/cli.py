@@ -91,6 +91,8 @@ def trained(command: Command) -> Command:
         click.option("--crop", type=int, help="Side of the crops, pixels.  [default: of the budget]"),
         click.option("--iterations", type=int, help="Steps of every training.  [default: of the budget]"),
         click.option("--budget", default="quick", show_default=True, help="quick, standard or paper."),
+        click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk."),
+        click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features."),
         click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
         click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`."),
         click.option("--network", help="See `grids networks`.  [default: nafnet, or the recipe's]"),
@@ -209,8 +211,6 @@ def group(images: tuple[str, ...], **options: Any) -> None:
     "--tasks", default="all", show_default=True, help="Names, by commas; all: the paper's eleven, or the recipe's."
 )
 @trained
-@click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for losses between features.")
-@click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the network's trunk.")
 @click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
 @click.option("--loss", help="l1, charbonnier or ssim-l1.  [default: l1]")
 @click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
@@ -403,6 +403,9 @@ def select(images: tuple[str, ...], **options: Any) -> None:
 )
 @click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
 @click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
+@click.option(
+    "--head", metavar="NAME", help="With --group: its restorer's head for this degradation, where it has such."
+)
 @click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
 @click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: 512 for large images, else none]")
 @click.option("--overlap", type=int, help="Pixels that tiles share.  [default: 32]")
@@ -422,6 +425,7 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
       grids restore photo.png -o out.png
       grids restore photo.png --steps 3 --compare side.png
       grids restore photos/ -o restored/ --run runs/mine
+      grids restore photo.png --run runs/liu --group C1 --head rain
     """
     from grids.commands import restore as command
 
@@ -518,8 +522,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         # `--patches` without its value is a missing argument too; a value of the wrong kind is not
         return _fail(error.format_message(), 2 if isinstance(error, click.BadOptionUsage) else 1)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", 130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _fail(str(error) or "interrupted", 130)
     except SystemExit:
         return 0  # click's way out when the reader of a pipe has gone (| head): nothing is wrong
     except OSError as error:

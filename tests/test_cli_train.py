@@ -141,8 +141,7 @@ def test_ctrl_c_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert [line for line in err.splitlines() if line] == [
-        "what was learnt is kept: the same command goes on from there",
-        "grids: interrupted",
+        "grids: interrupted: what was learnt is kept; the same command goes on from there"
     ]
     assert (tmp_path / "m.ckpt").exists()
 

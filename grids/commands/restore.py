@@ -40,6 +40,7 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
             options["out"],
             selector=_selector(options),
             group=options["group"],
+            head=options["head"],
             tile=options["tile"],
             overlap=overlap,
             steps=options["steps"],

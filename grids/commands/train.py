@@ -110,10 +110,10 @@ def _run(training: Callable[..., TrainingReport], out: Path, options: dict[str, 
             on_skip=skipper(skipped),
             listener=steps,
         )
-    except KeyboardInterrupt:
-        steps.close()
+    except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():
-            click.echo("what was learnt is kept: the same command goes on from there", err=True)
+            kept = "interrupted: what was learnt is kept; the same command goes on from there"
+            raise click.Abort(kept) from interrupt  # click would make a bare one of KeyboardInterrupt
         raise
     finally:
         steps.close()

@@ -134,5 +134,10 @@ def _settings(options: dict[str, Any]) -> TrainingSettings:
         raise GridsError("--from-scratch and --start exclude each other")
     start = SCRATCH if options["from_scratch"] else options["start"] or MIX
     return TrainingSettings(
-        **system_of(options), start=start, repeats=options["repeats"], early=not options["no_early_stop"]
+        **system_of(options),
+        start=start,
+        repeats=options["repeats"],
+        early=not options["no_early_stop"],
+        vgg=options["vgg"],
+        trunk=options["trunk"],
     )

@@ -86,7 +86,7 @@ TABLE: dict[str, Preset] = {
         DuRBM,
         "a decoder for each task; a small DuRB-M network: width 32, three blocks",
         {"width": 32, "decoder": 24, "kernels": (5, 5, 5), "hidden": 8},
-        rate=3e-4,
+        rate=1e-3,
     ),
     "liu-durbm": Preset(
         DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96", rate=1e-4

@@ -79,6 +79,24 @@ class InstanceNorm(nn.Module):
         return x * torch.rsqrt(self.variance(x.square()) + self.epsilon)
 
 
+class LearnedInstanceNorm(InstanceNorm):
+    """The same, then a scale and a shift for each channel, which are learned.
+
+    Args:
+        channels: C.
+        scale: that it begins with.
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, channels: int, scale: float = 1.0, epsilon: float = 1e-5) -> None:
+        super().__init__(epsilon)
+        self.weight = nn.Parameter(torch.full((channels,), scale))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.weight[:, None, None] + self.bias[:, None, None]
+
+
 class LayerNorm2d(nn.Module):
     """Normalise each pixel over its channels, then scale and shift: (B, C, H, W) -> the same.
 

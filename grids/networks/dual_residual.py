@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import GlobalMean, begin_small
+from grids.networks.blocks import GlobalMean, LearnedInstanceNorm, begin_small
 
 BETA = 3
+SHARE = 0.2
+"""What the residuals of a block begin with, in terms of maps of variance 1."""
 
 
 class TotalVariation(nn.Module):
@@ -83,7 +85,9 @@ class DualBlock(nn.Module):
     """One dual residual block: maps x at a quarter of the size and r at half of it go through, each with its residual.
 
     Source: section 4.2; its 13 weight layers fix the order of layers. The code of the dual residual networks pads by
-    reflection, which small images do not allow; here zeros.
+    reflection, which small images do not allow; here zeros. All convolutions but those of the SE-ResNet modules, whose
+    attention is to know means and variations, are normalised over the image, as in that code's network for blur
+    (DuRN-U): without, losses like L1 press all maps to 0 before a weak signal is found.
 
     Args:
         channels: C of both maps.
@@ -102,18 +106,24 @@ class DualBlock(nn.Module):
             AttendedResidual(channels, hidden, ("gap",)), nn.Conv2d(channels, channels, 3, stride=2, padding=1)
         )
         self.fuse = nn.Conv2d(2 * channels, channels, 3, padding=1) if fusion else None
+        names = ("large", "attended", "plain", "fuse") if fusion else ("large", "attended")
+        self.norms = nn.ModuleDict({"up": LearnedInstanceNorm(4 * channels)})
+        for name in names:
+            self.norms[name] = LearnedInstanceNorm(channels, SHARE if name in ("large", names[-1]) else 1.0)
 
     def begin(self) -> None:
-        """Let all residual branches begin small, after their weights were drawn."""
-        assert isinstance(self.attended[0], AttendedResidual) and isinstance(self.attended[1], nn.Conv2d)
-        begin_small(self.lead.conv2, self.large, self.attended[0].conv2, self.fuse or self.attended[1])
+        """Let the residuals in the SE-ResNet modules begin small, after their weights were drawn."""
+        assert isinstance(self.attended[0], AttendedResidual)
+        begin_small(self.lead.conv2, self.attended[0].conv2)
 
     def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""
-        r = F.relu(r + self.large(F.pixel_shuffle(self.up(self.lead(x)), 2)))
-        shrunk = self.attended(r)
+        norms = self.norms
+        enlarged = F.pixel_shuffle(norms["up"](self.up(self.lead(x))), 2)
+        r = F.relu(r + norms["large"](self.large(enlarged)))
+        shrunk = norms["attended"](self.attended(r))
         if self.plain is not None and self.fuse is not None:
-            shrunk = self.fuse(torch.cat([self.plain(r), shrunk], dim=1))
+            shrunk = norms["fuse"](self.fuse(torch.cat([norms["plain"](self.plain(r)), shrunk], dim=1)))
         return F.relu(x + shrunk), r
 
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import draw_for_relu, padded
+from grids.networks.blocks import LearnedInstanceNorm, draw_for_relu, padded
 from grids.networks.dual_residual import DualBlock
-from grids.networks.heads import MultiHead, Tasks, heads_of, only
+from grids.networks.heads import MultiHead, Tasks, heads_of, only, tasks_of
 from grids.networks.states import entry, foreign, loaded, numbered
 from grids.networks.topology import Stages, stages_of
 
@@ -22,7 +22,8 @@ class Encoder(nn.Module):
     """f: three convolutions down to a quarter of the size, then DuRB-Ms; x is the last one's, r the map beside it.
 
     (B, 3, H, W), H and W multiples of 8, -> x (B, C, H / 4, W / 4), r (B, C, H / 2, W / 2). Source: section 4.3; the
-    7 x 7 of the first convolution is that of the dual residual networks. Five blocks have 68 weight layers.
+    7 x 7 of the first convolution is that of the dual residual networks, as are the norms of all three. Five blocks
+    have 68 weight layers.
     """
 
     def __init__(self, width: int, blocks: Iterable[DualBlock]) -> None:
@@ -30,6 +31,7 @@ class Encoder(nn.Module):
         self.first = nn.Conv2d(3, width, 7, padding=3)
         self.second = nn.Conv2d(width, width, 3, stride=2, padding=1)
         self.third = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.norms = nn.ModuleList(LearnedInstanceNorm(width) for _ in range(3))
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,11 +41,11 @@ class Encoder(nn.Module):
 
     def passed(self, images: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
         """The name of each layer or block, and x and r behind it."""
-        x = F.relu(self.first(images))
+        x = F.relu(self.norms[0](self.first(images)))
         yield "relu1", x, x
-        r = F.relu(self.second(x))
+        r = F.relu(self.norms[1](self.second(x)))
         yield "relu2", r, r
-        x = F.relu(self.third(r))
+        x = F.relu(self.norms[2](self.third(r)))
         yield "relu3", x, r
         for number, block in enumerate(self.blocks, start=1):
             x, r = block(x, r)
@@ -83,8 +85,8 @@ class DuRBM(MultiHead):
 
     Source: sections 4 and 5.2. Decoders attach to the encoder, or, as a topology says, behind further blocks that some
     tasks share. Kernel sizes and widths are in a lost supplement: the width is that of the decoders, kernels are those
-    of the dual residual network for haze (Liu et al., CVPR 2019). No normalisation, as there. Convolutions pad with
-    zeros. Any size: images are padded to a multiple of 8 and cut again.
+    of the dual residual network for haze (Liu et al., CVPR 2019), norms (see `DualBlock`) of that for blur. The
+    decoders have none. Convolutions pad with zeros. Any size: images are padded to a multiple of 8 and cut again.
 
     Args:
         tasks: their names.
@@ -176,7 +178,7 @@ class DuRBM(MultiHead):
     def from_state(cls, state: Mapping[str, Tensor]) -> DuRBM:
         """The network that a state dict belongs to: tasks, topology and sizes are read off it. Raises WeightsError."""
         width = entry(state, "encoder.first.weight", 4, WHAT).shape[0]
-        return loaded(cls(heads_of(state), _topology(state), width, **_options(state)), state, WHAT)
+        return loaded(cls(tasks_of(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
 
     @classmethod
     def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
@@ -206,9 +208,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _topology(state: Mapping[str, Tensor]) -> Stages:
     """Where each decoder of a state attaches."""
-    tasks, last = heads_of(state), numbered(state, "stages.")
-    if not tasks:
-        raise foreign(WHAT, "there is no decoder")
+    tasks, last = tasks_of(state, WHAT), numbered(state, "stages.")
     stage = {task: _stage(state, task) for task in tasks}
     if max(stage.values()) != last:
         raise foreign(WHAT, f"its decoders need {max(stage.values())} blocks behind the encoder, not {last}")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
+from grids.networks.states import foreign
 
 ANY = ("restored",)
 """The task of a network that is built without a name for one."""
@@ -132,6 +133,14 @@ def for_task(network: nn.Module, *tasks: str) -> nn.Module:
 def heads_of(state: Mapping[str, Tensor], prefix: str = "decoders.") -> tuple[str, ...]:
     """The names that come after a prefix in the keys of a state."""
     return tuple(sorted({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}))
+
+
+def tasks_of(state: Mapping[str, Tensor], what: str) -> tuple[str, ...]:
+    """The tasks of a network with heads, read off its state. Raises WeightsError where there are none."""
+    tasks = heads_of(state)
+    if not tasks:
+        raise foreign(what, "there is no decoder")
+    return tasks
 
 
 def only(state: Mapping[str, Tensor], tasks: Iterable[str], prefix: str = "decoders.") -> dict[str, Tensor]:

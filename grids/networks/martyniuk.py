@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import InstanceNorm, padded
-from grids.networks.heads import ANY, MultiHead, Tasks, heads_of
+from grids.networks.heads import ANY, MultiHead, Tasks, tasks_of
 from grids.networks.inception import InceptionTrunk, trunk_state
 from grids.networks.states import entry, loaded, numbered
 
@@ -63,7 +63,7 @@ class MartyniukResNet(_Martyniuk):
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a ResNet of Martyniuk"
         width = entry(state, "encoder.first.0.weight", 4, what).shape[0]
-        return loaded(cls(heads_of(state), width, numbered(state, "encoder.blocks.")), state, what)
+        return loaded(cls(tasks_of(state, what), width, numbered(state, "encoder.blocks.")), state, what)
 
 
 class MartyniukFPN(_Martyniuk):
@@ -105,7 +105,7 @@ class MartyniukFPN(_Martyniuk):
         width = entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
         channels = entry(state, "encoder.laterals.4.weight", 4, what).shape[0]
         repeats = [numbered(state, f"{trunk}.{part}.") for part in ("repeat", "repeat_1")]
-        return loaded(cls(heads_of(state), width, repeats, channels), state, what)
+        return loaded(cls(tasks_of(state, what), width, repeats, channels), state, what)
 
 
 class _ResNetEncoder(nn.Module):

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from grids.errors import unknown_name
 from grids.networks.blocks import TransformerBlock, padded
-from grids.networks.heads import MultiHead, Tasks, heads_of
+from grids.networks.heads import MultiHead, Tasks, heads_of, tasks_of
 from grids.networks.mobilenet import MobileTrunk, trunk_state
 from grids.networks.states import entry as found
-from grids.networks.states import foreign, loaded, numbered
+from grids.networks.states import loaded, numbered
 
 WIDTHS = (32, 32, 64, 128, 256, 256, 256, 256)
 """Filters of the eight units of a block. The paper goes on to 2048: 101 million parameters for the four blocks."""
@@ -195,9 +195,7 @@ class WalhaNet(MultiHead):
         what = "a WalhaNet"
         width = found(state, "encoder.trunk.features.0.0.weight", 4, what).shape[0]
         channels = found(state, "encoder.lateral.1.weight", 4, what).shape[0]
-        tasks = heads_of(state)
-        if not tasks:
-            raise foreign(what, "there is no decoder")
+        tasks = tasks_of(state, what)
         head = f"decoders.{tasks[0]}"
         parts = [f"{head}.{part}.0.attention.temperature" for part in ("first", "third")]
         scales = heads_of(state, "scales.")

@@ -16,7 +16,6 @@ from grids.pipeline.similarity import Images, Plugin, measure_similarity, named_
 from grids.results import ALL, Grouping, SimilarityMatrix
 from grids.search.problem import label
 from grids.training.lesson import Lesson
-from grids.training.methods import PLAIN
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.recipes import Extras, method_of, resolved, system_recipe
@@ -47,6 +46,7 @@ class TrainingSettings:
         every: seconds between checkpoints.
         system: a recipe of `grids.training.recipes.TABLE`, as whose restorers are trained; None for one loss. It goes
             with a network and settings of its own: `by_recipe` takes them.
+        vgg, trunk: files for the system, see `grids.training.recipes.Extras`.
     """
 
     network: str = "nafnet"
@@ -58,6 +58,8 @@ class TrainingSettings:
     validation_count: int = COUNT
     every: float = EVERY
     system: str | None = None
+    vgg: Path | None = None
+    trunk: Path | None = None
 
     @classmethod
     def by_recipe(
@@ -77,6 +79,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.repeats < 1:
             raise GridsError(f"repeats must be at least 1, but is {self.repeats}")
+        check_start(None if self.start in (MIX, SCRATCH) else self.start, self.trunk)
 
 
 def make_tasks(
@@ -220,8 +223,14 @@ def make_lesson(
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
     check_batches(recipe, tasks, photographs)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
-    method = PLAIN if settings.system is None else method_of(settings.system, settings.network, (), Extras(say=say))
+    method = method_of(settings.system, settings.network, (), Extras(settings.vgg, settings.trunk, say=say))
     return Lesson(tasks, photographs, validation, settings.network, recipe, method)
+
+
+def check_start(start: str | Path | None, trunk: str | Path | None) -> None:
+    """Raises GridsError for two sources of the same weights."""
+    if start is not None and trunk is not None:
+        raise GridsError("--start gives all weights, --trunk those of the trunk: give one of the two")
 
 
 def check_batches(recipe: Recipe, tasks: Sequence[Task], photographs: Photographs) -> None:

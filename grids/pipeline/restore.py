@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
@@ -22,7 +22,7 @@ from grids.reports.html import restoring_page
 from grids.reports.restoring import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
 from grids.results.selection import Selection
-from grids.selection.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo
+from grids.selection.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo, view_of
 from grids.training.tiles import OVERLAP
 
 RECORDS, REPORT = "restored.json", "report.html"
@@ -67,6 +67,7 @@ def restore_files(
     *,
     selector: Selecting,
     group: str | None = None,
+    head: str | None = None,
     tile: int | None = None,
     overlap: int = OVERLAP,
     steps: int = 1,
@@ -88,6 +89,7 @@ def restore_files(
             A folder also gets restored.json and report.html.
         selector: says which group an image needs.
         group: the id of a group to use instead.
+        head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
         tile, overlap, steps: as for `restore_photo`.
         compare: a .png for one image before and after, side by side.
         report: a page with all images before and after, beside the one of a folder.
@@ -102,8 +104,7 @@ def restore_files(
     check_settings(steps, tile, overlap)
     where = devices.resolve(device)
     restorers = loader(selector.groups, where)
-    if group is not None:
-        restorers(group)  # says now what is wrong with its weights
+    _check_chosen(restorers, group, head)
     targets, folder = _targets(images, out)
     _check_pages(compare, report, targets, folder)
     account = _Account(folder, compare, report)
@@ -121,6 +122,7 @@ def restore_files(
                 selector.select,
                 restorers,
                 group=group,
+                head=head,
                 tile=tile,
                 overlap=overlap,
                 steps=steps,
@@ -144,6 +146,16 @@ def restore_files(
     finally:  # Ctrl-C, too, leaves an account of what was done
         account.write()
     return account.results()
+
+
+def _check_chosen(restorers: Callable[[str], nn.Module], group: str | None, head: str | None) -> None:
+    """Raises GridsError for a group or head that there is not, or whose weights cannot be used."""
+    if group is not None:
+        network = restorers(group)
+        if head is not None:
+            view_of(network, group, head)
+    elif head is not None:
+        raise GridsError("--head goes with --group")
 
 
 class _Account:

@@ -12,16 +12,15 @@ import torch
 from torch import nn
 
 from grids import __version__, devices
-from grids.errors import GridsError, RunError
+from grids.errors import RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.lessons import check_batches, make_tasks, split_photographs
+from grids.pipeline.lessons import check_batches, check_start, make_tasks, split_photographs
 from grids.pipeline.same import keep_settings
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import TrainingReport, TrainingRun
 from grids.training.fabric import strategy_of
 from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
-from grids.training.methods import PLAIN
 from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.recipe import Recipe
 from grids.training.recipes import Extras, method_of, resolved, system_recipe
@@ -102,17 +101,15 @@ def train_restorer(
         tasks = (*chosen_system.tasks, *(functions or {}), *(pairs or {}))
     chosen = make_tasks(tasks, functions, pairs, least=used.crop)
     names = tuple(task.name for task in chosen)
-    extras = Extras(_path(vgg), _path(trunk), topology, hears.say)
-    method = PLAIN if system is None else method_of(system, network, names, extras)
-    if start is not None and trunk is not None:
-        raise GridsError("--start gives all weights, --trunk those of the trunk: give one of the two")
-    if system is None and extras.given:
-        raise GridsError(f"--{extras.given[0]} goes with --recipe")
+    said: list[str] = []  # and told once nothing is wrong
+    extras = Extras(_path(vgg), _path(trunk), topology, said.append)
+    method = method_of(system, network, names, extras)
+    check_start(start, trunk)
     first = None if start is None else start_weights(start, network, method.options)
     digest = "" if start is None else sha256(Path(start))
     lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip)
     lesson = replace(lesson, method=method, start=first, start_sha256=digest)
-    run = _train(lesson, file, where, resume, deadline, hears)
+    run = _train(lesson, file, where, resume, deadline, hears, said)
     words = "from scratch" if start is None else f"from the weights in '{Path(start).name}'"
     return _report(lesson, run, where, words, None)
 
@@ -175,9 +172,15 @@ def _lesson(
 
 
 def _train(
-    lesson: Lesson, file: Path, device: torch.device, resume: bool, deadline: float, listener: Listener
+    lesson: Lesson,
+    file: Path,
+    device: torch.device,
+    resume: bool,
+    deadline: float,
+    listener: Listener,
+    said: Sequence[str] = (),
 ) -> TrainingRun:
-    """The training behind a file: finished earlier, gone on with, or begun."""
+    """The training behind a file: finished earlier, gone on with, or begun; `said` is what to tell of it then."""
     names = tuple(task.name for task in lesson.tasks)
     checkpoint, settings = file.with_suffix(".ckpt"), file.with_suffix(SETTINGS)
     wanted = {"names": list(names), **lesson.parts(names, 0, device)}
@@ -189,8 +192,11 @@ def _train(
     there = next((path for path in (file, checkpoint) if path.exists()), None)
     if there is None and resume:
         raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
+    lesson.system(names, 0)  # says what is wrong with a trunk, a crop or a start before anything is written
     make_folder(file.parent)
     keep_settings(settings, wanted, there, "another --out")
+    for text in said:
+        listener.say(text)
     try:
         run = train_lesson(
             lesson, names, 0, file, checkpoint, name=file.name, device=device, deadline=deadline, listener=listener

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.images import Photo
-from grids.networks.heads import TaskView, for_task
+from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
 from grids.training.models import load_restorer
 from grids.training.tiles import OVERLAP, restore_image
@@ -89,6 +89,7 @@ def restore_photo(
     restorers: Callable[[str], nn.Module],
     *,
     group: str | None = None,
+    head: str | None = None,
     tile: int | None = None,
     overlap: int = OVERLAP,
     steps: int = 1,
@@ -104,6 +105,7 @@ def restore_photo(
             rounded to the bits of the photograph.
         restorers: the network of a group's id, on the device.
         group: the id of the group for the first step, whatever the selection says; later steps are free.
+        head: the degradation whose head of that restorer is used; None leaves it to the selection.
         tile, overlap: as for `restore_image`.
         steps: how often to restore at most.
         device: where the networks lie.
@@ -124,15 +126,25 @@ def restore_photo(
             break
         chosen = forced or selection.group
         assert chosen is not None
+        network, begun = restorers(chosen), time.perf_counter()
         # with a head for each degradation, that of the likeliest one
-        network, begun = for_task(restorers(chosen), *selection.degradations), time.perf_counter()
+        network = view_of(network, chosen, head) if forced and head else for_task(network, *selection.degradations)
         pixels = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
         if not bool(torch.isfinite(pixels).all()):
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
-        head = network.task if isinstance(network, TaskView) else None
-        done.append(Step(selection, chosen, time.perf_counter() - begun, head))
+        used = network.task if isinstance(network, TaskView) else None
+        done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = any(step.group is not None for step in done)
     return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
+
+
+def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
+    """A head of a group's restorer. Raises GridsError where there is none of that name, or one for all."""
+    if not isinstance(network, MultiHead):
+        raise GridsError(
+            f"the restorer of the group '{group}' has one head for all its degradations: --head has no use"
+        )
+    return TaskView(network, head)
 
 
 def check_settings(steps: int, tile: int | None, overlap: int) -> None:

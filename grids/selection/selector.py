@@ -168,6 +168,7 @@ class Selector:
         image: Image,
         *,
         group: str | None = None,
+        head: str | None = None,
         tile: int | None = None,
         overlap: int = OVERLAP,
         steps: int = 1,
@@ -178,7 +179,7 @@ class Selector:
 
         Args:
             image: as for `select`; the pixels of a tensor are rounded to 8 bit.
-            group, tile, overlap, steps: as for `restore_photo`.
+            group, head, tile, overlap, steps: as for `restore_photo`.
             max_pixels: refuse larger files.
 
         Raises:
@@ -192,6 +193,7 @@ class Selector:
             self.select,
             self._restorers,
             group=group,
+            head=head,
             tile=tile,
             overlap=overlap,
             steps=steps,

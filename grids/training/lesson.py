@@ -107,9 +107,10 @@ class Lesson:
     def system(self, group: tuple[str, ...], seed: int) -> System:
         """What is trained for these tasks, its weights drawn from the seed, or those of the start."""
         network = fresh(self.network, seed, self.task(group[0]).scale, group, self.method.options)
-        if self.start is not None:
-            network = started(network, self.start)
-        return self.method.make(network, group, replace(self.recipe, seed=seed))
+        system = self.method.make(network, group, replace(self.recipe, seed=seed))
+        if self.start is not None:  # after `make`, which may give the trunk weights
+            started(network, self.start)
+        return system
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
         """The same as one checksum."""

@@ -214,7 +214,7 @@ TABLE: dict[str, SystemRecipe] = {
         "liu-durbm",
         "liu-durbm-small",
         "1.1 (1 - SSIM) + 0.75 L1, one task a batch in cycles of 1, 1, 3, 1",
-        _budgets(_LIU),
+        _budgets(_LIU, rate=1e-3),
         partial(_hierarchy, "R>B>J>H", {"R": "rain", "B": "motion_blur", "J": "jpeg", "H": "haze"}),
         takes=("topology",),
     ),
@@ -288,11 +288,11 @@ def resolved(
     return chosen, replace(settings, **{"learning_rate": gentle, **changes})
 
 
-def method_of(name: str, network: str, tasks: tuple[str, ...], extras: Extras) -> Method:
+def method_of(name: str | None, network: str, tasks: tuple[str, ...], extras: Extras) -> Method:
     """What is trained by a recipe.
 
     Args:
-        name: of the recipe.
+        name: of the recipe; None for one network and one loss.
         network: the preset, of the recipe's class.
         tasks: their names.
         extras: what the user gives.
@@ -301,6 +301,10 @@ def method_of(name: str, network: str, tasks: tuple[str, ...], extras: Extras) -
         GridsError: the preset is of another network, a file cannot be used, or something is given that the recipe has
             no use for.
     """
+    if name is None:
+        if extras.given:
+            raise GridsError(f"--{extras.given[0]} goes with --recipe")
+        return PLAIN
     recipe = system_recipe(name)
     wanted = networks.preset(recipe.network).network
     if networks.preset(network).network is not wanted:

@@ -9,7 +9,7 @@ from contracts import noise_images, raises_line
 from torch import Tensor, nn
 
 from grids.errors import WeightsError
-from grids.networks import MartyniukFPN, MartyniukResNet, build
+from grids.networks import TABLE, MartyniukFPN, MartyniukResNet, build
 from grids.networks.blocks import InstanceNorm
 from grids.networks.heads import MultiHead, TaskView
 from grids.networks.inception import InceptionResNetV2
@@ -182,6 +182,12 @@ def test_weights_that_do_not_fit_the_trunk_are_refused() -> None:
     for fragment, wrong in bad.items():
         raises_line(lambda s=wrong: network.load_trunk(s), "trunk", fragment, kind=WeightsError)
     assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_network_without_a_decoder_is_refused(name: str) -> None:
+    state = {key: value for key, value in built(name).state_dict().items() if not key.startswith("decoders.")}
+    raises_line(lambda: TABLE[name].network.from_state(state), "there is no decoder", kind=WeightsError)  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------- tiles

@@ -141,3 +141,12 @@ def test_the_head_of_the_likeliest_degradation_restores(photo: Photo) -> None:
         assert (found.steps[0].head, found.restorers) == (likeliest, (f"C1 ({likeliest})",))
         assert sign * (found.photo.tensor() - photo.tensor()).mean() > 0.05
     assert restored(photo, BEARS).restorers == ("C1",)
+
+
+def test_a_head_can_be_asked_for_with_its_group(photo: Photo) -> None:
+    found = restore_photo(photo, lambda _: BEARS, lambda _: Headed(), group="C1", head="rain", steps=2)
+    assert found.restorers == ("C1 (rain)", "C1 (haze)")  # what follows is left to the selection
+    for head, network in {"snow": Headed(), "rain": nn.Identity()}.items():
+        message = "unknown task of this restorer 'snow'" if head == "snow" else "has one head for all"
+        given = {"group": "C1", "head": head}
+        raises_line(lambda n=network, g=given: restore_photo(photo, lambda _: BEARS, lambda _: n, **g), message)

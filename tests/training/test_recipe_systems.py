@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from contracts import raises_line
 from torch import Tensor, nn
-from training.samples import furthest, same_weights, small
+from training.samples import furthest, same_weights, small, tiny_lesson
 
 from grids import networks
 from grids.errors import GridsError, UnknownNameError
@@ -254,6 +255,19 @@ def test_a_given_trunk_rests_at_first(tmp_path: Path) -> None:
         resting.append(all(value.grad is None for value in network.encoder.trunk.parameters()))  # type: ignore[union-attr]
         assert all(value.grad is not None for value in network.encoder.lateral.parameters())  # type: ignore[union-attr]
     assert resting == [True, True, False, False]
+
+
+def test_a_start_goes_before_a_given_trunk(photos: Path, tmp_path: Path) -> None:
+    """Groups start from a restorer for all tasks, which has learnt on from that trunk."""
+    trunk = networks.build("walha-mtlgan-small", TASKS).encoder.trunk.state_dict()  # type: ignore[union-attr]
+    torch.save(trunk, tmp_path / "trunk.pth")
+    method = method_of("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=tmp_path / "trunk.pth"))
+    given = tiny_lesson(sorted(photos.iterdir()), TASKS, network="walha-mtlgan-small", method=method)
+    begun = given.system(TASKS, 0).modules["network"].state_dict()
+    assert all(torch.equal(begun[f"encoder.trunk.{key}"], value) for key, value in trunk.items())
+    start = networks.build("walha-mtlgan-small", TASKS).state_dict()
+    made = replace(given, start=start).system(("haze",), 0).modules["network"].state_dict()
+    assert all(torch.equal(value, start[key]) for key, value in made.items())
 
 
 def test_a_trunk_of_another_shape_is_named(tmp_path: Path) -> None:
