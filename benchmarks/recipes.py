@@ -177,6 +177,11 @@ CLAIMS: dict[str, list[Variant]] = {
             }.items()
         ),
     ],
+    "liu-norms": [
+        Variant(label, (task,), "liu-durbm-small", 400, options(norm=norm), {"learning_rate": rate, "crop": 48})
+        for label, norm, rate in (("with norms", True, 1e-3), ("without, at 0.0003", False, 3e-4))
+        for task in ("jpeg", "rain")
+    ],
     "martyniuk-tasks": [
         Variant("one network for three", MARTYNIUK, "martyniuk-fpn-small", changes=MARTYNIUK_SETTINGS),
         *_alone(MARTYNIUK, "martyniuk-fpn-small", learning_rate=1e-3),

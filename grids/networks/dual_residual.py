@@ -94,9 +94,12 @@ class DualBlock(nn.Module):
         kernel: side of the larger convolution after the enlargement, odd.
         hidden, statistics: of the attention in the leading module; that of the branch (b) always knows means alone.
         fusion: shrink in two branches, (a) as in DuRB-U and (b) as in DuRB-US, and merge them; else (b) alone.
+        norm: normalise; else the sizes of maps are left to their weights, as in that code's network for haze (DuRN-US).
     """
 
-    def __init__(self, channels: int, kernel: int, hidden: int, statistics: Sequence[str], fusion: bool) -> None:
+    def __init__(
+        self, channels: int, kernel: int, hidden: int, statistics: Sequence[str], fusion: bool, norm: bool = True
+    ) -> None:
         super().__init__()
         self.lead = AttendedResidual(channels, hidden, statistics)
         self.up = nn.Conv2d(channels, 4 * channels, 3, padding=1)
@@ -107,14 +110,16 @@ class DualBlock(nn.Module):
         )
         self.fuse = nn.Conv2d(2 * channels, channels, 3, padding=1) if fusion else None
         names = ("large", "attended", "plain", "fuse") if fusion else ("large", "attended")
-        self.norms = nn.ModuleDict({"up": LearnedInstanceNorm(4 * channels)})
+        self.norms = nn.ModuleDict({"up": normalising(4 * channels, norm)})
         for name in names:
-            self.norms[name] = LearnedInstanceNorm(channels, SHARE if name in ("large", names[-1]) else 1.0)
+            self.norms[name] = normalising(channels, norm, SHARE if name in ("large", names[-1]) else 1.0)
 
     def begin(self) -> None:
-        """Let the residuals in the SE-ResNet modules begin small, after their weights were drawn."""
-        assert isinstance(self.attended[0], AttendedResidual)
+        """Let all residuals begin small, after their weights were drawn: norms see to theirs."""
+        assert isinstance(self.attended[0], AttendedResidual) and isinstance(self.attended[1], nn.Conv2d)
         begin_small(self.lead.conv2, self.attended[0].conv2)
+        if not isinstance(self.norms["large"], LearnedInstanceNorm):
+            begin_small(self.large, self.fuse or self.attended[1])
 
     def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""
@@ -125,6 +130,11 @@ class DualBlock(nn.Module):
         if self.plain is not None and self.fuse is not None:
             shrunk = norms["fuse"](self.fuse(torch.cat([norms["plain"](self.plain(r)), shrunk], dim=1)))
         return F.relu(x + shrunk), r
+
+
+def normalising(channels: int, norm: bool, scale: float = 1.0) -> nn.Module:
+    """A norm that begins with a scale, or none."""
+    return LearnedInstanceNorm(channels, scale) if norm else nn.Identity()
 
 
 def _float32(device: torch.device) -> torch.autocast | nullcontext[None]:

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import LearnedInstanceNorm, draw_for_relu, padded
-from grids.networks.dual_residual import DualBlock
+from grids.networks.blocks import draw_for_relu, padded
+from grids.networks.dual_residual import DualBlock, normalising
 from grids.networks.heads import MultiHead, Tasks, heads_of, only, tasks_of
 from grids.networks.states import entry, foreign, loaded, numbered
 from grids.networks.topology import Stages, stages_of
@@ -26,12 +26,12 @@ class Encoder(nn.Module):
     have 68 weight layers.
     """
 
-    def __init__(self, width: int, blocks: Iterable[DualBlock]) -> None:
+    def __init__(self, width: int, blocks: Iterable[DualBlock], norm: bool = True) -> None:
         super().__init__()
         self.first = nn.Conv2d(3, width, 7, padding=3)
         self.second = nn.Conv2d(width, width, 3, stride=2, padding=1)
         self.third = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.norms = nn.ModuleList(LearnedInstanceNorm(width) for _ in range(3))
+        self.norms = nn.ModuleList(normalising(width, norm) for _ in range(3))
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,6 +101,7 @@ class DuRBM(MultiHead):
             without both there is none, while the convolutions stay (Table 3). The attention in branch (b), which
             DuRB-US had before, stays in any case.
         fusion: shrink in both branches and merge them; else in branch (b) alone, which is DuRB-US (Table 3).
+        norm: normalise the maps of the encoder and between the decoders.
 
     Raises:
         GridsError: the topology is wrong.
@@ -120,13 +121,14 @@ class DuRBM(MultiHead):
         gap: bool = True,
         tv: bool = True,
         fusion: bool = True,
+        norm: bool = True,
     ) -> None:
         super().__init__(tasks)
         stages = stages_of(topology, self.tasks)
         further = [kernel] * (len(stages) - 1)
         known = [name for name, on in (("gap", gap), ("tv", tv)) if on]
-        made = [DualBlock(width, side, hidden, known, fusion) for side in (*kernels, *further)]
-        self.encoder = Encoder(width, made[: len(kernels)])
+        made = [DualBlock(width, side, hidden, known, fusion, norm) for side in (*kernels, *further)]
+        self.encoder = Encoder(width, made[: len(kernels)], norm)
         self.stages = nn.ModuleList(made[len(kernels) :])
         stage = {task: number for number, stage in enumerate(stages) for task in stage}
         self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task]) for task in self.tasks})
@@ -203,6 +205,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "gap": "gap" in known,
         "tv": "tv" in known,
         "fusion": f"{first}fuse.weight" in state,
+        "norm": "encoder.norms.0.weight" in state,
     }
 
 

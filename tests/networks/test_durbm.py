@@ -150,10 +150,11 @@ def test_a_task_trains_its_path_alone(topology: str | None, paths: dict[str, int
 @pytest.mark.parametrize("gap", [True, False])
 @pytest.mark.parametrize("tv", [True, False])
 @pytest.mark.parametrize("fusion", [True, False])
+@pytest.mark.parametrize("norm", [True, False])
 def test_files_tell_topology_and_switches(
-    tmp_path: Path, topology: str | None, gap: bool, tv: bool, fusion: bool
+    tmp_path: Path, topology: str | None, gap: bool, tv: bool, fusion: bool, norm: bool
 ) -> None:
-    network = small(topology=topology, gap=gap, tv=tv, fusion=fusion, kernel=7)
+    network = small(topology=topology, gap=gap, tv=tv, fusion=fusion, norm=norm, kernel=7)
     state = load_file(save_restorer(tmp_path / "restorer.safetensors", network, {}))  # all in floating point
     again = DuRBM.from_state(state).eval()
     assert again.topology == network.topology
