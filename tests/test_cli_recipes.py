@@ -151,18 +151,18 @@ def test_groups_of_a_recipe_are_of_its_tasks(call: Call) -> None:
 
 
 def test_networks_without_normalisation_learn_at_the_rate_that_they_bear(call: Call) -> None:
-    assert resolved("liu-durbm")[1].learning_rate == 3e-4
+    assert resolved("liu-durbm")[1].learning_rate == 1e-3  # this one is normalised
     assert resolved("liu-durbm", network="liu-durbm")[1].learning_rate == 1e-4
     assert resolved("shen-face", learning_rate=1e-3) == (
         "shen-face-small",
         replace(settings_of(TABLE["shen-face"]), learning_rate=1e-3),
     )
     assert TrainingSettings.by_recipe("liu-durbm").recipe == resolved("liu-durbm")[1]
-    for network, rate in {"liu-durbm-small": 3e-4, "nafnet": 5e-4}.items():
+    for network, rate in {"shen-face-small": 3e-4, "nafnet": 5e-4}.items():
         out = f"{network}.safetensors"
         assert call("train", "photos", "--tasks", "haze", "--network", network, *SMALL, "--out", out)[0] == 0
         assert load_restorer(out).record["recipe"]["learning_rate"] == rate
-    given = ("train", "photos", "--tasks", "haze", "--network", "liu-durbm-small", "--learning-rate", "0.002", *SMALL)
+    given = ("train", "photos", "--tasks", "haze", "--network", "shen-face-small", "--learning-rate", "0.002", *SMALL)
     assert call(*given, "--out", "fast.safetensors")[0] == 0
     assert load_restorer("fast.safetensors").record["recipe"]["learning_rate"] == 2e-3
 
