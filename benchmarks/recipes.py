@@ -179,7 +179,9 @@ CLAIMS: dict[str, list[Variant]] = {
     ],
     "liu-norms": [
         Variant(label, (task,), "liu-durbm-small", 400, options(norm=norm), {"learning_rate": rate, "crop": 48})
-        for label, norm, rate in (("with norms", True, 1e-3), ("without, at 0.0003", False, 3e-4))
+        for norm in (True, False)
+        for rate in (1e-3, 3e-4)
+        for label in (f"{'with' if norm else 'without'} norms, at {rate}",)
         for task in ("jpeg", "rain")
     ],
     "martyniuk-tasks": [

@@ -403,9 +403,7 @@ def select(images: tuple[str, ...], **options: Any) -> None:
 )
 @click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
 @click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
-@click.option(
-    "--head", metavar="NAME", help="With --group: its restorer's head for this degradation, where it has such."
-)
+@click.option("--head", metavar="NAME", help="With --group: the head of its restorer for this degradation.")
 @click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
 @click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: 512 for large images, else none]")
 @click.option("--overlap", type=int, help="Pixels that tiles share.  [default: 32]")

@@ -21,7 +21,6 @@ from grids.similarity.descriptor import Descriptor
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time: no run fails by chance
 settings.load_profile("repeatable")
 torch.set_num_threads(1)  # the tensors here are small: threads that wait for one another on a busy machine cost more
-torch.manual_seed(0)  # for networks that are built when tests are collected
 
 
 @pytest.fixture(autouse=True)

@@ -138,7 +138,8 @@ def test_groups_of_a_recipe_take_its_files(call: Call) -> None:
         ("--vgg", "trunk.pth"): "--vgg goes with --recipe",
     }.items():
         code, _, err = call(*given, *wrong, "--out", "other")
-        assert code == 1 and message in err, err
+        assert code == 1 and err.startswith("grids: ") and message in err, err
+        assert not Path("other").exists()
 
 
 def test_groups_of_a_recipe_are_of_its_tasks(call: Call) -> None:

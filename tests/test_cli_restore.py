@@ -16,8 +16,9 @@ from torch import Tensor
 
 from grids.cli import run
 from grids.images import read_photo
-from grids.networks import TABLE, NAFNet, Preset
+from grids.networks import TABLE, NAFNet, Preset, build
 from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.selection import selector
 from grids.training.models import save_restorer
 
 Output = tuple[int, str, str]
@@ -130,6 +131,18 @@ def test_a_folder(call: Call, tmp_path: Path) -> None:
     assert [record["why"] for record in records] == ["done", "clean", "done", "unknown"]
     assert records[0]["output"] == "done/a.png"
     assert len(records[0]["steps"]) == 2
+
+
+def test_a_head(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build("martyniuk-resnet-small", ("jpeg", "rain"))
+    weights = save_restorer(tmp_path / "c3.safetensors", network, {"preset": "martyniuk-resnet-small"})
+    group = SimpleNamespace(id="C3", degradations=("jpeg", "rain"), weights=weights, network=None)
+    monkeypatch.setattr(selector.Selector, "groups", (group,))
+    for given, head in ((("--head", "rain"), "rain"), ((), "jpeg")):  # without, that of the likeliest degradation
+        code, out, _ = call("in/a.png", "--group", "C3", *given, "--json")
+        assert (code, json.loads(out)[0]["steps"][0]["head"]) == (0, head)
+    code, _, err = call("in/a.png", "--group", "C3", "--head", "haze")
+    assert code == 1 and "unknown task of this restorer 'haze'" in err
 
 
 def test_json(call: Call) -> None:

@@ -30,3 +30,4 @@ def networks(as_json: bool) -> None:
     for size in found:
         millions, billions = size["parameters"] / 1e6, size["multiply_adds"] / 1e9
         click.echo(f"{size['name']:{width}s}  {millions:8.2f} M  {billions:8.1f} G    {size['summary']}")
+    click.echo("Those with a head or decoder for each task are counted with one; `grids recipes` counts all.")

@@ -25,7 +25,7 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
     if BUILTIN in images:
         raise GridsError(f"'{BUILTIN}' stands for clean photographs: there is nothing to restore")
     overlap = OVERLAP if options["overlap"] is None else options["overlap"]
-    check_settings(options["steps"], options["tile"], overlap)
+    check_settings(options["steps"], options["tile"], overlap, options["group"], options["head"])
     skipped: list[Skipped] = []
     with progress(None, "images", options["quiet"]) as bar:
 

@@ -13,7 +13,7 @@ from grids.networks.blocks import GlobalMean, LearnedInstanceNorm, begin_small
 
 BETA = 3
 SHARE = 0.2
-"""What the residuals of a block begin with, in terms of maps of variance 1."""
+"""The scale that the norms of a block's residuals begin with, so that these begin small."""
 
 
 class TotalVariation(nn.Module):
@@ -87,7 +87,7 @@ class DualBlock(nn.Module):
     Source: section 4.2; its 13 weight layers fix the order of layers. The code of the dual residual networks pads by
     reflection, which small images do not allow; here zeros. All convolutions but those of the SE-ResNet modules, whose
     attention is to know means and variations, are normalised over the image, as in that code's network for blur
-    (DuRN-U): without, losses like L1 press all maps to 0 before a weak signal is found.
+    (DuRN-U; the biases before them do nothing): without, L1 presses all maps to 0 before a weak signal is found.
 
     Args:
         channels: C of both maps.
@@ -110,9 +110,10 @@ class DualBlock(nn.Module):
         )
         self.fuse = nn.Conv2d(2 * channels, channels, 3, padding=1) if fusion else None
         names = ("large", "attended", "plain", "fuse") if fusion else ("large", "attended")
+        residuals = ("large", names[-1])  # what is added to r, and to x
         self.norms = nn.ModuleDict({"up": normalising(4 * channels, norm)})
         for name in names:
-            self.norms[name] = normalising(channels, norm, SHARE if name in ("large", names[-1]) else 1.0)
+            self.norms[name] = normalising(channels, norm, SHARE if name in residuals else 1.0)
 
     def begin(self) -> None:
         """Let all residuals begin small, after their weights were drawn: norms see to theirs."""

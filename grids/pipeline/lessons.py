@@ -58,12 +58,18 @@ class TrainingSettings:
     validation_count: int = COUNT
     every: float = EVERY
     system: str | None = None
-    vgg: Path | None = None
-    trunk: Path | None = None
+    vgg: str | Path | None = None
+    trunk: str | Path | None = None
 
     @classmethod
     def by_recipe(
-        cls, system: str, budget: str = "quick", network: str | None = None, **changes: Any
+        cls,
+        system: str,
+        budget: str = "quick",
+        network: str | None = None,
+        vgg: str | Path | None = None,
+        trunk: str | Path | None = None,
+        **changes: Any,
     ) -> TrainingSettings:
         """The settings of a recipe, its network with them. Raises GridsError.
 
@@ -71,10 +77,11 @@ class TrainingSettings:
             system: a recipe of `grids.training.recipes.TABLE`.
             budget: "quick", "standard" or "paper".
             network: one of its two presets; None for the small one, or, with "paper", the published one.
+            vgg, trunk: files, see `grids.training.recipes.Extras`.
             changes: of `grids.training.recipe.Recipe`.
         """
         chosen, recipe = resolved(system, budget, network, **changes)
-        return cls(chosen, recipe, system=system)
+        return cls(chosen, recipe, system=system, vgg=vgg, trunk=trunk)
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
@@ -223,7 +230,8 @@ def make_lesson(
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
     check_batches(recipe, tasks, photographs)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
-    method = method_of(settings.system, settings.network, (), Extras(settings.vgg, settings.trunk, say=say))
+    vgg, trunk = (None if file is None else Path(file) for file in (settings.vgg, settings.trunk))
+    method = method_of(settings.system, settings.network, (), Extras(vgg, trunk, say=say))
     return Lesson(tasks, photographs, validation, settings.network, recipe, method)
 
 

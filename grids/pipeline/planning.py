@@ -13,14 +13,13 @@ import torch
 from grids import devices
 from grids.errors import unknown_name
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings, bounds, make_lesson
-from grids.pipeline.restarts import LONGER, shipped_start
+from grids.pipeline.lessons import MIX, TrainingSettings, bounds, make_lesson
+from grids.pipeline.restarts import LONGER, check_start_file, shipped_start
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import Grouping
 from grids.search import METHODS
 from grids.training.data import Batches
 from grids.training.lesson import Lesson
-from grids.training.models import start_weights
 from grids.training.trainer import train
 
 TIMED = 5
@@ -58,8 +57,7 @@ def plan_training(
     names = degradations if degradations is not None or partition is None else partition.degradations
     lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
     order = tuple(task.name for task in lesson.tasks)
-    if used.start not in (MIX, SCRATCH):
-        start_weights(used.start, used.network)
+    check_start_file(used, lesson)
     each = step_seconds(lesson, devices.resolve(device)) * used.recipe.iterations
     found = []
     if used.start == MIX:

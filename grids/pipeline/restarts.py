@@ -38,6 +38,14 @@ class Start:
     seconds: float = 0.0
 
 
+def check_start_file(settings: TrainingSettings, lesson: Lesson) -> None:
+    """Raises GridsError where a start, a trunk or a crop is not for the network, before anything is written."""
+    names = tuple(task.name for task in lesson.tasks)
+    if settings.start not in (MIX, SCRATCH):
+        lesson = replace(lesson, start=start_weights(settings.start, settings.network))
+    lesson.system(names, 0)
+
+
 def start_of(
     lesson: Lesson, settings: TrainingSettings, folder: Path, device: torch.device, deadline: float, listener: Listener
 ) -> Start:

@@ -101,7 +101,7 @@ def restore_files(
         GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names
             and values were looked at. One of several images that cannot be restored is skipped.
     """
-    check_settings(steps, tile, overlap)
+    check_settings(steps, tile, overlap, group, head)
     where = devices.resolve(device)
     restorers = loader(selector.groups, where)
     _check_chosen(restorers, group, head)
@@ -154,8 +154,6 @@ def _check_chosen(restorers: Callable[[str], nn.Module], group: str | None, head
         network = restorers(group)
         if head is not None:
             view_of(network, group, head)
-    elif head is not None:
-        raise GridsError("--head goes with --group")
 
 
 class _Account:

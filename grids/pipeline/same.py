@@ -60,6 +60,8 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
         names = [one.get("name", "none") for one in (before, now)]
         same = names[0] == names[1]
         lines.append("other options of the recipe" if same else f"the method {names[0]}, now {names[1]}")
+    if found.get("state") != wanted["state"] and found.get("network") == wanted["network"] and before == now:
+        lines.append("a network of other layers")
     if found.get("tasks") != wanted["tasks"] and found.get("names") == wanted["names"]:
         lines.append("a task does something else")
     return lines

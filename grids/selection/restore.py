@@ -105,7 +105,7 @@ def restore_photo(
             rounded to the bits of the photograph.
         restorers: the network of a group's id, on the device.
         group: the id of the group for the first step, whatever the selection says; later steps are free.
-        head: the degradation whose head of that restorer is used; None leaves it to the selection.
+        head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
         tile, overlap: as for `restore_image`.
         steps: how often to restore at most.
         device: where the networks lie.
@@ -113,7 +113,7 @@ def restore_photo(
     Raises:
         GridsError: a value is wrong, a network is missing, gives values that are not finite, or needs too much memory.
     """
-    check_settings(steps, tile, overlap)
+    check_settings(steps, tile, overlap, group, head)
     pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
     why = DONE
     while sum(step.group is not None for step in done) < steps:
@@ -147,8 +147,12 @@ def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
     return TaskView(network, head)
 
 
-def check_settings(steps: int, tile: int | None, overlap: int) -> None:
+def check_settings(
+    steps: int, tile: int | None, overlap: int, group: str | None = None, head: str | None = None
+) -> None:
     """Raises GridsError for what `restore_photo` cannot work with."""
+    if head is not None and group is None:
+        raise GridsError("--head goes with --group")
     if steps < 1:
         raise GridsError(f"the number of steps must be at least 1, but is {steps}")
     if overlap < 0:

@@ -84,6 +84,9 @@ class Adversarial(Restorer):
             "critics": adamw(critics, recipe, self._terms.critic_rate),
         }
 
+    def started(self) -> None:
+        self._given = None
+
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         if self._given is not None:
             self._given.requires_grad_(step >= RESTED * self._recipe.iterations)

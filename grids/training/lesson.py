@@ -19,7 +19,7 @@ from grids.results import Point, TrainingRun
 from grids.training.data import Batches
 from grids.training.fabric import strategy_of
 from grids.training.methods import PLAIN, Method
-from grids.training.models import fresh, save_restorer, started
+from grids.training.models import fresh, save_restorer, started, state_digest
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.systems import System
@@ -98,6 +98,7 @@ class Lesson:
             "photographs": self.photographs.digest,
             "validation": self.validation.digest,
             "network": self.network,
+            "state": state_digest(self.network, members[0].scale, [task.name for task in members], self.method.options),
             "recipe": recipe,
             "start": self.start_sha256,
             "repeat": repeat,
@@ -110,6 +111,7 @@ class Lesson:
         system = self.method.make(network, group, replace(self.recipe, seed=seed))
         if self.start is not None:  # after `make`, which may give the trunk weights
             started(network, self.start)
+            system.started()
         return system
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:

@@ -43,6 +43,10 @@ class System(ABC):
             step: counted from 0.
         """
 
+    def started(self) -> None:
+        """Hear that the kept module has the weights of another training: none of them is random."""
+        return
+
 
 class Restorer(System):
     """One network that maps inputs to targets, with a loss between the two (GRIDS, section 5.3).

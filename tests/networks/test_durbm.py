@@ -108,12 +108,15 @@ def test_attention_is_computed_in_float32() -> None:
     assert torch.allclose(mixed.float(), attention(x.float()), rtol=2e-3)
 
 
-def test_block_keeps_both_residuals() -> None:
+@pytest.mark.parametrize("norm", [True, False])
+def test_block_keeps_both_residuals(norm: bool) -> None:
     """Without what the large kernel and the fusion add, maps that went through a ReLU pass as they are."""
-    block = DualBlock(4, 5, 3, ("gap", "tv"), True)
+    block = DualBlock(4, 5, 3, ("gap", "tv"), True, norm)
     x, r = torch.rand(1, 4, 6, 8), torch.rand(1, 4, 12, 16)
     for name in ("large", "fuse"):
-        nn.init.zeros_(block.norms[name].weight)
+        layer = block.norms[name] if norm else getattr(block, name)
+        for value in layer.parameters():
+            nn.init.zeros_(value)
     passed = block(x, r)
     assert torch.equal(passed[0], x)
     assert torch.equal(passed[1], r)
@@ -242,7 +245,7 @@ def test_reach() -> None:
                 if isinstance(mean, GlobalMean):
                     mean.known = one.expand(1, 4, 1, 1)
         elif isinstance(module, InstanceNorm):
-            module.mean.known, module.variance.known = 0 * one, one
+            module.moments.known = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
     images = torch.full((1, 3, 128, 128), 0.6, dtype=torch.float64, requires_grad=True)
     output = network(images)
     farthest = 0
@@ -272,18 +275,43 @@ def test_the_published_size_learns_and_is_rebuilt() -> None:
     images = noise_images(1, 3, 64, 64)
     (network(images, "rain") - images).square().mean().backward()
     touched = {name for name, value in network.named_parameters() if value.grad is not None and value.grad.any()}
-    assert touched == {n for n, _ in network.named_parameters() if n.startswith(("encoder.", "decoders.rain."))}
+    # a norm takes away what the bias before it adds: its gradient is 0, or nearly
+    idle = tuple(f".{name}.bias" for name in ("first", "second", "third", "up", "large", "plain", "attended.1", "fuse"))
+    own = {name for name, _ in network.named_parameters() if name.startswith(("encoder.", "decoders.rain."))}
+    assert {name for name in touched if not name.endswith(idle)} == {name for name in own if not name.endswith(idle)}
     state = network.state_dict()
     again = DuRBM.from_state(state)
     assert again.state_dict().keys() == state.keys()
     assert again.topology == network.topology
 
 
+def test_residuals_begin_small() -> None:
+    for norm in (True, False):
+        torch.manual_seed(0)
+        block = small(topology=None, width=8, norm=norm).encoder.blocks[0]
+        maps = torch.rand(1, 8, 16, 16), torch.rand(1, 8, 32, 32)
+        with torch.no_grad():
+            passed = block(*maps)
+        for before, after in zip(maps, passed, strict=True):
+            assert 0.02 < float((after - before).std() / before.std()) < 1
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_norms_keep_maps_from_growing(norm: bool) -> None:
+    """Weights ten times as large make no difference to what reaches the decoders, or a large one."""
+    network = small(topology=None, norm=norm)
+    images = noise_images(1, 3, 32, 32)
+    before = float(network.encoder(2 * images - 1)[0].detach().std())
+    network.encoder.third.weight.data *= 10
+    after = float(network.encoder(2 * images - 1)[0].detach().std())
+    assert (0.9 < after / before < 1.1) == norm
+
+
 @pytest.mark.parametrize("name", ["liu-durbm-small", "liu-durbm", "shen-face-small", "shen-face"])
-def test_maps_keep_their_size(name: str) -> None:
+def test_networks_without_normalisation_keep_the_size_of_maps(name: str) -> None:
     """About 1 at the last convolution; with torch's own weights less than a tenth of that."""
     torch.manual_seed(0)
-    network = build(name, ("rain",)).eval()
+    network = build(name, ("rain",), **({} if name.startswith("shen") else {"norm": False})).eval()
     seen: list[Tensor] = []
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     convolutions[-1].register_forward_hook(lambda _module, given, _made: seen.append(given[0]))

@@ -17,8 +17,9 @@ import pytest
 import torch
 from contracts import raises_line
 from training import killed
-from training.samples import NAMES, furthest, same_weights, small, tiny_lesson
+from training.samples import NAMES, TINY, furthest, same_weights, small, tiny_lesson
 
+from grids import networks
 from grids.degradations.plugins import FunctionDegradation
 from grids.results import Point, SimilarityMatrix, TrainingRun
 from grids.search import Answer, Problem
@@ -187,7 +188,7 @@ def test_restorers_start_from_the_weights_given(lesson: Lesson, tmp_path: Path) 
     assert all(torch.equal(value, fresh("tiny", 77).state_dict()[key]) for key, value in start.state_dict().items())
 
 
-def test_the_key_is_of_all_that_matters(lesson: Lesson, files: list[Path]) -> None:
+def test_the_key_is_of_all_that_matters(lesson: Lesson, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     here = torch.device("cpu")
 
     def key(group: Sequence[str] = (A,), repeat: int = 0, **changes: Any) -> str:
@@ -212,6 +213,9 @@ def test_the_key_is_of_all_that_matters(lesson: Lesson, files: list[Path]) -> No
     exact = {"fp32": "fp32", "bf16": "bf16"}[resolved()]
     auto = replace(lesson.recipe, precision="auto")
     assert key(recipe=auto) == key(recipe=replace(lesson.recipe, precision=exact))
+    before = key()
+    monkeypatch.setitem(networks.TABLE, "tiny", replace(networks.TABLE["tiny"], options=TINY.options | {"width": 8}))
+    assert key() != before  # another network of the same name
 
 
 CHANGES: tuple[dict[str, Any], ...] = (

@@ -266,8 +266,11 @@ def test_a_start_goes_before_a_given_trunk(photos: Path, tmp_path: Path) -> None
     begun = given.system(TASKS, 0).modules["network"].state_dict()
     assert all(torch.equal(begun[f"encoder.trunk.{key}"], value) for key, value in trunk.items())
     start = networks.build("walha-mtlgan-small", TASKS).state_dict()
-    made = replace(given, start=start).system(("haze",), 0).modules["network"].state_dict()
+    system = replace(given, start=start).system(("haze",), 0)
+    made = system.modules["network"].state_dict()
     assert all(torch.equal(value, start[key]) for key, value in made.items())
+    next(system.losses(system.modules, batch(numbers=(0, 0)), 0))
+    assert all(value.requires_grad for value in system.modules["network"].parameters())  # nothing is random: none rests
 
 
 def test_a_trunk_of_another_shape_is_named(tmp_path: Path) -> None:
