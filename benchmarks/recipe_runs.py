@@ -48,7 +48,7 @@ from grids.training.tiles import restore_image
 from grids.training.trainer import OutOfTimeError
 
 STEPS = {
-    "liu-durbm": 2400,
+    "liu-durbm": 3600,
     "martyniuk-fpn": 1200,
     "martyniuk-resnet": 400,
     "walha-mtlgan": 900,

@@ -61,20 +61,17 @@ class Decoder(nn.Sequential):
         channels: C.
         width: channels at half the size; half of them at the whole size.
         stage: blocks between the encoder and this decoder; kept in the state, which holds the topology so.
-        norm: normalise before the ReLUs.
     """
 
-    def __init__(self, channels: int, width: int, stage: int, norm: bool = True) -> None:
+    def __init__(self, channels: int, width: int, stage: int) -> None:
         super().__init__(
             _conv(channels, 4 * width),
             nn.PixelShuffle(2),
             _conv(width, width),
-            normalising(width, norm),
             nn.ReLU(),
             _conv(width, 4 * width),
             nn.PixelShuffle(2),
             _conv(width, width // 2),
-            normalising(width // 2, norm),
             nn.ReLU(),
             _conv(width // 2, 3),
         )
@@ -89,7 +86,7 @@ class DuRBM(MultiHead):
     Source: sections 4 and 5.2. Decoders attach to the encoder, or, as a topology says, behind further blocks that some
     tasks share. Kernel sizes and widths are in a lost supplement: the width is that of the decoders, kernels are those
     of the dual residual network for haze (Liu et al., CVPR 2019), norms (see `DualBlock`) as in that for blur.
-    Convolutions pad with zeros. Any size: images are padded to a multiple of 8 and cut again.
+    The decoders have none. Convolutions pad with zeros. Any size: images are padded to a multiple of 8 and cut again.
 
     Args:
         tasks: their names.
@@ -104,7 +101,7 @@ class DuRBM(MultiHead):
             without both there is none, while the convolutions stay (Table 3). The attention in branch (b), which
             DuRB-US had before, stays in any case.
         fusion: shrink in both branches and merge them; else in branch (b) alone, which is DuRB-US (Table 3).
-        norm: normalise maps, but for the SE-ResNet modules.
+        norm: normalise the maps of the encoder and between the decoders, but for the SE-ResNet modules.
 
     Raises:
         GridsError: the topology is wrong.
@@ -134,7 +131,7 @@ class DuRBM(MultiHead):
         self.encoder = Encoder(width, made[: len(kernels)], norm)
         self.stages = nn.ModuleList(made[len(kernels) :])
         stage = {task: number for number, stage in enumerate(stages) for task in stage}
-        self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task], norm) for task in self.tasks})
+        self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task]) for task in self.tasks})
         draw_for_relu(self)
         for block in made:
             block.begin()
