@@ -87,7 +87,7 @@ class DualBlock(nn.Module):
     Source: section 4.2; its 13 weight layers fix the order of layers. The code of the dual residual networks pads by
     reflection, which small images do not allow; here zeros. All convolutions but those of the SE-ResNet modules, whose
     attention is to know means and variations, are normalised over the image, as in that code's network for blur
-    (DuRN-U; the biases before them do nothing): without, L1 presses all maps to 0 before a weak signal is found.
+    (DuRN-U; the biases before them do nothing): without, L1 presses all maps to 0 (docs/results.md).
 
     Args:
         channels: C of both maps.
