@@ -14,7 +14,7 @@ from grids import devices
 from grids.errors import unknown_name
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.lessons import MIX, TrainingSettings, bounds, make_lesson
-from grids.pipeline.restarts import LONGER, check_start_file, shipped_start
+from grids.pipeline.restarts import LONGER, check_system, shipped_start
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import Grouping
 from grids.search import METHODS
@@ -57,7 +57,7 @@ def plan_training(
     names = degradations if degradations is not None or partition is None else partition.degradations
     lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
     order = tuple(task.name for task in lesson.tasks)
-    check_start_file(used, lesson)
+    check_system(used, lesson)
     each = step_seconds(lesson, devices.resolve(device)) * used.recipe.iterations
     found = []
     if used.start == MIX:

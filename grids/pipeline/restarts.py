@@ -38,7 +38,7 @@ class Start:
     seconds: float = 0.0
 
 
-def check_start_file(settings: TrainingSettings, lesson: Lesson) -> None:
+def check_system(settings: TrainingSettings, lesson: Lesson) -> None:
     """Raises GridsError where a start, a trunk or a crop is not for the network, before anything is written."""
     names = tuple(task.name for task in lesson.tasks)
     if settings.start not in (MIX, SCRATCH):

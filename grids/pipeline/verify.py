@@ -20,7 +20,7 @@ from grids.pipeline.group import TRIALS
 from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings, bounds, make_lesson, matrix_for
 from grids.pipeline.matrices import BUILTIN
 from grids.pipeline.planning import typical_answers
-from grids.pipeline.restarts import Start, check_start_file, start_of
+from grids.pipeline.restarts import Start, check_system, start_of
 from grids.pipeline.same import keep_settings
 from grids.pipeline.similarity import Images, Plugin, check_apart
 from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
@@ -118,7 +118,7 @@ def train_groups(
     hears, said = listener or Silent(), list[str]()
     lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip, said.append)
     order = tuple(task.name for task in lesson.tasks)
-    check_start_file(used, lesson)
+    check_system(used, lesson)
     folder = make_folder(Path(out))
     for text in said:
         hears.say(text)
