@@ -5,30 +5,16 @@ python benchmarks/commands.py
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
-import time
 
-from common import DATA, machine, table
-
-MAIN = [sys.executable, "-c", "from grids.cli import main; main()"]
+from common import DATA, GRIDS, machine, run_process, table
 
 
 def run(arguments: list[str]) -> tuple[float, float]:
     """Wall seconds and peak memory in GB."""
     with tempfile.TemporaryDirectory() as out:
-        arguments = [argument.replace("OUT", out) for argument in arguments]
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        start = time.perf_counter()
-        child = os.posix_spawn(
-            sys.executable, [*MAIN, *arguments], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, quiet, 1)]
-        )
-        _, status, usage = os.wait4(child, 0)
-        os.close(quiet)
-        if status:
-            raise SystemExit(f"{' '.join(arguments)}: exit status {status}")
-        return time.perf_counter() - start, usage.ru_maxrss / 1e6
+        seconds, usage = run_process([*GRIDS, *(argument.replace("OUT", out) for argument in arguments)])
+        return seconds, usage.ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import platform
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +16,8 @@ import torch
 
 import grids
 
+GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
+"""The command line."""
 DATA = Path(os.environ.get("GRIDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
@@ -43,6 +47,18 @@ def machine() -> str:
         f"{name}, {torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, "
         f"torch {torch.__version__}, grids {grids.__version__}"
     )
+
+
+def run_process(command: Sequence[str], **environment: str) -> tuple[float, resource.struct_rusage]:
+    """Wall seconds of a command, the start of Python included, and what it used; its output is thrown away."""
+    start, quiet = time.perf_counter(), os.open(os.devnull, os.O_WRONLY)
+    actions = [(os.POSIX_SPAWN_DUP2, quiet, 1)]
+    child = os.posix_spawn(command[0], list(command), os.environ | environment, file_actions=actions)
+    _, status, usage = os.wait4(child, 0)
+    os.close(quiet)
+    if status:
+        raise SystemExit(f"{' '.join(command)}: exit status {status}")
+    return time.perf_counter() - start, usage
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -28,10 +28,11 @@ from grids.results import CLEAN, OTHER, GGDParams
 from grids.selection.learning import learn
 from grids.selection.paper import image_ggd
 from grids.selection.profile import Candidate
-from grids.selection.samples import SAVED, Samples, draw, make_outliers, make_samples
+from grids.selection.samples import Samples, draw, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
 from grids.training.models import load_restorer
+from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
 UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
@@ -96,7 +97,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved
                 restorers,
                 side=SIDE if learnt else None,
                 factor=factor,
-                saved=SAVED if learnt or name == "calib" else float(saved),
+                data=PHOTOGRAPHS if learnt or name == "calib" else JPEG_90 if saved else PRISTINE,
                 seed={"fit": 0, "more": 1}.get(name, 2),
             )
             whole = replace(made, photographs=np.array(numbers)[made.photographs])
@@ -184,7 +185,7 @@ def main() -> None:
     parser.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
     parser.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
     parser.add_argument("--profile", type=Path, help="report: another profile than the one that ships")
-    parser.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG at last")
+    parser.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG 90 at last")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     worker, workers = map(int, arguments.worker.split("/"))

@@ -26,7 +26,7 @@ MOMENTS, SPECTRUM = 13 * 64, 78
 MIDDLE = (0.4, 0.6)
 PARTITIONS = ("found", "paper")
 SAVED = ", as JPEG"
-"""After the name of a set whose images were saved as JPEG of quality 80 to 97 after they were degraded."""
+"""After the name of a set whose images were saved as JPEG of quality 90 after they were degraded."""
 
 
 def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> None:

@@ -9,6 +9,7 @@ True
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +47,13 @@ if TYPE_CHECKING:
     from grids.selection.selector import Selector as Selector
     from grids.training.recipe import Recipe as Recipe
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+# PyTorch's threads (libgomp) spin for milliseconds before they sleep, and take the processor from whoever has work:
+# so they spin for some microseconds only. It is read when torch is imported, and what the user has set stays.
+# What it costs and brings: benchmarks/waiting.py
+if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+    os.environ["GOMP_SPINCOUNT"] = "1000"
 
 _PUBLIC = {
     "Evaluation": "grids.results",

@@ -65,7 +65,7 @@ def reading(command: Command) -> Command:
             show_default=True,
             help="Refuse larger images.",
         ),
-        click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all cores]"),
+        click.option("--jobs", "-j", type=int, help="CPU threads.  [default: all that the process may use]"),
     ):
         command = option(command)
     return command
@@ -91,6 +91,7 @@ def trained(command: Command) -> Command:
         click.option("--crop", type=int, help="Side of the crops, pixels.  [default: of the budget]"),
         click.option("--iterations", type=int, help="Steps of every training.  [default: of the budget]"),
         click.option("--budget", default="quick", show_default=True, help="quick, standard or paper."),
+        click.option("--data", help="photographs or pristine: see below.  [default: of the budget]"),
         click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk."),
         click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features."),
         click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
@@ -182,6 +183,9 @@ def group(images: tuple[str, ...], **options: Any) -> None:
     With IMAGES (folders, files or the word `builtin`) restorers are trained and measured on them. Without, what a
     group loses comes from a table of drops; groups that it does not hold are unknown, and left out.
 
+    --data is what restorers learn from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more
+    after it, some grey, some clean. pristine, as in the paper and with --budget paper: clean crops, degraded.
+
     \b
     Examples:
       grids group --delta 0.7
@@ -223,6 +227,9 @@ def train(images: tuple[str, ...], **options: Any) -> None:
 
     A training that was broken off (Ctrl-C, --time-budget, a crash) goes on when the same command is given again.
 
+    --data is what it learns from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more after
+    it, some grey, some clean. pristine, as in the papers and with --budget paper: clean crops, degraded.
+
     \b
     Examples:
       grids train --tasks gaussian_blur,motion_blur photos/
@@ -246,6 +253,7 @@ def train(images: tuple[str, ...], **options: Any) -> None:
 )
 @click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A task too.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--as-made", is_flag=True, help="Do not measure after JPEG 90 too, which takes as long again.")
 @click.option("--csv", type=Path, metavar="FILE", help="Write the figures of every photograph.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @common
@@ -253,7 +261,8 @@ def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
     """Measure MODEL, the file of a restorer, on the whole photographs IMAGES: folders, files, or the word `builtin`
     (the default).
 
-    PSNR and SSIM (RGB, 8 bit, no border cut) before and after, for each task.
+    PSNR and SSIM (RGB, 8 bit, no border cut) before and after, for each task: of photographs as they are degraded, and
+    of the same saved once as JPEG 90 (4:2:0), as photographs mostly are.
 
     \b
     Examples:
@@ -326,17 +335,20 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
 @click.option("--severity", type=float, help="0 (mildest) to 1 (strongest).  [default: drawn at random]")
 @click.option("--out", "-o", type=Path, help="The file; for a folder of images, a new folder.")
 @click.option("--no-rounding", is_flag=True, help="Do not round the result to 8 bit; .png and .tif get 16 bits.")
+@click.option("--params", type=Path, metavar="FILE", help="Make the pairs of this params.csv again.")
 @common
 def degrade(images: tuple[str, ...], **options: Any) -> None:
     """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.
 
-    With several kinds, each gets a folder of its own. A single result goes to NAME_KIND.png without --out.
+    With several kinds, each gets a folder of its own. A single result goes to NAME_KIND.png without --out. The same
+    photographs and --params give the same pairs again, with the version of grids that params.csv names.
 
     \b
     Examples:
       grids degrade photo.png --kind jpeg --severity 0.5 --seed 7 -o out.png
       grids degrade photo.png --all -o sheet.png
       grids degrade photos/ --kind motion_blur -o pairs/
+      grids degrade photos/ --params pairs/params.csv -o again/
     """
     from grids.commands import degrade as command
 
@@ -440,6 +452,7 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--network", multiple=True, metavar="NAME=PRESET", help="Its network, where its file does not say so.")
 @click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="One of the run's own.")
 @click.option("--draws", type=int, help="Severities and sizes, for each photograph and degradation.  [default: 1]")
+@click.option("--data", help="photographs or pristine: how examples are made.  [default: photographs]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was learnt as JSON.")
 @common

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grids.errors import GridsError, unknown_name
@@ -12,6 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+SMALL = 2**18
+"""Values that the calling thread goes through alone."""
 
 
 def resolve(name: str) -> torch.device:
@@ -59,12 +66,43 @@ def exact_float32() -> Iterator[None]:
             switch.allow_tf32 = value
 
 
-def use_threads(jobs: int | None) -> None:
-    """Compute with that many CPU threads; None leaves PyTorch's choice (all cores). Raises GridsError below 1."""
+def for_each(count: int, work: Callable[[int], object], values: int) -> None:
+    """Call work(0) to work(count - 1), on as many threads as PyTorch computes with.
+
+    Args:
+        count: how many calls.
+        work: runs outside Python's lock for most of its time, on one thread, as OpenCV and random numbers do.
+        values: how many values a call goes through; where all of them are few, a thread costs more than it brings.
+    """
     import torch
 
-    if jobs is None:
+    workers = min(torch.get_num_threads(), count)
+    if workers == 1 or count * values < SMALL:
+        for number in range(count):
+            work(number)
         return
-    if jobs < 1:
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(count)))
+
+
+def use_threads(jobs: int | None) -> None:
+    """Compute with that many CPU threads; None for as many as the process may use. Raises GridsError below 1."""
+    import torch
+
+    if jobs is not None and jobs < 1:
         raise GridsError(f"the number of jobs must be at least 1, but is {jobs}")
-    torch.set_num_threads(jobs)
+    if jobs is None and "OMP_NUM_THREADS" in os.environ:  # the user's choice, which PyTorch knows
+        return
+    torch.set_num_threads(jobs or usable_cpus())
+
+
+def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """How many processors this process may use: by its affinity and by the quota of its control group (containers).
+
+    PyTorch looks at the machine: in a container that may use 2 of 64 processors it would start 64 threads.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (cgroup / "cpu.max").read_text().split()  # "max 100000" where there is no limit
+        count = min(count, max(1, math.ceil(int(quota) / int(period))))
+    return count

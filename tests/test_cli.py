@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+import grids
 from grids import SimilarityMatrix, builtin_similarity
 from grids.cli import cli, run
 from grids.degradations import ELEVEN, NAMES
@@ -117,7 +118,7 @@ def test_the_overview_lists_every_command(call: Grids) -> None:
     assert code == 0
     assert {"compare", "degradations", "degrade", "similarity"} <= set(cli.commands)
     assert all(f"\n  {command}" in out for command in cli.commands)
-    assert call("--version")[:2] == (0, "grids, version 0.1.0\n")
+    assert call("--version")[:2] == (0, f"grids, version {grids.__version__}\n")
 
 
 def test_without_a_command_the_overview_is_shown(call: Grids) -> None:

@@ -82,12 +82,15 @@ def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
     code, out, err = alone("evaluate", model, "photos", "--csv", "s.csv", "--device", "cpu")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()[2:5]] == ["jpeg", "gaussian_blur", "mean"]
+    assert "saved as JPEG 90" in out.splitlines()[5]
+    assert [line.split()[0] for line in out.splitlines()[7:10]] == ["jpeg", "gaussian_blur", "mean"]
     with (tmp_path / "s.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 10
-    assert {"task", "photograph", "input_psnr", "input_ssim", "psnr", "ssim", "gain"} == rows[0].keys()
+    assert [row["saved"] for row in rows] == 2 * 5 * ["", "JPEG 90"]
+    assert {"task", "photograph", "input_psnr", "input_ssim", "psnr", "ssim", "saved", "gain"} == rows[0].keys()
     found = json.loads(call("evaluate", model, "photos", "--json", "--quiet", "--device", "cpu")[1])
     assert found["tasks"]["jpeg"]["photographs"] == 5
+    assert set(found["tasks"]["jpeg"]["saved"]) == {"JPEG 90"}
     assert found["scores"][0]["psnr"] == float(rows[0]["psnr"])
 
 

@@ -23,13 +23,16 @@ from grids.commands.options import (
 from grids.degradations import NAMES, Degradation, all_degradations, degradation, load_function
 from grids.errors import GridsError
 from grids.images import Skipped, read_photo
-from grids.pipeline.degrade import contact_sheet_of, degrade_file, degrade_folder, write_sheet
+from grids.pipeline.degrade import contact_sheet_of, degrade_file, degrade_folder, replay_folder, write_sheet
 from grids.pipeline.similarity import check_apart, photo_paths
 
 
 def degrade(images: tuple[str, ...], **options: Any) -> None:
     """`grids degrade`."""
     devices.use_threads(options["jobs"])
+    if options["params"] is not None:
+        _replay(images, options)
+        return
     kinds = _chosen_kinds(options)
     severity, seed = options["severity"], options["seed"]
     one_file = len(images) == 1 and images[0] != BUILTIN and not Path(images[0]).is_dir()
@@ -100,16 +103,41 @@ def _degrade_folder(images: tuple[str, ...], kinds: dict[str, Degradation], opti
     count_skipped(skipped)
 
 
-def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
-    if options["every"] and options["kind"]:
-        raise GridsError("give --kind or --all, not both")
-    own = {
+def _replay(images: tuple[str, ...], options: dict[str, Any]) -> None:
+    """`grids degrade --params`."""
+    if options["kind"] or options["every"] or options["severity"] is not None or options["no_rounding"]:
+        raise GridsError("--params says what is done: --kind, --all, --severity and --no-rounding are not for it")
+    if options["out"] is None:
+        raise GridsError("--params needs a folder for the pairs: --out FOLDER")
+    check_apart(images, options["out"])
+    sources = photo_paths(chosen_images(images))
+    with progress(None, "images", options["quiet"]) as bar:
+        rows = replay_folder(
+            sources,
+            options["params"],
+            options["out"],
+            _own_kinds(options),
+            max_pixels=options["max_pixels"],
+            on_image=lambda _: bar.update(),
+        )
+    say(options, f"{len(rows)} pairs in {options['out']}, as {options['params']} has them")
+
+
+def _own_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
+    own: dict[str, Degradation] = {
         name: load_function(name, where)
         for name, where in named_pairs(options["plugins"], "--degradation", "NAME=FILE.py:FUNCTION").items()
     }
     for name in own:
         if name in NAMES:
             raise GridsError(f"the degradation '{name}' is named twice: there is a built-in one")
+    return own
+
+
+def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
+    if options["every"] and options["kind"]:
+        raise GridsError("give --kind or --all, not both")
+    own = _own_kinds(options)
     if options["every"]:
         return all_degradations() | own
     if options["kind"]:

@@ -41,6 +41,7 @@ def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
             network=options["network"],
             functions=named_pairs(options["plugins"], "--degradation", PLUGIN),
             pairs=named_pairs(options["pairs"], "--pairs", PAIRS),
+            as_made=options["as_made"],
             seed=options["seed"],
             device=options["device"],
             max_pixels=options["max_pixels"],

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from grids.errors import GridsError
 from grids.images import Skipped
 from grids.results import ALL
+from grids.training.pair_settings import pair_settings
 
 BUILTIN = "builtin"
 PLUGIN = "NAME=FILE.py:FUNCTION"
@@ -68,7 +69,8 @@ def chosen_tasks(names: str) -> tuple[str, ...] | None:
 def changes_of(options: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that the options change."""
     names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss", "sampler")
-    return {name: options[name] for name in names if options.get(name) is not None}
+    changes = {name: options[name] for name in names if options.get(name) is not None}
+    return changes if options.get("data") is None else changes | {"data": pair_settings(options["data"])}
 
 
 @contextmanager

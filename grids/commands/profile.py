@@ -14,6 +14,7 @@ from grids.images import Skipped
 from grids.pipeline.profile import profile_examples, profile_run
 from grids.results import OTHER
 from grids.selection.profile import FILE, Profile
+from grids.training.pair_settings import PHOTOGRAPHS
 
 FOLDER = "NAME=FOLDER"
 
@@ -52,6 +53,7 @@ def profile(images: tuple[str, ...], **options: Any) -> None:
                 options["run"],
                 functions=named_pairs(options["plugins"], "--degradation", PLUGIN),
                 draws=1 if options["draws"] is None else options["draws"],
+                data=options["data"] or PHOTOGRAPHS.name,
                 seed=options["seed"],
                 **places,
                 **shared,
@@ -65,7 +67,7 @@ def profile(images: tuple[str, ...], **options: Any) -> None:
 
 def _check_combination(options: dict[str, Any]) -> None:
     without = {"weights": "--weights", "network": "--network"}
-    with_examples = {"plugins": "--degradation", "draws": "--draws"}
+    with_examples = {"plugins": "--degradation", "draws": "--draws", "data": "--data"}
     for name, option in (with_examples if options["examples"] else without).items():
         if options[name] not in (None, ()):
             other = "cannot be used with --group" if options["examples"] else "belongs to a --group NAME=FOLDER"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, per_image
+from grids.degradations.base import Degradation, Parameters, Range, covered, per_image
 
 
 class Inpainting(Degradation):
     """Straight lines between random points, all white or all black in an image."""
 
     name = "inpainting"
+    version = 2
     ranges = (
-        Range("lines", 5, 10, "lines in 256 x 256", whole=True),
-        Range("thickness", 5, 10, "px"),
+        Range("lines", 5, 10, "lines in 256 x 256", whole=True, faint=3),
+        Range("thickness", 5, 10, "px", faint=2.5),
     )
     summary = "straight lines, black or white; their number grows with sqrt(area / 256^2), so the covered share stays"
     source = "kind: GRIDS; range: PromptGIP (5 to 10 lines, 5 to 10 px)"
@@ -35,7 +37,7 @@ class Inpainting(Degradation):
         shown = torch.arange(ends.shape[1], device=images.device) < count.view(-1, 1)
         scale = torch.tensor([w - 1, h - 1, w - 1, h - 1], device=images.device, dtype=torch.float32)
         mask = line_mask(ends * scale, parameters["thickness"].view(b, 1).expand(shown.shape), shown, h, w)
-        return torch.where(mask.unsqueeze(1), per_image(parameters["white"]), images)
+        return covered(images, mask.unsqueeze(1), per_image(parameters["white"]))
 
 
 def _line_count(lines: Tensor | float, h: int, w: int) -> Tensor:
@@ -44,7 +46,7 @@ def _line_count(lines: Tensor | float, h: int, w: int) -> Tensor:
 
 
 def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) -> Tensor:
-    """The pixels within half a thickness of any of the segments, as (B, H, W) of bool.
+    """The pixels within half a thickness of any of the segments: (B, H, W), 1 there and 0 elsewhere.
 
     A thick segment with round ends is convex, so it covers one run of pixels in each row: the runs' starts and ends
     are counted and summed along the row, which costs little however many lines there are.
@@ -58,18 +60,18 @@ def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) ->
     half = thickness / 2
     x0, y0, x1, y1 = ends.unbind(-1)
     row = torch.arange(h, device=ends.device, dtype=torch.float32).view(1, 1, h)
-    pieces = [_disc_run(x0, y0, half, row), _disc_run(x1, y1, half, row), _band_run(x0, y0, x1, y1, half, row)]
-    left = torch.stack([piece[0] for piece in pieces]).amin(0)
-    right = torch.stack([piece[1] for piece in pieces]).amax(0)
-    first = left.ceil().clamp(0, w)
-    last = (right.floor() + 1).clamp(0, w)
+    runs = (_disc_run(x0, y0, half, row), _disc_run(x1, y1, half, row), _band_run(x0, y0, x1, y1, half, row))
+    left = reduce(torch.minimum, (run[0] for run in runs))
+    right = reduce(torch.maximum, (run[1] for run in runs))
+    first = left.ceil_().clamp_(0, w)
+    last = right.floor_().add_(1).clamp_(0, w)
     drawn = (last > first) & shown.unsqueeze(-1)
-    step = torch.zeros((ends.shape[0], h, w + 1), device=ends.device, dtype=torch.int32)
+    step = torch.zeros((ends.shape[0], h, w + 1), device=ends.device)
     # whole numbers, so the order of the sums is free; picking the drawn runs out would make a GPU wait
-    one = drawn.int().transpose(1, 2)  # (B, L, H) -> (B, H, L)
+    one = drawn.float().transpose(1, 2)  # (B, L, H) -> (B, H, L)
     for place, count in ((first, one), (last, -one)):
-        step.scatter_add_(-1, torch.where(drawn, place, 0).long().transpose(1, 2), count)
-    return step.cumsum(-1, dtype=torch.int32)[..., :w] > 0
+        step.scatter_add_(-1, (place * drawn).long().transpose(1, 2), count)
+    return step[..., :w].cumsum(-1).clamp_(max=1)
 
 
 def _disc_run(x: Tensor, y: Tensor, radius: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:

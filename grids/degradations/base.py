@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from grids.devices import exact_float32
-from grids.errors import GridsError
+from grids.devices import exact_float32, for_each
+from grids.errors import GridsError, unknown_name
 
 Parameters = dict[str, Tensor]
+Span = Literal["default", "wide", "low"]
+SPANS: tuple[Span, ...] = ("default", "wide", "low")
+"""Which values are drawn: mildest to strongest, faintest to strongest, or faintest to mildest ("low severity")."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Range:
     """The values that one parameter takes: `mild` at severity 0, `strong` at severity 1.
 
     Without a severity the value is drawn uniformly between the two, on the scale given; whole numbers, `step` apart,
-    with equal odds.
+    with equal odds. `faint` lies beyond the mildest, at about half its strength: only training pairs go so far (see
+    `grids.degradations.pairs`). None: there is no fainter one.
     """
 
     name: str
@@ -32,28 +36,36 @@ class Range:
     log: bool = False
     whole: bool = False
     step: int = 1
+    faint: float | None = None
 
-    def at(self, severity: Tensor) -> Tensor:
-        """The values for severities in [0, 1], any shape."""
+    def ends(self, span: Span = "default") -> tuple[float, float]:
+        """The weakest and the strongest value of a span."""
+        faint = self.mild if self.faint is None else self.faint
+        return (self.mild if span == "default" else faint, self.mild if span == "low" else self.strong)
+
+    def at(self, severity: Tensor, span: Span = "default") -> Tensor:
+        """The values for severities in [0, 1], any shape: 0 is the weakest of the span, 1 its strongest."""
+        first, last = self.ends(span)
         if self.log:
-            return self.mild * (self.strong / self.mild) ** severity
-        value = self.mild + (self.strong - self.mild) * severity
+            return first * (last / first) ** severity
+        value = first + (last - first) * severity
         if self.whole:
-            first = self.mild % self.step
-            return first + self.step * ((value - first) / self.step).round()
+            base = self.mild % self.step
+            return base + self.step * ((value - base) / self.step).round()
         return value
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` values drawn over the whole range, shape (count,)."""
-        if self.whole:
-            low, high = sorted((int(self.mild), int(self.strong)))
-            steps = torch.randint((high - low) // self.step + 1, (count,), generator=generator, device=generator.device)
-            return (low + self.step * steps).float()
-        return self.at(torch.rand(count, generator=generator, device=generator.device))
+    def draw(self, count: int, generator: torch.Generator, span: Span = "default") -> Tensor:
+        """`count` values drawn over the whole span, shape (count,), evenly spread over it (`spread_evenly`)."""
+        places = spread_evenly(count, generator)
+        if not self.whole:
+            return self.at(places, span)
+        low, high = sorted(map(int, self.ends(span)))
+        return low + self.step * (places * ((high - low) // self.step + 1)).floor()
 
     def __str__(self) -> str:
         scale = ", log scale" if self.log else ""
-        return f"{self.name} {self.mild:g} -> {self.strong:g} {self.unit}{scale}".replace(" ,", ",")
+        faint = "" if self.faint is None else f", faintest {self.faint:g}"
+        return f"{self.name} {self.mild:g} -> {self.strong:g} {self.unit}{scale}{faint}".replace(" ,", ",")
 
 
 class Degradation(ABC):
@@ -63,7 +75,11 @@ class Degradation(ABC):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised whenever the same seed gives other pixels: what is stored under an earlier version is made again."""
     ranges: ClassVar[tuple[Range, ...]] = ()
+    rounded: ClassVar[bool] = False
+    """Whether its results are multiples of 1/255 anyway."""
     summary: ClassVar[str]
     source: ClassVar[str]
 
@@ -72,24 +88,32 @@ class Degradation(ABC):
         batch_shape: Sequence[int],
         generator: torch.Generator,
         severity: float | Tensor | None = None,
+        span: Span = "default",
     ) -> Parameters:
         """Draw the parameters of every image of a batch.
+
+        Values that are drawn are spread evenly over the batch (`spread_evenly`).
 
         Args:
             batch_shape: (B, 3, H, W).
             generator: where all randomness comes from; the parameters lie on its device.
             severity: 0 the mildest, 1 the strongest, one number or (B,); None draws over the whole range.
+            span: "default", or for training pairs "wide" (from the faintest value on) or "low" (from the faintest to
+                the mildest); a severity then goes from 0 to 1 over this span.
 
         Returns:
-            Tensors of shape (B, ...), and for noise a scalar "seed" for the whole batch.
+            Tensors of shape (B, ...), one row an image; for noise also a "seed" for each image.
 
         Raises:
-            GridsError: the shape is not (B, 3, H, W), or the severity is outside [0, 1].
+            GridsError: the shape is not (B, 3, H, W), the severity is outside [0, 1], or there is no such span.
         """
         shape = _checked_shape(batch_shape)
         levels = _checked_severity(severity, shape[0], generator.device)
+        if span not in SPANS:
+            raise unknown_name("span", span, SPANS)
         parameters = {
-            r.name: r.draw(shape[0], generator) if levels is None else r.at(levels) for r in self.drawn_ranges(levels)
+            r.name: r.draw(shape[0], generator, span) if levels is None else r.at(levels, span)
+            for r in self.drawn_ranges(levels, span)
         }
         return parameters | self._sample(shape, generator)
 
@@ -111,17 +135,22 @@ class Degradation(ABC):
         if images.dtype != torch.float32:
             raise GridsError(f"images must be float32 in [0, 1], but are {images.dtype}")
         for name, value in parameters.items():
-            if value.ndim and len(value) != len(images):
+            if value.ndim == 0:
+                raise GridsError(f"the parameter '{name}' must have a value for each image, but is a single number")
+            if len(value) != len(images):
                 raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {len(images)}")
         # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
         device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
-        here = {name: _moved(value, device) for name, value in parameters.items()}
+        # seeds stay where they are: a GPU would have to be waited for to read them back
+        here = {name: value if name == "seed" else _moved(value, device) for name, value in parameters.items()}
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
         with torch.autocast(device.type, enabled=False), exact_float32():
-            result = self._apply(images.to(device), here).to(images.device)
-        if round_to_8_bit:
-            return result.mul(255).round_().clamp_(0, 255).div_(255)
-        return result.clamp(0, 1)
+            result = self._apply(images.to(device).contiguous(), here).to(images.device)
+        if result.requires_grad or not result.is_contiguous() or _share_memory(result, images):
+            result = result.clone(memory_format=torch.contiguous_format)
+        if self.rounded:
+            return result
+        return result.mul_(255).round_().clamp_(0, 255).div_(255) if round_to_8_bit else result.clamp_(0, 1)
 
     def __call__(
         self,
@@ -129,11 +158,12 @@ class Degradation(ABC):
         generator: torch.Generator,
         severity: float | Tensor | None = None,
         round_to_8_bit: bool = True,
+        span: Span = "default",
     ) -> Tensor:
         """`sample`, then `apply`."""
-        return self.apply(images, self.sample(images.shape, generator, severity), round_to_8_bit)
+        return self.apply(images, self.sample(images.shape, generator, severity, span), round_to_8_bit)
 
-    def drawn_ranges(self, severity: Tensor | None) -> tuple[Range, ...]:
+    def drawn_ranges(self, severity: Tensor | None, span: Span = "default") -> tuple[Range, ...]:
         """The ranges to draw from; a hook for kinds whose default is a fixed value."""
         return self.ranges
 
@@ -144,7 +174,7 @@ class Degradation(ABC):
         """
         if not type(self).__module__.startswith("grids.degradations."):
             return None
-        return "; ".join(str(r) for r in self.ranges)
+        return "; ".join([f"version {self.version}", *(str(r) for r in self.ranges)])
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         return {}
@@ -160,14 +190,47 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def draw_seed(generator: torch.Generator) -> Tensor:
-    """One seed for the noise of a whole batch, so that noise needs no storage and replays exactly."""
-    return torch.randint(2**62, (), generator=generator, device=generator.device)
+def spread_evenly(count: int, generator: torch.Generator) -> Tensor:
+    """`count` numbers in [0, 1), one in each of as many equal parts of it, in random order: (count,).
+
+    Each by itself is uniform; together they cover the range better than independent ones, which lowers the noise of
+    whatever is measured on a batch. Source: Latin hypercube sampling, McKay, Beckman and Conover 1979.
+    """
+    order = torch.randperm(count, generator=generator, device=generator.device)
+    numbers = torch.rand(count, generator=generator, device=generator.device)
+    return ((order + numbers) / count).clamp_max_(1 - 2**-24)
 
 
-def noise_generator(images: Tensor, parameters: Parameters) -> torch.Generator:
-    """The generator that a batch's seed stands for, on the device of the images."""
-    return torch.Generator(device=images.device).manual_seed(int(parameters["seed"]))
+def draw_seeds(count: int, generator: torch.Generator) -> Tensor:
+    """A seed for the noise of each image, (count,), so that noise needs no storage and replays exactly."""
+    return torch.randint(2**62, (count,), generator=generator, device=generator.device)
+
+
+def generators(parameters: Parameters, device: torch.device) -> list[torch.Generator]:
+    """The generators that the seeds of a batch's images stand for, on a device."""
+    return [torch.Generator(device=device).manual_seed(seed) for seed in parameters["seed"].tolist()]
+
+
+Draw = Callable[[int, Tensor, torch.Generator], object]
+
+
+def draw_by_image(out: Tensor, parameters: Parameters, draw: Draw) -> Tensor:
+    """Fill (B, ...) image by image, each from its own seed, on a CPU on all threads.
+
+    Args:
+        out: what is filled.
+        parameters: with "seed", (B,).
+        draw: called with the number of an image, its part of `out`, and its generator.
+    """
+    own = generators(parameters, out.device)
+    for_each(len(out), lambda i: draw(i, out[i], own[i]), out[0].numel() if out.device.type == "cpu" else 0)
+    return out
+
+
+def covered(images: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
+    """Images with other values where `hidden` is 1 and not 0: (B, C, H, W), and (B, 1, H, W) twice."""
+    # many times as fast as torch.where or addcmul, which are not vectorised where one mask serves several channels
+    return (images * (1 - hidden)).add_(values * hidden)
 
 
 def per_image(values: Tensor) -> Tensor:
@@ -182,10 +245,11 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
 
 
 def _moved(value: Tensor, device: torch.device) -> Tensor:
-    """On the device; a single number may stay on the CPU: a GPU would have to be waited for to read a seed back."""
-    if value.ndim == 0 and value.device.type == "cpu":
-        return value
     return value.to(device, non_blocking=device.type == "cuda")
+
+
+def _share_memory(first: Tensor, second: Tensor) -> bool:
+    return first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
 
 
 def _checked_severity(severity: float | Tensor | None, count: int, device: torch.device) -> Tensor | None:

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range
+from grids.degradations.base import Degradation, Parameters, Range, Span
 
 
 class GaussianBlur(Degradation):
     """Isotropic Gaussian blur."""
 
     name = "gaussian_blur"
-    ranges = (Range("sigma", 1, 4, "px"),)
+    version = 2
+    ranges = (Range("sigma", 1, 4, "px", faint=0.5),)
     summary = "isotropic Gaussian, window 21, reflected border"
     source = "kind: GRIDS; range: PromptGIP's mismatched variant (1 to 4)"
     window = 21
@@ -29,7 +30,8 @@ class MotionBlur(Degradation):
     """Blur along a straight streak, as from a camera that moves evenly."""
 
     name = "motion_blur"
-    ranges = (Range("length", 7, 31, "px"),)
+    version = 2
+    ranges = (Range("length", 7, 31, "px", faint=3.5),)
     summary = "straight streak at an angle uniform in [0, 180) degrees, reflected border"
     source = "kind: GRIDS (no parameters published); range: ours"
     window = 33  # the longest streak, and its anti-aliased ends
@@ -47,7 +49,8 @@ class DefocusBlur(Degradation):
     """Blur by the disc that an out-of-focus point makes."""
 
     name = "defocus_blur"
-    ranges = (Range("radius", 1.5, 4.5, "px"),)
+    version = 2
+    ranges = (Range("radius", 1.5, 4.5, "px", faint=0.75),)
     summary = "uniform anti-aliased disc, reflected border"
     source = "kind: GRIDS (no parameters published); range: ours"
     window = 11
@@ -65,32 +68,44 @@ class RichardsonLucy(Degradation):
     """
 
     name = "richardson_lucy"
-    ranges = (Range("psf", 3, 7, "px"),)
+    version = 2
+    ranges = (Range("psf", 3, 7, "px", faint=1.5),)
     summary = "one Richardson-Lucy iteration, flat PSF of 5 x 5 px (3 x 3, 5 x 5, 7 x 7 by severity), start 0.5"
     source = "kind: GRIDS; 5 x 5 and one iteration: PromptGIP"
     margin = 7
     window = 7
 
-    def drawn_ranges(self, severity: Tensor | None) -> tuple[Range, ...]:
-        return (Range("psf", 5, 5, "px"),) if severity is None else self.ranges
+    def drawn_ranges(self, severity: Tensor | None, span: Span = "default") -> tuple[Range, ...]:
+        return (Range("psf", 5, 5, "px"),) if severity is None and span == "default" else self.ranges
 
     def sample(
-        self, batch_shape: Sequence[int], generator: torch.Generator, severity: float | Tensor | None = None
+        self,
+        batch_shape: Sequence[int],
+        generator: torch.Generator,
+        severity: float | Tensor | None = None,
+        span: Span = "default",
     ) -> Parameters:
-        parameters = super().sample(batch_shape, generator, severity)
-        return parameters | {"psf": 2 * ((parameters["psf"] - 1) / 2).round() + 1}  # odd sizes only
+        parameters = super().sample(batch_shape, generator, severity, span)
+        psf = parameters["psf"]
+        # odd sizes only; fainter ones are boxes whose outer pixels count in part
+        return parameters | {"psf": torch.where(psf < self.ranges[0].mild, psf, 2 * ((psf - 1) / 2).round() + 1)}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        spare = self.margin - self.window // 2
-        padded = _ramp(_ramp(images, self.margin, -1), self.margin, -2)
-        result = kernels.separable_valid(padded, kernels.box_taps(parameters["psf"], self.window))
-        return result[..., spare:-spare, spare:-spare]
+        inside = slice(self.margin, -self.margin)
+        padded = _ramped(images, self.margin)
+        result = kernels.filter_separable(padded, kernels.box_taps(parameters["psf"], self.window))
+        return result[..., inside, inside]
 
 
-def _ramp(images: Tensor, margin: int, axis: int) -> Tensor:
-    """Pad one axis on both sides with a linear ramp from the border value to 0 at the outermost pixel."""
+def _ramped(images: Tensor, margin: int) -> Tensor:
+    """Padded on all sides with a linear ramp from the border values to 0 at the outermost pixels."""
+    b, c, h, w = images.shape
     rise = torch.arange(margin, device=images.device, dtype=images.dtype) / margin
-    rise = rise.view(-1, 1) if axis == -2 else rise
-    size = images.shape[axis]
-    first, last = images.narrow(axis, 0, 1), images.narrow(axis, size - 1, 1)
-    return torch.cat([first * rise, images, last * rise.flip(axis if axis == -1 else 0)], axis)
+    padded = images.new_empty((b, c, h + 2 * margin, w + 2 * margin))
+    rows, columns = padded[..., margin:-margin, :], slice(margin, -margin)
+    rows[..., columns] = images
+    rows[..., :margin] = images[..., :1] * rise
+    rows[..., -margin:] = images[..., -1:] * rise.flip(0)
+    padded[..., :margin, :] = rows[..., :1, :] * rise.view(-1, 1)
+    padded[..., -margin:, :] = rows[..., -1:, :] * rise.flip(0).view(-1, 1)
+    return padded

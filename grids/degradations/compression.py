@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
@@ -11,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations.base import Degradation, Parameters, Range
+from grids.devices import for_each
 from grids.errors import GridsError
 from grids.images.libraries import opencv, quiet_opencv
 
@@ -41,48 +41,71 @@ class Jpeg(Degradation):
     """JPEG compression, chroma at half resolution (4:2:0)."""
 
     name = "jpeg"
-    ranges = (Range("quality", 60, 10, "of 100", whole=True),)
+    version = 2
+    ranges = (Range("quality", 60, 10, "of 100", whole=True, faint=74),)
+    rounded = True
     summary = "baseline, 4:2:0; libjpeg on the CPU, the same steps in torch on a GPU"
     source = "kind: GRIDS; range: ours, about PromptGIP's (10 to 40)"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        if images.device.type == "cpu":
-            return codec_jpeg(images, parameters["quality"])
-        return torch_jpeg(images, parameters["quality"])
+        return saved_as_jpeg(images, parameters["quality"])
 
 
 HALF_COLOUR, FULL_COLOUR = 0x221111, 0x111111
 """OpenCV's numbers for chroma at half (4:2:0) and at full resolution (4:4:4)."""
 
 
-def codec_jpeg(images: Tensor, quality: Tensor, sampling: int = HALF_COLOUR) -> Tensor:
-    """Through libjpeg's encoder and decoder: (B, 3, H, W) on the CPU, quality (B,) in 1 to 100."""
+def saved_as_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = None) -> Tensor:
+    """Images as they come back from JPEG files: by libjpeg on a CPU, by the same steps in torch elsewhere.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        quality: (B,) in 1 to 100.
+        full_colour: (B,) of bool, on the CPU: chroma in full resolution (4:4:4), else at half (4:2:0); None for half.
+    """
+    if images.device.type == "cpu":
+        return codec_jpeg(images, quality, full_colour)
+    if full_colour is None:
+        return torch_jpeg(images, quality)
+    result = torch.empty_like(images)
+    for full in (False, True):
+        if bool((full_colour == full).any()):
+            place = (full_colour == full).nonzero().flatten().to(images.device)
+            made = torch_jpeg(images[place], quality.to(images.device)[place], full)
+            result.index_copy_(0, place, made)
+    return result
+
+
+def codec_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = None) -> Tensor:
+    """Through libjpeg's encoder and decoder: (B, 3, H, W) on the CPU; see `saved_as_jpeg`."""
     import numpy as np
 
     cv2 = opencv()
     if max(images.shape[-2:]) > 65500:
         raise GridsError(f"JPEG holds 65500 pixels a side, but the image has {images.shape[-1]} x {images.shape[-2]}")
-    planes = images.contiguous().mul(255).round_().clamp_(0, 255).byte().numpy()
-    out = np.empty_like(planes)
+    sources, result = images.contiguous().numpy(), torch.empty(images.shape)
+    full = [False] * len(images) if full_colour is None else full_colour.tolist()
+    options = [
+        [cv2.IMWRITE_JPEG_QUALITY, round(q), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, FULL_COLOUR if f else HALF_COLOUR]
+        for q, f in zip(quality.tolist(), full, strict=True)
+    ]
 
     def through(i: int) -> None:
-        options = [cv2.IMWRITE_JPEG_QUALITY, round(float(quality[i])), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+        # all that is done to one image in one go, while it lies in the processor's cache
+        levels = np.empty(sources[i].shape, np.uint8)
+        rows = sources[i].reshape(-1, levels.shape[-1])
+        cv2.addWeighted(rows, 255.0, rows, 0.0, 0.0, levels.reshape(rows.shape), dtype=cv2.CV_8U)  # rounds and clips
         # OpenCV counts colours from blue
-        _, data = cv2.imencode(".jpg", cv2.merge(tuple(planes[i, ::-1])), options)
-        cv2.split(cv2.imdecode(data, cv2.IMREAD_COLOR), tuple(out[i, ::-1]))
+        _, data = cv2.imencode(".jpg", cv2.merge(tuple(levels[::-1])), options[i])
+        cv2.split(cv2.imdecode(data, cv2.IMREAD_COLOR), tuple(levels[::-1]))
+        np.divide(levels, np.float32(255), out=result[i].numpy())
 
-    workers = min(torch.get_num_threads(), len(planes))
     with quiet_opencv():
-        if workers == 1:  # starting a thread, and waiting until it gets its turn, costs more than a small image
-            for i in range(len(planes)):
-                through(i)
-        else:  # the codec runs outside Python's lock
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(through, range(len(planes))))
-    return torch.from_numpy(out).float().div_(255)
+        for_each(len(images), through, images[0].numel())
+    return result
 
 
-def torch_jpeg(images: Tensor, quality: Tensor) -> Tensor:
+def torch_jpeg(images: Tensor, quality: Tensor, full_colour: bool = False) -> Tensor:
     """The same in torch, on any device, within rounding of the codec: (B, 3, H, W), quality (B,) in 1 to 100.
 
     Source: ITU-T T.81 (transform and tables), JFIF (colour), libjpeg's choices (rounding at every stage, averaged
@@ -92,6 +115,10 @@ def torch_jpeg(images: Tensor, quality: Tensor) -> Tensor:
     pixels = images.mul(255).round().clamp(0, 255)
     padded = F.pad(pixels, (0, -w % 16, 0, -h % 16), mode="replicate") if h % 16 or w % 16 else pixels
     y, cb, cr = _to_ycbcr(padded).unbind(1)
+    if full_colour:
+        planes = _through_blocks(torch.stack([cb, cr], 1), _table(CHROMINANCE, quality))
+        y = _through_blocks(y.unsqueeze(1), _table(LUMINANCE, quality))
+        return _to_rgb(torch.cat([y, planes], 1)[..., :h, :w]).div(255)
     chroma = _halve(torch.stack([cb, cr], 1))
     y = _through_blocks(y.unsqueeze(1), _table(LUMINANCE, quality))[..., :h, :w]
     chroma = _through_blocks(chroma, _table(CHROMINANCE, quality))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, draw_seed
+from grids.degradations.base import Degradation, Parameters, Range, draw_seeds
 from grids.degradations.scatter import Items, paint, patches, scatter
 
 STEPS, DEEPEST = 256, 64  # depths are compared in whole steps of 1 / STEPS px, from -DEEPEST px on
@@ -21,25 +21,27 @@ class Raindrop(Degradation):
     """Drops on the lens: each shows the scene around it upside down, small and blurred, and has a soft edge."""
 
     name = "raindrop"
-    ranges = (Range("share", 0.05, 0.20, "of the picture"),)
+    version = 2
+    ranges = (Range("share", 0.05, 0.20, "of the picture", faint=0.025),)
     summary = "irregular drops, 5 to 25 px in radius, soft-edged: the scene around each upside down, blurred and shaded"
     source = "kind: Martyniuk 2019 (real drops); refraction and range: ours"
     sizes = ((5.0, 9.0), (9.0, 15.0), (15.0, 25.0))  # radii in pixels; each size covers as much
     reduction = 4  # drops show the picture averaged over squares of so many pixels
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"seed": draw_seed(generator)}
+        return {"seed": draw_seeds(shape[0], generator)}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         h, w = images.shape[-2:]
-        seed = int(parameters["seed"])
+        seeds = parameters["seed"].tolist()
         # things at random places overlap: so many leave the rest, 1 - share, uncovered
         wanted = -torch.log1p(-parameters["share"].clamp_max(0.99)) / len(self.sizes)
         keys = torch.zeros((len(images), h, w), dtype=torch.int64, device=images.device)
         tables: list[Tensor] = []
         for i, (low, high) in enumerate(self.sizes):
             half = math.ceil(high * (1 + sum(WAVES) + SOFT / 2))
-            items = scatter(wanted / _mean_area(low, high), h, w, half, 4, seed + i, least=int(i == 0))
+            own = [seed + i for seed in seeds]
+            items = scatter(wanted / _mean_area(low, high), h, w, half, 4, own, least=int(i == 0))
             table = _table(items, low, high)
             first = sum(other.shape[1] for other in tables)
             keys = torch.maximum(keys, _keys(table, items, half, first, h, w))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, draw_seed
+from grids.degradations.base import Degradation, Parameters, Range, draw_seeds
 from grids.degradations.scatter import Items, paint, patches, scatter, segment_distance
 
 UNIT = 2**16  # opacities are added up as whole numbers of 1 / UNIT
@@ -18,7 +18,8 @@ class Rain(Degradation):
     """Rain streaks, added to the picture: one to three layers, each with its own angle, length and brightness."""
 
     name = "rain"
-    ranges = (Range("share", 0.002, 0.008, "of the pixels, each the middle of a streak"),)
+    version = 2
+    ranges = (Range("share", 0.002, 0.008, "of the pixels, each the middle of a streak", faint=0.001),)
     summary = "1 to 3 layers of bright streaks, 30 to 40 px long, within 45 degrees of the vertical, added"
     source = "model: sum of streak layers (Liu et al., DuRB-M); density and length: PromptGIP"
     layers = 3
@@ -36,13 +37,13 @@ class Rain(Degradation):
             "angle": (common + draw(-self.spread, self.spread, self.layers)).clamp(-STEEPEST, STEEPEST),
             "length": draw(*self.length, self.layers),
             "brightness": draw(0.15, 0.45, self.layers),
-            "seed": draw_seed(generator),
+            "seed": draw_seeds(shape[0], generator),
         }
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         h, w = images.shape[-2:]
         margin = math.ceil(max(self.length) / 2)
-        items = scatter(parameters["share"], h, w, margin, 1, int(parameters["seed"]), least=1)
+        items = scatter(parameters["share"], h, w, margin, 1, parameters["seed"].tolist(), least=1)
         layer = torch.arange(items.x.shape[1], device=images.device) % parameters["layers"].long().view(-1, 1)
 
         def of_layer(name: str) -> Tensor:
@@ -76,7 +77,8 @@ class Snow(Degradation):
     """White flakes of several sizes, with soft edges, smeared by their fall."""
 
     name = "snow"
-    ranges = (Range("share", 0.02, 0.10, "of the picture"),)
+    version = 2
+    ranges = (Range("share", 0.02, 0.10, "of the picture", faint=0.01),)
     summary = "white soft flakes, 0.7 to 6 px in radius, slightly smeared in one direction near the vertical"
     source = "kind: unseen-degradation tests; shapes and range: ours"
     # how much of the covered share, and the radii in pixels
@@ -88,19 +90,19 @@ class Snow(Degradation):
         return {
             "angle": (2 * draws[0] - 1) * STEEPEST,
             "smear": self.smear[0] + (self.smear[1] - self.smear[0]) * draws[1],
-            "seed": draw_seed(generator),
+            "seed": draw_seeds(shape[0], generator),
         }
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         h, w = images.shape[-2:]
-        seed = int(parameters["seed"])
+        seeds = parameters["seed"].tolist()
         cover = images.new_zeros((len(images), h, w))
         for i, (part, low, high) in enumerate(self.sizes):
             # things at random places overlap: so many leave the rest, 1 - share, uncovered
             wanted = -part * torch.log1p(-parameters["share"].clamp_max(0.99))
             density = wanted / _mean_flake(low, high, parameters["smear"])
             margin = math.ceil(high * (1.5 + self.smear[1] / 2))
-            items = scatter(density, h, w, margin, 2, seed + i, least=int(i == 0))
+            items = scatter(density, h, w, margin, 2, [seed + i for seed in seeds], least=int(i == 0))
             cover = torch.maximum(cover, _flakes(items, low, high, margin, parameters, h, w))
         return torch.lerp(images, torch.ones_like(images), cover.unsqueeze(1))
 

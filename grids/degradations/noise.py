@@ -5,35 +5,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, draw_seed, noise_generator, per_image
+from grids.degradations.base import Degradation, Parameters, Range, covered, draw_by_image, draw_seeds, per_image
 
 
 class Noise(Degradation):
-    """A degradation that draws for every pixel, from one seed for the batch."""
+    """A degradation that draws for every pixel, from one seed for each image."""
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"seed": draw_seed(generator)}
+        return {"seed": draw_seeds(shape[0], generator)}
 
 
 class GaussianNoise(Noise):
     """White Gaussian noise, independent in every pixel and channel."""
 
     name = "gaussian_noise"
-    ranges = (Range("sigma", 10, 50, "/ 255"),)
+    version = 2
+    ranges = (Range("sigma", 10, 50, "/ 255", faint=5),)
     summary = "white, independent in every pixel and channel"
     source = "kind: GRIDS; range: PromptGIP"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        generator = noise_generator(images, parameters)
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
-        return torch.addcmul(images, noise, per_image(parameters["sigma"]) / 255)
+        return normal(images, parameters).mul_(per_image(parameters["sigma"]) / 255).add_(images)
 
 
 class PoissonNoise(Noise):
     """Photon noise: the variance is the brightness over the photons at white."""
 
     name = "poisson_noise"
-    ranges = (Range("photons", 400, 50, "at white", log=True),)
+    version = 2
+    ranges = (Range("photons", 400, 50, "at white", log=True, faint=1600),)
     summary = "Poisson counts, independent in every pixel and channel"
     source = "kind: GRIDS; range: ours, about PromptGIP's fixed 100"
 
@@ -45,15 +45,17 @@ class SaltPepper(Noise):
     """Whole pixels replaced by white or black, half and half."""
 
     name = "salt_pepper"
-    ranges = (Range("share", 0.02, 0.10, "of the pixels"),)
+    version = 2
+    ranges = (Range("share", 0.02, 0.10, "of the pixels", faint=0.01),)
     summary = "whole pixels, half of them white, half black"
     source = "kind: GRIDS; range: ours, about PromptGIP's fixed 0.05"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        b, _, h, w = images.shape
-        draw = torch.rand((b, 1, h, w), generator=noise_generator(images, parameters), device=images.device)
+        draw = images.new_empty((len(images), 1, *images.shape[-2:]))
+        draw_by_image(draw, parameters, lambda _, out, generator: out.uniform_(generator=generator))
         share = per_image(parameters["share"])
-        return torch.where(draw < share, (draw < share / 2).to(images.dtype), images)
+        white = draw.clone().lt_(share / 2)  # in place the result is 0 or 1 in floats: bool is slow to convert
+        return covered(images, draw.lt_(share), white)
 
 
 class SensorNoise(Noise):
@@ -63,16 +65,16 @@ class SensorNoise(Noise):
     """
 
     name = "sensor_noise"
-    ranges = (Range("a", 0.002, 0.02, "variance per light, white at 1", log=True),)
+    version = 2
+    ranges = (Range("a", 0.002, 0.02, "variance per light, white at 1", log=True, faint=0.0005),)
     summary = "normal, variance a x + a / 20 in linear light (sRGB), independent in every pixel and channel"
     source = "model: signal-dependent Gaussian (Foi et al. 2008); range: ours"
     dark = 1 / 20
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         light = linear_light(images)
-        noise = torch.randn(images.shape, generator=noise_generator(images, parameters), device=images.device)
         variance = per_image(parameters["a"]) * (light + self.dark)
-        return srgb(torch.addcmul(light, noise, variance.sqrt()))
+        return srgb(torch.addcmul(light, normal(images, parameters), variance.sqrt()))
 
 
 def linear_light(images: Tensor) -> Tensor:
@@ -87,8 +89,18 @@ def srgb(light: Tensor) -> Tensor:
     return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
+def normal(images: Tensor, parameters: Parameters) -> Tensor:
+    """Standard normal numbers for every value of a batch, from each image's own seed."""
+    return draw_by_image(
+        torch.empty_like(images), parameters, lambda _, out, generator: out.normal_(generator=generator)
+    )
+
+
 def photon_noise(images: Tensor, photons: Tensor, parameters: Parameters) -> Tensor:
-    """Poisson counts of photons, (B,) of them at white, over that number; drawn from the seed of the batch."""
-    photons = per_image(photons)
-    counts = torch.poisson(images.clamp_min(0) * photons, generator=noise_generator(images, parameters))
-    return counts / photons
+    """Poisson counts of photons, (B,) of them at white, over that number; drawn from each image's own seed."""
+    rates = images.clamp_min(0) * per_image(photons)
+
+    def draw(i: int, out: Tensor, generator: torch.Generator) -> None:
+        torch.ops.aten.poisson.out(rates[i], generator, out=out)
+
+    return draw_by_image(torch.empty_like(rates), parameters, draw).div_(per_image(photons))

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, draw_seed, noise_generator
+from grids.degradations.base import Degradation, Parameters, Range, draw_seeds, generators
 from grids.errors import GridsError
 
 DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -25,8 +25,9 @@ class FunctionDegradation(Degradation):
 
     Args:
         name: the name of its row.
-        function: gets images (B, 3, H, W) in [0, 1], severity (B,) in [0, 1] and a generator on their device;
-            returns images of the same shape.
+        function: gets images (1, 3, H, W) in [0, 1], severity (1,) in [0, 1] and a generator on their device;
+            returns images of the same shape. It is called for one image at a time, so that what it draws for an image
+            does not depend on the others of its batch.
         origin: where it comes from, for messages.
         text: the source of the file that holds it, if it came from one; `identity` is made of it and of the origin.
     """
@@ -41,7 +42,7 @@ class FunctionDegradation(Degradation):
         self._text = text
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"seed": draw_seed(generator)}
+        return {"seed": draw_seeds(shape[0], generator)}
 
     def identity(self) -> str | None:
         if not self._text:
@@ -50,11 +51,15 @@ class FunctionDegradation(Degradation):
         return f"{function} {hashlib.sha256(self._text.encode(errors='surrogateescape')).hexdigest()}"
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        own = zip(images.split(1), parameters["severity"].split(1), generators(parameters, images.device), strict=True)
+        return torch.cat([self._called(*each) for each in own])
+
+    def _called(self, images: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
         try:
             # a function that draws without the generator should still give the same for the same seed
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(parameters["seed"]))
-                result = self.function(images.clone(), parameters["severity"], noise_generator(images, parameters))
+                torch.manual_seed(generator.initial_seed())
+                result = self.function(images.clone(), severity, generator)
         except (Exception, SystemExit) as error:
             raise GridsError(f"{self._who()} failed: {type(error).__name__}: {error}") from error
         if not isinstance(result, Tensor) or result.shape != images.shape:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
 from grids.degradations.base import Degradation, Parameters, Range
+from grids.devices import for_each
+from grids.images.libraries import opencv
 
 DOWN = ("area", "bilinear", "bicubic")
 UP = ("bilinear", "bicubic")
@@ -17,7 +21,8 @@ class SuperResolution(Degradation):
     """Reduced and enlarged back to the same size."""
 
     name = "super_resolution"
-    ranges = (Range("factor", 1.5, 4, "times smaller"),)
+    version = 2
+    ranges = (Range("factor", 1.5, 4, "times smaller", faint=1.25),)
     summary = "antialiased down by area, bilinear or bicubic, up by bilinear or bicubic, drawn for every image"
     source = "kind: GRIDS; range: after GLV (scale 0.25 to 1, random modes), antialiased"
 
@@ -28,23 +33,55 @@ class SuperResolution(Degradation):
         return {"down": draw(len(DOWN)), "up": draw(len(UP))}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        rows = zip(*(parameters[name].tolist() for name in ("factor", "down", "up")), strict=True)
-        return torch.cat(
-            [_down_and_up(images[i : i + 1], factor, DOWN[d], UP[u]) for i, (factor, d, u) in enumerate(rows)]
-        )
+        rows = list(zip(*(parameters[name].tolist() for name in ("factor", "down", "up")), strict=True))
+        sizes = [tuple(max(1, round(side / factor)) for side in images.shape[-2:]) for factor, _, _ in rows]
+        result = torch.empty(images.shape, device=images.device)
+        # PyTorch's own threads reduce with antialiasing; what OpenCV does is shared out among images
+        smaller = {
+            i: reduced(images[i], sizes[i], DOWN[down])
+            for i, (_, down, _) in enumerate(rows)
+            if DOWN[down] != "area" or not kernels.on_cpu(images)
+        }
+
+        def work(i: int) -> None:
+            small = smaller[i] if i in smaller else reduced(images[i], sizes[i], "area")
+            enlarge(small.clamp_(0, 1), result[i], UP[rows[i][2]])
+
+        for_each(len(images), work, images[0].numel() if kernels.on_cpu(images) else 0)
+        return result
 
 
 class Ringing(Degradation):
     """Oscillations beside edges, from a low-pass filter that is cut off sharply."""
 
     name = "ringing"
-    ranges = (Range("cutoff", 2.0, 1.05, "rad / px"),)
+    version = 2
+    ranges = (Range("cutoff", 2.0, 1.05, "rad / px", faint=2.57),)
     summary = "circular sinc kernel truncated to 21 x 21, reflected border"
     source = "kind: GRIDS; range: after PromptGIP (1.2) and GLV (pi / 3 to pi)"
     window = 21
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         return kernels.filter2d(images, kernels.sinc(parameters["cutoff"], self.window))
+
+
+def reduced(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
+    """An image (C, H, W) at a smaller size (h, w), antialiased: each pixel the mean of those under it ("area"), or
+    "bilinear" or "bicubic" as PyTorch does it."""
+    if mode != "area":
+        return F.interpolate(image[None], tuple(size), mode=mode, align_corners=False, antialias=True)[0]
+    if kernels.on_cpu(image):
+        return _resize(image, torch.empty((len(image), *size)), "INTER_AREA")
+    rows, columns = (area_weights(*pair).to(image.device) for pair in zip(image.shape[-2:], size, strict=True))
+    return rows @ image @ columns.T
+
+
+def enlarge(image: Tensor, result: Tensor, mode: str) -> None:
+    """Fill `result`, (C, H, W), with an image (C, h, w) that is no larger, "bilinear" or "bicubic"."""
+    if kernels.on_cpu(image):
+        _resize(image, result, {"bilinear": "INTER_LINEAR", "bicubic": "INTER_CUBIC"}[mode])
+    else:
+        result.copy_(F.interpolate(image[None], result.shape[-2:], mode=mode, align_corners=False)[0])
 
 
 def area_weights(size: int, smaller: int) -> Tensor:
@@ -56,12 +93,8 @@ def area_weights(size: int, smaller: int) -> Tensor:
     return (cover / (right - left)).float()
 
 
-def _down_and_up(image: Tensor, factor: float, down: str, up: str) -> Tensor:
-    h, w = image.shape[-2:]
-    small = (max(1, round(h / factor)), max(1, round(w / factor)))
-    if down == "area":
-        rows, columns = (area_weights(*pair).to(image.device) for pair in zip((h, w), small, strict=True))
-        reduced = rows @ image @ columns.T
-    else:
-        reduced = F.interpolate(image, small, mode=down, align_corners=False, antialias=True)
-    return F.interpolate(reduced.clamp(0, 1), (h, w), mode=up, align_corners=False)
+def _resize(image: Tensor, result: Tensor, how: str) -> Tensor:
+    cv2 = opencv()
+    for source, target in kernels.planes(image, result):
+        cv2.resize(source, target.shape[::-1], target, interpolation=getattr(cv2, how))
+    return result

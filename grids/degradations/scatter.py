@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from grids.degradations.base import seeded
 
@@ -26,7 +28,7 @@ class Items:
     draws: Tensor
 
 
-def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seed: int, least: int = 0) -> Items:
+def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seeds: Sequence[int], least: int = 0) -> Items:
     """Items at random places, independent of one another.
 
     The numbers are drawn on the CPU, so they lie at the same places on every device; and a greater density adds items
@@ -37,18 +39,20 @@ def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seed: in
         h, w: the size of the pictures.
         margin: items lie up to so many pixels outside of the picture, and reach into it.
         numbers: k, how many more numbers each item needs.
-        seed: of the numbers.
+        seeds: of each image's numbers.
         least: so many lie within the picture in any case, and count as part of the density.
     """
-    generator = seeded(seed)
     inside, whole = h * w, (h + 2 * margin) * (w + 2 * margin)
     rest = (density * inside - least).clamp_min(0) * (whole / inside)
-    luck = torch.rand(len(density), generator=generator)  # rounds up or down, so that the average is exact
-    count = least + (rest.cpu() + luck).floor()
-    most = int(count.max())
+    own = [seeded(seed) for seed in seeds]
+    luck = torch.cat([torch.rand(1, generator=generator) for generator in own])  # so that the average is exact
+    count = least + (rest.cpu() + luck).floor().long()
     # item by item, so that more items leave the first ones as they are
-    draws = torch.rand((most, len(density), 2 + numbers), generator=generator).transpose(0, 1)
-    index = torch.arange(most)
+    draws = pad_sequence(
+        [torch.rand((n, 2 + numbers), generator=generator) for n, generator in zip(count.tolist(), own, strict=True)],
+        batch_first=True,
+    )
+    index = torch.arange(draws.shape[1])
     border = margin * (index >= least)
     x = draws[..., 0] * (w + 2 * border) - border - 0.5
     y = draws[..., 1] * (h + 2 * border) - border - 0.5

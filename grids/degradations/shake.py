@@ -35,7 +35,8 @@ class TrajectoryBlur(Shaken):
     """
 
     name = "trajectory_blur"
-    ranges = (Range("side", 13, 27, "px, odd", whole=True, step=2),)
+    version = 2
+    ranges = (Range("side", 13, 27, "px, odd", whole=True, step=2, faint=7),)
     summary = "kernel of a random camera path with inertia and abrupt shakes, reflected border"
     source = "model: after Boracchi and Foi 2012; sides: Shen et al. (13 to 27)"
     fine = 481  # instants at which the path is followed: it moves by half a pixel at most from one to the next
@@ -56,7 +57,8 @@ class FrameBlur(Shaken):
     """
 
     name = "frame_blur"
-    ranges = (Range("extent", 6, 24, "px, the larger side of the path"),)
+    version = 2
+    ranges = (Range("extent", 6, 24, "px, the larger side of the path", faint=3),)
     summary = "mean of 7, 9, 11 or 13 frames along a random camera path, linear light (gamma 2.2), reflected border"
     source = "model: Nah et al. 2017 (GoPro), on a photograph; path and range: ours"
     instants = 25  # the frames last for a part of a photograph's exposure, so their path is smoother

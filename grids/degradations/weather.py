@@ -22,7 +22,8 @@ class Haze(Degradation):
     """
 
     name = "haze"
-    ranges = (Range("beta", 0.5, 2.5, "per depth, the farthest at 1"),)
+    version = 2
+    ranges = (Range("beta", 0.5, 2.5, "per depth, the farthest at 1", faint=0.25),)
     summary = "scattered light, grey airlight 0.8 to 1; depth: a tilted plane with smooth relief, or a map of your own"
     source = "model: Koschmieder 1924; ranges: MiOIR (beta 0.5 to 2.5, airlight 0.8 to 1)"
     side = 16  # of the sampled depth map
@@ -55,7 +56,8 @@ class LowLight(Noise):
     """A dark picture: x^gamma, then photon noise."""
 
     name = "low_light"
-    ranges = (Range("gamma", 1.5, 3.5, "exponent"),)
+    version = 2
+    ranges = (Range("gamma", 1.5, 3.5, "exponent", faint=1.25),)
     summary = "darkened to x^gamma, then photon noise of 200 photons at white"
     source = "kind: PromptGIP; curve, range and photons: ours"
     photons = 200.0

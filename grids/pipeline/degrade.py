@@ -6,13 +6,15 @@ import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from grids.degradations import Degradation, Parameters, psnr, seeded
+from grids import __version__
+from grids.degradations import Degradation, Parameters, degradation, psnr, seeded
 from grids.errors import GridsError
 from grids.files import make_folder, write_bytes
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
@@ -20,6 +22,20 @@ from grids.reports.sheet import contact_sheet
 from grids.similarity.patches import seed_for
 
 PARAMS = "params.csv"
+FIRST = "0.1.0"
+"""The version of grids whose params.csv did not say which version wrote it."""
+TOLERANCE = 0.1
+"""dB by which the PSNR of a pair that is made again may differ: processors round differently."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What makes one pair of a photograph again: a row of params.csv."""
+
+    kind: str
+    seed: int
+    severity: float | None
+    rounded: bool
 
 
 def degrade_file(
@@ -92,11 +108,13 @@ def degrade_folder(
     """Degrade many images for a trainer: LQ/ and GT/ with matching names, and params.csv.
 
     With several kinds each has a folder of its own for LQ/ and GT/. Images become PNG, with the sub-folders that they
-    lie in. `degrade_file` with the seed, severity and rounding of a row of params.csv gives the same image again. Rows
-    are written as the images are, so an interrupted call leaves pairs and rows that match.
+    lie in. `degrade_file` with the seed, severity and rounding of a row of params.csv gives the same image again, as
+    long as the kind's version is the same. Rows are written as the images are, so an interrupted call leaves pairs and
+    rows that match.
 
     Returns:
-        The rows of params.csv: file, kind, seed, severity (empty if drawn), rounded, parameters (JSON), psnr_db.
+        The rows of params.csv: file, kind, its version, seed, severity (empty if drawn), rounded, parameters (JSON),
+        psnr_db, grids_version. `replay_folder` makes the pairs again.
 
     Raises:
         GridsError: no image can be used, two would get the same name, `out` holds one of them or an earlier params.csv,
@@ -107,27 +125,121 @@ def degrade_folder(
     rows: list[dict[str, Any]] = []
     for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
         assert photo.path is not None
-        clean, name = photo.tensor(), names[photo.path]
-        for kind_name, kind in kinds.items():
-            base = folder / kind_name if len(kinds) > 1 else folder
-            image_seed = seed_for(seed, f"{kind_name} {name}")
-            result, parameters = _degrade(clean, kind, severity, image_seed, round_to_8_bit)
-            write_photo(base / "GT" / name, photo)
-            write_photo(base / "LQ" / name, _result(photo, result, round_to_8_bit))
-            row = {
-                "file": name,
-                "kind": kind_name,
-                "seed": image_seed,
-                "severity": "" if severity is None else severity,
-                "rounded": round_to_8_bit,
-                "parameters": json.dumps(_listed(parameters)),
-                "psnr_db": f"{psnr(clean, result):.3f}",
-            }
-            append_row(folder / PARAMS, row, first=not rows)
-            rows.append(row)
+        name = names[photo.path]
+        for kind in kinds:
+            job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit)
+            rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, first=not rows))
         if on_image is not None:
             on_image(photo.path)
     return rows
+
+
+def replay_folder(
+    sources: Sequence[Path],
+    params: str | Path,
+    out: str | Path,
+    kinds: Mapping[str, Degradation] | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    on_image: Callable[[Path], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Make the pairs of an earlier `degrade_folder` again, from the same photographs.
+
+    Args:
+        sources: the photographs; others beside those that `params` names do not matter.
+        params: the params.csv.
+        out: a folder for the new pairs, as in `degrade_folder`.
+        kinds: degradations that are not built in, by name.
+        max_pixels: refuse larger images.
+        on_image: called after every photograph.
+
+    Returns:
+        The rows of the new params.csv.
+
+    Raises:
+        GridsError: `params` cannot be read, or was written by a grids whose synthesizers made other pixels (the message
+            names its version); a photograph is missing, cannot be read or is another one; or `out` is wrong.
+    """
+    known = dict(kinds or {})
+    jobs = read_params(Path(params), known)
+    names = {name: path for path, name in target_names(sources).items()}
+    if missing := [name for name in jobs if name not in names]:
+        raise GridsError(f"'{params}' names '{missing[0]}', but no photograph that is given would become that")
+    folder = fresh_folder(Path(out), sources, PARAMS)
+    several = len({job.kind for found in jobs.values() for job, _ in found}) > 1
+    rows: list[dict[str, Any]] = []
+    for name, found in jobs.items():
+        photo = read_photo(names[name], max_pixels)
+        for job, expected in found:
+            row = _write_pair(folder, photo, name, known[job.kind], job, several, first=not rows)
+            if abs(float(row["psnr_db"]) - expected) > TOLERANCE:
+                raise GridsError(
+                    f"'{names[name]}' is not the photograph of '{params}': "
+                    f"{job.kind} gives {row['psnr_db']} dB, not {expected:.3f}"
+                )
+            rows.append(row)
+        if on_image is not None:
+            on_image(names[name])
+    return rows
+
+
+def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[tuple[Job, float]]]:
+    """What a params.csv holds, by file name: jobs, and the PSNR of each.
+
+    Built-in degradations that it names are added to `kinds`. Errors are those of `replay_folder`.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            lines = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise GridsError(f"cannot read '{file}': {getattr(error, 'strerror', None) or error}") from error
+    if not lines or not {"file", "kind", "seed"} <= lines[0].keys():
+        raise GridsError(f"'{file}' is no params.csv of `grids degrade`")
+    found: dict[str, list[tuple[Job, float]]] = {}
+    for number, line in enumerate(lines, 2):
+        try:
+            kind = line["kind"]
+            if kind not in kinds:
+                kinds[kind] = degradation(kind)
+            if line.get("version") != str(kinds[kind].version):
+                raise _other_version(file, line)
+            severity = float(line["severity"]) if line["severity"] else None
+            job = Job(kind, int(line["seed"]), severity, {"True": True, "False": False}[line["rounded"]])
+            found.setdefault(line["file"], []).append((job, float(line["psnr_db"])))
+        except (KeyError, ValueError, TypeError) as error:
+            raise GridsError(f"line {number} of '{file}' is damaged ({error})") from error
+    return found
+
+
+def _other_version(file: Path, line: Mapping[str, str]) -> GridsError:
+    wrote = line.get("grids_version") or FIRST
+    return GridsError(
+        f"'{file}' was written by grids {wrote}, whose {line['kind']} makes other pixels: replay it with that"
+    )
+
+
+def _write_pair(
+    folder: Path, photo: Photo, name: str, kind: Degradation, job: Job, several: bool, first: bool
+) -> dict[str, Any]:
+    """Write one pair and its row of params.csv."""
+    base = folder / job.kind if several else folder
+    clean = photo.tensor()
+    result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded)
+    write_photo(base / "GT" / name, photo)
+    write_photo(base / "LQ" / name, _result(photo, result, job.rounded))
+    row = {
+        "file": name,
+        "kind": job.kind,
+        "version": kind.version,
+        "seed": job.seed,
+        "severity": "" if job.severity is None else job.severity,
+        "rounded": job.rounded,
+        "parameters": json.dumps(_listed(parameters)),
+        "psnr_db": f"{psnr(clean, result):.3f}",
+        "grids_version": __version__,
+    }
+    append_row(folder / PARAMS, row, first)
+    return row
 
 
 def write_sheet(target: Path, data: bytes) -> Path:
@@ -204,7 +316,7 @@ def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
 
 
 def _listed(parameters: Parameters) -> dict[str, Any]:
-    return {name: value[0].tolist() if value.ndim else value.item() for name, value in parameters.items()}
+    return {name: value[0].tolist() for name, value in parameters.items()}
 
 
 def _middle(image: Tensor, side: int) -> Tensor:

@@ -21,6 +21,8 @@ from grids.results import Evaluation, Score
 from grids.similarity.patches import seed_for
 from grids.training.metrics import WINDOW, whole_scores
 from grids.training.models import Restorer, load_restorer
+from grids.training.pair_settings import JPEG_90
+from grids.training.pairs import save_some
 from grids.training.tasks import check_sizes, matched
 from grids.training.tiles import restore_image
 
@@ -37,6 +39,7 @@ def evaluate_restorer(
     network: str | None = None,
     functions: Mapping[str, Plugin] | None = None,
     pairs: Mapping[str, str] | None = None,
+    as_made: bool = False,
     seed: int = 0,
     device: str = "auto",
     max_pixels: int = MAX_PIXELS,
@@ -44,6 +47,9 @@ def evaluate_restorer(
     on_score: Callable[[Score], None] | None = None,
 ) -> Evaluation:
     """Measure a restorer on whole photographs: PSNR and SSIM, RGB, 8 bit, no border cut.
+
+    Each degraded photograph is measured twice: as it was made, and saved once as JPEG of quality 90, 4:2:0 (pairs of
+    one's own only as they are).
 
     What a photograph is degraded with depends on the seed, the task and the name of its file alone, not on which other
     photographs or tasks are measured.
@@ -57,6 +63,7 @@ def evaluate_restorer(
         functions: further degradations by name, as in `measure_similarity`.
         pairs: further tasks by name: "INPUTS:TARGETS", two folders; all of their images are measured. Those that bear
             the name of a built-in degradation take its place: real pairs through the head that learnt from made ones.
+        as_made: do not measure after JPEG 90.
         seed: of the degrading.
         device: "auto", "cpu", "cuda" or "mps".
         max_pixels, on_skip: of reading photographs.
@@ -75,7 +82,7 @@ def evaluate_restorer(
     module = restorer.network.to(where)
     scores = []
     for score in itertools.chain(
-        _degraded(module, kinds, images, seed, where, max_pixels, on_skip),
+        _degraded(module, kinds, images, as_made, seed, where, max_pixels, on_skip),
         _paired(module, files, where, max_pixels),
     ):
         scores.append(score)
@@ -104,6 +111,7 @@ def _degraded(
     network: nn.Module,
     kinds: Mapping[str, Degradation],
     images: Images,
+    as_made: bool,
     seed: int,
     device: torch.device,
     max_pixels: int,
@@ -116,7 +124,11 @@ def _degraded(
         clean = _pixels(photo)
         for task, kind in kinds.items():
             generator = seeded(seed_for(seed, f"{task} {photo.path.name}"))
-            yield _score(headed(network, task), task, photo.path, kind(clean[None], generator)[0], clean, device)
+            made, head = kind(clean[None], generator), headed(network, task)
+            yield _score(head, task, photo.path, made[0], clean, device)
+            if not as_made:
+                saved = save_some(made, JPEG_90, generator)[0]
+                yield _score(head, task, photo.path, saved[0], clean, device, JPEG_90.name)
 
 
 def _paired(
@@ -132,9 +144,17 @@ def _paired(
             yield _score(headed(network, task), task, first, image, target, device)
 
 
-def _score(network: nn.Module, task: str, path: Path, image: Tensor, target: Tensor, device: torch.device) -> Score:
+def _score(
+    network: nn.Module,
+    task: str,
+    path: Path,
+    image: Tensor,
+    target: Tensor,
+    device: torch.device,
+    saved: str = "",
+) -> Score:
     before = whole_scores(image, target)
-    return Score(task, path.name, *before, *whole_scores(restore_image(network, image, device), target))
+    return Score(task, path.name, *before, *whole_scores(restore_image(network, image, device), target), saved)
 
 
 def _pixels(photo: Photo) -> Tensor:

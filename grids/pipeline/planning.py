@@ -18,7 +18,6 @@ from grids.pipeline.restarts import LONGER, check_system, shipped_start
 from grids.pipeline.similarity import Images, Plugin
 from grids.results import Grouping
 from grids.search import METHODS
-from grids.training.data import Batches
 from grids.training.lesson import Lesson
 from grids.training.trainer import train
 
@@ -84,7 +83,7 @@ def step_seconds(lesson: Lesson, device: torch.device) -> float:
     """The time of a training step, the median of a few."""
     times: list[float] = []
     recipe = replace(lesson.recipe, iterations=TIMED + 2)
-    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device, recipe.sampler)
+    batches = lesson.batches(lesson.tasks, recipe.seed, device)
     names = tuple(task.name for task in lesson.tasks)
     system = lesson.system(names, 0)
     trained = train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))

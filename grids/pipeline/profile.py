@@ -27,6 +27,7 @@ from grids.selection.samples import Samples, make_outliers, make_samples
 from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
 from grids.training.models import load_restorer
+from grids.training.pair_settings import PHOTOGRAPHS, pair_settings
 
 CALIBRATION = 4
 """One photograph of so many is kept for thresholds and intervals."""
@@ -54,6 +55,7 @@ def profile_run(
     *,
     functions: Mapping[str, Plugin] | None = None,
     draws: int = 1,
+    data: str = PHOTOGRAPHS.name,
     seed: int = 0,
     device: str = "auto",
     max_pixels: int = MAX_PIXELS,
@@ -72,6 +74,7 @@ def profile_run(
         run: a run folder with a groups.json, of `grids group`; profile.safetensors is written into it.
         functions: degradations of the groups that are not built in, by name, as in `measure_similarity`.
         draws: of severity and size, for each photograph and degradation.
+        data: "photographs" or "pristine": how examples are made, see `grids.training.pair_settings`.
         seed: of everything that is drawn.
         device: "auto", "cpu", "cuda" or "mps".
         max_pixels, on_skip: of reading photographs.
@@ -83,6 +86,7 @@ def profile_run(
     if draws < 1:
         raise GridsError(f"draws must be at least 1, but is {draws}")
     seeded(seed)
+    settings = pair_settings(data)
     where = devices.resolve(device)
     folder = Path(run)
     groups, restorers = _groups_of(folder, where)
@@ -97,7 +101,7 @@ def profile_run(
     parts = []
     for some, side in ((learnt, SIDE), (kept, None)):
         photographs = _pixels(some, max_pixels, on_skip)
-        options = {"draws": draws, "side": side, "most": MOST, "seed": seed, "device": where}
+        options = {"draws": draws, "side": side, "most": MOST, "seed": seed, "device": where, "data": settings}
         made = make_samples(photographs, kinds, descriptor, restorers, on_done=on_done, **options)  # type: ignore[arg-type]
         others = make_outliers(
             _pixels(some, max_pixels, None),
@@ -105,6 +109,7 @@ def profile_run(
             kind=len(kinds),
             draws=DISTORTED,
             most=MOST,
+            data=settings,
             seed=seed,
             restorers=len(restorers),
         )
@@ -113,7 +118,7 @@ def profile_run(
     if min(used) < 2 or sum(used) < FEWEST:
         raise _too_few(sum(used))
     known = read_profile(weights.builtin(weights.PROFILE)).ggd
-    record = {"photographs": sum(used), "draws": draws, "seed": seed, "grids_version": __version__}
+    record = {"photographs": sum(used), "draws": draws, "data": data, "seed": seed, "grids_version": __version__}
     profile = learn(
         parts[0],
         parts[1],

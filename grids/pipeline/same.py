@@ -40,7 +40,7 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     """Which settings differ, in words."""
     recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
     lines = [
-        f"{name.replace('_', ' ')} {before}, now {now}"
+        f"{name.replace('_', ' ')} {_shown(before, now)}, now {_shown(now, before)}"
         for name, before, now in [
             ("tasks", _listed(found.get("names")), _listed(wanted["names"])),
             ("network", found.get("network"), wanted["network"]),
@@ -65,6 +65,12 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     if found.get("tasks") != wanted["tasks"] and found.get("names") == wanted["names"]:
         lines.append("a task does something else")
     return lines
+
+
+def _shown(value: Any, other: Any) -> Any:
+    """A kind of data by its name, where that tells it from the other; anything else as it is."""
+    named = isinstance(value, dict) and not (isinstance(other, dict) and other.get("name") == value.get("name"))
+    return value.get("name") if named else value
 
 
 def _listed(names: Any) -> str:

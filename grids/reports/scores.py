@@ -44,9 +44,20 @@ def recipes_text(recipes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def evaluation_text(found: Evaluation) -> str:
-    """The table of an evaluation: means over the photographs of each task."""
-    means = [found.mean(task) for task in found.tasks]
-    counts = [str(len(found.of(task))) for task in found.tasks]
+    """The tables of an evaluation: means over the photographs of each task, as made and after JPEG 90."""
+    head = f"{found.network} ({printable(found.model)}): PSNR and SSIM of whole photographs, RGB, 8 bit, no border cut"
+    lines = [head]
+    for saved in found.saved:
+        if saved:
+            lines.append(f"the same, saved as {saved} (4:2:0) before they were restored")
+        lines += _means(found, saved)
+    return "\n".join(lines)
+
+
+def _means(found: Evaluation, saved: str) -> list[str]:
+    tasks = [task for task in found.tasks if found.of(task, saved)]
+    means = [found.mean(task, saved) for task in tasks]
+    counts = [str(len(found.of(task, saved))) for task in tasks]
     rows = [
         (
             printable(score.task) + (" (pairs)" if score.task in found.pairs else ""),
@@ -60,8 +71,7 @@ def evaluation_text(found: Evaluation) -> str:
         for score, count in zip(with_mean(means), [*counts, ""], strict=False)
     ]
     heading = ("", "photographs", "input dB", "restored dB", "gain dB", "input SSIM", "restored SSIM")
-    head = f"{found.network} ({printable(found.model)}): PSNR and SSIM of whole photographs, RGB, 8 bit, no border cut"
-    return "\n".join([head, *aligned([heading, *rows])])
+    return aligned([heading, *rows])
 
 
 def with_mean(scores: Sequence[Score]) -> list[Score]:

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 
 class Score(NamedTuple):
-    """One photograph of one task: PSNR (dB) and SSIM against the target, before and after; RGB, 8 bit, whole."""
+    """One photograph of one task: PSNR (dB) and SSIM against the target, before and after; RGB, 8 bit, whole.
+
+    `saved`: what was done to the degraded photograph before it was restored: "" nothing, or "JPEG 90".
+    """
 
     task: str
     photograph: str
@@ -18,6 +21,7 @@ class Score(NamedTuple):
     input_ssim: float
     psnr: float
     ssim: float
+    saved: str = ""
 
     @property
     def gain(self) -> float:
@@ -48,20 +52,29 @@ class Evaluation:
         """The tasks, in the order in which they were wanted."""
         return tuple(dict.fromkeys(score.task for score in self.scores))
 
-    def of(self, task: str) -> tuple[Score, ...]:
-        """The scores of a task."""
-        return tuple(score for score in self.scores if score.task == task)
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """How photographs were measured: "" as they were degraded, "JPEG 90" saved as that in between."""
+        return tuple(dict.fromkeys(score.saved for score in self.scores))
 
-    def mean(self, task: str) -> Score:
-        """The mean over the photographs of a task; its photograph is empty."""
-        return mean_score(task, self.of(task))
+    def of(self, task: str, saved: str = "") -> tuple[Score, ...]:
+        """The scores of a task."""
+        return tuple(score for score in self.scores if (score.task, score.saved) == (task, saved))
+
+    def mean(self, task: str, saved: str = "") -> Score:
+        """The mean over the photographs of a task; its photograph is empty. Raises ValueError where it has none."""
+        return mean_score(task, self.of(task, saved))
 
     def to_json(self) -> dict[str, Any]:
-        """Means by task and all single scores."""
-        tasks = {
-            task: {"photographs": len(self.of(task)), **_record(self.mean(task), ("task", "photograph"))}
-            for task in self.tasks
-        }
+        """Means by task, those after JPEG 90 under "saved", and all single scores."""
+        tasks: dict[str, dict[str, Any]] = {}
+        for task in self.tasks:
+            means = {
+                saved: _record(self.mean(task, saved), ("task", "photograph", "saved"))
+                for saved in self.saved
+                if self.of(task, saved)
+            }
+            tasks[task] = {"photographs": len(self.of(task)), **means.pop("", {})} | ({"saved": means} if means else {})
         return {**asdict(self), "tasks": tasks, "scores": [_record(score) for score in self.scores]}
 
     def to_csv(self) -> str:
@@ -75,8 +88,12 @@ class Evaluation:
 
 def mean_score(task: str, scores: Sequence[Score]) -> Score:
     """The mean of some scores, under a name."""
-    values = [sum(column) / len(scores) for column in zip(*(score[2:] for score in scores), strict=True)]
-    return Score(task, "", *values)
+    if not scores:
+        raise ValueError(f"there are no scores of '{task}'")
+    before, before_ssim, after, after_ssim = (
+        sum(column) / len(scores) for column in zip(*(score[2:6] for score in scores), strict=True)
+    )
+    return Score(task, "", before, before_ssim, after, after_ssim, scores[0].saved)
 
 
 def _record(score: Score, without: Sequence[str] = ()) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from grids.degradations import Degradation, psnr, seeded
-from grids.degradations.compression import FULL_COLOUR, HALF_COLOUR, codec_jpeg
 from grids.degradations.resampling import area_weights
 from grids.networks.heads import for_task
 from grids.results import OTHER, FloatArray
@@ -19,6 +18,8 @@ from grids.selection.outliers import OUTLIERS, distorted
 from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
+from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
+from grids.training.pairs import make_pairs, save_some
 from grids.training.tiles import restore_image
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -31,10 +32,6 @@ SHIFT = 8
 """Rows and columns cut off before describing, at most: patches must not stand at a fixed place of a JPEG block."""
 LEAST = 64
 """Pixels of the shorter side that are kept when a photograph is reduced, at least."""
-SAVED = 0.5
-"""How often a sample is saved as JPEG at last, as most photographs are, whatever befell them before."""
-QUALITIES = (80, 97)
-"""Of such a JPEG, drawn evenly; below these it is a degradation of its own, milder ones change next to nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,8 @@ class Samples:
     Args:
         statistics: (N, D), of `describe`.
         kinds: (N,), indices of names.
-        severities: (N,), in [0, 1]; 0 for clean ones. Of distorted ones (`make_outliers`), which distortion it was.
+        severities: (N,), in [0, 1], from the weakest of the values that were drawn to the strongest; 0 for clean ones.
+            Of distorted ones (`make_outliers`), which distortion it was.
         photographs: (N,), which one each was made from.
         gains: (N, G), what each restorer gained, dB; NaN where that was not measured.
         qualities: (N,), of the JPEG that each was saved as at last; 0 for those that were not.
@@ -68,7 +66,10 @@ class Samples:
 
 
 class Drawn(NamedTuple):
-    """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG: (3, H, W) in [0, 1] both."""
+    """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG: (3, H, W) in [0, 1] both.
+
+    `clean` is what a restorer should make of `degraded`.
+    """
 
     clean: Tensor
     degraded: Tensor
@@ -83,7 +84,7 @@ def draw(
     seed: int,
     factor: float | None = None,
     most: int | None = None,
-    saved: float = 0.0,
+    data: PairSettings = PRISTINE,
 ) -> Drawn:
     """Reduce a photograph by a factor between 1 and 4 and degrade it at a severity, both drawn from the seed.
 
@@ -93,7 +94,7 @@ def draw(
         seed: of everything.
         factor: reduce by this factor.
         most: take no more than so many rows and columns, from the middle; None takes all.
-        saved: how often the result is saved as JPEG; nothing else that is drawn depends on it.
+        data: how the degraded one is made; its kind decides whether it is clean, and factors are those above.
     """
     generator = seeded(seed)
     reduces, size, severity = torch.rand(3, generator=generator).tolist()
@@ -106,26 +107,11 @@ def draw(
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
         top = left = 0
-    if degradation is None:
-        degraded, severity = whole, 0.0
-    else:
-        degraded = degradation(whole[None], generator, severity=severity)[0]
-    degraded, quality = maybe_saved(degraded[:, top:, left:], seed_for(seed, "saved"), saved)
-    return Drawn(whole[:, top:, left:], degraded, severity, factor, quality)
-
-
-def maybe_saved(image: Tensor, seed: int, share: float) -> tuple[Tensor, int]:
-    """An image through JPEG, in that share of the seeds, and its quality; 0 where it stays as it is.
-
-    Colours are kept at half the resolution or, once in three times, in full.
-    """
-    whether, quality, colour = torch.rand(3, generator=seeded(seed)).tolist()
-    if whether >= share:
-        return image, 0
-    low, high = QUALITIES
-    level = low + int(quality * (high + 1 - low))
-    sampling = FULL_COLOUR if colour < 1 / 3 else HALF_COLOUR
-    return codec_jpeg(image[None], torch.tensor([level]), sampling)[0], level
+    made = make_pairs(whole[None], degradation, replace(data, clean=0.0, saved=0.0), generator, severity)
+    # cut after the damage and before it is saved: the blocks of a file begin at its corner
+    worse, quality = save_some(made.inputs[..., top:, left:], data, generator)
+    target = worse if degradation is None else made.targets[..., top:, left:]
+    return Drawn(target[0], worse[0], 0.0 if degradation is None else severity, factor, int(quality))
 
 
 def middle(image: Tensor, side: int) -> Tensor:
@@ -152,7 +138,7 @@ def make_samples(
     side: int | None = None,
     factor: float | None = None,
     most: int | None = None,
-    saved: float = SAVED,
+    data: PairSettings = PHOTOGRAPHS,
     seed: int = 0,
     device: torch.device | str = "cpu",
     on_done: Callable[[], None] = lambda: None,
@@ -168,7 +154,7 @@ def make_samples(
         side: measure gains on a square of this side from the middle; None on the whole.
         factor: reduce every photograph by this factor; None draws it.
         most: sides of a degraded photograph, at most; a larger one is cut to its middle.
-        saved: how often one is saved as JPEG at last.
+        data: how they are made of photographs.
         seed: of all draws.
         device: of the restorers.
         on_done: called after every photograph.
@@ -177,7 +163,7 @@ def make_samples(
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
             for again in range(draws):
-                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most, saved)
+                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most, data)
                 heads = [for_task(one, label) for one in restorers]
                 gains = measure_gains(drawn, heads, side, device) if again == 0 else [np.nan] * len(restorers)
                 rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains, drawn.quality))
@@ -200,7 +186,7 @@ def make_outliers(
     kind: int,
     draws: int = 1,
     most: int | None = None,
-    saved: float = SAVED,
+    data: PairSettings = PHOTOGRAPHS,
     seed: int = 0,
     restorers: int = 0,
     on_done: Callable[[], object] = lambda: None,
@@ -213,7 +199,7 @@ def make_outliers(
         kind: the index that stands for them.
         draws: for each photograph.
         most: sides of a distorted photograph, at most; a larger one is cut to its middle.
-        saved: how often one is saved as JPEG at last.
+        data: how they are made of photographs.
         seed: of all draws.
         restorers: how many gains the samples have, all of them not measured.
         on_done: called after every photograph.
@@ -225,8 +211,8 @@ def make_outliers(
             which = own % len(OUTLIERS)
             whole = draw(clean, None, own, most=most).clean
             worse = distorted(whole, which, seeded(seed_for(own, "distortion")))
-            worse, quality = maybe_saved(worse, seed_for(own, "saved"), saved)
-            rows.append((describe(descriptor, worse), which, number, quality))
+            worse, quality = save_some(worse[None], data, seeded(seed_for(own, "saved")))
+            rows.append((describe(descriptor, worse[0]), which, number, int(quality)))
         on_done()
     statistics, sorts, numbers, qualities = zip(*rows, strict=True)
     nothing = np.full((len(rows), restorers), np.nan)

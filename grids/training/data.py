@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from grids.degradations import seeded
+from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.photographs import Photographs
 from grids.training.samplers import sampler as make_sampler
 from grids.training.tasks import Task
@@ -43,6 +44,7 @@ class Batches:
         seed: of all that is drawn.
         device: where the degrading is done, and where the batches lie.
         sampler: which tasks a batch is made of, see `grids.training.samplers`.
+        data: how inputs and targets are made of crops.
 
     Raises:
         GridsError: the sampler is unknown or wrong.
@@ -57,9 +59,10 @@ class Batches:
         seed: int,
         device: torch.device | str = "cpu",
         sampler: str = "mixed",
+        data: PairSettings = PRISTINE,
     ) -> None:
         self.tasks, self.photographs = tuple(tasks), photographs
-        self.crop, self.batch, self.seed = crop, batch, seed
+        self.crop, self.batch, self.seed, self.data = crop, batch, seed, data
         self.device = torch.device(device)
         sizes = [task.size(photographs) for task in self.tasks]
         self._sampler = make_sampler(sampler, [task.name for task in self.tasks], sizes)
@@ -67,7 +70,7 @@ class Batches:
     def __call__(self, step: int, retry: int = 0) -> Batch:
         """The batch of a step; another one for every retry."""
         generator = draws(self.seed, step, retry, 0)
-        crops = torch.stack([self.photographs.random_crop(self.crop, generator) for _ in range(self.batch)])
+        crops = torch.stack([self._crop(generator) for _ in range(self.batch)])
         numbers = torch.tensor(self._sampler(step, self.batch, self.seed))
         # the crops of a task lie together while they are degraded, and go back to their places after that
         order = numbers.argsort(stable=True)
@@ -75,10 +78,16 @@ class Batches:
         generator = draws(self.seed, step, retry, 1)
         found, sizes = numbers.unique(return_counts=True)
         parts = zip(found.tolist(), clean.split(sizes.tolist()), strict=True)
-        drawn = [self.tasks[number].draw(part, generator) for number, part in parts]
+        drawn = [self.tasks[number].draw(part, generator, self.data) for number, part in parts]
         back = self._here(order.argsort())
         inputs, targets = (torch.cat(part)[back] for part in zip(*drawn, strict=True))
         return Batch(inputs, targets, self._here(numbers))
+
+    def _crop(self, generator: torch.Generator) -> Tensor:
+        whether, size = torch.rand(2, generator=generator).tolist()
+        reduces = whether < self.data.reduced
+        factor = self.data.smallest + (1 - self.data.smallest) * size if reduces else 1.0
+        return self.photographs.random_crop(self.crop, generator, factor)
 
     def _here(self, values: Tensor) -> Tensor:
         """On the device, without making a GPU's queue run empty."""

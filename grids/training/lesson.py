@@ -114,6 +114,11 @@ class Lesson:
             system.started()
         return system
 
+    def batches(self, tasks: Sequence[Task], seed: int, device: torch.device) -> Batches:
+        """The batches that a restorer of these tasks learns from."""
+        recipe = self.recipe
+        return Batches(tasks, self.photographs, recipe.crop, recipe.batch, seed, device, recipe.sampler, recipe.data)
+
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
         """The same as one checksum."""
         parts = self.parts(group, repeat, device)
@@ -153,7 +158,7 @@ def train_lesson(
     tasks = [lesson.task(name) for name in group]
     result = train(
         lesson.system(group, recipe.seed),
-        Batches(tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, device, recipe.sampler),
+        lesson.batches(tasks, recipe.seed, device),
         recipe,
         device=device,
         checkpoint=checkpoint,

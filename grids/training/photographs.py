@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from grids.degradations import seeded
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
+from grids.images.libraries import opencv
 from grids.images.photo import to_8_bit
 
 MEMORY = 4 * 2**30
@@ -79,9 +81,12 @@ class Photographs:
             raise ImageError(f"'{self.paths[number]}' has changed since the training began")
         return pixels
 
-    def random_crop(self, side: int, generator: torch.Generator) -> Tensor:
-        """(3, side, side) uint8: a random place of a random photograph, turned and mirrored at random."""
-        return random_window([self.pixels], self._sizes, side, generator)[0]
+    def random_crop(self, side: int, generator: torch.Generator, reduction: float = 1.0) -> Tensor:
+        """(3, side, side) uint8: a random place of a random photograph, turned and mirrored at random.
+
+        It is cut from the photograph reduced to `reduction` of its size, or as little smaller as the side allows.
+        """
+        return random_window([self.pixels], self._sizes, side, generator, reduction)[0]
 
     def windows(self, side: int, count: int) -> Tensor:
         """(count, 3, side, side) uint8: fixed windows, of all photographs in turn; see `fixed_windows`."""
@@ -91,6 +96,14 @@ class Photographs:
                 for number, top, left in fixed_windows(self._sizes, side, count)
             ]
         )
+
+
+def reduced_to(window: Tensor, side: int) -> Tensor:
+    """A square uint8 image (C, H, H) at a smaller side, each pixel the mean of those under it."""
+    # uint8 by OpenCV: its rounding is part of what a smaller file would hold
+    cv2 = opencv()
+    planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in window.numpy()]
+    return torch.from_numpy(np.stack(planes))
 
 
 def _tensor(photo: Photo) -> Tensor:
@@ -125,6 +138,7 @@ def random_window(
     sizes: Sequence[tuple[int, int]],
     side: int,
     generator: torch.Generator,
+    reduction: float = 1.0,
 ) -> list[Tensor]:
     """The same random window, turned and mirrored alike, of the images that several sources hold under one number.
 
@@ -133,6 +147,7 @@ def random_window(
         sizes: height and width by number.
         side: of the window.
         generator: draws six numbers, whatever comes out.
+        reduction: of the images, before the window is cut; more than 0, at most 1.
 
     Returns:
         for each source (C, side, side).
@@ -140,10 +155,13 @@ def random_window(
     draws = torch.rand(6, generator=generator, dtype=torch.float64).tolist()
     number = int(draws[0] * len(sizes))
     height, width = sizes[number]
-    top, left = int(draws[1] * (height - side + 1)), int(draws[2] * (width - side + 1))
+    span = min(round(side / reduction), height, width)
+    top, left = int(draws[1] * (height - span + 1)), int(draws[2] * (width - span + 1))
     found = []
     for pixels in sources:
-        window = pixels(number)[:, top : top + side, left : left + side]
+        window = pixels(number)[:, top : top + span, left : left + span]
+        if span > side:
+            window = reduced_to(window, side)
         if draws[3] < 0.5:
             window = window.flip(1)
         if draws[4] < 0.5:

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from grids.errors import GridsError, unknown_name
+from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
 from grids.training.samplers import check_sampler
 
-VERSION = 1
+VERSION = 2
 """Raised when training itself changes, so that what older code trained is told apart."""
 MOST = 4096
 """Crops in a batch."""
@@ -43,6 +44,7 @@ class Recipe:
             for batch norm and critics, which see each part by itself.
         average: decay of the moving average of the weights, which is what is kept; 0 keeps the last weights.
         seed: of all that is drawn.
+        data: how inputs and targets are made of crops, see `grids.training.pair_settings`.
 
     Raises:
         GridsError: a value is out of range.
@@ -64,6 +66,7 @@ class Recipe:
     seed: int = 0
     schedule: str = "cosine"
     sampler: str = "mixed"
+    data: PairSettings = PHOTOGRAPHS
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "accumulate"):
@@ -111,7 +114,8 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON, its version with it."""
-        return {"version": VERSION, **asdict(self), "betas": list(self.betas)}
+        data = asdict(self.data) | {"qualities": list(self.data.qualities)}
+        return {"version": VERSION, **asdict(self), "betas": list(self.betas), "data": data}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Recipe:
@@ -120,7 +124,9 @@ class Recipe:
         if (version := given.pop("version", None)) != VERSION:
             raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")
         try:
-            return cls(**{**given, "betas": tuple(given["betas"])})
+            data = dict(given["data"])
+            pairs = PairSettings(**{**data, "qualities": tuple(data["qualities"])})
+            return cls(**{**given, "betas": tuple(given["betas"]), "data": pairs})
         except (KeyError, TypeError) as error:
             raise GridsError(f"a recipe of the wrong form ({error})") from error
 
@@ -130,7 +136,14 @@ BUDGETS: dict[str, Recipe] = {
     "standard": Recipe(iterations=3000, crop=96),
     # GRIDS, section 5.3: AdamW at 2e-4, warm-up and cosine, batches of 8 crops of 256, 600,000 iterations
     "paper": Recipe(
-        iterations=600_000, crop=256, learning_rate=2e-4, final=0.0, warm_up=0.005, clip=0.0, average=0.999
+        iterations=600_000,
+        crop=256,
+        learning_rate=2e-4,
+        final=0.0,
+        warm_up=0.005,
+        clip=0.0,
+        average=0.999,
+        data=PRISTINE,
     ),
 }
 """The settings behind --budget."""

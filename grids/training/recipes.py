@@ -20,6 +20,7 @@ from grids.training.adversarial import RESTED, Adversarial, Terms
 from grids.training.faces import FaceDeblurring, Stages
 from grids.training.losses.perceptual import DEPTH, feature_network
 from grids.training.methods import PLAIN, Method
+from grids.training.pair_settings import PRISTINE
 from grids.training.recipe import BUDGETS, Recipe
 from grids.weights import load_state, sha256
 
@@ -162,6 +163,7 @@ _MARTYNIUK = Recipe(
     average=0.0,
     schedule="linear",
     sampler="each:motion_blur=2",
+    data=PRISTINE,
 )
 _LIU = Recipe(
     iterations=100_000,
@@ -173,9 +175,18 @@ _LIU = Recipe(
     average=0.0,
     warm_up=0.0,
     sampler="cycles:motion_blur=3",
+    data=PRISTINE,
 )
 _SHEN = Recipe(
-    iterations=200_000, crop=128, batch=16, learning_rate=1e-4, final=1.0, warm_up=0.0, clip=0.0, average=0.0
+    iterations=200_000,
+    crop=128,
+    batch=16,
+    learning_rate=1e-4,
+    final=1.0,
+    warm_up=0.0,
+    clip=0.0,
+    average=0.0,
+    data=PRISTINE,
 )
 
 _MARTYNIUK_PAPER = "Martyniuk, Multi-task learning for image restoration (MSc thesis, UCU Lviv 2019)"

@@ -16,6 +16,8 @@ from grids.degradations import Degradation, check_name, seeded
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, list_images
 from grids.similarity.patches import seed_for
+from grids.training.pair_settings import PRISTINE, PairSettings
+from grids.training.pairs import make_pairs
 from grids.training.photographs import Photographs, fixed_windows, random_window
 
 
@@ -37,12 +39,13 @@ class Task(ABC):
         return len(photographs)
 
     @abstractmethod
-    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
         """Random crops to train on.
 
         Args:
             clean: (B, 3, side, side) float32 in [0, 1], on the device of the training.
             generator: on the CPU.
+            data: how degraded inputs are made; own images are taken as they are.
 
         Returns:
             inputs (B, 3, side / scale, side / scale) and targets (B, 3, side, side).
@@ -67,8 +70,9 @@ class Synthesized(Task):
     def identity(self) -> str:
         return f"{self.name}: {self._identity}"
 
-    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self.degradation(clean, generator), clean
+    def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
+        made = make_pairs(clean, self.degradation, data, generator)
+        return made.inputs, made.targets
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
         clean = photographs.windows(side, count)
@@ -89,7 +93,7 @@ class Reduced(Task):
     def identity(self) -> str:
         return f"{self.name}: bicubic, antialiased, 8 bit"
 
-    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
         return self._reduced(clean).div(255), clean
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -142,7 +146,7 @@ class Pairs(Task):
     def identity(self) -> str:
         return f"{self.name}: pairs {self._inputs.digest} {self._targets.digest}"
 
-    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
         side = clean.shape[-1]
         sizes = [self._inputs.sizes[number] for number in self._fit]
         sources = [

@@ -26,7 +26,7 @@ def distance(ends: np.ndarray, height: int, width: int) -> np.ndarray:
 def mask_of(lines: list[list[float]], thickness: float, height: int, width: int) -> np.ndarray:
     ends = torch.tensor([lines])
     shown = torch.ones(1, len(lines), dtype=torch.bool)
-    return line_mask(ends, torch.full((1, len(lines)), thickness), shown, height, width)[0].numpy()
+    return line_mask(ends, torch.full((1, len(lines)), thickness), shown, height, width)[0].numpy() > 0
 
 
 def check_by_distance(lines: list[list[float]], thickness: float, height: int, width: int) -> None:

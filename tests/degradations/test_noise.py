@@ -21,7 +21,7 @@ def noisy(name: str, value: float, level: float = 0.5, seed: int = 0, **paramete
     """A grey image of one level, (3, SIDE, SIDE), with noise, clipped but not rounded."""
     row = {key: torch.tensor([float(number)]) for key, number in parameters.items()}
     images = torch.full((1, 3, SIDE, SIDE), level)
-    return degradation(name).apply(images, row | {"seed": torch.tensor(seed)}, round_to_8_bit=False)[0] - value
+    return degradation(name).apply(images, row | {"seed": torch.tensor([seed])}, round_to_8_bit=False)[0] - value
 
 
 @pytest.mark.parametrize("sigma", [10, 20, 30])
@@ -85,7 +85,7 @@ def test_poisson_noise_is_scikit_images() -> None:
     levels = np.repeat((np.arange(64) + 1) / 130, 1024)
     theirs = skimage.util.random_noise(levels, "poisson", rng=1) - levels
     image = torch.from_numpy(levels).float().view(1, 1, 256, 256).expand(1, 3, 256, 256)
-    row = {"photons": torch.tensor([64.0]), "seed": torch.tensor(5)}
+    row = {"photons": torch.tensor([64.0]), "seed": torch.tensor([5])}
     ours = degradation("poisson_noise").apply(image, row, round_to_8_bit=False)[0, 0].flatten().numpy() - levels
     scale = np.sqrt(levels / 64)
     assert scipy.stats.ks_2samp(ours / scale, theirs / scale).pvalue > 1e-3
@@ -143,7 +143,7 @@ def test_sensor_noise_lights_up_black_as_far_as_it_is_not_clipped() -> None:
 
 def test_images_of_a_batch_keep_their_own_strength() -> None:
     images = torch.full((2, 3, SIDE, SIDE), 0.5)
-    row = {"sigma": torch.tensor([10.0, 30.0]), "seed": torch.tensor(1)}
+    row = {"sigma": torch.tensor([10.0, 30.0]), "seed": torch.tensor([1, 2])}
     out = degradation("gaussian_noise").apply(images, row, round_to_8_bit=False) - 0.5
     assert float(out[1].std() / out[0].std()) == pytest.approx(3, rel=0.02)
 

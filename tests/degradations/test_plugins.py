@@ -135,7 +135,7 @@ def test_a_missing_function(tmp_path: Path) -> None:
     [
         ("raise KeyError('depth')", ["fog", "KeyError", "depth"]),
         ("raise ValueError('first\\nsecond')", ["fog", "ValueError"]),
-        ("return images[..., 1:]", ["fog", "(2, 3, 24, 20)", "(2, 3, 24, 19)"]),
+        ("return images[..., 1:]", ["fog", "(1, 3, 24, 20)", "(1, 3, 24, 19)"]),
         ("return images[0]", ["fog", "(3, 24, 20)"]),
         ("return None", ["fog", "NoneType"]),
         ("return images.numpy()", ["fog", "ndarray"]),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import scipy.stats
 import torch
-from contracts import generator
+from contracts import generator, raises_line
 from torch import Tensor
 
 from grids.degradations import TABLE, Degradation, Range, degradation, psnr
+from grids.degradations.base import spread_evenly
 
 # name, parameter, its values at severity 0, 0.5 and 1, and the PSNR in dB that was measured there: for the eleven in
 # the design, for the others with this code
@@ -34,6 +35,27 @@ TABLED = (
     ("sensor_noise", "a", (0.002, 0.004 * 2.5**0.5, 0.02), (28.5, 24, 20)),
 )
 SEVERITIES = (0.0, 0.5, 1.0)
+FAINT = {
+    "gaussian_blur": {"sigma": 0.5},
+    "motion_blur": {"length": 3.5},
+    "richardson_lucy": {"psf": 1.5},
+    "super_resolution": {"factor": 1.25},
+    "ringing": {"cutoff": 2.57},
+    "defocus_blur": {"radius": 0.75},
+    "jpeg": {"quality": 74},
+    "poisson_noise": {"photons": 1600},
+    "inpainting": {"lines": 3, "thickness": 2.5},
+    "gaussian_noise": {"sigma": 5},
+    "salt_pepper": {"share": 0.01},
+    "haze": {"beta": 0.25},
+    "rain": {"share": 0.001},
+    "raindrop": {"share": 0.025},
+    "snow": {"share": 0.01},
+    "low_light": {"gamma": 1.25},
+    "trajectory_blur": {"side": 7},
+    "frame_blur": {"extent": 3},
+    "sensor_noise": {"a": 0.0005},
+}
 
 
 def test_every_degradation_is_tabled() -> None:
@@ -66,6 +88,52 @@ def test_without_a_severity_the_whole_range_is_drawn_evenly(kind: Degradation) -
         assert scipy.stats.kstest(even.numpy(), "uniform").pvalue > 1e-3
 
 
+@pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.name)
+def test_faint_values_lie_beyond_the_mildest(kind: Degradation) -> None:
+    """Between the faintest and the mildest with "low", to the strongest with "wide"; severity 0 is the mildest."""
+    shape = (4000, 3, 8, 8)
+    low, wide = (kind.sample(shape, generator(), span=span) for span in ("low", "wide"))
+    for r in kind.ranges:
+        assert r.faint == FAINT[kind.name][r.name]
+        first, last = sorted((r.faint, r.mild))
+        assert first <= float(low[r.name].min()) <= float(low[r.name].max()) <= last
+        assert float(low[r.name].double().median()) == pytest.approx(
+            (r.faint * r.mild) ** 0.5 if r.log else (r.faint + r.mild) / 2, rel=0.15
+        )
+        first, last = sorted((r.faint, r.strong))
+        assert float(wide[r.name].min()) == pytest.approx(first, rel=0.01)
+        assert float(wide[r.name].max()) == pytest.approx(last, rel=0.01)
+        for severity, value in ((0.0, r.faint), (1.0, r.strong)):
+            found = kind.sample((1, 3, 8, 8), generator(), severity, "wide")[r.name]
+            assert float(found) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.name)
+def test_the_faintest_is_seen_and_weaker_than_the_mildest(photo: Tensor, kind: Degradation) -> None:
+    def mean(span: str) -> float:
+        return sum(psnr(kind(photo, generator(seed), 0.0, span=span), photo) for seed in range(4)) / 4
+
+    assert mean("default") + 0.5 < mean("low") < 52
+
+
+def test_a_kind_without_faint_values_begins_at_its_mildest() -> None:
+    r = Range("x", 2, 5, "")
+    assert float(r.draw(50, generator(), "low").unique()) == 2
+    assert 2 <= float(r.draw(50, generator(), "wide").min()) < 2.2
+    raises_line(lambda: degradation("jpeg").sample((1, 3, 8, 8), generator(), span="faint"), "faint", "wide")
+
+
+def test_values_are_spread_evenly_over_a_batch() -> None:
+    """One in each of as many equal parts of the range, in random order; each alone is uniform."""
+    drawn = degradation("gaussian_noise").sample((40, 3, 8, 8), generator())["sigma"]
+    parts = ((drawn - 10) / 40 * 40).floor()
+    assert sorted(parts.tolist()) == list(range(40))
+    assert parts.tolist() != sorted(parts.tolist())
+    alone = torch.cat([spread_evenly(1, generator(seed)) for seed in range(2000)])
+    assert scipy.stats.kstest(alone.numpy(), "uniform").pvalue > 1e-3
+    assert 0 <= float(alone.min()) <= float(alone.max()) < 1
+
+
 def test_whole_numbers_keep_their_step() -> None:
     r = Range("side", 13, 27, "px", whole=True, step=2)
     levels = torch.linspace(0, 1, 101)
@@ -85,6 +153,7 @@ def test_angles_are_drawn_evenly_from_half_a_turn() -> None:
         (Range("sigma", 1, 4, "px"), "sigma 1 -> 4 px"),
         (Range("photons", 400, 50, "at white", log=True), "photons 400 -> 50 at white, log scale"),
         (Range("share", 0.02, 0.1, "", log=True), "share 0.02 -> 0.1, log scale"),
+        (Range("sigma", 10, 50, "/ 255", faint=5), "sigma 10 -> 50 / 255, faintest 5"),
     ],
 )
 def test_a_range_reads_well(r: Range, text: str) -> None:

@@ -12,13 +12,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from contracts import raises_line
 from PIL import Image
 
+import grids
 from grids import GridsError, all_degradations, degradation, degrade_file, degrade_folder
-from grids.degradations import NAMES, psnr
+from grids.degradations import NAMES, FunctionDegradation, psnr
 from grids.errors import ImageError, RunError
 from grids.images import Photo, Skipped, list_images, read_photo, write_photo
-from grids.pipeline.degrade import contact_sheet_of
+from grids.pipeline.degrade import contact_sheet_of, replay_folder
 from grids.pipeline.similarity import example_sheet
 
 
@@ -35,9 +37,9 @@ def pixels(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_file(photo: Path, tmp_path: Path, name: str) -> None:
     first, second, other = (tmp_path / f"{i}.png" for i in range(3))
-    found = degrade_file(photo, first, degradation(name), seed=3)
-    assert degrade_file(photo, second, degradation(name), seed=3) == found
-    degrade_file(photo, other, degradation(name), seed=4, severity=1.0)
+    found = degrade_file(photo, first, degradation(name), seed=4)
+    assert degrade_file(photo, second, degradation(name), seed=4) == found
+    degrade_file(photo, other, degradation(name), seed=5, severity=1.0)
     assert first.read_bytes() == second.read_bytes()
     assert not np.array_equal(pixels(first), pixels(other))
     assert found == pytest.approx(psnr(read_photo(photo).tensor(), read_photo(first).tensor()), abs=1e-6)
@@ -334,6 +336,59 @@ def test_rows_replay_with_their_severity_and_rounding(photos: Path, tmp_path: Pa
             round_to_8_bit=row["rounded"],
         )
         assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out" / "LQ" / row["file"]).read_bytes()
+
+
+def test_params_make_the_pairs_again(photos: Path, tmp_path: Path) -> None:
+    sources = sorted(photos.iterdir())
+    kinds = {name: degradation(name) for name in ("gaussian_noise", "jpeg")}
+    degrade_folder(sources, tmp_path / "out", kinds, seed=3)
+    rows = replay_folder(sources, tmp_path / "out" / "params.csv", tmp_path / "again")
+    assert len(rows) == 2 * len(sources)
+    files = sorted(file.relative_to(tmp_path / "out") for file in (tmp_path / "out").rglob("*.*"))
+    for file in files:
+        assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
+
+
+def test_own_degradations_are_replayed_too(photos: Path, tmp_path: Path) -> None:
+    own = FunctionDegradation(
+        "grain", lambda images, severity, g: images + 0.1 * torch.randn(images.shape, generator=g)
+    )
+    sources = sorted(photos.iterdir())[:2]
+    degrade_folder(sources, tmp_path / "out", {"grain": own}, severity=0.5, round_to_8_bit=False)
+    params = tmp_path / "out" / "params.csv"
+    replay_folder(sources, params, tmp_path / "again", {"grain": own})
+    for file in ("LQ/p0.png", "LQ/p1.png", "params.csv"):
+        assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
+    raises_line(lambda: replay_folder(sources, params, tmp_path / "third"), "grain")
+
+
+def test_params_of_other_versions_and_photographs_are_refused(photos: Path, tmp_path: Path) -> None:
+    sources = sorted(photos.iterdir())
+    degrade_folder(sources, tmp_path / "out", {"jpeg": degradation("jpeg")})
+    params = tmp_path / "out" / "params.csv"
+    text = params.read_text()
+    older = [line.split(",", 3) for line in text.splitlines()]  # file, kind, version, the rest
+
+    def refused(content: str, *fragments: str, given: list[Path] = sources) -> None:
+        (tmp_path / "p.csv").write_text(content)
+        raises_line(lambda: replay_folder(given, tmp_path / "p.csv", tmp_path / "again"), "p.csv", *fragments)
+        assert not (tmp_path / "again").exists()
+
+    without = "\n".join(",".join((*line[:2], line[3].removesuffix(",grids_version"))) for line in older)
+    refused(without, "grids 0.1.0", "jpeg", "replay it with that")
+    refused(text.replace(",jpeg,2,", ",jpeg,9,").replace(f",{grids.__version__}", ",7.7"), "grids 7.7")
+    refused("a,b\n1,2\n", "no params.csv")
+    refused("", "no params.csv")
+    refused(text.replace(",True,", ",maybe,"), "line 2", "damaged")
+    refused(text, "p4.png", given=sources[:4])
+    raises_line(lambda: replay_folder(sources, tmp_path / "none.csv", tmp_path / "again"), "none.csv")
+    swapped = tmp_path / "swapped"
+    swapped.mkdir()
+    for i, source in enumerate(sources):
+        (swapped / f"p{(i + 1) % len(sources)}.png").write_bytes(source.read_bytes())
+    raises_line(
+        lambda: replay_folder(sorted(swapped.iterdir()), params, tmp_path / "again"), "p0.png", "not the photograph"
+    )
 
 
 def test_a_result_does_not_replace_its_source(photos: Path) -> None:

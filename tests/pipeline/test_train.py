@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from dataclasses import replace
@@ -239,16 +240,30 @@ def model(tmp_path: Path) -> Path:
     return save_restorer(tmp_path / "m.safetensors", network, {"preset": "nafnet", "tasks": list(TASKS)})
 
 
+def through_pillow(images: torch.Tensor, quality: int) -> torch.Tensor:
+    """One image saved by Pillow as JPEG 4:2:0 and read again."""
+    file = io.BytesIO()
+    pixels = images[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)[None].float().div(255)
+
+
 def test_a_restorer_is_measured_on_whole_photographs(photos: Path, model: Path) -> None:
     found = grids.evaluate_restorer(model, photos, seed=3, device="cpu")
-    assert (found.tasks, found.network, len(found.scores)) == (TASKS, "nafnet", 10)
-    score = found.of("jpeg")[2]
+    assert (found.tasks, found.network, found.saved, len(found.scores)) == (TASKS, "nafnet", ("", "JPEG 90"), 20)
+    score, saved = found.of("jpeg")[2], found.of("jpeg", "JPEG 90")[2]
     clean = np.array(Image.open(photos / score.photograph))
     tensor = torch.from_numpy(clean.copy()).permute(2, 0, 1).float().div(255)
     bad = degradation("jpeg")(tensor[None], seeded(seed_for(3, f"jpeg {score.photograph}")))
+    worse = through_pillow(bad, 90)
     with torch.no_grad():
-        good = load_restorer(model).network(bad)
-    for images, psnr, ssim in ((bad, score.input_psnr, score.input_ssim), (good, score.psnr, score.ssim)):
+        good, mended = (load_restorer(model).network(images) for images in (bad, worse))
+    for images, psnr, ssim in (
+        (bad, score.input_psnr, score.input_ssim),
+        (good, score.psnr, score.ssim),
+        (worse, saved.input_psnr, saved.input_ssim),
+        (mended, saved.psnr, saved.ssim),
+    ):
         pixels = images[0].clamp(0, 1).mul(255).round().permute(1, 2, 0).numpy()
         assert psnr == pytest.approx(10 * np.log10(255**2 / np.square(pixels - clean).mean()), abs=1e-3)
         reference = structural_similarity(
@@ -268,6 +283,10 @@ def test_scores_do_not_depend_on_what_else_is_measured(photos: Path, model: Path
     files = [photos / "p3.png", photos / "p1.png"]
     some = grids.evaluate_restorer(model, files, ("salt_pepper", "jpeg"), device="cpu")
     assert set(some.of("jpeg")) == {every.of("jpeg")[1], every.of("jpeg")[3]}
+    assert set(some.of("jpeg", "JPEG 90")) == {every.of("jpeg", "JPEG 90")[i] for i in (1, 3)}
+    assert set(grids.evaluate_restorer(model, files, ("jpeg",), as_made=True, device="cpu").scores) == set(
+        some.of("jpeg")
+    )
     other = grids.evaluate_restorer(model, files, ("jpeg",), seed=1, device="cpu")
     assert other.mean("jpeg").input_psnr != some.mean("jpeg").input_psnr
 

@@ -19,7 +19,11 @@ from grids.training.tasks import Synthesized, Task
 def told_plainly(tasks: list[Task], photographs: Photographs, crop: int, batch: int, step: int, retry: int) -> Tensor:
     """The inputs of a step, row by row: trainings that were broken off go on with these very pixels."""
     generator = draws(5, step, retry, 0)
-    clean = torch.stack([photographs.random_crop(crop, generator) for _ in range(batch)]).float().div(255)
+    crops = []
+    for _ in range(batch):
+        torch.rand(2, generator=generator)  # whether the photograph is reduced, and how far
+        crops.append(photographs.random_crop(crop, generator))
+    clean = torch.stack(crops).float().div(255)
     numbers = deal(len(tasks), step * batch, batch, 5)
     inputs = torch.empty_like(clean)
     generator = draws(5, step, retry, 1)
@@ -62,5 +66,5 @@ def test_a_line_that_is_not_shown_leaves_no_pixel() -> None:
         return line_mask(ends, thickness, torch.tensor([shown]), 16, 16)
 
     assert not drawn(False, False).any()
-    assert torch.equal(drawn(True, True), drawn(True, False) | drawn(False, True))
+    assert torch.equal(drawn(True, True), torch.maximum(drawn(True, False), drawn(False, True)))
     assert drawn(True, False).any() and not torch.equal(drawn(True, False), drawn(False, True))

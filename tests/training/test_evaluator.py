@@ -83,7 +83,7 @@ def lesson(files: list[Path]) -> Lesson:
 def test_a_restorer_is_what_the_loop_makes_of_its_lesson(lesson: Lesson, tmp_path: Path) -> None:
     run = TrainingEvaluator(lesson, tmp_path).run((B, A), repeat=2)
     recipe = replace(lesson.recipe, seed=2)
-    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed)
+    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, data=recipe.data)
     expected = train(
         Restorer(fresh("tiny", 2)),
         batches,

@@ -1,0 +1,85 @@
+"""How long threads should spin before they sleep: wall and processor seconds, on an idle machine and beside busy work.
+
+    python benchmarks/waiting.py [--repeats 3]
+
+Threads that wait by spinning are quick to go on, and take the processor from whoever has work: another process, or
+another thread of this one. PyTorch's (libgomp) spin for milliseconds by default; `grids` sets GOMP_SPINCOUNT, unless
+GOMP_SPINCOUNT or OMP_WAIT_POLICY is set. Each row runs one command in a fresh process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from common import GRIDS, machine, run_process, table
+
+POLICIES = {
+    "PyTorch's default": {"GOMP_SPINCOUNT": "300000"},
+    "spin 10000": {"GOMP_SPINCOUNT": "10000"},
+    "spin 1000": {"GOMP_SPINCOUNT": "1000"},
+    "never spin": {"OMP_WAIT_POLICY": "PASSIVE"},
+}
+DEGRADE = """
+import grids, time, torch
+from grids.degradations import ELEVEN, degradation
+images = torch.rand(16, 3, 256, 256)
+for _ in range(6):
+    for name in ELEVEN:
+        degradation(name)(images, torch.Generator().manual_seed(0), 0.5)
+"""
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """What is run, by name."""
+    photo = folder / "photo.png"
+    code = "from grids.images import builtin_photos, read_photo, write_photo; p = read_photo(builtin_photos()[0]); "
+    code += f"write_photo(__import__('pathlib').Path({str(photo)!r}), p.with_pixels(p.tensor()[:, :512, :512]))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    restore = ["restore", str(photo), "-o", str(folder / "out.png"), "--group", "C1", "--tile", "128", "-q"]
+    train = ["train", "builtin", "--iterations", "60", "-q", "--out", str(folder / "OUT.safetensors")]
+    similarity = ["similarity", "builtin", "--patches", "32", "-q", "--out", str(folder / "OUT")]
+    return {
+        "restore, 512 x 512 in tiles of 128": [*GRIDS, *restore],
+        "train, 60 steps": [*GRIDS, *train],
+        "similarity, 32 patches": [*GRIDS, *similarity],
+        "degrade, 6 x 11 batches of 16 x 256 x 256": [sys.executable, "-c", DEGRADE],
+    }
+
+
+def timed(command: list[str], setting: dict[str, str], number: int) -> tuple[float, float]:
+    """Wall and processor seconds of one run."""
+    wall, usage = run_process([part.replace("OUT", f"out{number}") for part in command], **setting)
+    return wall, usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="What the waiting of threads costs.")
+    parser.add_argument("--repeats", type=int, default=3)
+    repeats = parser.parse_args().repeats
+    print(machine(), flush=True)
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        number = 0
+        for label, command in commands(Path(name)).items():
+            for beside in (False, True):
+                found: dict[str, list[tuple[float, float]]] = {policy: [] for policy in POLICIES}
+                other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if beside else None
+                try:
+                    for _ in range(repeats):  # the policies take turns, since machines drift
+                        for policy, setting in POLICIES.items():
+                            number += 1
+                            found[policy].append(timed(command, setting, number))
+                finally:
+                    if other is not None:
+                        other.kill()
+                cells = [sorted(runs)[repeats // 2] for runs in found.values()]
+                rows.append(
+                    (label, "one busy process" if beside else "idle", *(f"{w:.1f} ({c:.1f})" for w, c in cells))
+                )
+                print(rows[-1], flush=True)
+    print("\nMedian seconds of wall time, in brackets of processor time\n")
+    print(table(("command", "machine", *POLICIES), rows))

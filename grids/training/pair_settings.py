@@ -1,0 +1,70 @@
+"""How training pairs are made; apart from the making of them, since this needs no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from grids.errors import GridsError, unknown_name
+
+BEST_QUALITY = 100
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """How an input and its target are made of a clean crop.
+
+    Args:
+        name: "photographs", "pristine", or your own.
+        wide: draw values from the faintest on (`grids.degradations.Range.faint`), not from the mildest.
+        saved: share of the inputs that are saved as JPEG after the damage, as most photographs are.
+        qualities: of these files, drawn evenly, both ends included. Below 75 JPEG is a degradation of its own.
+        full_colour: share of these files whose chroma has full resolution (4:4:4); the others have half (4:2:0).
+        grey: share of the pairs that are grey, their noise too.
+        clean: share of the inputs that bear no damage, or are only saved; these are their own targets.
+        reduced: share of the crops that are cut from a reduced photograph.
+        smallest: the smallest factor that it is reduced to; drawn evenly from there to 1.
+
+    Raises:
+        GridsError: a value is out of range.
+    """
+
+    name: str = "photographs"
+    wide: bool = True
+    saved: float = 0.5
+    qualities: tuple[int, int] = (75, 98)
+    full_colour: float = 0.5
+    grey: float = 0.1
+    clean: float = 0.05
+    reduced: float = 1 / 3
+    smallest: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("saved", "full_colour", "grey", "clean", "reduced"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise GridsError(f"the share '{name}' must be 0 to 1, but is {getattr(self, name)}")
+        low, high = self.qualities
+        if not 1 <= low <= high <= BEST_QUALITY:
+            raise GridsError(
+                f"qualities must be two numbers from 1 to {BEST_QUALITY}, ascending, but are {low}, {high}"
+            )
+        if not (0.1 <= self.smallest <= 1 and math.isfinite(self.smallest)):
+            raise GridsError(f"the smallest reduction must be 0.1 to 1, but is {self.smallest}")
+
+
+PHOTOGRAPHS = PairSettings()
+"""As photographs are met: see docs/results.md for the trials that chose the shares."""
+PRISTINE = PairSettings("pristine", wide=False, saved=0.0, grey=0.0, clean=0.0, reduced=0.0)
+"""As in GRIDS: clean crops, degraded, and nothing else."""
+JPEG_90 = PairSettings("JPEG 90", wide=False, saved=1.0, qualities=(90, 90), full_colour=0, grey=0, clean=0, reduced=0)
+"""What is measured beside images as made: the same, saved once as JPEG of quality 90, 4:2:0."""
+DATA: Mapping[str, PairSettings] = {settings.name: settings for settings in (PHOTOGRAPHS, PRISTINE)}
+"""The choices of --data."""
+
+
+def pair_settings(name: str) -> PairSettings:
+    """The settings of a choice of --data. Raises UnknownNameError."""
+    if name not in DATA:
+        raise unknown_name("kind of data", name, DATA)
+    return DATA[name]

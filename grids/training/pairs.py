@@ -1,0 +1,97 @@
+"""The one maker of training pairs: what restorers and selectors learn from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from grids.degradations import Degradation
+from grids.degradations.compression import saved_as_jpeg
+from grids.training.pair_settings import PairSettings
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601), as JPEG has them."""
+
+
+class Made(NamedTuple):
+    """Pairs.
+
+    inputs, targets: (B, 3, H, W) float32 in [0, 1], multiples of 1/255.
+    qualities: (B,) int64, of the JPEG that each input was saved as at last; 0 for those that were not. On the CPU.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    qualities: Tensor
+
+
+def make_pairs(
+    clean: Tensor,
+    degradation: Degradation | None,
+    settings: PairSettings,
+    generator: torch.Generator,
+    severity: float | Tensor | None = None,
+) -> Made:
+    """Degrade clean images, and do to them what else befalls photographs.
+
+    What is drawn for an image depends on the generator and the size of the batch alone, not on its pixels. An image
+    that bears no damage is its own target: it must come back as it is, saved or not.
+
+    Args:
+        clean: (B, 3, H, W) float32 in [0, 1], on the 8-bit grid.
+        degradation: what is done; None for nothing, so that images are clean or only saved.
+        settings: the shares.
+        generator: on the CPU.
+        severity: 0 for the weakest of the values that are drawn, 1 for the strongest, one number or (B,); None draws.
+    """
+    drawn = None
+    if degradation is not None:
+        drawn = degradation.sample(clean.shape, generator, severity, "wide" if settings.wide else "default")
+    grey, untouched = (torch.rand(len(clean), generator=generator) < part for part in (settings.grey, settings.clean))
+    targets = inputs = _in_grey(clean, grey)
+    if degradation is None or drawn is None:
+        untouched = torch.ones_like(untouched)
+    else:
+        inputs = _chosen(untouched, targets, degradation.apply(targets, drawn))
+        # noise of grey pictures is the same in the three channels
+        inputs = _chosen(grey, inputs[:, 1:2].expand_as(inputs), inputs)
+    inputs, qualities = save_some(inputs, settings, generator)
+    return Made(inputs, _chosen(untouched, inputs, targets), qualities)
+
+
+def save_some(images: Tensor, settings: PairSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images of which a share went through JPEG, and the quality of each (0 where it did not).
+
+    Args:
+        images: (B, 3, H, W) float32 in [0, 1].
+        settings: how many, their qualities and their colour.
+        generator: on the CPU; draws three numbers an image.
+    """
+    low, high = settings.qualities
+    saved, full = (
+        torch.rand(len(images), generator=generator) < share for share in (settings.saved, settings.full_colour)
+    )
+    qualities = torch.randint(low, high + 1, saved.shape, generator=generator)
+    if not bool(saved.any()):
+        return images, torch.zeros_like(qualities)
+    place = saved.nonzero().flatten().to(images.device)
+    through = saved_as_jpeg(images[place], qualities[saved], full[saved])
+    return images.index_copy(0, place, through), qualities * saved
+
+
+def _in_grey(images: Tensor, which: Tensor) -> Tensor:
+    if not bool(which.any()):
+        return images
+    weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+    luma = (images * weights).sum(1, keepdim=True).mul_(255).round_().div_(255)
+    return _chosen(which, luma.expand_as(images), images)
+
+
+def _chosen(which: Tensor, these: Tensor, others: Tensor) -> Tensor:
+    """The images of one batch where `which`, (B,) on the CPU, is true, else those of the other."""
+    if not bool(which.any()):
+        return others
+    place = which.nonzero().flatten().to(others.device)
+    return others.index_copy(0, place, these[place])

@@ -1,0 +1,153 @@
+"""The maker of training pairs: shares, and what becomes of an image that is grey, clean or saved."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from contracts import generator, raises_line, scene
+from PIL import Image
+from torch import Tensor
+
+from grids.degradations import ELEVEN, degradation, psnr
+from grids.degradations.compression import codec_jpeg
+from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE, PairSettings, pair_settings
+from grids.training.pairs import Made, make_pairs, save_some
+
+COUNT = 600
+
+
+def clean_crops(count: int = COUNT, side: int = 16) -> Tensor:
+    return scene(1, 64)[..., :side, :side].expand(count, -1, -1, -1).contiguous()
+
+
+def made(name: str | None, settings: PairSettings, seed: int = 0, count: int = COUNT, side: int = 16) -> Made:
+    kind = None if name is None else degradation(name)
+    return make_pairs(clean_crops(count, side), kind, settings, generator(seed))
+
+
+def is_grey(images: Tensor) -> Tensor:
+    return (images == images[:, :1]).flatten(1).all(1)
+
+
+def same(first: Tensor, second: Tensor) -> Tensor:
+    return (first == second).flatten(1).all(1)
+
+
+def close(found: int, share: float) -> bool:
+    return abs(found - COUNT * share) < 4 * (COUNT * share * (1 - share)) ** 0.5 + 1
+
+
+@pytest.mark.parametrize("name", ELEVEN)
+def test_pristine_pairs_are_the_degradation_alone(name: str) -> None:
+    pairs = made(name, PRISTINE, 3, 5)
+    assert torch.equal(pairs.targets, clean_crops(5))
+    assert torch.equal(pairs.inputs, degradation(name)(clean_crops(5), generator(3)))
+    assert pairs.qualities.tolist() == [0] * 5
+
+
+def test_shares_are_those_of_the_settings() -> None:
+    pairs = made("gaussian_noise", PHOTOGRAPHS)
+    grey, saved, as_they_are = is_grey(pairs.targets), pairs.qualities > 0, same(pairs.inputs, pairs.targets)
+    assert close(int(grey.sum()), PHOTOGRAPHS.grey)
+    assert close(int(saved.sum()), PHOTOGRAPHS.saved)
+    assert close(int(as_they_are.sum()), PHOTOGRAPHS.clean)
+    assert close(int((grey & saved).sum()), PHOTOGRAPHS.grey * PHOTOGRAPHS.saved)
+    low, high = PHOTOGRAPHS.qualities
+    found = pairs.qualities[saved]
+    assert low <= int(found.min()) < low + 3
+    assert high - 3 < int(found.max()) <= high
+
+
+@pytest.mark.parametrize("name", [*ELEVEN, "sensor_noise", "low_light"])
+def test_grey_pairs_have_the_same_damage_in_every_channel(name: str) -> None:
+    settings = replace(PHOTOGRAPHS, grey=1.0, clean=0.0, saved=0.5)
+    pairs = made(name, settings, count=20, side=32)
+    assert bool(is_grey(pairs.inputs).all())
+    assert bool(is_grey(pairs.targets).all())
+    luma = (clean_crops(1, 32)[0] * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0).mul(255).round().div(255)
+    assert torch.allclose(pairs.targets[0, 0], luma, atol=1e-6)
+
+
+def test_grey_noise_is_as_strong_as_in_colour() -> None:
+    noise = [
+        (pairs.inputs - pairs.targets)[:, 0].std()
+        for pairs in (made("gaussian_noise", replace(PRISTINE, grey=share), side=32) for share in (0.0, 1.0))
+    ]
+    assert float(noise[0]) == pytest.approx(float(noise[1]), rel=0.05)
+
+
+def test_clean_ones_are_their_own_targets_saved_or_not() -> None:
+    for name, settings in (("jpeg", replace(PHOTOGRAPHS, clean=1.0)), (None, PHOTOGRAPHS)):
+        pairs = made(name, settings, count=60)
+        assert bool(same(pairs.inputs, pairs.targets).all())
+        saved = pairs.qualities > 0
+        assert 15 < int(saved.sum()) < 45
+        whole = same(pairs.targets, clean_crops(60))
+        assert bool((whole | saved | is_grey(pairs.targets)).all())
+
+
+def test_what_was_damaged_and_saved_is_to_become_the_clean_image() -> None:
+    pairs = made("gaussian_blur", replace(PHOTOGRAPHS, saved=1.0, clean=0.0, grey=0.0), count=20)
+    assert torch.equal(pairs.targets, clean_crops(20))
+
+
+def test_values_reach_down_to_the_faintest() -> None:
+    settings = replace(PRISTINE, wide=True)
+    deviations = (made("gaussian_noise", settings, side=32).inputs - clean_crops(side=32)).flatten(1).std(1) * 255
+    assert float(deviations.min()) == pytest.approx(5, abs=0.6)
+    assert float((deviations < 9).float().mean()) == pytest.approx(4 / 45, abs=0.03)
+
+
+def test_saved_ones_are_libjpegs_with_both_samplings() -> None:
+    images = scene(8, 64)
+    saved, qualities = save_some(images, replace(PHOTOGRAPHS, saved=1.0), generator(5))
+    halves = 0
+    for image, found, quality in zip(images, saved, qualities.tolist(), strict=True):
+        by_pillow = []
+        for sampling in ("4:2:0", "4:4:4"):
+            file = io.BytesIO()
+            pixels = image.mul(255).round().byte().permute(1, 2, 0).numpy()
+            Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=sampling)
+            by_pillow.append(torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float().div(255))
+        distances = [float((one - found).abs().max()) for one in by_pillow]
+        assert min(distances) <= 1.01 / 255 < max(distances)
+        halves += distances[0] < distances[1]
+    assert 0 < halves < len(images)
+
+
+def test_jpeg_90_is_that_alone() -> None:
+    images = scene(2, 64)
+    saved, qualities = save_some(images, JPEG_90, generator())
+    assert torch.equal(saved, codec_jpeg(images, torch.full((2,), 90.0)))
+    assert qualities.tolist() == [90, 90]
+
+
+def test_nothing_hangs_on_the_pixels_and_the_input_is_kept() -> None:
+    crops = clean_crops(40)
+    kept = crops.clone()
+    one = make_pairs(crops, degradation("salt_pepper"), PHOTOGRAPHS, generator(8))
+    other = make_pairs(torch.rand(40, 3, 16, 16), degradation("salt_pepper"), PHOTOGRAPHS, generator(8))
+    assert torch.equal(crops, kept)
+    assert torch.equal(one.qualities, other.qualities)
+    again = make_pairs(crops, degradation("salt_pepper"), PHOTOGRAPHS, generator(8))
+    assert torch.equal(one.inputs, again.inputs)
+    assert psnr(one.inputs, one.targets) < 40
+
+
+def test_settings_that_are_none() -> None:
+    for changes, fragment in (
+        ({"saved": 1.5}, "saved"),
+        ({"grey": -0.1}, "grey"),
+        ({"clean": float("nan")}, "clean"),
+        ({"qualities": (98, 75)}, "98, 75"),
+        ({"qualities": (0, 75)}, "0, 75"),
+        ({"smallest": 0.0}, "smallest"),
+        ({"smallest": float("nan")}, "smallest"),
+    ):
+        raises_line(lambda c=changes: PairSettings(**c), fragment)
+    assert pair_settings("pristine") is PRISTINE
+    raises_line(lambda: pair_settings("photos"), "photos", "photographs")
