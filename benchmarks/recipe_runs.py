@@ -43,6 +43,7 @@ from grids.pipeline.restored import Restored, restored_sheet
 from grids.selection.samples import middle
 from grids.similarity.patches import seed_for
 from grids.training.models import load_restorer
+from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import resolved
 from grids.training.tiles import restore_image
 from grids.training.trainer import OutOfTimeError
@@ -87,7 +88,7 @@ def photographs(recipe: str) -> tuple[list[Path], list[Path]]:
 def train(recipe: str, seconds: float) -> None:
     learnt, measured = photographs(recipe)
     val = measured if recipe == "shen-face" else split_files("val")[::3]
-    _, settings = resolved(recipe, iterations=STEPS[recipe])
+    _, settings = resolved(recipe, iterations=STEPS[recipe], data=PRISTINE)
     out = RUNS / f"{recipe}.safetensors"
     found = train_restorer(learnt, recipe=settings, system=recipe, val=val, out=out, time_budget=seconds, device="cpu")
     (run,) = found.runs

@@ -38,6 +38,7 @@ from grids.training.losses.perceptual import feature_network
 from grids.training.methods import PLAIN, Method
 from grids.training.metrics import psnr
 from grids.training.models import load_restorer
+from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.recipes import TABLE, Extras, method_of, system_recipe
@@ -99,9 +100,9 @@ class Starved(Synthesized):
     def identity(self) -> str:
         return f"{super().identity()} of {self.photographs.digest}"
 
-    def draw(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
         few = torch.stack([self.photographs.random_crop(clean.shape[-1], generator) for _ in clean])
-        return super().draw(few.to(clean.device).float().div(255), generator)
+        return super().draw(few.to(clean.device).float().div(255), generator, data)
 
 
 def single_head(loss: str) -> Callable[[], Method]:
@@ -225,7 +226,7 @@ CLAIMS: dict[str, list[Variant]] = {
 
 def lesson_of(variant: Variant) -> Lesson:
     learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
-    recipe = Recipe(iterations=variant.steps * len(variant.tasks), **variant.changes)
+    recipe = Recipe(iterations=variant.steps * len(variant.tasks), data=PRISTINE, **variant.changes)
     photographs, others = (_photographs(tuple(paths), recipe.crop) for paths in (learnt, measured))
     tasks = make_tasks(variant.tasks, least=recipe.crop)
     if variant.starved:

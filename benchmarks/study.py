@@ -35,6 +35,7 @@ from grids.search.table import JOIN
 from grids.training.evaluator import LASTING, TrainingEvaluator, clearly_lost
 from grids.training.lesson import Lesson, Silent, record_of, run_of
 from grids.training.models import load_restorer, save_restorer, start_weights
+from grids.training.pair_settings import PRISTINE
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.tasks import Synthesized
@@ -46,8 +47,8 @@ HERE = Path(__file__).parent / "study"
 TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
 DELTAS = (0.7, 0.5, 1.0, 0.3)
 FURTHER = 10  # groups of each size, near and as many far in S
-RECIPE = Recipe(iterations=250, learning_rate=5e-4)
-START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999)
+RECIPE = Recipe(iterations=250, learning_rate=5e-4, data=PRISTINE)
+START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999, data=PRISTINE)
 Asked = tuple[tuple[str, ...], int]  # a group and its repetition
 
 
@@ -145,7 +146,8 @@ def lesson_of(chosen: argparse.Namespace) -> Lesson:
     tasks, fit, validation = data_of(chosen.crop)
     recipe = replace(RECIPE, iterations=chosen.iterations, crop=chosen.crop)
     state = start_weights(chosen.start, chosen.network)
-    return Lesson(tasks, fit, validation, chosen.network, recipe, state, sha256(chosen.start))
+    digest = sha256(chosen.start)
+    return Lesson(tasks, fit, validation, chosen.network, recipe, start=state, start_sha256=digest)
 
 
 def start(chosen: argparse.Namespace) -> None:

@@ -37,6 +37,7 @@ from grids.errors import GridsError
 from grids.training.data import Batch, Batches
 from grids.training.fabric import strategy_of
 from grids.training.models import fresh
+from grids.training.pair_settings import pair_settings
 from grids.training.photographs import Photographs
 from grids.training.recipe import Recipe
 from grids.training.systems import Restorer
@@ -155,7 +156,7 @@ def measure(options: argparse.Namespace) -> str:
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, PHOTOGRAPHS).astype(int)]
     photographs = Photographs(chosen, options.crop)
     tasks = [Synthesized(degradation(name)) for name in ELEVEN]
-    batches = Batches(tasks, photographs, options.crop, options.batch, 0, device)
+    batches = Batches(tasks, photographs, options.crop, options.batch, 0, device, data=pair_settings(options.data))
     crops = Degraded(photographs, options.crop, steps * options.batch)
     ready = batches(0)
 
@@ -201,6 +202,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=200, help="steps timed for each loop, at most")
     parser.add_argument("--seconds", type=float, default=60, help="seconds timed for each loop, at most")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--data", default="photographs", help="photographs or pristine; the plain loop has the latter")
     parser.add_argument("--threads", type=int, help="CPU threads of the loop (default: all cores)")
     parser.add_argument("--workers", type=int, default=2, help="processes of the plain loop's DataLoader")
     options = parser.parse_args()

@@ -196,8 +196,10 @@ def spread_evenly(count: int, generator: torch.Generator) -> Tensor:
     Each by itself is uniform; together they cover the range better than independent ones, which lowers the noise of
     whatever is measured on a batch. Source: Latin hypercube sampling, McKay, Beckman and Conover 1979.
     """
-    order = torch.randperm(count, generator=generator, device=generator.device)
     numbers = torch.rand(count, generator=generator, device=generator.device)
+    if count == 1:
+        return numbers
+    order = torch.randperm(count, generator=generator, device=generator.device)
     return ((order + numbers) / count).clamp_max_(1 - 2**-24)
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from grids.devices import for_each
 from grids.images.libraries import opencv
 
-REACH = 4
-"""Pixels from its middle to its edge of the largest kernel that OpenCV convolves with faster than PyTorch."""
+REACH, AREA = 4, 2**15
+"""OpenCV is faster than PyTorch with kernels of so many pixels from the middle to the edge, and in images so small."""
 
 
 def gaussian_taps(sigma: Tensor, window: int) -> Tensor:
@@ -73,8 +73,8 @@ def filter2d(images: Tensor, kernels: Tensor) -> Tensor:
     if not on_cpu(images):
         return _convolve(images, flipped)
     reach = _reach(flipped)
-    # by an image's own kernel, so that what becomes of it does not depend on its batch
-    small = reach <= REACH
+    # by an image's own kernel and size, so that what becomes of it does not depend on its batch
+    small = (reach <= REACH) | (images.shape[-2] * images.shape[-1] <= AREA)
     if not bool(small.any()):
         return _convolve(images, _cut(flipped, int(reach.max())))
     result = torch.empty(images.shape)

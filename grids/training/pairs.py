@@ -49,10 +49,12 @@ def make_pairs(
     drawn = None
     if degradation is not None:
         drawn = degradation.sample(clean.shape, generator, severity, "wide" if settings.wide else "default")
-    grey, untouched = (torch.rand(len(clean), generator=generator) < part for part in (settings.grey, settings.clean))
+    draws = torch.rand((len(clean), 2), generator=generator).tolist()
+    grey = [i for i, (number, _) in enumerate(draws) if number < settings.grey]
+    untouched = [i for i, (_, number) in enumerate(draws) if number < settings.clean]
     targets = inputs = _in_grey(clean, grey)
     if degradation is None or drawn is None:
-        untouched = torch.ones_like(untouched)
+        untouched = list(range(len(clean)))
     else:
         inputs = _chosen(untouched, targets, degradation.apply(targets, drawn))
         # noise of grey pictures is the same in the three channels
@@ -70,28 +72,28 @@ def save_some(images: Tensor, settings: PairSettings, generator: torch.Generator
         generator: on the CPU; draws three numbers an image.
     """
     low, high = settings.qualities
-    saved, full = (
-        torch.rand(len(images), generator=generator) < share for share in (settings.saved, settings.full_colour)
-    )
-    qualities = torch.randint(low, high + 1, saved.shape, generator=generator)
-    if not bool(saved.any()):
-        return images, torch.zeros_like(qualities)
-    place = saved.nonzero().flatten().to(images.device)
-    through = saved_as_jpeg(images[place], qualities[saved], full[saved])
-    return images.index_copy(0, place, through), qualities * saved
+    draws = torch.rand((len(images), 3), generator=generator).tolist()
+    levels = [low + int(level * (high + 1 - low)) if saved < settings.saved else 0 for saved, _, level in draws]
+    numbers = [i for i, level in enumerate(levels) if level]
+    qualities = torch.tensor(levels)
+    if not numbers:
+        return images, qualities
+    full = torch.tensor([draws[i][1] < settings.full_colour for i in numbers])
+    place = torch.tensor(numbers, device=images.device)
+    return images.index_copy(0, place, saved_as_jpeg(images[place], qualities[numbers], full)), qualities
 
 
-def _in_grey(images: Tensor, which: Tensor) -> Tensor:
-    if not bool(which.any()):
+def _in_grey(images: Tensor, which: list[int]) -> Tensor:
+    if not which:
         return images
     weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
     luma = (images * weights).sum(1, keepdim=True).mul_(255).round_().div_(255)
     return _chosen(which, luma.expand_as(images), images)
 
 
-def _chosen(which: Tensor, these: Tensor, others: Tensor) -> Tensor:
-    """The images of one batch where `which`, (B,) on the CPU, is true, else those of the other."""
-    if not bool(which.any()):
+def _chosen(which: list[int], these: Tensor, others: Tensor) -> Tensor:
+    """The images of one batch of these numbers, and the others' of all other numbers."""
+    if not which:
         return others
-    place = which.nonzero().flatten().to(others.device)
+    place = torch.tensor(which, device=others.device)
     return others.index_copy(0, place, these[place])
