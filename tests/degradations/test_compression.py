@@ -42,10 +42,12 @@ def test_the_codec_is_pillows_at_the_same_quality(photos: list[Tensor], quality:
 def test_torch_does_what_the_codec_does(photos: list[Tensor], quality: int) -> None:
     for photo in photos:
         q = torch.tensor([float(quality)])
-        same = psnr(torch_jpeg(photo, q), codec_jpeg(photo, q))
-        assert same > 38
-        # what remains is rounding: far less than what compression changes
-        assert same > psnr(codec_jpeg(photo, q), photo) + 6
+        for full in (False, True):
+            codec = codec_jpeg(photo, q, torch.tensor([full]))
+            same = psnr(torch_jpeg(photo, q, full), codec)
+            assert same > 38
+            # what remains is rounding: far less than what compression changes
+            assert same > psnr(codec, photo) + 6
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3), (8, 8), (15, 17), (16, 16), (17, 33), (2, 64)])

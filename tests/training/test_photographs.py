@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from contracts import generator, raises_line
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,3 +192,19 @@ def test_windows(photographs: Photographs) -> None:
     assert windows.dtype == torch.uint8
     for window, (number, top, left) in zip(windows, fixed_windows(photographs.sizes, 24, 6), strict=True):
         assert torch.equal(window, photographs.pixels(number)[:, top : top + 24, left : left + 24])
+
+
+def test_crops_of_a_reduced_photograph_are_means_of_what_lies_under_them() -> None:
+    image = torch.randint(256, (3, 64, 80), dtype=torch.uint8, generator=generator())
+    for seed in range(20):
+        [window] = random_window([lambda i: image], [(64, 80)], 16, generator(seed), 0.5)
+        means = F.avg_pool2d(image.float(), 2, stride=1)
+        candidates = [means, means.flip(1), means.flip(2), means.flip(1, 2)]
+        candidates += [one.transpose(1, 2) for one in candidates]
+        windows = [w for one in candidates for w in one.unfold(1, 31, 1).unfold(2, 31, 1).flatten(1, 2).transpose(0, 1)]
+        assert min(float((w[..., ::2, ::2] - window.float()).abs().max()) for w in windows) <= 1
+    # no photograph is enlarged: a small one is reduced less
+    [window] = random_window([lambda i: image[:, :20, :20]], [(20, 20)], 16, generator(), 0.5)
+    assert window.shape == (3, 16, 16)
+    [whole] = random_window([lambda i: image[:, :16, :16]], [(16, 16)], 16, generator(3), 0.5)
+    assert sorted(whole.flatten().tolist()) == sorted(image[:, :16, :16].flatten().tolist())
