@@ -21,7 +21,7 @@ def gram_matrix(blocks: Iterable[Tensor]) -> FloatArray:
     """X X^T of the centred features, from blocks of their columns; no block is changed or kept.
 
     Args:
-        blocks: (N, d_1), (N, d_2), ...: all N samples in each, the features in any order.
+        blocks: (N, d_1), (N, d_2), ...: all N samples in each, float32 or bfloat16, the features in any order.
 
     Returns:
         (N, N), float64. Products are summed in float32 within 16384 columns and in float64 beyond.
@@ -38,6 +38,7 @@ def gram_matrix(blocks: Iterable[Tensor]) -> FloatArray:
             raise GridsError(f"every block of features must be ({len(total)}, d), but one is {tuple(block.shape)}")
         for part in block.split(COLUMNS, dim=1):
             # each column block holds every sample, so the mean is exact and the features are never held centred
+            part = part.float()
             with exact_float32():
                 _add_lower(total, part - part.mean(0))
     if total is None:

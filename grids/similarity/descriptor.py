@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from grids import weights
 from grids.devices import computes_in_bf16, exact_float32
@@ -15,6 +17,8 @@ from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import SRResNetX4
 
 BATCH = 8
+LARGEST_MAP = 2**24
+"""Bytes of the largest map of a batch: larger ones leave the cache, and malloc gives fresh memory for each."""
 PRECISIONS = ("auto", "fp32", "bf16")
 HALO = 2
 """LR rows on either side of a strip that its features depend on: 7 pixels at x4 (1 + 2 + 4 of three convolutions)."""
@@ -47,6 +51,11 @@ class Descriptor:
             raise WeightsError(f"cannot use the descriptor '{path}': {error}") from error
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.to(self.device).eval().requires_grad_(False)
+        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        # what computes the features: a copy of its own, so that the network stays what was published
+        own = copy.deepcopy(self.network).to(self.dtype)
+        self._first, self._blocks, self._hr = own.conv_first, own.body, own.conv_hr
+        self._enlargements = tuple(_in_runs(layer) for layer in (own.upconv1, own.upconv2))
 
     def feature_blocks(self, patches: Tensor, layer: str = "last", budget: int = 2**30) -> Iterator[Tensor]:
         """The features of all patches, a block of columns at a time: whole maps would not fit into memory.
@@ -60,7 +69,7 @@ class Descriptor:
             budget: bytes that one block may take.
 
         Yields:
-            (N, d) float32, in a buffer that the next block overwrites.
+            (N, d), float32 or bfloat16 as the precision is, in a buffer that the next block overwrites.
         """
         if layer not in self.layers:
             raise unknown_name("layer", layer, self.layers)
@@ -74,7 +83,7 @@ class Descriptor:
 
     def features(self, patches: Tensor, layer: str = "last") -> Tensor:
         """The same in one piece: (N, D) float32, D = 64 h w for "body" and 1024 h w for "last"."""
-        return torch.cat([block.clone() for block in self.feature_blocks(patches, layer)], 1)
+        return torch.cat([block.float().clone() for block in self.feature_blocks(patches, layer)], 1)
 
     def maps(self, patches: Tensor, depths: Sequence[int]) -> list[Tensor]:
         """The outputs of some residual blocks, float32 (N, 64, h, w) each, on the CPU.
@@ -84,9 +93,9 @@ class Descriptor:
             depths: how many blocks lie before each output, ascending.
         """
         found = []
-        with self._computing():
-            features = self.network.first_features(patches.to(self.device, memory_format=torch.channels_last))
-            for number, block in enumerate(self.network.body, 1):
+        with _computing():
+            features = self._shallow(patches)
+            for number, block in enumerate(self._blocks, 1):
                 if number > depths[-1]:
                     break
                 features = block(features)
@@ -94,39 +103,73 @@ class Descriptor:
                     found.append(features.float().cpu().contiguous())
         return found
 
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        # never around a yield: both modes would go on in the caller, who multiplies what he gets
-        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-        with torch.no_grad(), bf16, exact_float32():
-            yield
+    def _shallow(self, patches: Tensor) -> Tensor:
+        """(B, 3, h, w) -> (B, C, h, w): what the residual blocks get."""
+        images = patches.to(self.device, self.dtype, memory_format=torch.channels_last)
+        return F.leaky_relu(self._first(images), 0.1, inplace=True)
 
     def _body(self, patches: Tensor) -> Tensor:
-        with self._computing():
-            return self.network.body_features(patches.to(self.device, memory_format=torch.channels_last)).float()
+        with _computing():
+            features: Tensor = self._blocks(self._shallow(patches))
+            return features
 
     def _last_strips(self, body: Tensor, budget: int) -> Iterator[Tensor]:
         n, c, h, w = body.shape
         scale = self.network.scale
-        row_bytes = n * c * scale * scale * w * body.element_size()
-        rows = min(h, max(1, budget // row_bytes))
+        row_bytes = c * scale * scale * w * body.element_size()
+        rows = min(h, max(1, budget // (n * row_bytes)))
+        batch = max(1, LARGEST_MAP // (row_bytes * rows))
         buffer = body.new_empty((n, scale * rows, scale * w, c))
         for top in range(0, h, rows):
             bottom = min(top + rows, h)
             block = buffer[:, : scale * (bottom - top)]
-            for first in range(0, n, BATCH):
-                part = slice(first, first + BATCH)
+            for first in range(0, n, batch):
+                part = slice(first, first + batch)
                 block[part] = self._strip(body[part], top, bottom)
             yield block.reshape(n, -1)
 
     def _strip(self, body: Tensor, top: int, bottom: int) -> Tensor:
-        """(B, C, h, w) -> (B, 4 (bottom - top), 4 w, C): the last layer's rows for rows top to bottom of the body."""
-        above = min(HALO, top)
-        rows = body[:, :, top - above : bottom + HALO].contiguous(memory_format=torch.channels_last)
-        with self._computing():
-            out = self.network.last_features(rows)
-        start, stop = above * self.network.scale, (above + bottom - top) * self.network.scale
-        return out[:, :, start:stop].permute(0, 2, 3, 1)
+        """(B, C, h, w) -> (B, 4 (bottom - top), 4 w, C): the last layer's rows for rows top to bottom of the body.
+
+        Each convolution spoils the outermost row where the strip is cut off, and the cut takes as many away.
+        """
+        x = body[:, :, max(0, top - HALO) : bottom + HALO].contiguous(memory_format=torch.channels_last)
+        above, below = min(HALO, top), min(HALO, body.shape[2] - bottom)
+        with _computing():
+            for layer in self._enlargements:
+                kept = min(1, above), min(1, below)
+                x = _enlarge(x, layer, above - kept[0], below - kept[1])
+                above, below = 2 * kept[0], 2 * kept[1]
+            out = F.leaky_relu(self._hr(x), 0.1, inplace=True).permute(0, 2, 3, 1)
+        return out[:, above : out.shape[1] - below]
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    # never around a yield: the mode would go on in the caller, who multiplies what he gets
+    with torch.no_grad(), exact_float32():
+        yield
+
+
+def _in_runs(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer before a PixelShuffle with its output channels in the order (i, j, c), not (c, i, j).
+
+    The 2 x 2 pixels (i, j) that the channels become then lie side by side in memory, so that a shuffle copies runs of
+    2 C numbers instead of single ones.
+    """
+    with torch.no_grad():
+        for tensor in (layer.weight, layer.bias):
+            tensor.copy_(tensor.unflatten(0, (-1, 4)).transpose(0, 1).flatten(0, 1))
+    return layer
+
+
+def _enlarge(x: Tensor, layer: nn.Conv2d, above: int, below: int) -> Tensor:
+    """Convolution of `_in_runs`, LeakyReLU and PixelShuffle, less some rows: (B, C, h, w) -> (B, C, 2 (h - ..), 2 w)."""
+    # in place: these maps are the largest of the network, and fresh memory for each costs time
+    maps = F.leaky_relu(layer(x), 0.1, inplace=True).permute(0, 2, 3, 1)
+    n, h, w, c = maps.shape
+    runs = maps[:, above : h - below].reshape(n, h - above - below, w, 2, c // 2)
+    return runs.transpose(2, 3).reshape(n, 2 * (h - above - below), 2 * w, c // 4).permute(0, 3, 1, 2)
 
 
 def _resolve_precision(name: str, device: torch.device) -> str:
