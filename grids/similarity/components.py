@@ -34,13 +34,14 @@ def gram_matrix(blocks: Iterable[Tensor]) -> FloatArray:
         if total is None:
             # on the CPU: not every kind of GPU has float64
             total = torch.zeros((len(block), len(block)), dtype=torch.float64)
+            work = torch.empty((len(block), COLUMNS), device=block.device)
         if block.ndim != 2 or len(block) != len(total):
             raise GridsError(f"every block of features must be ({len(total)}, d), but one is {tuple(block.shape)}")
         for part in block.split(COLUMNS, dim=1):
             # each column block holds every sample, so the mean is exact and the features are never held centred
-            part = part.float()
+            centred = work[:, : part.shape[1]].copy_(part)
             with exact_float32():
-                _add_lower(total, part - part.mean(0))
+                _add_lower(total, centred.sub_(centred.mean(0)))
     if total is None:
         raise GridsError("there are no features")
     lower = total.numpy()

@@ -17,8 +17,8 @@ from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import SRResNetX4
 
 BATCH = 8
-LARGEST_MAP = 2**24
-"""Bytes of the largest map of a batch: larger ones leave the cache, and malloc gives fresh memory for each."""
+CPU_MAP, GPU_MAP = 2**23, 2**27
+"""Bytes that the largest map of a batch may take: on a CPU, so few that the maps stay in its cache."""
 PRECISIONS = ("auto", "fp32", "bf16")
 HALO = 2
 """LR rows on either side of a strip that its features depend on: 7 pixels at x4 (1 + 2 + 4 of three convolutions)."""
@@ -51,11 +51,13 @@ class Descriptor:
             raise WeightsError(f"cannot use the descriptor '{path}': {error}") from error
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.to(self.device).eval().requires_grad_(False)
-        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         # what computes the features: a copy of its own, so that the network stays what was published
-        own = copy.deepcopy(self.network).to(self.dtype)
+        own = copy.deepcopy(self.network).to(self._dtype)
         self._first, self._blocks, self._hr = own.conv_first, own.body, own.conv_hr
         self._enlargements = tuple(_in_runs(layer) for layer in (own.upconv1, own.upconv2))
+        self._buffer: Tensor | None = None
+        _keep_freed_memory()
 
     def feature_blocks(self, patches: Tensor, layer: str = "last", budget: int = 2**30) -> Iterator[Tensor]:
         """The features of all patches, a block of columns at a time: whole maps would not fit into memory.
@@ -105,7 +107,7 @@ class Descriptor:
 
     def _shallow(self, patches: Tensor) -> Tensor:
         """(B, 3, h, w) -> (B, C, h, w): what the residual blocks get."""
-        images = patches.to(self.device, self.dtype, memory_format=torch.channels_last)
+        images = patches.to(self.device, self._dtype, memory_format=torch.channels_last)
         return F.leaky_relu(self._first(images), 0.1, inplace=True)
 
     def _body(self, patches: Tensor) -> Tensor:
@@ -116,17 +118,26 @@ class Descriptor:
     def _last_strips(self, body: Tensor, budget: int) -> Iterator[Tensor]:
         n, c, h, w = body.shape
         scale = self.network.scale
-        row_bytes = c * scale * scale * w * body.element_size()
+        row_size = c * scale * scale * w  # numbers that a row of one patch becomes
+        row_bytes = row_size * body.element_size()
         rows = min(h, max(1, budget // (n * row_bytes)))
-        batch = max(1, LARGEST_MAP // (row_bytes * rows))
-        buffer = body.new_empty((n, scale * rows, scale * w, c))
+        batch = max(1, (CPU_MAP if body.device.type == "cpu" else GPU_MAP) // (rows * row_bytes))
+        buffer = self._take_buffer(n * rows * row_size)
         for top in range(0, h, rows):
             bottom = min(top + rows, h)
-            block = buffer[:, : scale * (bottom - top)]
-            for first in range(0, n, batch):
-                part = slice(first, first + batch)
-                block[part] = self._strip(body[part], top, bottom)
-            yield block.reshape(n, -1)
+            block = buffer[: n * (bottom - top) * row_size].view(n, -1)
+            for part, features in zip(block.split(batch), body.split(batch), strict=True):
+                part.view(len(part), -1, scale * w, c).copy_(self._strip(features, top, bottom))
+            yield block
+        self._buffer = buffer
+
+    def _take_buffer(self, size: int) -> Tensor:
+        # kept from call to call: touching this much fresh memory costs a tenth of the time. Whoever takes it has it
+        # alone until he is done, so that two iterators never share one
+        buffer, self._buffer = self._buffer, None
+        if buffer is None or len(buffer) < size:
+            buffer = torch.empty(size, dtype=self._dtype, device=self.device)
+        return buffer
 
     def _strip(self, body: Tensor, top: int, bottom: int) -> Tensor:
         """(B, C, h, w) -> (B, 4 (bottom - top), 4 w, C): the last layer's rows for rows top to bottom of the body.
@@ -151,6 +162,12 @@ def _computing() -> Iterator[None]:
         yield
 
 
+def _keep_freed_memory() -> None:
+    # glibc gives freed memory back to the system beyond twice the largest block (up to 32 MiB) that was freed so far,
+    # and every page of it costs a fault when it is used again: half of the time, where maps of some MiB come and go
+    torch.empty(31 * 2**20, dtype=torch.uint8)
+
+
 def _in_runs(layer: nn.Conv2d) -> nn.Conv2d:
     """The layer before a PixelShuffle with its output channels in the order (i, j, c), not (c, i, j).
 
@@ -158,13 +175,13 @@ def _in_runs(layer: nn.Conv2d) -> nn.Conv2d:
     2 C numbers instead of single ones.
     """
     with torch.no_grad():
-        for tensor in (layer.weight, layer.bias):
+        for tensor in layer.parameters():
             tensor.copy_(tensor.unflatten(0, (-1, 4)).transpose(0, 1).flatten(0, 1))
     return layer
 
 
 def _enlarge(x: Tensor, layer: nn.Conv2d, above: int, below: int) -> Tensor:
-    """Convolution of `_in_runs`, LeakyReLU and PixelShuffle, less some rows: (B, C, h, w) -> (B, C, 2 (h - ..), 2 w)."""
+    """A layer `_in_runs`, LeakyReLU and PixelShuffle, without some rows of x: (B, C, h, w) -> (B, C, 2 h', 2 w)."""
     # in place: these maps are the largest of the network, and fresh memory for each costs time
     maps = F.leaky_relu(layer(x), 0.1, inplace=True).permute(0, 2, 3, 1)
     n, h, w, c = maps.shape

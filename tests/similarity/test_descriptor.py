@@ -71,6 +71,21 @@ def test_features_of_the_descriptor_that_ships() -> None:
     torch.testing.assert_close(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
 
 
+def test_blocks_of_two_calls_at_a_time_do_not_mix(small: Descriptor) -> None:
+    first, second = patches(3), patches(3, seed=1)
+    expected = [small.features(images) for images in (first, second)]
+    pairs = [(a.clone(), b.clone()) for a, b in zip(*(small.feature_blocks(x, budget=1) for x in (first, second)))]
+    for found, whole in zip(zip(*pairs, strict=True), expected, strict=True):
+        torch.testing.assert_close(torch.cat(found, 1), whole, atol=1e-6, rtol=1e-5)
+
+
+def test_a_kept_buffer_serves_fewer_and_more_patches(small: Descriptor) -> None:
+    for count in (5, 2, 7):
+        images = patches(count)
+        found = small.features(images).view(count, 48, 36, 8)
+        torch.testing.assert_close(found, own_maps(small.network, images, "last"), atol=1e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("key", ["params", "params_ema", "state_dict", None])
 def test_another_network_as_a_basicsr_checkpoint(tmp_path: Path, key: str | None) -> None:
     network = SRResNetX4(channels=12, blocks=3)
