@@ -137,22 +137,27 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
     size = crops.patch_size
     patches = torch.empty((len(crops), 3, size, size))
     generator = seeded(seed)
-    for rows in _chunks_of_one_shape(crops):
-        images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows])).permute(0, 3, 1, 2).float().div_(255)
-        result = images if degradation is None else degradation(images, generator)
-        for row, image in zip(rows, result, strict=True):
-            top, left = crops.corners[row]
-            patches[row] = image[:, top : top + size, left : left + size]
+    for shape, rows in _rows_by_shape(crops).items():
+        # drawn for all at once, so that the whole range is spread evenly over the crops
+        parameters = degradation.sample((len(rows), 3, *shape[:2]), generator) if degradation else {}
+        for first in range(0, len(rows), CHUNK):
+            part = slice(first, first + CHUNK)
+            images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]])).permute(0, 3, 1, 2)
+            images = images.float().div_(255)
+            if degradation is not None:
+                own = {name: value[part] if value.ndim else value for name, value in parameters.items()}
+                images = degradation.apply(images, own)
+            for row, image in zip(rows[part], images, strict=True):
+                top, left = crops.corners[row]
+                patches[row] = image[:, top : top + size, left : left + size]
     return patches
 
 
-def _chunks_of_one_shape(crops: Crops) -> Iterator[list[int]]:
+def _rows_by_shape(crops: Crops) -> dict[tuple[int, ...], list[int]]:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for i, crop in enumerate(crops.pixels):
         by_shape.setdefault(crop.shape, []).append(i)
-    for rows in by_shape.values():
-        for first in range(0, len(rows), CHUNK):
-            yield rows[first : first + CHUNK]
+    return by_shape
 
 
 def seed_for(seed: int, name: str) -> int:
