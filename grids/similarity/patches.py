@@ -145,8 +145,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
             images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]])).permute(0, 3, 1, 2)
             images = images.float().div_(255)
             if degradation is not None:
-                own = {name: value[part] if value.ndim else value for name, value in parameters.items()}
-                images = degradation.apply(images, own)
+                images = degradation.apply(images, {name: value[part] for name, value in parameters.items()})
             for row, image in zip(rows[part], images, strict=True):
                 top, left = crops.corners[row]
                 patches[row] = image[:, top : top + size, left : left + size]

@@ -20,7 +20,7 @@ from grids.similarity.components import gram_matrix
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import Crops, degraded_patches, seed_for
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same settings would give another row."""
 
 

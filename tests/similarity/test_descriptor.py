@@ -74,7 +74,10 @@ def test_features_of_the_descriptor_that_ships() -> None:
 def test_blocks_of_two_calls_at_a_time_do_not_mix(small: Descriptor) -> None:
     first, second = patches(3), patches(3, seed=1)
     expected = [small.features(images) for images in (first, second)]
-    pairs = [(a.clone(), b.clone()) for a, b in zip(*(small.feature_blocks(x, budget=1) for x in (first, second)), strict=True)]
+    pairs = [
+        (a.clone(), b.clone())
+        for a, b in zip(*(small.feature_blocks(x, budget=1) for x in (first, second)), strict=True)
+    ]
     for found, whole in zip(zip(*pairs, strict=True), expected, strict=True):
         torch.testing.assert_close(torch.cat(found, 1), whole, atol=1e-6, rtol=1e-5)
 
