@@ -37,15 +37,16 @@ def commands(folder: Path) -> dict[str, list[str]]:
     """What is run, by name."""
     photo = folder / "photo.png"
     code = "from grids.images import builtin_photos, read_photo, write_photo; p = read_photo(builtin_photos()[0]); "
-    code += f"write_photo(__import__('pathlib').Path({str(photo)!r}), p.with_pixels(p.tensor()[:, :512, :512]))"
+    code += f"write_photo(__import__('pathlib').Path({str(photo)!r}), p.with_pixels(p.tensor()[:, :256, :256]))"
     subprocess.run([sys.executable, "-c", code], check=True)
     restore = ["restore", str(photo), "-o", str(folder / "out.png"), "--group", "C1", "--tile", "128", "-q"]
-    train = ["train", "builtin", "--iterations", "60", "-q", "--out", str(folder / "OUT.safetensors")]
-    similarity = ["similarity", "builtin", "--patches", "32", "-q", "--out", str(folder / "OUT")]
+    few = ["--iterations", "20", "--tasks", "jpeg,gaussian_noise"]
+    train = ["train", "builtin", *few, "-q", "--out", str(folder / "OUT.safetensors")]
+    similarity = ["similarity", "builtin", "--patches", "16", "-q", "--out", str(folder / "OUT")]
     return {
-        "restore, 512 x 512 in tiles of 128": [*GRIDS, *restore],
-        "train, 60 steps": [*GRIDS, *train],
-        "similarity, 32 patches": [*GRIDS, *similarity],
+        "restore, 256 x 256 in tiles of 128": [*GRIDS, *restore],
+        "train, 20 steps": [*GRIDS, *train],
+        "similarity, 16 patches": [*GRIDS, *similarity],
         "degrade, 6 x 11 batches of 16 x 256 x 256": [sys.executable, "-c", DEGRADE],
     }
 

@@ -8,7 +8,11 @@ from functools import reduce
 import torch
 from torch import Tensor
 
+from grids.degradations import kernels
 from grids.degradations.base import Degradation, Parameters, Range, covered, per_image
+
+PART = 2**15
+"""Rows of lines at a time: of larger maps PyTorch gives each thread a share, and to wait for them takes longer."""
 
 
 class Inpainting(Degradation):
@@ -36,7 +40,10 @@ class Inpainting(Degradation):
         count = _line_count(parameters["lines"], h, w)
         shown = torch.arange(ends.shape[1], device=images.device) < count.view(-1, 1)
         scale = torch.tensor([w - 1, h - 1, w - 1, h - 1], device=images.device, dtype=torch.float32)
-        mask = line_mask(ends * scale, parameters["thickness"].view(b, 1).expand(shown.shape), shown, h, w)
+        thickness = parameters["thickness"].view(b, 1).expand(shown.shape)
+        few = max(1, PART // (ends.shape[1] * h)) if kernels.on_cpu(images) else b
+        parts = zip((ends * scale).split(few), thickness.split(few), shown.split(few), strict=True)
+        mask = torch.cat([line_mask(*part, h=h, w=w) for part in parts])
         return covered(images, mask.unsqueeze(1), per_image(parameters["white"]))
 
 
