@@ -2,6 +2,7 @@
 
     python benchmarks/pairs.py train [--steps 1500] [--only base "grey 0" ...]     # recorded in pairs.jsonl
     python benchmarks/pairs.py report                                             # the table of docs/results.md
+    python benchmarks/pairs.py picture                        # docs/pictures/pairs.jpg, from two short trainings
 
 Every trial trains the default NAFNet for all eleven kinds from the start that ships (13,000 steps on pristine pairs),
 on split fit, and measures it on crops of split val: as made, after JPEG 90, grey, at low severity, and how far clean
@@ -12,15 +13,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from common import machine, split_files, table
+import cv2
+import torch
+from common import DATA, machine, need, split_files, table
 from torch import Tensor, nn
 
 from grids import weights
 from grids.degradations import ELEVEN, degradation, seeded
+from grids.files import write_bytes
+from grids.images import read_photo
 from grids.training.data import Batches
 from grids.training.metrics import psnr
 from grids.training.models import fresh, start_weights, started
@@ -34,6 +40,7 @@ from grids.training.trainer import train
 from grids.training.validation import restore
 
 FILE = Path(__file__).with_suffix(".jsonl")
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "pairs.jpg"
 NETWORK = "nafnet"
 SIDE, COUNT = 128, 40
 VARIANTS: Mapping[str, PairSettings] = {
@@ -85,13 +92,50 @@ def gain(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:
 
 def trial(name: str, steps: int, photographs: Photographs, clean: Tensor) -> dict[str, object]:
     """Train one variant and measure it."""
-    recipe = Recipe(iterations=steps, data=VARIANTS[name])
+    start = time.perf_counter()
+    network = learnt_for(ELEVEN, Recipe(iterations=steps, data=VARIANTS[name]), photographs)
+    seconds = round(time.perf_counter() - start)
+    return {"variant": name, "steps": steps, "seconds": seconds, **measured(network, clean)}
+
+
+def learnt_for(names: Sequence[str], recipe: Recipe, photographs: Photographs) -> nn.Module:
+    """A restorer of these kinds, from the start that ships."""
     network = fresh(NETWORK, 0)
     started(network, start_weights(weights.builtin(f"{NETWORK}_start.safetensors"), NETWORK))
-    tasks = [Synthesized(degradation(kind)) for kind in ELEVEN]
+    tasks = [Synthesized(degradation(kind)) for kind in names]
     batches = Batches(tasks, photographs, recipe.crop, recipe.batch, recipe.seed, data=recipe.data)
-    result = train(Restorer(network), batches, recipe)
-    return {"variant": name, "steps": steps, "seconds": round(result.seconds), **measured(result.network, clean)}
+    return train(Restorer(network), batches, recipe).network
+
+
+def picture(photographs: Photographs, file: Path) -> None:
+    """A photograph with noise, saved as JPEG 90, in colour and grey: as it is, by NLM, and by restorers of either data.
+
+    The strength of non-local means is the best of four by PSNR, which nobody knows in practice.
+    """
+    whole = read_photo(need(DATA / "eval" / "kodak24" / "05.png")).tensor()[None]
+    networks = [
+        learnt_for(("gaussian_noise",), Recipe(iterations=500, data=data), photographs)
+        for data in (PRISTINE, PHOTOGRAPHS)
+    ]
+    rows = []
+    for grey in (0.0, 1.0):
+        noisy, clean, _ = make_pairs(
+            whole, degradation("gaussian_noise"), replace(JPEG_90, grey=grey), seeded(3), severity=0.4
+        )
+        results = [noisy, denoised(noisy, clean), *(restore(network, noisy, "cpu").clamp(0, 1) for network in networks)]
+        print("grey" if grey else "colour", [f"{float(psnr(one, clean)):.2f} dB" for one in results], flush=True)
+        rows.append(torch.cat([one[0, :, 150:310, 300:520] for one in results], 2))
+    pixels = torch.cat(rows, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
+    image = pixels.flip(0).permute(1, 2, 0).contiguous().numpy()
+    write_bytes(file, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+
+
+def denoised(noisy: Tensor, clean: Tensor) -> Tensor:
+    """Non-local means (OpenCV), its strength the best of four."""
+    pixels = noisy[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+    found = (cv2.fastNlMeansDenoisingColored(pixels, None, h, h, 7, 21) for h in (6, 10, 14, 18))
+    images = [torch.from_numpy(one).permute(2, 0, 1)[None].float().div(255) for one in found]
+    return max(images, key=lambda image: float(psnr(image, clean)))
 
 
 def report() -> str:
@@ -108,7 +152,7 @@ def report() -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "report"))
+    parser.add_argument("what", choices=("train", "report", "picture"))
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
     chosen = parser.parse_args()
@@ -121,4 +165,8 @@ if __name__ == "__main__":
             with FILE.open("a") as stream:
                 stream.write(json.dumps(record) + "\n")
             print(record, flush=True)
-    print(report())
+    if chosen.what == "picture":
+        print(machine(), flush=True)
+        picture(Photographs(split_files("fit"), 96), PICTURE)
+    else:
+        print(report())
