@@ -13,9 +13,12 @@ kornia's approximate JPEG 30), the script stops.
 
 from __future__ import annotations
 
+import grids  # noqa: F401  isort: skip - before torch, since it sets how long torch's threads spin
+
 import argparse
 import importlib
 import math
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -241,7 +244,7 @@ def ours(kind: Degradation, images: Tensor, rounded: bool) -> float:
             images, drawn | {name: fixed[name] for name in ("down", "up", "angle") if name in fixed}, rounded
         )
 
-    return len(images) / seconds(call)
+    return len(images) / seconds(call, repeats=15, warm_up=3)
 
 
 def layouts(images: Tensor, eight_bit: bool) -> list[Pixels]:
@@ -271,13 +274,13 @@ def check_same(kind: Degradation, rival: Rival, images: Tensor, name: str) -> No
 
 def theirs(rival: Rival, images: Tensor) -> float:
     if rival.batched:
-        return len(images) / seconds(lambda: rival.call(images))
+        return len(images) / seconds(lambda: rival.call(images), repeats=15)
     batch = layouts(images, rival.eight_bit)
-    alone = seconds(lambda: [rival.call(image) for image in batch])
+    alone = seconds(lambda: [rival.call(image) for image in batch], repeats=15)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        together = seconds(lambda: list(pool.map(rival.call, batch)))
+        together = seconds(lambda: list(pool.map(rival.call, batch)), repeats=15)
     cv2.setNumThreads(threads)
     return len(images) / min(alone, together)
 
@@ -352,7 +355,8 @@ if __name__ == "__main__":
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     device = parser.parse_args().device
     warnings.simplefilter("ignore")
-    print(machine() + f"; OpenCV {cv2.__version__}, scikit-image {skimage.__version__}\n")
+    print(machine() + f"; OpenCV {cv2.__version__}, scikit-image {skimage.__version__}")
+    print(f"GOMP_SPINCOUNT {os.environ.get('GOMP_SPINCOUNT')}\n")
     if device == "cuda":
         print(measure_gpu())
     else:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+POOL = "grids-work"
 SMALL = 2**18
 """Values that the calling thread goes through alone."""
 
@@ -77,12 +80,17 @@ def for_each(count: int, work: Callable[[int], object], values: int) -> None:
     import torch
 
     workers = min(torch.get_num_threads(), count)
-    if workers == 1 or count * values < SMALL:
+    if workers == 1 or count * values < SMALL or threading.current_thread().name.startswith(POOL):
         for number in range(count):
             work(number)
         return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, range(count)))
+    list(_pool(os.getpid(), torch.get_num_threads()).map(work, range(count)))
+
+
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    # kept: to start threads takes as long as to degrade an image. A forked process has a pool of its own
+    return ThreadPoolExecutor(threads, thread_name_prefix=f"{POOL}-{process}")
 
 
 def use_threads(jobs: int | None) -> None:

@@ -8,11 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from grids.degradations import kernels
 from grids.degradations.base import Degradation, Parameters, Range, covered, per_image
-
-PART = 2**15
-"""Rows of lines at a time: of larger maps PyTorch gives each thread a share, and to wait for them takes longer."""
 
 
 class Inpainting(Degradation):
@@ -40,10 +36,7 @@ class Inpainting(Degradation):
         count = _line_count(parameters["lines"], h, w)
         shown = torch.arange(ends.shape[1], device=images.device) < count.view(-1, 1)
         scale = torch.tensor([w - 1, h - 1, w - 1, h - 1], device=images.device, dtype=torch.float32)
-        thickness = parameters["thickness"].view(b, 1).expand(shown.shape)
-        few = max(1, PART // (ends.shape[1] * h)) if kernels.on_cpu(images) else b
-        parts = zip((ends * scale).split(few), thickness.split(few), shown.split(few), strict=True)
-        mask = torch.cat([line_mask(*part, h=h, w=w) for part in parts])
+        mask = line_mask(ends * scale, parameters["thickness"].view(b, 1).expand(shown.shape), shown, h, w)
         return covered(images, mask.unsqueeze(1), per_image(parameters["white"]))
 
 
@@ -73,7 +66,7 @@ def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) ->
     first = left.ceil_().clamp_(0, w)
     last = right.floor_().add_(1).clamp_(0, w)
     drawn = (last > first) & shown.unsqueeze(-1)
-    step = torch.zeros((ends.shape[0], h, w + 1), device=ends.device)
+    step = ends.new_zeros((ends.shape[0], h, w + 1))
     # whole numbers, so the order of the sums is free; picking the drawn runs out would make a GPU wait
     one = drawn.float().transpose(1, 2)  # (B, L, H) -> (B, H, L)
     for place, count in ((first, one), (last, -one)):

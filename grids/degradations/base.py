@@ -6,8 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -148,9 +149,7 @@ class Degradation(ABC):
             result = self._apply(images.to(device).contiguous(), here).to(images.device)
         if result.requires_grad or not result.is_contiguous() or _share_memory(result, images):
             result = result.clone(memory_format=torch.contiguous_format)
-        if self.rounded:
-            return result
-        return result.mul_(255).round_().clamp_(0, 255).div_(255) if round_to_8_bit else result.clamp_(0, 1)
+        return result if self.rounded else _finished(result, round_to_8_bit)
 
     def __call__(
         self,
@@ -248,6 +247,23 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
 
 def _moved(value: Tensor, device: torch.device) -> Tensor:
     return value.to(device, non_blocking=device.type == "cuda")
+
+
+def _finished(result: Tensor, round_to_8_bit: bool) -> Tensor:
+    """Clipped to [0, 1] and rounded to multiples of 1/255, in place."""
+    if not round_to_8_bit:
+        return result.clamp_(0, 1)
+    if result.device.type != "cpu" or result.requires_grad or len(result) == 1:
+        return result.mul_(255).round_().clamp_(0, 255).div_(255)
+    images = result.numpy()
+    for_each(len(images), lambda i: _round(images[i]), images[0].size)
+    return result
+
+
+def _round(image: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+    # all four passes over one image, which stays in the processor's cache
+    np.rint(np.multiply(image, np.float32(255), out=image), out=image)
+    np.divide(np.clip(image, 0, 255, out=image), np.float32(255), out=image)
 
 
 def _share_memory(first: Tensor, second: Tensor) -> bool:
