@@ -22,6 +22,7 @@ from grids.results import TrainingReport, TrainingRun
 from grids.training.fabric import strategy_of
 from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
 from grids.training.models import preset_of_scale, read_record, start_weights
+from grids.training.pair_settings import PRISTINE
 from grids.training.recipe import Recipe
 from grids.training.recipes import Extras, method_of, resolved, system_recipe
 from grids.training.tasks import Reduced, Task
@@ -30,7 +31,7 @@ from grids.training.validation import Validation
 from grids.weights import sha256
 
 DESCRIPTOR = "srresnet-x4"
-DESCRIPTOR_RECIPE = Recipe(iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999)
+DESCRIPTOR_RECIPE = Recipe(iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999, data=PRISTINE)
 SUFFIX = ".safetensors"
 SETTINGS = ".training.json"  # not .json: beside groups.safetensors lies a groups.json of its own
 
