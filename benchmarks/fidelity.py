@@ -101,7 +101,9 @@ if __name__ == "__main__":
     only = options.only
     kodak = need(DATA / "eval" / "kodak24")
     print(machine(), flush=True)
-    if options.seeds > 1:
+    if options.seeds == 1:
+        parser.error("--seeds must be 0, or 2 and more")
+    if options.seeds:
         over_seeds(kodak, options.seeds)
     rows, columns = [], {}
     with tempfile.TemporaryDirectory() as half:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,12 +80,18 @@ def for_each(count: int, work: Callable[[int], object], values: int) -> None:
     """
     import torch
 
+    inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+    def call(number: int) -> None:  # both modes belong to a thread
+        with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+            work(number)
+
     workers = min(torch.get_num_threads(), count)
     if workers == 1 or count * values < SMALL or threading.current_thread().name.startswith(POOL):
         for number in range(count):
             work(number)
         return
-    list(_pool(os.getpid(), torch.get_num_threads()).map(work, range(count)))
+    list(_pool(os.getpid(), torch.get_num_threads()).map(call, range(count)))
 
 
 @cache
@@ -101,16 +108,46 @@ def use_threads(jobs: int | None) -> None:
         raise GridsError(f"the number of jobs must be at least 1, but is {jobs}")
     if jobs is None and "OMP_NUM_THREADS" in os.environ:  # the user's choice, which PyTorch knows
         return
-    torch.set_num_threads(jobs or usable_cpus())
+    count = jobs or min(torch.get_num_threads(), usable_cpus())
+    torch.set_num_threads(count)
+    if (cv2 := sys.modules.get("cv2")) is not None:
+        cv2.setNumThreads(count)
+    else:  # OpenCV reads it when it is imported, which takes too long to be done here
+        os.environ["OPENCV_FOR_THREADS_NUM"] = str(count)
 
 
-def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """How many processors this process may use: by its affinity and by the quota of its control group (containers).
+def usable_cpus(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")) -> int:
+    """How many processors this process may use: by its affinity and by the quotas of its control groups (containers).
 
     PyTorch looks at the machine: in a container that may use 2 of 64 processors it would start 64 threads.
+
+    Args:
+        root: where the control groups of Linux lie, of version 1 or 2.
+        groups: tells which of them this process is in.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (cgroup / "cpu.max").read_text().split()  # "max 100000" where there is no limit
-        count = min(count, max(1, math.ceil(int(quota) / int(period))))
+    for quota in _quotas(root, groups):
+        count = min(count, max(1, math.ceil(quota)))
     return count
+
+
+def _quotas(root: Path, groups: Path) -> Iterator[float]:
+    """Processors that the control groups of this process allow, its own and those above it."""
+    lines = [""]  # where it cannot be read: the group at the root, which is the process's own in a container
+    with contextlib.suppress(OSError):
+        lines += groups.read_text().splitlines()
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        top = root / "cpu" if "cpu" in controllers.split(",") else root
+        own = top / path.strip("/")
+        for folder in (own, *own.parents):
+            with contextlib.suppress(OSError, ValueError):  # "max 100000" where there is no limit
+                quota, period = (folder / "cpu.max").read_text().split()
+                yield int(quota) / int(period)
+            with contextlib.suppress(OSError, ValueError):  # version 1; -1 where there is no limit
+                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+                if int(quota) > 0:
+                    yield int(quota) / int(period)
+            if folder in (top, root):
+                break

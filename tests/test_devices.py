@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 
@@ -18,28 +19,44 @@ from grids.errors import GridsError
 
 @pytest.fixture(autouse=True)
 def threads_as_before() -> Iterator[None]:
-    before = torch.get_num_threads()
+    before = torch.get_num_threads(), cv2.getNumThreads()
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
 
 
 @pytest.mark.parametrize(
-    ("quota", "expected"), [("max 100000", 64), ("150000 100000", 2), ("50000 100000", 1), ("nonsense", 64), ("", 64)]
+    ("files", "groups", "expected"),
+    [
+        ({"cpu.max": "max 100000"}, "0::/", 64),
+        ({"cpu.max": "150000 100000"}, "0::/", 2),
+        ({"cpu.max": "50000 100000"}, None, 1),
+        ({"cpu.max": "nonsense"}, "0::/", 64),
+        ({"job/cpu.max": "300000 100000", "job/step/cpu.max": "max 100000"}, "0::/job/step", 3),
+        ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, "4:memory:/a\n3:cpuacct,cpu:/", 4),
+        ({"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.cfs_period_us": "100000"}, "3:cpu:/a", 64),
+        ({}, "0::/", 64),
+    ],
 )
-def test_the_quota_of_a_container_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, expected: int
+def test_the_quotas_of_control_groups_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], groups: str | None, expected: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
-    (tmp_path / "cpu.max").write_text(quota)
-    assert usable_cpus(tmp_path) == expected
-    assert usable_cpus(tmp_path / "none") == 64
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    if groups is not None:
+        (tmp_path / "groups").write_text(groups)
+    assert usable_cpus(tmp_path, tmp_path / "groups") == expected
 
 
 def test_threads_follow_what_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(usable_cpus() + 3)
     use_threads(None)
     assert torch.get_num_threads() == usable_cpus()
     use_threads(1)
+    assert cv2.getNumThreads() == 1
     assert torch.get_num_threads() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     use_threads(None)
@@ -56,6 +73,15 @@ def test_every_number_is_worked_on_once(threads: int, values: int) -> None:
     assert sorted(number for number, _ in done) == list(range(20))
     alone = {threading.current_thread().name}
     assert ({name for _, name in done} == alone) == (threads == 1 or 20 * values < SMALL)
+
+
+def test_the_modes_of_the_caller_hold_in_every_thread() -> None:
+    torch.set_num_threads(2)
+    found: list[tuple[bool, bool]] = []
+    for mode in (torch.inference_mode, torch.no_grad, torch.enable_grad):
+        with mode():
+            for_each(4, lambda i: found.append((torch.is_inference_mode_enabled(), torch.is_grad_enabled())), SMALL)
+    assert found == [(True, False)] * 4 + [(False, False)] * 4 + [(False, True)] * 4
 
 
 def test_what_goes_wrong_in_a_thread_is_raised() -> None:

@@ -66,7 +66,7 @@ def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) ->
     first = left.ceil_().clamp_(0, w)
     last = right.floor_().add_(1).clamp_(0, w)
     drawn = (last > first) & shown.unsqueeze(-1)
-    step = ends.new_zeros((ends.shape[0], h, w + 1))
+    step = torch.zeros((ends.shape[0], h, w + 1), device=ends.device, dtype=torch.float32)
     # whole numbers, so the order of the sums is free; picking the drawn runs out would make a GPU wait
     one = drawn.float().transpose(1, 2)  # (B, L, H) -> (B, H, L)
     for place, count in ((first, one), (last, -one)):

@@ -16,6 +16,8 @@ from grids.devices import exact_float32, for_each
 from grids.errors import GridsError, unknown_name
 
 Parameters = dict[str, Tensor]
+OURS = "grids.degradations."
+"""Where the modules of the built-in kinds lie."""
 Span = Literal["default", "wide", "low"]
 SPANS: tuple[Span, ...] = ("default", "wide", "low")
 """Which values are drawn: mildest to strongest, faintest to strongest, or faintest to mildest ("low severity")."""
@@ -27,7 +29,7 @@ class Range:
 
     Without a severity the value is drawn uniformly between the two, on the scale given; whole numbers, `step` apart,
     with equal odds. `faint` lies beyond the mildest, at about half its strength: only training pairs go so far (see
-    `grids.degradations.pairs`). None: there is no fainter one.
+    `grids.training.pairs`). None: there is no fainter one.
     """
 
     name: str
@@ -135,11 +137,7 @@ class Degradation(ABC):
         _checked_shape(images.shape)
         if images.dtype != torch.float32:
             raise GridsError(f"images must be float32 in [0, 1], but are {images.dtype}")
-        for name, value in parameters.items():
-            if value.ndim == 0:
-                raise GridsError(f"the parameter '{name}' must have a value for each image, but is a single number")
-            if len(value) != len(images):
-                raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {len(images)}")
+        check_rows(parameters, len(images))
         # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
         device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
         # seeds stay where they are: a GPU would have to be waited for to read them back
@@ -147,7 +145,8 @@ class Degradation(ABC):
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
         with torch.autocast(device.type, enabled=False), exact_float32():
             result = self._apply(images.to(device).contiguous(), here).to(images.device)
-        if result.requires_grad or not result.is_contiguous() or _share_memory(result, images):
+        own = type(self).__module__.startswith(OURS)  # others may return a tensor that they keep
+        if not own or result.requires_grad or not result.is_contiguous() or _share_memory(result, images):
             result = result.clone(memory_format=torch.contiguous_format)
         return result if self.rounded else _finished(result, round_to_8_bit)
 
@@ -160,7 +159,8 @@ class Degradation(ABC):
         span: Span = "default",
     ) -> Tensor:
         """`sample`, then `apply`."""
-        return self.apply(images, self.sample(images.shape, generator, severity, span), round_to_8_bit)
+        spans = () if span == "default" else (span,)  # own kinds may know no others
+        return self.apply(images, self.sample(images.shape, generator, severity, *spans), round_to_8_bit)
 
     def drawn_ranges(self, severity: Tensor | None, span: Span = "default") -> tuple[Range, ...]:
         """The ranges to draw from; a hook for kinds whose default is a fixed value."""
@@ -171,7 +171,7 @@ class Degradation(ABC):
 
         None where that cannot be known, as for code from elsewhere: then no stored result stands for it.
         """
-        if not type(self).__module__.startswith("grids.degradations."):
+        if not type(self).__module__.startswith(OURS):
             return None
         return "; ".join([f"version {self.version}", *(str(r) for r in self.ranges)])
 
@@ -180,6 +180,15 @@ class Degradation(ABC):
 
     @abstractmethod
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor: ...
+
+
+def check_rows(parameters: Parameters, count: int) -> None:
+    """Raise GridsError where a parameter has not one row for each of so many images."""
+    for name, value in parameters.items():
+        if value.ndim == 0:
+            raise GridsError(f"the parameter '{name}' must have a value for each image, but is a single number")
+        if len(value) != count:
+            raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {count}")
 
 
 def seeded(seed: int) -> torch.Generator:

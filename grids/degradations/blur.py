@@ -41,7 +41,7 @@ class MotionBlur(Degradation):
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         # the time is that of the window, so it is no wider than the longest streak of the batch, and its soft ends
-        window = min(self.window, 2 * math.ceil(float(parameters["length"].max()) / 2) + 1)
+        window = min(self.window, 2 * math.ceil(float(parameters["length"].detach().max()) / 2) + 1)
         return kernels.filter2d(images, kernels.streak(parameters["length"], parameters["angle"], window))
 
 

@@ -60,19 +60,19 @@ def saved_as_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = 
 
     Args:
         images: (B, 3, H, W) in [0, 1].
-        quality: (B,) in 1 to 100.
+        quality: (B,) in 1 to 100, on any device.
         full_colour: (B,) of bool, on the CPU: chroma in full resolution (4:4:4), else at half (4:2:0); None for half.
     """
     if images.device.type == "cpu":
         return codec_jpeg(images, quality, full_colour)
+    quality = quality.to(images.device, non_blocking=True)
     if full_colour is None:
         return torch_jpeg(images, quality)
     result = torch.empty_like(images)
     for full in (False, True):
         if bool((full_colour == full).any()):
-            place = (full_colour == full).nonzero().flatten().to(images.device)
-            made = torch_jpeg(images[place], quality.to(images.device)[place], full)
-            result.index_copy_(0, place, made)
+            place = (full_colour == full).nonzero().flatten().to(images.device, non_blocking=True)
+            result.index_copy_(0, place, torch_jpeg(images[place], quality[place], full))
     return result
 
 
@@ -83,7 +83,7 @@ def codec_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = Non
     cv2 = opencv()
     if max(images.shape[-2:]) > 65500:
         raise GridsError(f"JPEG holds 65500 pixels a side, but the image has {images.shape[-1]} x {images.shape[-2]}")
-    sources, result = images.contiguous().numpy(), torch.empty(images.shape)
+    sources, result = images.detach().contiguous().numpy(), images.new_empty(images.shape)
     full = [False] * len(images) if full_colour is None else full_colour.tolist()
     options = [
         [cv2.IMWRITE_JPEG_QUALITY, round(q), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, FULL_COLOUR if f else HALF_COLOUR]

@@ -70,14 +70,14 @@ def sinc(cutoff: Tensor, window: int) -> Tensor:
 def filter2d(images: Tensor, kernels: Tensor) -> Tensor:
     """Convolve image b with kernel b, borders reflected (101): (B, C, H, W) and (B, k, k), k odd -> (B, C, H, W)."""
     flipped = kernels.flip(-1, -2)
-    if not on_cpu(images):
+    if not on_cpu(images, kernels):
         return _convolve(images, flipped)
     reach = _reach(flipped)
-    # by an image's own kernel and size, so that what becomes of it does not depend on its batch
+    # by an image's own kernel and size: its batch decides no more than the order of sums
     small = (reach <= REACH) | (images.shape[-2] * images.shape[-1] <= AREA)
     if not bool(small.any()):
         return _convolve(images, _cut(flipped, int(reach.max())))
-    result = torch.empty(images.shape)
+    result = images.new_empty(images.shape)
     if not bool(small.all()):
         result[~small] = _convolve(images[~small], _cut(flipped[~small], int(reach[~small].max())))
     cv2, numbers = opencv(), small.nonzero().flatten().tolist()
@@ -94,10 +94,10 @@ def filter2d(images: Tensor, kernels: Tensor) -> Tensor:
 
 def filter_separable(images: Tensor, taps: Tensor) -> Tensor:
     """Convolve with symmetric taps along both axes, borders reflected (101): (B, C, H, W) and (B, k), k odd."""
-    if not on_cpu(images):
+    if not on_cpu(images, taps):
         padded = reflect(images, taps.shape[-1] // 2)
         return _depthwise(_depthwise(padded, taps[:, None, :]), taps[:, :, None])
-    result, cv2, rows = torch.empty(images.shape), opencv(), taps.numpy()
+    result, cv2, rows = images.new_empty(images.shape), opencv(), taps.numpy()
 
     def work(i: int) -> None:
         for source, target in planes(images[i], result[i]):
@@ -107,9 +107,9 @@ def filter_separable(images: Tensor, taps: Tensor) -> Tensor:
     return result
 
 
-def on_cpu(images: Tensor) -> bool:
+def on_cpu(*tensors: Tensor) -> bool:
     """Whether OpenCV may do the work: on a CPU, where nobody differentiates through it."""
-    return images.device.type == "cpu" and not images.requires_grad
+    return all(each.device.type == "cpu" and not each.requires_grad for each in tensors)
 
 
 def planes(image: Tensor, result: Tensor) -> Iterator[tuple[Any, Any]]:

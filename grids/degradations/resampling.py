@@ -35,17 +35,17 @@ class SuperResolution(Degradation):
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         rows = list(zip(*(parameters[name].tolist() for name in ("factor", "down", "up")), strict=True))
         sizes = [tuple(max(1, round(side / factor)) for side in images.shape[-2:]) for factor, _, _ in rows]
-        result = torch.empty(images.shape, device=images.device)
+        result = images.new_empty(images.shape)
         # PyTorch's own threads reduce with antialiasing; what OpenCV does is shared out among images
         smaller = {
-            i: reduced(images[i], sizes[i], DOWN[down])
+            i: reduced(images[i], sizes[i], DOWN[down]).clamp_(0, 1)
             for i, (_, down, _) in enumerate(rows)
             if DOWN[down] != "area" or not kernels.on_cpu(images)
         }
 
         def work(i: int) -> None:
             small = smaller[i] if i in smaller else reduced(images[i], sizes[i], "area")
-            enlarge(small.clamp_(0, 1), result[i], UP[rows[i][2]])
+            enlarge(small, result[i], UP[rows[i][2]])
 
         for_each(len(images), work, images[0].numel() if kernels.on_cpu(images) else 0)
         return result
@@ -71,7 +71,7 @@ def reduced(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
     if mode != "area":
         return F.interpolate(image[None], tuple(size), mode=mode, align_corners=False, antialias=True)[0]
     if kernels.on_cpu(image):
-        return _resize(image, torch.empty((len(image), *size)), "INTER_AREA")
+        return _resize(image, image.new_empty((len(image), *size)), "INTER_AREA")
     rows, columns = (area_weights(*pair).to(image.device) for pair in zip(image.shape[-2:], size, strict=True))
     return rows @ image @ columns.T
 

@@ -46,7 +46,7 @@ class TrajectoryBlur(Shaken):
         path = path - path.mean(1, keepdim=True)
         half = (parameters["side"] - 1) / 2
         offsets = _scaled(path, path.abs().amax((1, 2)), half)
-        return kernels.filter2d(images, kernels.trace(offsets, 2 * math.ceil(float(half.max())) + 1))
+        return kernels.filter2d(images, kernels.trace(offsets, 2 * math.ceil(float(half.detach().max())) + 1))
 
 
 class FrameBlur(Shaken):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation, psnr, seeded
-from grids.errors import GridsError
+from grids.errors import GridsError, UnknownNameError
 from grids.files import make_folder, write_bytes
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
 from grids.reports.sheet import contact_sheet
@@ -24,18 +25,17 @@ from grids.similarity.patches import seed_for
 PARAMS = "params.csv"
 FIRST = "0.1.0"
 """The version of grids whose params.csv did not say which version wrote it."""
-TOLERANCE = 0.1
-"""dB by which the PSNR of a pair that is made again may differ: processors round differently."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What makes one pair of a photograph again: a row of params.csv."""
+    """What makes one pair of a photograph again: a row of params.csv; sha256 is of the photograph's pixels."""
 
     kind: str
     seed: int
     severity: float | None
     rounded: bool
+    sha256: str = ""
 
 
 def degrade_file(
@@ -114,7 +114,7 @@ def degrade_folder(
 
     Returns:
         The rows of params.csv: file, kind, its version, seed, severity (empty if drawn), rounded, parameters (JSON),
-        psnr_db, grids_version. `replay_folder` makes the pairs again.
+        psnr_db, sha256 of the photograph's pixels, grids_version. `replay_folder` makes the pairs again.
 
     Raises:
         GridsError: no image can be used, two would get the same name, `out` holds one of them or an earlier params.csv,
@@ -126,8 +126,9 @@ def degrade_folder(
     for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
         assert photo.path is not None
         name = names[photo.path]
+        digest = _digest(photo)
         for kind in kinds:
-            job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit)
+            job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit, digest)
             rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, first=not rows))
         if on_image is not None:
             on_image(photo.path)
@@ -165,57 +166,68 @@ def replay_folder(
     names = {name: path for path, name in target_names(sources).items()}
     if missing := [name for name in jobs if name not in names]:
         raise GridsError(f"'{params}' names '{missing[0]}', but no photograph that is given would become that")
+    for name, found in jobs.items():  # all of them before anything is written
+        digest = _digest(read_photo(names[name], max_pixels))
+        if any(job.sha256 != digest for job in found):
+            raise GridsError(f"'{names[name]}' is not the photograph that '{params}' was made of")
     folder = fresh_folder(Path(out), sources, PARAMS)
-    several = len({job.kind for found in jobs.values() for job, _ in found}) > 1
+    several = len({job.kind for found in jobs.values() for job in found}) > 1
     rows: list[dict[str, Any]] = []
     for name, found in jobs.items():
         photo = read_photo(names[name], max_pixels)
-        for job, expected in found:
-            row = _write_pair(folder, photo, name, known[job.kind], job, several, first=not rows)
-            if abs(float(row["psnr_db"]) - expected) > TOLERANCE:
-                raise GridsError(
-                    f"'{names[name]}' is not the photograph of '{params}': "
-                    f"{job.kind} gives {row['psnr_db']} dB, not {expected:.3f}"
-                )
-            rows.append(row)
+        for job in found:
+            rows.append(_write_pair(folder, photo, name, known[job.kind], job, several, first=not rows))
         if on_image is not None:
             on_image(names[name])
     return rows
 
 
-def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[tuple[Job, float]]]:
-    """What a params.csv holds, by file name: jobs, and the PSNR of each.
+def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[Job]]:
+    """What a params.csv holds: jobs by file name.
 
     Built-in degradations that it names are added to `kinds`. Errors are those of `replay_folder`.
     """
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GridsError(f"cannot read '{file}': {getattr(error, 'strerror', None) or error}") from error
     if not lines or not {"file", "kind", "seed"} <= lines[0].keys():
         raise GridsError(f"'{file}' is no params.csv of `grids degrade`")
-    found: dict[str, list[tuple[Job, float]]] = {}
+    found: dict[str, list[Job]] = {}
     for number, line in enumerate(lines, 2):
+        if None in line or None in line.values():
+            raise GridsError(f"line {number} of '{file}' has too many or too few values")
         try:
-            kind = line["kind"]
-            if kind not in kinds:
-                kinds[kind] = degradation(kind)
-            if line.get("version") != str(kinds[kind].version):
-                raise _other_version(file, line)
-            severity = float(line["severity"]) if line["severity"] else None
-            job = Job(kind, int(line["seed"]), severity, {"True": True, "False": False}[line["rounded"]])
-            found.setdefault(line["file"], []).append((job, float(line["psnr_db"])))
-        except (KeyError, ValueError, TypeError) as error:
+            found.setdefault(line["file"], []).append(_job(file, line, kinds))
+        except UnknownNameError as error:
+            raise GridsError(f"line {number} of '{file}': {error}") from error
+        except (KeyError, ValueError) as error:
             raise GridsError(f"line {number} of '{file}' is damaged ({error})") from error
     return found
 
 
-def _other_version(file: Path, line: Mapping[str, str]) -> GridsError:
-    wrote = line.get("grids_version") or FIRST
-    return GridsError(
-        f"'{file}' was written by grids {wrote}, whose {line['kind']} makes other pixels: replay it with that"
-    )
+def _job(file: Path, line: Mapping[str, str], kinds: dict[str, Degradation]) -> Job:
+    kind = line["kind"]
+    if kind not in kinds:
+        kinds[kind] = degradation(kind)
+    if line.get("version") != str(kinds[kind].version):
+        wrote = line.get("grids_version") or FIRST
+        raise GridsError(
+            f"'{file}' was written by grids {wrote}, whose {kind} has other pixels: only that makes them again"
+        )
+    severity = float(line["severity"]) if line["severity"] else None
+    if severity is not None and not 0 <= severity <= 1:
+        raise ValueError(f"severity {severity}")
+    seed = int(line["seed"])
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed {seed}")
+    return Job(kind, seed, severity, {"True": True, "False": False}[line["rounded"]], line["sha256"])
+
+
+def _digest(photo: Photo) -> str:
+    """Of the pixels that are degraded."""
+    return hashlib.sha256(str(photo.pixels.shape).encode() + photo.pixels.tobytes()).hexdigest()[:16]
 
 
 def _write_pair(
@@ -236,6 +248,7 @@ def _write_pair(
         "rounded": job.rounded,
         "parameters": json.dumps(_listed(parameters)),
         "psnr_db": f"{psnr(clean, result):.3f}",
+        "sha256": job.sha256,
         "grids_version": __version__,
     }
     append_row(folder / PARAMS, row, first)

@@ -9,6 +9,7 @@ from typing import Any
 
 from grids.errors import RunError
 from grids.files import read_text, write_text
+from grids.training.pair_settings import PRISTINE
 
 
 def keep_settings(file: Path, wanted: Mapping[str, Any], there: Path | None, other: str) -> None:
@@ -39,6 +40,8 @@ def keep_settings(file: Path, wanted: Mapping[str, Any], there: Path | None, oth
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Which settings differ, in words."""
     recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
+    if recipes[0]:  # before there was a choice
+        recipes[0].setdefault("data", {"name": PRISTINE.name})
     lines = [
         f"{name.replace('_', ' ')} {_shown(before, now)}, now {_shown(now, before)}"
         for name, before, now in [
@@ -68,9 +71,10 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
 
 
 def _shown(value: Any, other: Any) -> Any:
-    """A kind of data by its name, where that tells it from the other; anything else as it is."""
-    named = isinstance(value, dict) and not (isinstance(other, dict) and other.get("name") == value.get("name"))
-    return value.get("name") if named else value
+    """A kind of data by its name, or by the shares that differ from one of that name; anything else as it is."""
+    if not isinstance(value, dict) or not isinstance(other, dict) or value.get("name") != other.get("name"):
+        return value.get("name") if isinstance(value, dict) else value
+    return ", ".join(f"{name} {part}" for name, part in value.items() if other.get(name) != part)
 
 
 def _listed(names: Any) -> str:

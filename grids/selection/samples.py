@@ -209,8 +209,10 @@ def make_outliers(
         for again in range(draws):
             own = seed_for(seed, f"{OTHER} {again} {name}")
             which = own % len(OUTLIERS)
-            whole = draw(clean, None, own, most=most).clean
+            whole = draw(clean, None, own, most=most, data=replace(data, saved=0.0)).clean
             worse = distorted(whole, which, seeded(seed_for(own, "distortion")))
+            if bool((whole == whole[:1]).all()):  # a grey photograph stays grey
+                worse = worse[1:2].expand_as(worse)
             worse, quality = save_some(worse[None], data, seeded(seed_for(own, "saved")))
             rows.append((describe(descriptor, worse[0]), which, number, int(quality)))
         on_done()

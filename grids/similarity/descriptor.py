@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,7 @@ class Descriptor:
         self._first, self._blocks, self._hr = own.conv_first, own.body, own.conv_hr
         self._enlargements = tuple(_in_runs(layer) for layer in (own.upconv1, own.upconv2))
         self._buffer: Tensor | None = None
+        self._lock = threading.Lock()
         _keep_freed_memory()
 
     def feature_blocks(self, patches: Tensor, layer: str = "last", budget: int = 2**30) -> Iterator[Tensor]:
@@ -71,7 +73,7 @@ class Descriptor:
             budget: bytes that one block may take.
 
         Yields:
-            (N, d), float32 or bfloat16 as the precision is, in a buffer that the next block overwrites.
+            (N, d), float32 or bfloat16 as the precision is, in a buffer that the next block (or call) overwrites.
         """
         if layer not in self.layers:
             raise unknown_name("layer", layer, self.layers)
@@ -134,9 +136,11 @@ class Descriptor:
     def _take_buffer(self, size: int) -> Tensor:
         # kept from call to call: touching this much fresh memory costs a tenth of the time. Whoever takes it has it
         # alone until he is done, so that two iterators never share one
-        buffer, self._buffer = self._buffer, None
+        with self._lock:
+            buffer, self._buffer = self._buffer, None
         if buffer is None or len(buffer) < size:
-            buffer = torch.empty(size, dtype=self._dtype, device=self.device)
+            with torch.inference_mode(False):  # else it could not be written to outside that mode later
+                buffer = torch.empty(size, dtype=self._dtype, device=self.device)
         return buffer
 
     def _strip(self, body: Tensor, top: int, bottom: int) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from grids.degradations import Degradation, seeded
+from grids.degradations.base import check_rows
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
 from grids.images.photo import to_8_bit
@@ -140,6 +141,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
     for shape, rows in _rows_by_shape(crops).items():
         # drawn for all at once, so that the whole range is spread evenly over the crops
         parameters = degradation.sample((len(rows), 3, *shape[:2]), generator) if degradation else {}
+        check_rows(parameters, len(rows))
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
             images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]])).permute(0, 3, 1, 2)

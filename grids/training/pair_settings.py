@@ -44,6 +44,8 @@ class PairSettings:
         for name in ("saved", "full_colour", "grey", "clean", "reduced"):
             if not 0 <= getattr(self, name) <= 1:
                 raise GridsError(f"the share '{name}' must be 0 to 1, but is {getattr(self, name)}")
+        if len(self.qualities) != 2 or not all(isinstance(level, int) for level in self.qualities):
+            raise GridsError(f"qualities must be two whole numbers, but are {self.qualities}")
         low, high = self.qualities
         if not 1 <= low <= high <= BEST_QUALITY:
             raise GridsError(

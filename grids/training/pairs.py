@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from grids.degradations import Degradation
+from grids.degradations.base import Span
 from grids.degradations.compression import saved_as_jpeg
 from grids.training.pair_settings import PairSettings
 
@@ -39,6 +40,8 @@ def make_pairs(
     What is drawn for an image depends on the generator and the size of the batch alone, not on its pixels. An image
     that bears no damage is its own target: it must come back as it is, saved or not.
 
+    Tensors may share memory with `clean` and with each other: do not change them in place.
+
     Args:
         clean: (B, 3, H, W) float32 in [0, 1], on the 8-bit grid.
         degradation: what is done; None for nothing, so that images are clean or only saved.
@@ -48,7 +51,8 @@ def make_pairs(
     """
     drawn = None
     if degradation is not None:
-        drawn = degradation.sample(clean.shape, generator, severity, "wide" if settings.wide else "default")
+        spans: tuple[Span, ...] = ("wide",) if settings.wide else ()  # own kinds may know no others
+        drawn = degradation.sample(clean.shape, generator, severity, *spans)
     draws = torch.rand((len(clean), 2), generator=generator).tolist()
     grey = [i for i, (number, _) in enumerate(draws) if number < settings.grey]
     untouched = [i for i, (_, number) in enumerate(draws) if number < settings.clean]
@@ -79,14 +83,14 @@ def save_some(images: Tensor, settings: PairSettings, generator: torch.Generator
     if not numbers:
         return images, qualities
     full = torch.tensor([draws[i][1] < settings.full_colour for i in numbers])
-    place = torch.tensor(numbers, device=images.device)
+    place = _placed(torch.tensor(numbers), images.device)
     return images.index_copy(0, place, saved_as_jpeg(images[place], qualities[numbers], full)), qualities
 
 
 def _in_grey(images: Tensor, which: list[int]) -> Tensor:
     if not which:
         return images
-    weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+    weights = _placed(torch.tensor(LUMA), images.device).view(1, 3, 1, 1)
     luma = (images * weights).sum(1, keepdim=True).mul_(255).round_().div_(255)
     return _chosen(which, luma.expand_as(images), images)
 
@@ -95,5 +99,10 @@ def _chosen(which: list[int], these: Tensor, others: Tensor) -> Tensor:
     """The images of one batch of these numbers, and the others' of all other numbers."""
     if not which:
         return others
-    place = torch.tensor(which, device=others.device)
+    place = _placed(torch.tensor(which), others.device)
     return others.index_copy(0, place, these[place])
+
+
+def _placed(values: Tensor, device: torch.device) -> Tensor:
+    """On the device, without making a GPU's queue run empty."""
+    return values.to(device, non_blocking=device.type == "cuda")

@@ -368,18 +368,23 @@ def test_params_of_other_versions_and_photographs_are_refused(photos: Path, tmp_
     params = tmp_path / "out" / "params.csv"
     text = params.read_text()
     older = [line.split(",", 3) for line in text.splitlines()]  # file, kind, version, the rest
+    digest = text.splitlines()[1].split(",")[-2]
 
     def refused(content: str, *fragments: str, given: list[Path] = sources) -> None:
         (tmp_path / "p.csv").write_text(content)
         raises_line(lambda: replay_folder(given, tmp_path / "p.csv", tmp_path / "again"), "p.csv", *fragments)
         assert not (tmp_path / "again").exists()
 
-    without = "\n".join(",".join((*line[:2], line[3].removesuffix(",grids_version"))) for line in older)
-    refused(without, "grids 0.1.0", "jpeg", "replay it with that")
+    without = "\n".join(",".join((*line[:2], line[3].rsplit(",", 2)[0])) for line in older)
+    refused(without, "grids 0.1.0", "jpeg")
     refused(text.replace(",jpeg,2,", ",jpeg,9,").replace(f",{grids.__version__}", ",7.7"), "grids 7.7")
     refused("a,b\n1,2\n", "no params.csv")
     refused("", "no params.csv")
     refused(text.replace(",True,", ",maybe,"), "line 2", "damaged")
+    refused(text.replace(",jpeg,", ",jpg,"), "line 2", "jpg")
+    refused(f"{text}p0.png\n", "line 7", "too few")
+    refused(text.replace(",2,", ",2,-", 1), "line 2", "seed -")
+    refused(text.replace(digest, "0"), "p0.png", "not the photograph")
     refused(text, "p4.png", given=sources[:4])
     raises_line(lambda: replay_folder(sources, tmp_path / "none.csv", tmp_path / "again"), "none.csv")
     swapped = tmp_path / "swapped"
@@ -389,6 +394,9 @@ def test_params_of_other_versions_and_photographs_are_refused(photos: Path, tmp_
     raises_line(
         lambda: replay_folder(sorted(swapped.iterdir()), params, tmp_path / "again"), "p0.png", "not the photograph"
     )
+    assert not (tmp_path / "again").exists()
+    params.write_text(f"\ufeff{text}", encoding="utf-8")  # as spreadsheets write it
+    assert len(replay_folder(sources, params, tmp_path / "again")) == 5
 
 
 def test_a_result_does_not_replace_its_source(photos: Path) -> None:

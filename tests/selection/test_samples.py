@@ -17,6 +17,7 @@ from grids.selection.samples import (
     Drawn,
     Samples,
     draw,
+    make_outliers,
     make_samples,
     measure_gains,
     middle,
@@ -192,6 +193,22 @@ def test_some_are_saved_as_jpeg() -> None:
     assert 20 <= found.count(0) <= 40
     saved = [quality for quality in found if quality]
     assert data.qualities[0] <= min(saved) < 80 < 93 < max(saved) <= data.qualities[1]
+
+
+def test_outliers_are_grey_as_often_as_known_kinds(descriptor: Descriptor, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def describe_nothing(_: Descriptor, image: Tensor) -> np.ndarray:
+        seen.append(bool((image == image[:1]).all()))
+        return np.zeros(1)
+
+    monkeypatch.setattr("grids.selection.samples.describe", describe_nothing)
+    photographs = [(str(i), photograph(70, 80)) for i in range(60)]
+    make_outliers(photographs, descriptor, kind=1, data=replace(PRISTINE, grey=0.5))
+    assert 18 <= sum(seen) <= 42
+    seen.clear()
+    make_outliers(photographs[:20], descriptor, kind=1, data=PRISTINE)
+    assert not any(seen)
 
 
 def test_photographs_may_be_grey_and_faintly_damaged_but_never_bear_the_wrong_name() -> None:

@@ -145,6 +145,8 @@ def test_settings_that_are_none() -> None:
         ({"clean": float("nan")}, "clean"),
         ({"qualities": (98, 75)}, "98, 75"),
         ({"qualities": (0, 75)}, "0, 75"),
+        ({"qualities": (75.5, 98)}, "75.5"),
+        ({"qualities": (75, 80, 98)}, "80"),
         ({"smallest": 0.0}, "smallest"),
         ({"smallest": float("nan")}, "smallest"),
     ):
