@@ -214,7 +214,7 @@ def _job(file: Path, line: Mapping[str, str], kinds: dict[str, Degradation]) -> 
     if line.get("version") != str(kinds[kind].version):
         wrote = line.get("grids_version") or FIRST
         raise GridsError(
-            f"'{file}' was written by grids {wrote}, whose {kind} has other pixels: only that makes them again"
+            f"'{file}' was written by grids {wrote}, whose {kind} has other pixels: only that version makes them again"
         )
     severity = float(line["severity"]) if line["severity"] else None
     if severity is not None and not 0 <= severity <= 1:
