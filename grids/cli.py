@@ -91,7 +91,7 @@ def trained(command: Command) -> Command:
         click.option("--crop", type=int, help="Side of the crops, pixels.  [default: of the budget]"),
         click.option("--iterations", type=int, help="Steps of every training.  [default: of the budget]"),
         click.option("--budget", default="quick", show_default=True, help="quick, standard or paper."),
-        click.option("--data", help="photographs or pristine: see below.  [default: of the budget]"),
+        click.option("--data", help="photographs or pristine, see above.  [default: photographs]"),
         click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk."),
         click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features."),
         click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
@@ -340,8 +340,9 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
 def degrade(images: tuple[str, ...], **options: Any) -> None:
     """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.
 
-    With several kinds, each gets a folder of its own. A single result goes to NAME_KIND.png without --out. The same
-    photographs and --params give the same pairs again, with the version of grids that params.csv names.
+    With several kinds, each gets a folder of its own in it. A single result goes to NAME_KIND.png without --out. The
+    same photographs and --params give the same pairs again, by the seeds, severities and rounding that it holds;
+    degradations of your own must be given again, too.
 
     \b
     Examples:

@@ -726,3 +726,15 @@ def test_degrade_without_rounding(call: Grids, here: Path, scenes: list[np.ndarr
         assert call("degrade", "deep.png", "--kind", "gaussian_blur", "-o", name, *flag)[0] == 0
     assert np.all(read_photo(here / "rounded.png").pixels % 257 == 0)
     assert np.any(read_photo(here / "fine.png").pixels % 257 != 0)
+
+
+def test_params_make_the_pairs_again(call: Grids, here: Path, photos: Path) -> None:
+    assert call("degrade", photos, "-k", "jpeg,ringing", "-o", "o", "--quiet")[0] == 0
+    found = call("degrade", photos, "--params", "o/params.csv", "-o", "again")
+    assert found[:2] == (0, "10 pairs in again, as o/params.csv has them\n")
+    for name in files_under(here / "o"):
+        assert (here / "o" / name).read_bytes() == (here / "again" / name).read_bytes()
+    for more in (("--kind", "jpeg"), ("--all",), ("--severity", "0.5"), ("--seed", "0"), ("--no-rounding",)):
+        assert_one_line(call("degrade", photos, "--params", "o/params.csv", "-o", "x", *more), more[0])
+    assert_one_line(call("degrade", photos, "--params", "o/params.csv"), "--out FOLDER")
+    assert not (here / "x").exists()

@@ -16,6 +16,7 @@ import pytest
 
 from grids.cli import run
 from grids.commands.options import seconds_of
+from grids.commands.systems import system_of
 from grids.errors import GridsError
 from grids.networks import TABLE
 
@@ -199,3 +200,28 @@ def test_times(text: str, seconds: float) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(GridsError, match="90s, 20m or 2h"):
         seconds_of(text)
+
+
+def test_the_data_are_a_choice_that_is_kept(call: Call) -> None:
+    given = ("train", "photos", "--tasks", "jpeg", "--out", "m.safetensors", *SMALL)
+    assert call(*given, "--data", "pristine", "--quiet")[0] == 0
+    code, _, err = call(*given)
+    assert code == 1 and "data pristine, now photographs" in err and len(err.splitlines()) == 1
+    code, _, err = call(*given, "--data", "photos")
+    assert code == 1 and "did you mean 'photographs'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"budget": "quick"}, "photographs"),
+        ({"budget": "paper"}, "pristine"),
+        ({"budget": "paper", "data": "photographs"}, "photographs"),
+        ({"budget": "standard", "data": "pristine"}, "pristine"),
+        ({"budget": "paper", "recipe": "liu-durbm"}, "pristine"),
+        ({"budget": "quick", "recipe": "shen-face"}, "photographs"),
+    ],
+)
+def test_the_paper_s_budget_implies_pristine_data(options: dict[str, str], expected: str) -> None:
+    found = system_of({"recipe": None, "network": None, "seed": 0, **options})
+    assert found["recipe"].data.name == expected

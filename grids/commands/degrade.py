@@ -107,6 +107,8 @@ def _replay(images: tuple[str, ...], options: dict[str, Any]) -> None:
     """`grids degrade --params`."""
     if options["kind"] or options["every"] or options["severity"] is not None or options["no_rounding"]:
         raise GridsError("--params says what is done: --kind, --all, --severity and --no-rounding are not for it")
+    if click.get_current_context().get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
+        raise GridsError("--params holds the seeds: --seed is not for it")
     if options["out"] is None:
         raise GridsError("--params needs a folder for the pairs: --out FOLDER")
     check_apart(images, options["out"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,17 +122,17 @@ def degrade_folder(
             or cannot be written to.
     """
     names = target_names(sources)
-    folder = fresh_folder(Path(out), sources, PARAMS)
     rows: list[dict[str, Any]] = []
-    for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
-        assert photo.path is not None
-        name = names[photo.path]
-        digest = _digest(photo)
-        for kind in kinds:
-            job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit, digest)
-            rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, first=not rows))
-        if on_image is not None:
-            on_image(photo.path)
+    with _results_folder(Path(out), sources) as folder:
+        for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
+            assert photo.path is not None
+            name = names[photo.path]
+            digest = _digest(photo)
+            for kind in kinds:
+                job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit, digest)
+                rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, first=not rows))
+            if on_image is not None:
+                on_image(photo.path)
     return rows
 
 
@@ -170,15 +171,15 @@ def replay_folder(
         digest = _digest(read_photo(names[name], max_pixels))
         if any(job.sha256 != digest for job in found):
             raise GridsError(f"'{names[name]}' is not the photograph that '{params}' was made of")
-    folder = fresh_folder(Path(out), sources, PARAMS)
     several = len({job.kind for found in jobs.values() for job in found}) > 1
     rows: list[dict[str, Any]] = []
-    for name, found in jobs.items():
-        photo = read_photo(names[name], max_pixels)
-        for job in found:
-            rows.append(_write_pair(folder, photo, name, known[job.kind], job, several, first=not rows))
-        if on_image is not None:
-            on_image(names[name])
+    with _results_folder(Path(out), sources) as folder:
+        for name, found in jobs.items():
+            photo = read_photo(names[name], max_pixels)
+            for job in found:
+                rows.append(_write_pair(folder, photo, name, known[job.kind], job, several, first=not rows))
+            if on_image is not None:
+                on_image(names[name])
     return rows
 
 
@@ -199,11 +200,16 @@ def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[Job
         if None in line or None in line.values():
             raise GridsError(f"line {number} of '{file}' has too many or too few values")
         try:
-            found.setdefault(line["file"], []).append(_job(file, line, kinds))
+            job = _job(file, line, kinds)
         except UnknownNameError as error:
-            raise GridsError(f"line {number} of '{file}': {error}") from error
+            hint = "one of your own is given with --degradation NAME=FILE.py:FUNCTION"
+            raise GridsError(f"line {number} of '{file}': {error}; {hint}") from error
         except (KeyError, ValueError) as error:
             raise GridsError(f"line {number} of '{file}' is damaged ({error})") from error
+        jobs = found.setdefault(line["file"], [])
+        if job.kind in [other.kind for other in jobs]:
+            raise GridsError(f"line {number} of '{file}' names {job.kind} of '{line['file']}' a second time")
+        jobs.append(job)
     return found
 
 
@@ -211,8 +217,10 @@ def _job(file: Path, line: Mapping[str, str], kinds: dict[str, Degradation]) -> 
     kind = line["kind"]
     if kind not in kinds:
         kinds[kind] = degradation(kind)
-    if line.get("version") != str(kinds[kind].version):
-        wrote = line.get("grids_version") or FIRST
+    wrote, version = line.get("grids_version") or FIRST, int(line.get("version") or 0)
+    if version != kinds[kind].version:
+        if wrote == __version__:
+            raise ValueError(f"version {version} of {kind}, which has {kinds[kind].version} in grids {wrote}")
         raise GridsError(
             f"'{file}' was written by grids {wrote}, whose {kind} has other pixels: only that version makes them again"
         )
@@ -228,6 +236,20 @@ def _job(file: Path, line: Mapping[str, str], kinds: dict[str, Degradation]) -> 
 def _digest(photo: Photo) -> str:
     """Of the pixels that are degraded."""
     return hashlib.sha256(str(photo.pixels.shape).encode() + photo.pixels.tobytes()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _results_folder(out: Path, sources: Sequence[Path]) -> Iterator[Path]:
+    """A `fresh_folder`, which goes again where an error comes before anything is written into it."""
+    there = out.exists()
+    folder = fresh_folder(out, sources, PARAMS)
+    try:
+        yield folder
+    except BaseException:
+        if not there:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+        raise
 
 
 def _write_pair(

@@ -362,6 +362,15 @@ def test_own_degradations_are_replayed_too(photos: Path, tmp_path: Path) -> None
     raises_line(lambda: replay_folder(sources, params, tmp_path / "third"), "grain")
 
 
+def test_a_folder_that_nothing_was_written_into_goes_again(photos: Path, tmp_path: Path) -> None:
+    broken = FunctionDegradation("broken", lambda images, severity, generator: images / 0)
+    raises_line(lambda: degrade_folder(sorted(photos.iterdir()), tmp_path / "out", {"broken": broken}), "not finite")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "mine").mkdir()
+    raises_line(lambda: degrade_folder(sorted(photos.iterdir()), tmp_path / "mine", {"broken": broken}), "not finite")
+    assert (tmp_path / "mine").exists()
+
+
 def test_params_of_other_versions_and_photographs_are_refused(photos: Path, tmp_path: Path) -> None:
     sources = sorted(photos.iterdir())
     degrade_folder(sources, tmp_path / "out", {"jpeg": degradation("jpeg")})
@@ -383,6 +392,9 @@ def test_params_of_other_versions_and_photographs_are_refused(photos: Path, tmp_
     refused(text.replace(",True,", ",maybe,"), "line 2", "damaged")
     refused(text.replace(",jpeg,", ",jpg,"), "line 2", "jpg")
     refused(f"{text}p0.png\n", "line 7", "too few")
+    refused(text + text.splitlines()[1] + "\n", "line 7", "second time")
+    refused(text.replace(",jpeg,2,", ",jpeg,9,"), "line 2", "version 9 of jpeg")
+    refused(text.replace(",jpeg,2,", ",jpeg,x,"), "line 2", "damaged")
     refused(text.replace(",2,", ",2,-", 1), "line 2", "seed -")
     refused(text.replace(digest, "0"), "p0.png", "not the photograph")
     refused(text, "p4.png", given=sources[:4])
