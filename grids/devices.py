@@ -100,6 +100,19 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix=f"{POOL}-{process}")
 
 
+@cache
+def keep_freed_memory() -> None:
+    """Let freed blocks of some MiB be used again without the system, where glibc allocates.
+
+    It gives freed memory back to the system beyond twice the largest block (up to 32 MiB) that was freed so far, and
+    every page of it costs a fault when it is used again: half of the time, where maps of some MiB come and go. So one
+    block of nearly that size is freed here.
+    """
+    import torch
+
+    torch.empty(31 * 2**20, dtype=torch.uint8)
+
+
 def use_threads(jobs: int | None) -> None:
     """Compute with that many CPU threads; None for as many as the process may use. Raises GridsError below 1."""
     import torch

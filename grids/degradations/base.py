@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grids.devices import exact_float32, for_each
+from grids.devices import exact_float32, for_each, keep_freed_memory
 from grids.errors import GridsError, unknown_name
 
 Parameters = dict[str, Tensor]
@@ -138,6 +138,7 @@ class Degradation(ABC):
         if images.dtype != torch.float32:
             raise GridsError(f"images must be float32 in [0, 1], but are {images.dtype}")
         check_rows(parameters, len(images))
+        keep_freed_memory()
         # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
         device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
         # seeds stay where they are: a GPU would have to be waited for to read them back

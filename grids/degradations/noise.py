@@ -7,6 +7,8 @@ from torch import Tensor
 
 from grids.degradations.base import Degradation, Parameters, Range, covered, draw_by_image, draw_seeds, per_image
 
+PART = 2**14
+
 
 class Noise(Degradation):
     """A degradation that draws for every pixel, from one seed for each image."""
@@ -100,7 +102,11 @@ def photon_noise(images: Tensor, photons: Tensor, parameters: Parameters) -> Ten
     """Poisson counts of photons, (B,) of them at white, over that number; drawn from each image's own seed."""
     rates = images.clamp_min(0) * per_image(photons)
 
+    # in parts so small that PyTorch does not share them out: this is done on a thread of its own for each image
+    part = PART if images.device.type == "cpu" else rates[0].numel()
+
     def draw(i: int, out: Tensor, generator: torch.Generator) -> None:
-        torch.ops.aten.poisson.out(rates[i], generator, out=out)
+        for given, target in zip(rates[i].flatten().split(part), out.view(-1).split(part), strict=True):
+            target.copy_(torch.poisson(given, generator=generator))
 
     return draw_by_image(torch.empty_like(rates), parameters, draw).div_(per_image(photons))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids import weights
-from grids.devices import computes_in_bf16, exact_float32
+from grids.devices import computes_in_bf16, exact_float32, keep_freed_memory
 from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import SRResNetX4
 
@@ -59,7 +59,7 @@ class Descriptor:
         self._enlargements = tuple(_in_runs(layer) for layer in (own.upconv1, own.upconv2))
         self._buffer: Tensor | None = None
         self._lock = threading.Lock()
-        _keep_freed_memory()
+        keep_freed_memory()
 
     def feature_blocks(self, patches: Tensor, layer: str = "last", budget: int = 2**30) -> Iterator[Tensor]:
         """The features of all patches, a block of columns at a time: whole maps would not fit into memory.
@@ -164,12 +164,6 @@ def _computing() -> Iterator[None]:
     # never around a yield: the mode would go on in the caller, who multiplies what he gets
     with torch.no_grad(), exact_float32():
         yield
-
-
-def _keep_freed_memory() -> None:
-    # glibc gives freed memory back to the system beyond twice the largest block (up to 32 MiB) that was freed so far,
-    # and every page of it costs a fault when it is used again: half of the time, where maps of some MiB come and go
-    torch.empty(31 * 2**20, dtype=torch.uint8)
 
 
 def _in_runs(layer: nn.Conv2d) -> nn.Conv2d:
