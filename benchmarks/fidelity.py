@@ -71,11 +71,11 @@ def spread(matrices: Sequence[grids.SimilarityMatrix]) -> tuple[float, str]:
     return mean, f"{deviation[i, j]:.2f} ({names[i]} - {names[j]})"
 
 
-def over_seeds(kodak: Path, count: int) -> None:
+def over_seeds(kodak: Path, count: int, patches: int) -> None:
     """Print the Spearman of every seed, their median and least, and the spread of S."""
     found = []
     for seed in range(count):
-        found.append(grids.measure_similarity(kodak, grids.SimilaritySettings(seed=seed)))
+        found.append(grids.measure_similarity(kodak, grids.SimilaritySettings(seed=seed, patches=patches)))
         spearman, right = judge(distances(found[-1]))
         print(f"seed {seed}: {spearman:.3f}, right order in experiments {right}", flush=True)
     all_of_them = [judge(distances(similarity))[0] for similarity in found]
@@ -97,6 +97,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--patches", type=int, default=grids.SimilaritySettings().patches, help="of the ten seeds")
     options = parser.parse_args()
     only = options.only
     kodak = need(DATA / "eval" / "kodak24")
@@ -104,7 +105,7 @@ if __name__ == "__main__":
     if options.seeds == 1:
         parser.error("--seeds must be 0, or 2 and more")
     if options.seeds:
-        over_seeds(kodak, options.seeds)
+        over_seeds(kodak, options.seeds, options.patches)
     rows, columns = [], {}
     with tempfile.TemporaryDirectory() as half:
         halved(kodak, Path(half))
