@@ -1,6 +1,6 @@
 """How long threads should spin before they sleep: wall and processor seconds, on an idle machine and beside busy work.
 
-    python benchmarks/waiting.py [--repeats 3]
+    python benchmarks/waiting.py [--repeats 3] [--only restore train ...]
 
 Threads that wait by spinning are quick to go on, and take the processor from whoever has work: another process, or
 another thread of this one. PyTorch's (libgomp) spin for milliseconds by default; `grids` sets GOMP_SPINCOUNT, unless
@@ -61,12 +61,16 @@ def timed(command: list[str], setting: dict[str, str], number: int) -> tuple[flo
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="What the waiting of threads costs.")
     parser.add_argument("--repeats", type=int, default=3)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="commands that begin with one of these")
+    options = parser.parse_args()
+    repeats = options.repeats
     print(machine(), flush=True)
     rows = []
     with tempfile.TemporaryDirectory() as name:
         number = 0
         for label, command in commands(Path(name)).items():
+            if options.only and label.split(",")[0] not in options.only:
+                continue
             for beside in (False, True):
                 found: dict[str, list[tuple[float, float]]] = {policy: [] for policy in POLICIES}
                 other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if beside else None
