@@ -70,6 +70,11 @@ def exact_float32() -> Iterator[None]:
             switch.allow_tf32 = value
 
 
+def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Values on a device, without making a GPU's queue run empty."""
+    return values.to(device, non_blocking=device.type == "cuda")
+
+
 def for_each(count: int, work: Callable[[int], object], values: int) -> None:
     """Call work(0) to work(count - 1), on as many threads as PyTorch computes with.
 

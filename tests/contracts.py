@@ -6,11 +6,14 @@ A test module parametrizes over `DEGRADATION_CHECKS` or `NETWORK_CHECKS`; `check
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from grids.degradations import Degradation, Parameters, psnr
@@ -41,6 +44,20 @@ def scene(count: int = 2, size: int = 64) -> Tensor:
         steps = 0.2 * ((x + 7 * i) // 16 % 2) + 0.15 * ((y - x / 3) > size / 3)
         planes.append(0.25 + stripes + steps + 0.1 * y / size)
     return torch.stack(planes).view(count, 3, size, size).mul(255).round().clamp(0, 255).div(255)
+
+
+def pillow_file(image: Tensor, quality: int, subsampling: str = "4:2:0") -> bytes:
+    """An image (1, 3, H, W) as Pillow saves it as JPEG."""
+    file = io.BytesIO()
+    pixels = image[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    return file.getvalue()
+
+
+def pillow_jpeg(image: Tensor, quality: int, subsampling: str = "4:2:0") -> Tensor:
+    """The same, read again."""
+    with Image.open(io.BytesIO(pillow_file(image, quality, subsampling))) as decoded:
+        return torch.from_numpy(np.array(decoded.convert("RGB"))).permute(2, 0, 1)[None].float().div(255)
 
 
 def raises_line(call: Callable[[], object], *fragments: str, kind: type[GridsError] = GridsError) -> str:

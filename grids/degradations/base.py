@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grids.devices import exact_float32, for_each, keep_freed_memory
+from grids.devices import exact_float32, for_each, keep_freed_memory, moved
 from grids.errors import GridsError, unknown_name
 
 Parameters = dict[str, Tensor]
@@ -142,7 +142,7 @@ class Degradation(ABC):
         # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
         device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
         # seeds stay where they are: a GPU would have to be waited for to read them back
-        here = {name: value if name == "seed" else _moved(value, device) for name, value in parameters.items()}
+        here = {name: value if name == "seed" else moved(value, device) for name, value in parameters.items()}
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
         with torch.autocast(device.type, enabled=False), exact_float32():
             result = self._apply(images.to(device).contiguous(), here).to(images.device)
@@ -253,10 +253,6 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     if len(shape) != 4 or shape[1] != 3 or min(shape) < 1:
         raise GridsError(f"an image batch must have the shape (B, 3, H, W), none of them 0, but has {tuple(shape)}")
     return (int(shape[0]), 3, int(shape[2]), int(shape[3]))
-
-
-def _moved(value: Tensor, device: torch.device) -> Tensor:
-    return value.to(device, non_blocking=device.type == "cuda")
 
 
 def _finished(result: Tensor, round_to_8_bit: bool) -> Tensor:

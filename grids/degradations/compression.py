@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations.base import Degradation, Parameters, Range
-from grids.devices import for_each
+from grids.devices import for_each, moved
 from grids.errors import GridsError
 from grids.images.libraries import opencv, quiet_opencv
 
@@ -65,13 +65,13 @@ def saved_as_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = 
     """
     if images.device.type == "cpu":
         return codec_jpeg(images, quality, full_colour)
-    quality = quality.to(images.device, non_blocking=True)
+    quality = moved(quality, images.device)
     if full_colour is None:
         return torch_jpeg(images, quality)
     result = torch.empty_like(images)
     for full in (False, True):
         if bool((full_colour == full).any()):
-            place = (full_colour == full).nonzero().flatten().to(images.device, non_blocking=True)
+            place = moved((full_colour == full).nonzero().flatten(), images.device)
             result.index_copy_(0, place, torch_jpeg(images[place], quality[place], full))
     return result
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from grids.degradations.base import Degradation, Parameters, Range, covered, draw_by_image, draw_seeds, per_image
 
 PART = 2**14
+"""Values that PyTorch works through on one thread."""
 
 
 class Noise(Degradation):

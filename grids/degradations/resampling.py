@@ -66,8 +66,8 @@ class Ringing(Degradation):
 
 
 def reduced(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
-    """An image (C, H, W) at a smaller size (h, w), antialiased: each pixel the mean of those under it ("area"), or
-    "bilinear" or "bicubic" as PyTorch does it."""
+    """An image (C, H, W) at a smaller size (h, w), antialiased: each pixel the mean of those under it ("area"; on a CPU
+    of uint8 too), or "bilinear" or "bicubic" as PyTorch does it."""
     if mode != "area":
         return F.interpolate(image[None], tuple(size), mode=mode, align_corners=False, antialias=True)[0]
     if kernels.on_cpu(image):

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grids.degradations import Degradation, psnr, seeded
-from grids.degradations.resampling import area_weights
+from grids.degradations import Degradation, psnr, resampling, seeded
 from grids.networks.heads import for_task
 from grids.results import OTHER, FloatArray
 from grids.selection.outliers import OUTLIERS, distorted
@@ -124,8 +123,8 @@ def reduced(image: Tensor, factor: float) -> Tensor:
     """An image `factor` times smaller, each pixel the mean of those under it, rounded to 8 bit."""
     if factor <= 1:
         return image
-    rows, columns = (area_weights(size, max(1, round(size / factor))) for size in image.shape[-2:])
-    return (rows @ image @ columns.T).mul(255).round().div(255).clamp(0, 1)
+    size = [max(1, round(side / factor)) for side in image.shape[-2:]]
+    return resampling.reduced(image, size, "area").mul(255).round().div(255).clamp(0, 1)
 
 
 def make_samples(

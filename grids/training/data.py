@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from grids.degradations import seeded
+from grids.devices import moved
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.photographs import Photographs
 from grids.training.samplers import sampler as make_sampler
@@ -74,24 +75,20 @@ class Batches:
         numbers = torch.tensor(self._sampler(step, self.batch, self.seed))
         # the crops of a task lie together while they are degraded, and go back to their places after that
         order = numbers.argsort(stable=True)
-        clean = self._here(crops[order]).float().div(255)
+        clean = moved(crops[order], self.device).float().div(255)
         generator = draws(self.seed, step, retry, 1)
         found, sizes = numbers.unique(return_counts=True)
         parts = zip(found.tolist(), clean.split(sizes.tolist()), strict=True)
         drawn = [self.tasks[number].draw(part, generator, self.data) for number, part in parts]
-        back = self._here(order.argsort())
+        back = moved(order.argsort(), self.device)
         inputs, targets = (torch.cat(part)[back] for part in zip(*drawn, strict=True))
-        return Batch(inputs, targets, self._here(numbers))
+        return Batch(inputs, targets, moved(numbers, self.device))
 
     def _crop(self, generator: torch.Generator) -> Tensor:
         whether, size = torch.rand(2, generator=generator).tolist()
         reduces = whether < self.data.reduced
         factor = self.data.smallest + (1 - self.data.smallest) * size if reduces else 1.0
         return self.photographs.random_crop(self.crop, generator, factor)
-
-    def _here(self, values: Tensor) -> Tensor:
-        """On the device, without making a GPU's queue run empty."""
-        return values.to(self.device, non_blocking=self.device.type == "cuda")
 
 
 def draws(*numbers: int) -> torch.Generator:

@@ -10,6 +10,7 @@ from torch import Tensor
 from grids.degradations import Degradation
 from grids.degradations.base import Span
 from grids.degradations.compression import saved_as_jpeg
+from grids.devices import moved
 from grids.training.pair_settings import PairSettings
 
 LUMA = (0.299, 0.587, 0.114)
@@ -83,14 +84,14 @@ def save_some(images: Tensor, settings: PairSettings, generator: torch.Generator
     if not numbers:
         return images, qualities
     full = torch.tensor([draws[i][1] < settings.full_colour for i in numbers])
-    place = _placed(torch.tensor(numbers), images.device)
+    place = moved(torch.tensor(numbers), images.device)
     return images.index_copy(0, place, saved_as_jpeg(images[place], qualities[numbers], full)), qualities
 
 
 def _in_grey(images: Tensor, which: list[int]) -> Tensor:
     if not which:
         return images
-    weights = _placed(torch.tensor(LUMA), images.device).view(1, 3, 1, 1)
+    weights = moved(torch.tensor(LUMA), images.device).view(1, 3, 1, 1)
     luma = (images * weights).sum(1, keepdim=True).mul_(255).round_().div_(255)
     return _chosen(which, luma.expand_as(images), images)
 
@@ -99,10 +100,5 @@ def _chosen(which: list[int], these: Tensor, others: Tensor) -> Tensor:
     """The images of one batch of these numbers, and the others' of all other numbers."""
     if not which:
         return others
-    place = _placed(torch.tensor(which), others.device)
+    place = moved(torch.tensor(which), others.device)
     return others.index_copy(0, place, these[place])
-
-
-def _placed(values: Tensor, device: torch.device) -> Tensor:
-    """On the device, without making a GPU's queue run empty."""
-    return values.to(device, non_blocking=device.type == "cuda")

@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from grids.degradations import seeded
+from grids.degradations.resampling import reduced
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
-from grids.images.libraries import opencv
 from grids.images.photo import to_8_bit
 
 MEMORY = 4 * 2**30
@@ -98,14 +97,6 @@ class Photographs:
         )
 
 
-def reduced_to(window: Tensor, side: int) -> Tensor:
-    """A square uint8 image (C, H, H) at a smaller side, each pixel the mean of those under it."""
-    # uint8 by OpenCV: its rounding is part of what a smaller file would hold
-    cv2 = opencv()
-    planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in window.numpy()]
-    return torch.from_numpy(np.stack(planes))
-
-
 def _tensor(photo: Photo) -> Tensor:
     # (H, W, 3) -> (3, H, W)
     return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())
@@ -161,7 +152,7 @@ def random_window(
     for pixels in sources:
         window = pixels(number)[:, top : top + span, left : left + span]
         if span > side:
-            window = reduced_to(window, side)
+            window = reduced(window, (side, side), "area")  # of bytes, rounded as a smaller file would be
         if draws[3] < 0.5:
             window = window.flip(1)
         if draws[4] < 0.5:

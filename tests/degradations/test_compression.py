@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import math
 
-import numpy as np
 import pytest
 import torch
-from contracts import noise_images
+from contracts import noise_images, pillow_file, pillow_jpeg
 from PIL import Image
 from torch import Tensor
 
@@ -16,19 +15,6 @@ from grids.degradations import degradation, psnr
 from grids.degradations.compression import CHROMINANCE, LUMINANCE, _table, codec_jpeg, torch_jpeg
 
 QUALITIES = (5, 10, 25, 49, 50, 51, 60, 75, 95)
-
-
-def pillow_file(image: Tensor, quality: int) -> bytes:
-    pixels = image[0].mul(255).round().byte().permute(1, 2, 0).numpy()
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, subsampling="4:2:0")
-    return stream.getvalue()
-
-
-def pillow_jpeg(image: Tensor, quality: int) -> Tensor:
-    with Image.open(io.BytesIO(pillow_file(image, quality))) as decoded:
-        pixels = np.array(decoded.convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div(255)
 
 
 @pytest.mark.parametrize("quality", QUALITIES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from contracts import pillow_jpeg
 from PIL import Image
 from skimage.metrics import structural_similarity
 from torch import nn
@@ -240,14 +240,6 @@ def model(tmp_path: Path) -> Path:
     return save_restorer(tmp_path / "m.safetensors", network, {"preset": "nafnet", "tasks": list(TASKS)})
 
 
-def through_pillow(images: torch.Tensor, quality: int) -> torch.Tensor:
-    """One image saved by Pillow as JPEG 4:2:0 and read again."""
-    file = io.BytesIO()
-    pixels = images[0].mul(255).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)[None].float().div(255)
-
-
 def test_a_restorer_is_measured_on_whole_photographs(photos: Path, model: Path) -> None:
     found = grids.evaluate_restorer(model, photos, seed=3, device="cpu")
     assert (found.tasks, found.network, found.saved, len(found.scores)) == (TASKS, "nafnet", ("", "JPEG 90"), 20)
@@ -255,7 +247,7 @@ def test_a_restorer_is_measured_on_whole_photographs(photos: Path, model: Path) 
     clean = np.array(Image.open(photos / score.photograph))
     tensor = torch.from_numpy(clean.copy()).permute(2, 0, 1).float().div(255)
     bad = degradation("jpeg")(tensor[None], seeded(seed_for(3, f"jpeg {score.photograph}")))
-    worse = through_pillow(bad, 90)
+    worse = pillow_jpeg(bad, 90)
     with torch.no_grad():
         good, mended = (load_restorer(model).network(images) for images in (bad, worse))
     for images, psnr, ssim in (
