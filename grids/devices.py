@@ -23,6 +23,8 @@ NAMES = ("auto", "cpu", "cuda", "mps")
 POOL = "grids-work"
 SMALL = 2**18
 """Values that the calling thread goes through alone."""
+UNKNOWN_MEMORY = 4 * 2**30
+"""Bytes."""
 
 
 def resolve(name: str) -> torch.device:
@@ -97,6 +99,21 @@ def for_each(count: int, work: Callable[[int], object], values: int) -> None:
             work(number)
         return
     list(_pool(os.getpid(), torch.get_num_threads()).map(call, range(count)))
+
+
+def free_memory(device: torch.device | str) -> int:
+    """Bytes that a device has left, about: for a GPU what is free, for a CPU what the system could give (Linux).
+
+    Where that cannot be known, `UNKNOWN_MEMORY`.
+    """
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    return UNKNOWN_MEMORY
 
 
 @cache

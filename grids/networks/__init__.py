@@ -19,6 +19,7 @@ from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.shen import ShenFace
 from grids.networks.srresnet import SRResNet, SRResNetX4
+from grids.networks.unet import UNet
 from grids.networks.walha import WalhaNet
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SRResNet",
     "SRResNetX4",
     "ShenFace",
+    "UNet",
     "WalhaNet",
     "build",
     "preset",
@@ -56,7 +58,15 @@ class Preset:
 
 
 TABLE: dict[str, Preset] = {
-    "nafnet": Preset(NAFNet, "small and quick, the default; NAFNet (Chen et al., ECCV 2022)"),
+    "unet": Preset(UNet, "learns most in an hour of a CPU, the default: a plain residual U-Net, width 16", rate=1e-3),
+    "unet-m": Preset(UNet, "the same with width 32", {"width": 32}, rate=1e-3),
+    "drunet": Preset(
+        UNet,
+        "as large as published, its layers and no noise map: DRUNet (Zhang et al., TPAMI 2021)",
+        {"width": 64, "blocks": 4, "bias": False},
+        rate=1e-4,
+    ),
+    "nafnet": Preset(NAFNet, "small and quick; NAFNet (Chen et al., ECCV 2022)"),
     "nafnet-m": Preset(
         NAFNet,
         "width 32, nine blocks: between the quick one and the published ones",

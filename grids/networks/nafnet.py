@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import GlobalMean, LayerNorm2d, descended, padded
-from grids.networks.states import entry, loaded, numbered
+from grids.networks.blocks import GlobalMean, LayerNorm2d
+from grids.networks.ushaped import UShaped
 
 
 class NAFBlock(nn.Module):
@@ -38,7 +38,7 @@ class NAFBlock(nn.Module):
         return output
 
 
-class NAFNet(nn.Module):
+class NAFNet(UShaped):
     """NAFNet, plus the input. Any size: images are padded to a multiple of 2^levels and cut again.
 
     Args:
@@ -48,7 +48,7 @@ class NAFNet(nn.Module):
         decoder: blocks of every level, from the bottom up; as many levels as the encoder.
     """
 
-    scale = 1
+    title = "a NAFNet"
 
     def __init__(
         self,
@@ -57,49 +57,13 @@ class NAFNet(nn.Module):
         middle: int = 2,
         decoder: Sequence[int] = (1, 1, 1),
     ) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(3, width, 3, padding=1)
-        self.last = nn.Conv2d(width, 3, 3, padding=1)
-        self.multiple = 2 ** len(encoder)  # images that begin at multiples of this are shrunk alike
-        # so far a pixel acts, but through means: 3 x 3 kernels and the shrinking, at the scale of their level
-        levels = enumerate(zip(encoder, reversed(decoder), strict=True))
-        self.reach = 2 + sum(2**level * (down + 1 + up) for level, (down, up) in levels) + self.multiple * middle
-        self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
-        for blocks in encoder:
-            self.encoder.append(_blocks(width, blocks))
-            self.down.append(nn.Conv2d(width, 2 * width, 2, stride=2))
-            width *= 2
-        self.middle = _blocks(width, middle)
-        self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
-        for blocks in decoder:
-            self.up.append(nn.Sequential(nn.Conv2d(width, 2 * width, 1, bias=False), nn.PixelShuffle(2)))
-            width //= 2
-            self.decoder.append(_blocks(width, blocks))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
-        whole = padded(images, self.multiple)
-        x, skips = descended(self.first(whole), self.encoder, self.down)
-        x = self.middle(x)
-        for up, decode in zip(self.up, self.decoder, strict=True):
-            x = decode(up(x) + skips.pop())
-        output: Tensor = self.last(x) + whole
-        return output[..., : images.shape[-2], : images.shape[-1]]
+        super().__init__(width, encoder, middle, decoder, block=NAFBlock, sees=1)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> NAFNet:
-        """The network that a state dict belongs to. Raises WeightsError."""
-        what = "a NAFNet"
-        width = entry(state, "first.weight", 4, what).shape[0]
-        encoder, decoder = (
-            [numbered(state, f"{part}.{level}.") for level in range(numbered(state, f"{part}."))]
-            for part in ("encoder", "decoder")
-        )
-        return loaded(cls(width, encoder, numbered(state, "middle."), decoder), state, what)
-
-
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(NAFBlock(channels) for _ in range(count)))
+    def _of_sizes(
+        cls, width: int, encoder: Sequence[int], middle: int, decoder: Sequence[int], state: Mapping[str, Tensor]
+    ) -> NAFNet:
+        return cls(width, encoder, middle, decoder)
 
 
 def _gate(x: Tensor) -> Tensor:

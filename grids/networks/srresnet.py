@@ -82,10 +82,11 @@ class SRResNet(nn.Module):
         blocks: number of residual blocks.
     """
 
-    scale = 1
+    scale = multiple = 1
 
     def __init__(self, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()
+        self.reach = 3 + 2 * blocks  # every 3 x 3 convolution sees a pixel farther
         self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)

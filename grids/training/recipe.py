@@ -15,9 +15,11 @@ VERSION = 2
 """Raised when training itself changes, so that what older code trained is told apart."""
 MOST = 4096
 """Crops in a batch."""
-LOSSES = ("l1", "charbonnier", "ssim-l1")
+LOSSES = ("l1", "charbonnier", "ssim-l1", "log-mse")
 """Names of `grids.training.losses.LOSSES`: this module knows no torch."""
-SCHEDULES = ("cosine", "linear")
+SCHEDULES = ("cosine", "linear", "constant")
+LANDING = 1 / 11
+"""Share of the steps of the schedule "constant" in which the rate goes down: a further tenth of those before."""
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -31,13 +33,14 @@ class Recipe:
         batch: crops in a step.
         learning_rate: AdamW's, at its peak.
         final: share of the learning rate that is left at the end.
-        schedule: "cosine" after the warm-up, or "linear": the same rate for half of the steps, then straight down.
+        schedule: "cosine" after the warm-up; "linear": the same rate for half of the steps, then straight down;
+            "constant": the same rate but for the last eleventh of the steps, so that a training can be extended.
         sampler: which tasks a batch is made of: "mixed", "each", "turns", "cycles" or "temperature", see
             `grids.training.samplers`.
         warm_up: share of the iterations in which the learning rate climbs to its peak.
         betas: AdamW's.
         weight_decay: AdamW's.
-        loss: "l1", "charbonnier" or "ssim-l1".
+        loss: "l1", "charbonnier", "ssim-l1" or "log-mse".
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes in it, else fp32.
         clip: the largest norm of all gradients together; 0 for any.
         accumulate: parts that a batch is computed in, to need less memory; the result is the same up to rounding, but
@@ -102,14 +105,16 @@ class Recipe:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3), or the
-        schedule "linear" (Martyniuk 2019, section 4: constant for half of the epochs, then linearly down)."""
+        schedule "linear" (Martyniuk 2019, section 4: constant for half of the epochs, then linearly down), or
+        "constant" (warm-up, stable, decay: Hu et al., MiniCPM, 2024)."""
         climb = max(1, round(self.warm_up * self.iterations))
         if step < climb:
             return self.learning_rate * (step + 1) / climb
         done = (step - climb) / max(1, self.iterations - climb)
         low = self.final * self.learning_rate
-        if self.schedule == "linear":
-            return low + (self.learning_rate - low) * min(1.0, max(0.0, 2 * (1 - step / self.iterations)))
+        if self.schedule != "cosine":
+            falling = 0.5 if self.schedule == "linear" else LANDING
+            return low + (self.learning_rate - low) * min(1.0, max(0.0, (1 - step / self.iterations) / falling))
         return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def to_json(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ KINDS = ("mixed", "each", "turns", "cycles", "temperature")
 def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
     """The sampler of a text.
 
-    mixed: samples are dealt like cards, every task once before any comes again.
+    mixed: samples are dealt like cards, every task once before any comes again; with `mixed:motion_blur=3` a deck holds
+        three cards of it.
     each: every batch holds samples of every task; `each:haze=2` twice as many of haze as of the others
         (Martyniuk 2019: 2 of blur, 1 of each other, one forward for each task, one step for all).
     turns: one batch for each task in turn.
@@ -41,12 +42,12 @@ def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
         raise unknown_name("sampler", kind, KINDS)
     if kind == "temperature":
         return _drawn(softmax(np.log(np.asarray(sizes, dtype=float)) / _positive(given or "1", text)))
-    if kind in ("mixed", "turns") and given:
+    if kind == "turns" and given:
         raise GridsError(f"the sampler '{kind}' takes no numbers, but is '{text}'")
     counts = _counts(given, text)
     each = [counts.get(name, 1) for name in names]
     if kind == "mixed":
-        return lambda step, batch, seed: deal(len(names), step * batch, batch, seed)
+        return lambda step, batch, seed: deal(each, step * batch, batch, seed)
     if kind == "turns":
         return lambda step, batch, seed: [step % len(names)] * batch
     if kind == "each":
@@ -62,19 +63,23 @@ def check_sampler(text: str) -> None:
 def check_counted(text: str, names: Sequence[str]) -> None:
     """Raises GridsError for a sampler's text that counts a task of none of these names, such as a misspelt one."""
     kind, _, given = text.partition(":")
-    for name in _counts(given, text) if kind in ("each", "cycles") else ():
+    for name in _counts(given, text) if kind in ("mixed", "each", "cycles") else ():
         if name not in names:
             raise unknown_name("task of the sampler", name, names)
 
 
-def deal(tasks: int, first: int, count: int, seed: int) -> list[int]:
-    """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other."""
+def deal(counts: Sequence[int], first: int, count: int, seed: int) -> list[int]:
+    """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other.
+
+    Args:
+        counts: cards of each task in a deck.
+    """
+    cards = np.repeat(np.arange(len(counts)), counts)
     found: list[int] = []
-    deck = first // tasks
-    while len(found) < count + first % tasks:
-        found += np.random.default_rng([seed, 3, deck]).permutation(tasks).tolist()
+    deck, start = divmod(first, len(cards))
+    while len(found) < count + start:
+        found += np.random.default_rng([seed, 3, deck]).permutation(cards).tolist()
         deck += 1
-    start = first % tasks
     return found[start : start + count]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from grids import devices
 from grids.errors import GridsError
 from grids.networks.blocks import GlobalMean
 from grids.training.validation import restore
@@ -24,6 +25,8 @@ MEMORY = 2 * 2**30
 """Bytes that a network may take; it is given fewer pixels at once where it takes more."""
 SHARE = 4.5
 """Memory that Restormer takes, in terms of its widest map: 9.3 kB for a pixel with 510 channels of 4 bytes."""
+ONCE = 2 / (1 - math.sqrt(2 / 3))
+"""A window of so many margins leaves two thirds of itself to a tile."""
 PROBE = 32
 SETTLED = 1 / 255
 """A pass over all tiles that changes no value by more was the last one."""
@@ -40,21 +43,26 @@ def restore_image(
     tile: int | None = None,
     overlap: int = OVERLAP,
 ) -> Tensor:
-    """What a restorer makes of a photograph of any size; tiles fade into one another, so that no seam shows.
+    """What a restorer makes of a photograph of any size.
+
+    A network that says how far it sees (`reach`, with `multiple`) and pools nothing over the image gets every tile with
+    as much around it, so that tiles give the whole's result, up to the rounding of float32. Tiles of others overlap and
+    fade into one another, so that no seam shows.
 
     Args:
         network: keeps the size of images; it must lie on the device.
         image: (3, H, W), uint8, or floating point in [0, 1].
         device: where the network lies.
-        tile: side of the tiles; None for what the network's memory allows: none up to 2 megapixels, else 512 at most.
-            Where the memory of the device runs out nevertheless, tiles of half the side are tried, down to 128.
-        overlap: pixels that neighbours share at least; less than `tile`. They share more where the network says that
-            it sees farther, up to half a tile.
+        tile: side of the tiles; None for what the memory allows: none up to 2 megapixels; beyond, with what is around
+            them, so large that less than a third is computed twice, or else 512 at most. Where the memory of the device
+            runs out nevertheless, tiles of half the side are tried, down to 128.
+        overlap: pixels that tiles which fade into one another share at least; less than `tile`. They share more where
+            the network says that it sees farther, up to half a tile.
 
     Returns:
-        (3, H, W) float32, not clipped, on the CPU. Where the network says what it takes from the whole image
-        (`GlobalMean`) and how far it sees otherwise (`multiple`, `reach`), tiles give the whole's result within 1/255:
-        at first each network pass gathers the means for the next one, until they change nothing any more.
+        (3, H, W) float32, not clipped, on the CPU. Where the network says how far it sees, and takes means from the
+        whole image besides (`GlobalMean`), tiles give the whole's result within 1/255: at first each network pass
+        gathers the means for the next one, until they change nothing any more.
         Computed in float32: bf16 errs by 1.1 to 3.5 / 255 with the restorers that ship.
 
     Raises:
@@ -81,8 +89,26 @@ def _side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
     height, width = image.shape[-2:]
     if height * width <= SMALLEST**2:
         return max(height, width)
-    pixels = min(WHOLE, int(MEMORY / (4 * SHARE * _widest(network, device))))
-    return max(height, width) if height * width <= pixels else max(SMALLEST, min(TILE, math.isqrt(pixels) // 32 * 32))
+    each = 4 * SHARE * _widest(network, device)
+    pixels = min(WHOLE, int(MEMORY / each))
+    if height * width <= pixels:
+        return max(height, width)
+    if not (margin := _margin(network)):
+        return max(SMALLEST, min(TILE, math.isqrt(pixels) // 32 * 32))
+    wanted = max(pixels, math.ceil(ONCE * margin) ** 2)
+    return max(SMALLEST, math.isqrt(min(wanted, int(devices.free_memory(device) / 2 / each))) - 2 * margin)
+
+
+def _margin(network: nn.Module) -> int:
+    """What a tile needs around it for the whole's result: pixels, a multiple of the network's; 0 where none will do."""
+    reach, multiple = getattr(network, "reach", 0), _multiple(network)
+    pools = any(isinstance(module, GlobalMean) for module in network.modules())
+    return 0 if pools else math.ceil(reach / multiple) * multiple
+
+
+def _multiple(network: nn.Module) -> int:
+    """Images that begin at multiples of this are shrunk alike by the network."""
+    return int(getattr(network, "multiple", 1))
 
 
 def _widest(network: nn.Module, device: torch.device | str) -> float:
@@ -106,7 +132,9 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
     height, width = image.shape[-2:]
     if max(height, width) <= side:
         return restore(network, image[None], device)[0]
-    multiple, reach = getattr(network, "multiple", 1), getattr(network, "reach", 0)
+    if margin := _margin(network):
+        return _with_margins(network, image, device, side, margin)
+    multiple, reach = _multiple(network), getattr(network, "reach", 0)
     overlap = max(overlap, min(2 * reach, side // 2))
     rows, columns = (_spans(size, max(side, multiple), overlap, multiple) for size in (height, width))
     order = _scattered(list(itertools.product(rows, columns)))
@@ -123,6 +151,36 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
         for pool in pools:
             pool.forget()
     return result
+
+
+def _with_margins(network: nn.Module, image: Tensor, device: torch.device | str, side: int, margin: int) -> Tensor:
+    """Tiles side by side, each made from what is around it, too."""
+    result = torch.empty(image.shape)
+    rows, columns = (_cores(size, side, _multiple(network), margin) for size in image.shape[-2:])
+    for row, column in itertools.product(rows, columns):
+        made = restore(network, image[None, :, row.seen, column.seen], device)[0]
+        result[:, row.core, column.core] = made[:, row.inner, column.inner]
+    return result
+
+
+class _Core(NamedTuple):
+    """Rows or columns of a tile: where it goes, what it is made from, and where it lies in that."""
+
+    core: slice
+    seen: slice
+    inner: slice
+
+
+def _cores(size: int, side: int, multiple: int, margin: int) -> list[_Core]:
+    """Tiles of equal sides, of `side` or the least multiple; the last may be smaller."""
+    count = math.ceil(size / side)
+    step = max(1, min(side // multiple, math.ceil(size / (count * multiple)))) * multiple
+    found = []
+    for start in range(0, size, step):
+        end, first = min(size, start + step), max(0, start - margin)
+        seen = slice(first, min(size, end + margin))
+        found.append(_Core(slice(start, end), seen, slice(start - first, end - first)))
+    return found
 
 
 class _Span(NamedTuple):

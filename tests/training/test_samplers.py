@@ -30,7 +30,8 @@ def test_every_sampler_knows_a_step_by_its_number(text: str) -> None:
 
 
 def test_mixed_is_dealt_and_others_are_of_one_task_or_of_all() -> None:
-    assert batches("mixed")[4] == deal(3, 24, 6, 0)
+    assert batches("mixed")[4] == deal([1] * 3, 24, 6, 0)
+    assert Counter(np.concatenate(batches("mixed:blur=4,snow=7", 20)).tolist()) == {0: 20, 1: 20, 2: 80}
     assert batches("turns", 4) == [[0] * 6, [1] * 6, [2] * 6, [0] * 6]
     assert all(sorted(batch) == [0, 0, 1, 1, 2, 2] for batch in batches("each"))
     assert Counter(batches("each:haze=2", 1, 4)[0]) == {0: 2, 1: 1, 2: 1}
@@ -54,7 +55,7 @@ def test_a_temperature_draws_by_size() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("mixed:haze=2", "takes no numbers"),
+        ("turns:haze=2", "takes no numbers"),
         ("cycles:haze", "not 'cycles:haze'"),
         ("cycles:haze=0", "1 to 1000 each"),
         ("cycles:haze=100000000000", "1 to 1000 each"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from contracts import raises_line
 from torch import nn
 
-from grids.networks import NAFNet, Restormer
+from grids import devices
+from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
 from grids.networks.blocks import GlobalMean
-from grids.training.tiles import PROBE, TILE, _side, _widest, restore_image
+from grids.training.tiles import PROBE, TILE, _cores, _margin, _side, _widest, restore_image
 from grids.training.validation import restore
 
 
@@ -74,6 +77,63 @@ def test_wide_networks_get_smaller_tiles() -> None:
     assert _side(wide, torch.zeros(1).expand(3, 512, 512), "cpu") == 480
     assert _side(NAFNet(), torch.zeros(1).expand(3, 1024, 2048), "cpu") == 2048
     assert _side(NAFNet(), torch.zeros(1).expand(3, 2048, 2048), "cpu") == TILE
+
+
+FINITE = {"unet": UNet(4, 2, 1), "deep": UNet(4, 3, 1, bias=False), "srresnet": SRResNet(4, 3)}
+"""Networks that see so far and no farther."""
+
+
+def awake(name: str) -> nn.Module:
+    """One of them, its last layer not 0."""
+    network = FINITE[name].eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        nn.init.normal_(next(value for key, value in network.named_parameters() if "last.weight" in key), 0, 0.3)
+    return network
+
+
+@pytest.mark.parametrize("name", FINITE)
+@pytest.mark.parametrize("size", [(64, 90), (65, 33), (3, 121), (97, 98)])
+def test_finite_networks_give_the_whole_at_every_tile(name: str, size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network, image = awake(name), torch.rand(3, *size)
+    whole = restore(network, image[None], "cpu")[0]
+    for tile in (1, 8, 15, 16, 31, 32, 33, 48, 63, 64, 65, 89, 90, 96, 97, 120):
+        torch.testing.assert_close(restore_image(network, image, tile=tile), whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_how_far_a_network_sees(name: str) -> None:
+    torch.manual_seed(0)
+    network = awake(name).double()
+    far = network.reach
+    assert isinstance(far, int)
+    image = torch.rand(1, 3, 8, 2 * far + 24, dtype=torch.float64)
+    changed = image.clone()
+    changed[..., far + 8] += 1
+    change = (network(changed) - network(image)).abs().amax(dim=(0, 1, 2))
+    network.float()
+    touched = change.nonzero().flatten() - (far + 8)
+    assert -far <= touched.min() and touched.max() <= far
+    assert touched.max() - touched.min() > far  # and no more than about twice as far as it does
+
+
+def test_tiles_of_finite_networks_compute_little_twice() -> None:
+    for name in ("unet", "unet-m", "drunet"):
+        network, pixels = build(name), 0
+        side, margin = _side(network, torch.zeros(1).expand(3, 6000, 8000), "cpu"), _margin(network)
+        rows, columns = (_cores(size, side, network.multiple, margin) for size in (6000, 8000))
+        for row, column in itertools.product(rows, columns):
+            pixels += (row.seen.stop - row.seen.start) * (column.seen.stop - column.seen.start)
+        assert 1 - 6000 * 8000 / pixels < 1 / 3, name
+    assert _margin(NAFNet()) == _margin(nn.Identity()) == 0
+
+
+def test_where_memory_is_short_tiles_of_finite_networks_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = torch.zeros(1).expand(3, 6000, 8000)
+    usual = _side(UNet(), large, "cpu")
+    monkeypatch.setattr(devices, "free_memory", lambda device: 2**28)
+    assert 128 <= _side(UNet(), large, "cpu") < usual // 2
 
 
 class Crowded(nn.Module):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.training.losses.pixel import charbonnier, ssim_l1
+from grids.training.losses.pixel import charbonnier, log_mse, ssim_l1
 
 __all__ = ["LOSSES"]
 
@@ -18,5 +18,6 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": F.l1_loss,
     "charbonnier": charbonnier,
     "ssim-l1": ssim_l1,
+    "log-mse": log_mse,
 }
 """(images, targets), both (B, 3, H, W) float32 in [0, 1] -> (), the mean over all of them; see `recipe.LOSSES`."""

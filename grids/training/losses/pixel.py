@@ -15,6 +15,20 @@ def charbonnier(images: Tensor, targets: Tensor, epsilon: float = 1e-3) -> Tenso
     return ((images - targets).square() + epsilon**2).sqrt().mean()
 
 
+def log_mse(images: Tensor, targets: Tensor, floor: float = 10**-4.5) -> Tensor:
+    """10 log10(1 + MSE / floor) of each image, the mean over all: what an image lacks in PSNR, up to that of `floor`.
+
+    A loss that weighs images by what each lacks in decibels, as means of PSNR do, so that images which are nearly right
+    keep their weight beside bad ones. Source: NAFNet's code (Chen et al., ECCV 2022) trains on log(MSE + 1e-8); the
+    larger floor keeps clean images, which can always come nearer, from outweighing all others.
+
+    Args:
+        images, targets: (B, 3, H, W) float32 in [0, 1]; images may leave it.
+        floor: an MSE, here that of 45 dB.
+    """
+    return 10 * (1 + (images - targets).square().mean(dim=(1, 2, 3)) / floor).log10().mean()
+
+
 def ssim(images: Tensor, targets: Tensor) -> Tensor:
     """SSIM as something to train on: neither clipped nor rounded, and up to the border. Source: Wang et al., 2004.
 

@@ -1,0 +1,93 @@
+"""The plan that NAFNet and the residual U-Net share: blocks at full resolution, at half of it, and so on, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+from torch import Tensor, nn
+
+from grids.networks.blocks import descended, padded
+from grids.networks.states import entry, loaded, numbered
+
+
+class UShaped(nn.Module):
+    """Blocks on the way down and up, with additive skips, plus the input.
+
+    Any size: images are padded to a multiple of 2^levels and cut again.
+
+    Args:
+        width: channels at full resolution; each level down doubles them.
+        encoder: blocks of every level, from full resolution down.
+        middle: blocks at the bottom.
+        decoder: blocks of every level, from the bottom up; as many levels as the encoder.
+        block: channels -> a block, which keeps the size of its maps.
+        sees: so many pixels far a block sees at its level.
+        bias: of the convolutions that are in no block, but for those of the way up, which have none.
+    """
+
+    scale = 1
+    title: str
+    """What errors call the network."""
+
+    def __init__(
+        self,
+        width: int,
+        encoder: Sequence[int],
+        middle: int,
+        decoder: Sequence[int],
+        *,
+        block: Callable[[int], nn.Module],
+        sees: int,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, width, 3, padding=1, bias=bias)
+        self.last = nn.Conv2d(width, 3, 3, padding=1, bias=bias)
+        self.multiple = 2 ** len(encoder)  # images that begin at multiples of this are shrunk alike
+        # so far a pixel acts, but through means: blocks and the shrinking at the scale of their level, first and last
+        levels = enumerate(zip(encoder, reversed(decoder), strict=True))
+        self.reach = 2 + sum(2**level * (sees * (down + up) + 1) for level, (down, up) in levels)
+        self.reach += self.multiple * sees * middle
+        self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
+        for blocks in encoder:
+            self.encoder.append(_row(block, width, blocks))
+            self.down.append(nn.Conv2d(width, 2 * width, 2, stride=2, bias=bias))
+            width *= 2
+        self.middle = _row(block, width, middle)
+        self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
+        for blocks in decoder:
+            self.up.append(nn.Sequential(nn.Conv2d(width, 2 * width, 1, bias=False), nn.PixelShuffle(2)))
+            width //= 2
+            self.decoder.append(_row(block, width, blocks))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
+        whole = padded(images, self.multiple)
+        x, skips = descended(self.first(whole), self.encoder, self.down)
+        x = self.middle(x)
+        for up, decode in zip(self.up, self.decoder, strict=True):
+            x = decode(up(x) + skips.pop())
+        output: Tensor = self.last(x) + whole
+        return output[..., : images.shape[-2], : images.shape[-1]]
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Self:
+        """The network that a state dict belongs to. Raises WeightsError."""
+        width = entry(state, "first.weight", 4, cls.title).shape[0]
+        encoder, decoder = (
+            [numbered(state, f"{part}.{level}.") for level in range(numbered(state, f"{part}."))]
+            for part in ("encoder", "decoder")
+        )
+        return loaded(cls._of_sizes(width, encoder, numbered(state, "middle."), decoder, state), state, cls.title)
+
+    @classmethod
+    def _of_sizes(
+        cls, width: int, encoder: Sequence[int], middle: int, decoder: Sequence[int], state: Mapping[str, Tensor]
+    ) -> Self:
+        """A network of these sizes; what else is to be known of it, the state tells."""
+        raise NotImplementedError
+
+
+def _row(block: Callable[[int], nn.Module], channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(block(channels) for _ in range(count)))
