@@ -82,21 +82,24 @@ def trained(command: Command) -> Command:
     for option in (
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
         click.option("--time-budget", metavar="TIME", help="Such as 90s, 20m or 2h; the same command goes on later."),
-        click.option("--start", metavar="FILE", help="Weights that training starts from."),
+        click.option("--log", type=Path, metavar="FILE.csv", help="Write step, loss and speed as training goes on."),
+        click.option("--from-scratch", is_flag=True, help="Start from random weights, as the papers do."),
+        click.option("--start", metavar="FILE", help="Weights to start from.  [default: those that ship, if any]"),
         click.option("--pairs", multiple=True, metavar="NAME=INPUTS:TARGETS", help="A task: two folders of images."),
         click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A task too."),
         click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]"),
         click.option("--learning-rate", type=float, help="At its peak.  [default: of the budget]"),
         click.option("--batch", type=int, help="Crops in a step.  [default: of the budget]"),
         click.option("--crop", type=int, help="Side of the crops, pixels.  [default: of the budget]"),
-        click.option("--iterations", type=int, help="Steps of every training.  [default: of the budget]"),
-        click.option("--budget", default="quick", show_default=True, help="quick, standard or paper."),
+        click.option("--steps-per-model", is_flag=True, help="Count steps for each model, as the paper."),
+        click.option("--iterations", type=int, help="Steps for each task.  [default: of the budget]"),
+        click.option("--budget", help="quick, standard or paper.  [default: standard; of groups and recipes quick]"),
         click.option("--data", help="photographs or pristine, see above.  [default: photographs]"),
         click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk."),
         click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features."),
         click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
         click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`."),
-        click.option("--network", help="See `grids networks`.  [default: nafnet, or the recipe's]"),
+        click.option("--network", help="See `grids networks`.  [default: unet, or the recipe's]"),
     ):
         command = option(command)
     return command
@@ -172,7 +175,6 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
 @click.option("--only", help="upper-bounds or search: a part of the work.")
 @click.option("--from", "partition", type=Path, metavar="GROUPS.JSON", help="Train its groups; search for none.")
-@click.option("--from-scratch", is_flag=True, help="Start from random weights, as the paper does.")
 @click.option("--repeats", type=click.IntRange(min=1), default=2, show_default=True, help="Seeds, near delta.")
 @click.option("--no-early-stop", is_flag=True, help="Train groups that are clearly beyond delta to their end.")
 @common
@@ -216,7 +218,7 @@ def group(images: tuple[str, ...], **options: Any) -> None:
 )
 @trained
 @click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
-@click.option("--loss", help="l1, charbonnier or ssim-l1.  [default: l1]")
+@click.option("--loss", help="l1, charbonnier, ssim-l1 or log-mse.  [default: l1]")
 @click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
 @click.option("--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/train/model.safetensors]")
 @click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")
@@ -291,6 +293,7 @@ def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
     "--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/descriptor/descriptor.safetensors]"
 )
 @click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")
+@click.option("--log", type=Path, metavar="FILE.csv", help="Write step, loss and speed as training goes on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record of the training instead of a table.")
 @common
 def train_descriptor(images: tuple[str, ...], **options: Any) -> None:

@@ -20,7 +20,7 @@ from grids.search.table import STUDY
 NEEDS_PHOTOGRAPHS = (
     *("val", "only", "from_scratch", "start", "pairs", "plugins", "time_budget", "iterations", "crop", "batch"),
     *("network", "recipe", "sampler", "budget", "learning_rate", "precision", "repeats", "no_early_stop", "device"),
-    *("vgg", "trunk", "data"),
+    *("vgg", "trunk", "data", "steps_per_model", "log"),
 )
 
 

@@ -70,6 +70,8 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that the options change."""
     names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss", "sampler")
     changes = {name: options[name] for name in names if options.get(name) is not None}
+    if options.get("steps_per_model"):
+        changes["steps_per"] = "model"
     return changes if options.get("data") is None else changes | {"data": pair_settings(options["data"])}
 
 

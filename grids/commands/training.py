@@ -2,46 +2,114 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from typing import Any
+import time
+from pathlib import Path
+from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
+from grids.errors import RunError
 from grids.pipeline.verify import best_so_far, remaining
 from grids.reports.grouping import counted, decibels
+from grids.reports.training import time_text
 from grids.results import TrainingRun, Trial
 from grids.search import Search
 from grids.training.lesson import Silent
 
+COLUMNS = ("tasks", "seed", "step", "steps", "loss", "steps_per_second", "seconds")
+WINDOW = 10.0
+"""s: a line goes to a log file no more often."""
 
-class Progress(Silent):
-    """A bar for the training under way, and a line on stderr for every training and every answer.
+
+class Steps(Silent):
+    """A bar over the steps of a training, on stderr: step, loss, steps a second and the time left. And a file of that.
 
     Args:
         quiet: show nothing.
+        log: a CSV file that gets a line every few seconds, after those that it holds; None for none.
+
+    Raises:
+        RunError: the file cannot be written.
     """
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, log: Path | None = None) -> None:
         self.quiet = quiet
-        self.tasks, self.done, self.left = 0, 0, 0
-        self.seconds: list[float] = []
+        self._group: tuple[str, ...] = ()
+        self._repeat, self._total = 0, 0
         self._bar: Any = None
+        self._file = _opened(log)
+        self._begun = self._logged = (0, 0.0)  # step and time
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+        if self._file is not None:
+            self._file.close()
 
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
-        # disable=None shows no bar where stderr is not a terminal
-        self._close()
-        self._bar = tqdm(total=steps, unit="step", disable=True if self.quiet else None, leave=False, file=sys.stderr)
-        self._bar.set_description(self._name(group, repeat))
+        self.close()
+        self._group, self._repeat, self._total = group, repeat, steps
+
+    def step(self, done: int) -> None:
+        if self._bar is None:
+            if done > 1:
+                self.say(f"going on after {done - 1} of {self._total} steps")
+            # disable=None shows no bar where stderr is not a terminal
+            off = True if self.quiet else None
+            self._bar = tqdm(
+                total=self._total, initial=done - 1, unit="step", disable=off, leave=False, file=sys.stderr
+            )
+            self._bar.set_description(self._title())
+            self._begun = self._logged = (done - 1, time.monotonic())
+        self._bar.update(done - self._bar.n)
+
+    def loss(self, done: int, mean: float) -> None:
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{mean:.4g}", refresh=False)
+        if self._file is not None and (now - self._logged[1] >= WINDOW or done == self._total):
+            rate = (done - self._logged[0]) / max(now - self._logged[1], 1e-9)
+            row = ("+".join(self._group), self._repeat, done, self._total, f"{mean:.6g}", f"{rate:.3g}")
+            csv.writer(self._file, lineterminator="\n").writerow((*row, f"{now - self._begun[1]:.1f}"))
+            self._file.flush()
+            self._logged = (done, now)
+
+    def finished(self, run: TrainingRun, reused: bool) -> None:
+        self.close()
+        if reused:
+            self.say("trained before with these settings: nothing to do")
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            tqdm.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _title(self) -> str:
+        return " + ".join(self._group) if len(self._group) < 3 else f"{len(self._group)} tasks"
+
+
+class Progress(Steps):
+    """The same for many trainings, with a line on stderr for every training and every answer."""
+
+    def __init__(self, quiet: bool, log: Path | None = None) -> None:
+        super().__init__(quiet, log)
+        self.tasks, self.done, self.left = 0, 0, 0
+        self.seconds: list[float] = []
 
     def expects(self, tasks: int, trainings: int) -> None:
         self.tasks, self.left = tasks, trainings
 
-    def step(self, done: int) -> None:
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-
     def finished(self, run: TrainingRun, reused: bool) -> None:
-        self._close()
+        self.close()
         self.left = max(0, self.left - 1)
         if reused:
             return
@@ -61,9 +129,8 @@ class Progress(Silent):
         best = counted(len(best_so_far(search)), "group")
         self.say(f"     {' + '.join(trial.group)} loses {worst} dB: {trial.verdict}. Best so far: {best}")
 
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            tqdm.write(text, file=sys.stderr)
+    def _title(self) -> str:
+        return self._name(self._group, self._repeat)
 
     def _name(self, group: tuple[str, ...], repeat: int) -> str:
         name = "all tasks" if len(group) == self.tasks and self.tasks > 1 else " + ".join(group)
@@ -76,10 +143,18 @@ class Progress(Silent):
     def _time_left(self) -> str:
         if not self.left:
             return ""
-        minutes = self.left * sorted(self.seconds)[len(self.seconds) // 2] / 60
-        return f"; about {self.left} more, {minutes:.0f} min" if minutes >= 1 else f"; about {self.left} more"
+        seconds = self.left * sorted(self.seconds)[len(self.seconds) // 2]
+        return f"; about {self.left} more" + (f", {time_text(seconds)}" if seconds >= 60 else "")
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+
+def _opened(log: Path | None) -> TextIO | None:
+    if log is None:
+        return None
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = log.open("a", encoding="utf-8", newline="")
+    except OSError as error:
+        raise RunError(f"cannot write '{log}': {error.strerror or error}") from error
+    if not file.tell():
+        csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+    return file

@@ -21,12 +21,12 @@ from grids.commands.options import (
     skipper,
     split_names,
 )
-from grids.commands.systems import system_of
+from grids.commands.systems import start_of, system_of
 from grids.commands.training import Progress
 from grids.errors import GridsError
 from grids.images import Skipped
 from grids.pipeline.group import check_count, report_file
-from grids.pipeline.lessons import MIX, SCRATCH, TrainingSettings
+from grids.pipeline.lessons import MIX, TrainingSettings
 from grids.pipeline.planning import PlannedTraining, plan_training
 from grids.pipeline.verified import write_verified
 from grids.pipeline.verify import Verified, train_groups
@@ -66,19 +66,19 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
         same = {name: given[name] for name in PLANNED} | {"only": options["only"]}
         _print_plan(plan_training(chosen_images(images), settings, **same), options["as_json"])
         return
-    progress = Progress(options["quiet"])
-    found = _train(
-        chosen_images(images),
-        options["delta"],
-        settings,
-        **given,
-        all_solutions=options["all_solutions"],
-        only=options["only"],
-        time_budget=budget,
-        out=out,
-        listener=progress,
-        on_trial=progress.told,
-    )
+    with Progress(options["quiet"], options["log"]) as progress:
+        found = _train(
+            chosen_images(images),
+            options["delta"],
+            settings,
+            **given,
+            all_solutions=options["all_solutions"],
+            only=options["only"],
+            time_budget=budget,
+            out=out,
+            listener=progress,
+            on_trial=progress.told,
+        )
     write_verified(found, out)
     if found.grouping is not None:
         check_count(found.grouping, options["max_groups"], ())
@@ -93,7 +93,7 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
             click.echo(f"groups   {out / 'groups.json'}")
         click.echo(f"report   {report_file(out)}")
     if not found.finished:
-        click.echo("the time was over before the search was: the same command goes on", err=True)
+        click.echo("the time was over before the trainings were: the same command goes on", err=True)
     count_skipped(skipped)
 
 
@@ -111,7 +111,9 @@ def _train(*arguments: Any, **options: Any) -> Verified:
     try:
         return train_groups(*arguments, **options)
     except OutOfTimeError as error:
-        raise GridsError(f"{error}: the upper bounds are not all trained yet; the same command goes on") from error
+        raise GridsError(
+            f"{error}: what the restorers start from is not trained yet; the same command goes on"
+        ) from error
 
 
 def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
@@ -130,12 +132,9 @@ def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
 
 
 def _settings(options: dict[str, Any]) -> TrainingSettings:
-    if options["from_scratch"] and options["start"]:
-        raise GridsError("--from-scratch and --start exclude each other")
-    start = SCRATCH if options["from_scratch"] else options["start"] or MIX
     return TrainingSettings(
         **system_of(options),
-        start=start,
+        start=start_of(options) or MIX,
         repeats=options["repeats"],
         early=not options["no_early_stop"],
         vgg=options["vgg"],

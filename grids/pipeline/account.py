@@ -26,6 +26,7 @@ def report_of(
         start=start.words,
         settings={
             "iterations": recipe.iterations,
+            "steps_per": recipe.steps_per,
             "crop": recipe.crop,
             "batch": recipe.batch,
             "photographs": len(lesson.photographs),
@@ -43,6 +44,7 @@ def report_of(
             "grids_version": __version__,
         },
         inputs=validation.psnr(None, evaluator.names, evaluator.device),
+        inputs_saved=validation.psnr(None, evaluator.names, evaluator.device, saved=True),
         runs=evaluator.recall(),
         groups=grouping.partition if grouping is not None else (),
         noise=evaluator.noise(),
@@ -57,10 +59,10 @@ def with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> 
     for group in grouping.groups:
         run = report.run(group.degradations)
         groups.append(replace(group, weights=run.file if run is not None else None))
-    steps = report.settings["iterations"]
+    steps = f"{report.settings['iterations']} steps for each {report.steps_per}"
     what = report.network
     if report.settings["system"] is not None:
         what = f"{what} by the recipe {report.settings['system']}"
-    source = f"trainings: {what}, {steps} steps each {start.words}, {report.settings['photographs']} photographs"
+    source = f"trainings: {what}, {steps} {start.words}, {report.settings['photographs']} photographs"
     settings = {"source": source, **grouping.settings, "training": dict(report.settings)}
     return replace(grouping, groups=tuple(groups), upper_bounds=report.upper_bounds, settings=settings)

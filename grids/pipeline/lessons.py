@@ -49,7 +49,7 @@ class TrainingSettings:
         vgg, trunk: files for the system, see `grids.training.recipes.Extras`.
     """
 
-    network: str = "nafnet"
+    network: str = "unet"
     recipe: Recipe = field(default_factory=Recipe)
     start: str | Path = MIX
     repeats: int = 2

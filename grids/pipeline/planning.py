@@ -23,6 +23,8 @@ from grids.training.trainer import train
 
 TIMED = 5
 """Steps that are timed."""
+SIZE = 0.3
+"""Share of the tasks that a group which a search asks for holds, about (166 groups of our study)."""
 
 
 class PlannedTraining(NamedTuple):
@@ -57,18 +59,20 @@ def plan_training(
     lesson = make_lesson(images, val, names, functions, pairs, used, max_pixels, on_skip)
     order = tuple(task.name for task in lesson.tasks)
     check_system(used, lesson)
-    each = step_seconds(lesson, devices.resolve(device)) * used.recipe.iterations
+    step, recipe = step_seconds(lesson, devices.resolve(device), order), used.recipe
     found = []
     if used.start == MIX:
         longer = 1 if shipped_start(used.network) else LONGER
-        found.append(PlannedTraining(order, "what all others start from", each * longer))
+        found.append(PlannedTraining(order, "what all others start from", step * longer * recipe.steps(len(order))))
     for group, repeat in bounds(order, used, partition):
         why = "upper bound" if len(group) == 1 else "the noise of a drop" if repeat else "mix-training"
-        found.append(PlannedTraining(group, why, each))
+        found.append(PlannedTraining(group, why, step * recipe.steps(len(group))))
     if partition is not None:
-        return found + [PlannedTraining(g, "given", each) for g in partition.partition if len(g) > 1]
+        given = [group for group in partition.partition if len(group) > 1]
+        return found + [PlannedTraining(group, "given", step * recipe.steps(len(group))) for group in given]
     count = 0 if only == "upper-bounds" else typical_answers(len(order), method)
     found = [] if only == "search" else found
+    each = step * recipe.steps(max(2, round(SIZE * len(order))))
     return found + [PlannedTraining((), "a group that the search asks for", each)] * count
 
 
@@ -79,12 +83,11 @@ def typical_answers(tasks: int, method: str) -> int:
     return round({"exact": tasks * tasks / 5, "paper": 3 * tasks, "agglomerative": 1.2 * tasks}[method])
 
 
-def step_seconds(lesson: Lesson, device: torch.device) -> float:
-    """The time of a training step, the median of a few."""
+def step_seconds(lesson: Lesson, device: torch.device, names: tuple[str, ...]) -> float:
+    """The time of a training step of a restorer of these tasks, the median of a few."""
     times: list[float] = []
     recipe = replace(lesson.recipe, iterations=TIMED + 2)
-    batches = lesson.batches(lesson.tasks, recipe.seed, device)
-    names = tuple(task.name for task in lesson.tasks)
+    batches = lesson.batches([lesson.task(name) for name in names], recipe.seed, device)
     system = lesson.system(names, 0)
     trained = train(system, batches, recipe, device=device, on_step=lambda _: times.append(time.monotonic()))
     if trained.interrupted:

@@ -169,6 +169,8 @@ def profile_examples(
     groups = _candidates(examples, restorers or {}, networks or {})
     folders: dict[str, list[Path]] = {CLEAN: photo_paths(clean)}
     folders |= {name: photo_paths(given) for name, given in examples.items()}
+    for name, paths in folders.items():  # now, not after minutes of describing those that come before
+        _need_enough(name, len(paths))
     on_start(sum(map(len, folders.values())))
     # float32, as images are described when one of these is chosen: few examples must not differ from them in anything
     descriptor = Descriptor(device=where)
@@ -177,9 +179,7 @@ def profile_examples(
     kept: list[Samples] = []
     for kind, (name, paths) in enumerate(folders.items()):
         described = dict(_described(paths, kind, descriptor, basis, max_pixels, on_skip, on_done))
-        if len(described) < FEWEST:
-            what = "clean photographs" if name == CLEAN else f"examples of '{name}'"
-            raise GridsError(f"too few {what}: at least {FEWEST} are needed, but there are {len(described)}")
+        _need_enough(name, len(described))
         for part, some in zip((learnt, kept), _split(list(described)), strict=True):
             part += [described[path] for path in some]
             if name == CLEAN:
@@ -250,6 +250,13 @@ def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     ranked = sorted(paths, key=lambda path: (lot_of(path), path))
     kept = set(ranked[: max(2, len(ranked) // CALIBRATION)])
     return [path for path in paths if path not in kept], [path for path in paths if path in kept]
+
+
+def _need_enough(name: str, count: int) -> None:
+    """Raises GridsError for too few examples of a group, or clean photographs."""
+    if count < FEWEST:
+        what = "clean photographs" if name == CLEAN else f"examples of '{name}'"
+        raise GridsError(f"too few {what}: at least {FEWEST} are needed, but there are {count}")
 
 
 def _too_few(count: int) -> ImageError:

@@ -86,7 +86,7 @@ def start_of(
     )
     run = trained.run(trained.names)
     file = folder / MIX / run.file
-    words = f"from a restorer for all tasks ({first.recipe.iterations} steps {origin})"
+    words = f"from a restorer for all tasks ({first.recipe.steps(len(trained.names))} steps {origin})"
     return Start(start_weights(file, lesson.network), _digest(file), words, run.seconds)
 
 

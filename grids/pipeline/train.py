@@ -15,9 +15,12 @@ from grids import __version__, devices
 from grids.errors import RunError
 from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.lessons import check_batches, check_start, make_tasks, split_photographs
+from grids.pipeline.lessons import SCRATCH, check_batches, check_start, make_tasks, split_photographs
+from grids.pipeline.planning import step_seconds
+from grids.pipeline.restarts import shipped_start
 from grids.pipeline.same import keep_settings
 from grids.pipeline.similarity import Images, Plugin
+from grids.reports.training import time_text
 from grids.results import TrainingReport, TrainingRun
 from grids.training.fabric import strategy_of
 from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
@@ -33,6 +36,8 @@ from grids.weights import sha256
 DESCRIPTOR = "srresnet-x4"
 DESCRIPTOR_RECIPE = Recipe(iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999, data=PRISTINE)
 SUFFIX = ".safetensors"
+ESTIMATED = 100
+"""For so many steps it is said beforehand how long they take."""
 SETTINGS = ".training.json"  # not .json: beside groups.safetensors lies a groups.json of its own
 
 
@@ -66,7 +71,7 @@ def train_restorer(
         images: photographs to learn from: a folder, files, or None or "builtin".
         tasks: names of degradations, functions and pairs; None for the eleven (or those of the system) and whatever
             else is given.
-        network: a preset of `grids.networks.TABLE`; None for "nafnet", or the small one of the system.
+        network: a preset of `grids.networks.TABLE`; None for "unet", or the small one of the system.
         recipe: the settings; `grids.training.recipe.budget` and, for a system, `grids.training.recipes.settings_of`
             make those of --budget.
         system: a recipe of `grids.training.recipes.TABLE`: its network, tasks, batches and losses; None for one network
@@ -74,7 +79,8 @@ def train_restorer(
         vgg, trunk, topology: for the system, see `grids.training.recipes.Extras`.
         val: photographs to measure on; None keeps one of five of `images` for that.
         functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
-        start: a file of weights to start from; None for weights drawn from the seed.
+        start: a file of weights to start from, or "scratch" for weights drawn from the seed; None for the weights that
+            ship for the network, if there are any (a recipe's networks have none).
         out: the file of the restorer; its settings and its checkpoint lie beside it, as .training.json and .ckpt.
         resume: an error where there is nothing to go on with.
         time_budget: seconds.
@@ -105,14 +111,16 @@ def train_restorer(
     said: list[str] = []  # and told once nothing is wrong
     extras = Extras(_path(vgg), _path(trunk), topology, said.append)
     method = method_of(system, network, names, extras)
-    check_start(start, trunk)
-    first = None if start is None else start_weights(start, network, method.options)
-    digest = "" if start is None else sha256(Path(start))
+    check_start(None if start == SCRATCH else start, trunk)
+    shipped = shipped_start(network) if start is None and system is None else None
+    source = None if start == SCRATCH else shipped if start is None else Path(start)
+    first = None if source is None else start_weights(source, network, method.options)
+    digest = "" if source is None else sha256(source)
     lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip)
     lesson = replace(lesson, method=method, start=first, start_sha256=digest)
     run = _train(lesson, file, where, resume, deadline, hears, said)
-    words = "from scratch" if start is None else f"from the weights in '{Path(start).name}'"
-    return _report(lesson, run, where, words, None)
+    words = "from scratch" if source is None else f"from the weights in '{source.name}'"
+    return _report(lesson, run, where, "from the weights that ship" if shipped is not None else words, None)
 
 
 def train_descriptor(
@@ -198,6 +206,9 @@ def _train(
     keep_settings(settings, wanted, there, "another --out")
     for text in said:
         listener.say(text)
+    if there is None and (steps := lesson.recipe.steps(len(names))) >= ESTIMATED:
+        each = step_seconds(lesson, device, names)
+        listener.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
     try:
         run = train_lesson(
             lesson, names, 0, file, checkpoint, name=file.name, device=device, deadline=deadline, listener=listener
@@ -216,6 +227,8 @@ def _report(
         network=lesson.network,
         start=start,
         settings={
+            "iterations": lesson.recipe.iterations,
+            "steps_per": lesson.recipe.steps_per,
             "photographs": len(lesson.photographs),
             "photographs_sha256": lesson.photographs.digest,
             "validation_crops": validation.count,
@@ -227,5 +240,6 @@ def _report(
             "grids_version": __version__,
         },
         inputs=validation.psnr(before, run.group, "cpu"),
+        inputs_saved=validation.psnr(before, run.group, "cpu", saved=True),
         runs=(run,),
     )

@@ -44,7 +44,8 @@ class Verified:
     report: all that was trained.
     grouping: the partition; None where only upper bounds were wanted.
     problem: what the search was asked.
-    finished: whether the search came to its end; if not, the partition is the best of what was trained in time.
+    finished: whether the trainings and the search came to their end; if not, the partition is the best of what was
+        trained in time, at least every task alone.
     evaluator: for whoever wants the restorers.
     """
 
@@ -103,7 +104,7 @@ def train_groups(
 
     Raises:
         GridsError: a name, value or file is wrong, or there is no partition.
-        OutOfTimeError: the time was over before the upper bounds were trained.
+        OutOfTimeError: the time was over before what the restorers start from was trained.
     """
     used = settings or TrainingSettings()
     if only is not None and only not in ONLY:
@@ -141,17 +142,15 @@ def train_groups(
         deadline=deadline,
         listener=hears,
     )
-    for group, repeat in bounds(order, used, partition):
-        evaluator.run(group, repeat)
-    grouping, finished = None, True
-    if partition is not None:
-        grouping = _trained_partition(evaluator, partition, problem)
-    elif only != "upper-bounds":
+    grouping, finished = _bounded(evaluator, bounds(order, used, partition), partition, problem)
+    if partition is None and only != "upper-bounds":
         log = _log(folder, evaluator, problem, used, start)
         try:
-            grouping, finished = _search(
-                evaluator, problem, method, log, all_solutions=all_solutions, on_trial=on_trial
-            )
+            search = Search(problem, method, log=log)
+            if finished:
+                grouping, finished = _search(evaluator, search, all_solutions=all_solutions, on_trial=on_trial)
+            else:
+                grouping = best_so_far(search)
         finally:
             log.close()
     report = report_of(evaluator, used, start, grouping)
@@ -159,6 +158,24 @@ def train_groups(
         grouping = with_restorers(grouping, report, start)
     report.save(folder / TRAINING)
     return Verified(report, grouping, problem, finished, evaluator)
+
+
+def _bounded(
+    evaluator: TrainingEvaluator,
+    wanted: Sequence[tuple[tuple[str, ...], int]],
+    partition: Grouping | None,
+    problem: Problem,
+) -> tuple[Grouping | None, bool]:
+    """Train the bounds, and the groups of a partition, if one is given; False where the time was over before.
+
+    What is trained until then is reported all the same.
+    """
+    try:
+        for group, repeat in wanted:
+            evaluator.run(group, repeat)
+        return (None if partition is None else _trained_partition(evaluator, partition, problem)), True
+    except OutOfTimeError:
+        return None, False
 
 
 def _claim(folder: Path, lesson: Lesson, settings: TrainingSettings, device: torch.device) -> None:
@@ -186,14 +203,11 @@ def _need_upper_bounds(folder: Path, names: tuple[str, ...]) -> None:
 
 def _search(
     evaluator: TrainingEvaluator,
-    problem: Problem,
-    method: str,
-    log: TrialLog,
+    search: Search,
     *,
     all_solutions: bool,
     on_trial: Callable[[Trial, Search], None] | None,
 ) -> tuple[Grouping, bool]:
-    search = Search(problem, method, log=log)
     everything = frozenset(evaluator.names)
 
     def told(trial: Trial) -> None:

@@ -1,4 +1,4 @@
-"""Trainings as pictures: PSNR over steps, and what each task loses. Sizes are in inches."""
+"""Trainings as pictures: PSNR over the share of the steps, and what each task loses. Sizes are in inches."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def learning_curves(report: TrainingReport) -> Figure:
     """What restorers gain over the degraded input while they are trained, a panel for each task.
 
     The restorer of the task alone, that of its group in the group's colour, and the one for all tasks; every panel has
-    a scale of its own. What a single-task restorer still gained over the last third of its steps is written where that
-    is much.
+    a scale of its own. What a single-task restorer still gained over the last doubling of its steps is written where
+    that is much.
     """
     tasks = report.tasks
     across = min(max(len(tasks), 1), 4 if len(tasks) <= 16 else 6)
@@ -56,21 +56,21 @@ def learning_curves(report: TrainingReport) -> Figure:
     height = TOP + down * PANEL[1] + (down - 1) * GAP_Y + BOTTOM
     figure = Figure(figsize=(max(width, 4.6), height))
     ids, looks, late = group_ids(report), _looks(report), unsettled(report)
-    steps = sorted({point.step for run in report.runs for point in run.curve}) or [0]
-    air = 0.08 * max(steps[-1] - steps[0], 1)
+    shares = sorted({round(100 * report.share(run, p.step)) for run in report.runs for p in run.curve}) or [100]
+    air = 0.08 * max(shares[-1] - shares[0], 1)
     for k, task in enumerate(tasks):
         left = LEFT + k % across * (PANEL[0] + GAP_X)
         bottom = BOTTOM + (down - 1 - k // across) * (PANEL[1] + GAP_Y)
         axes = axes_at(figure, left, bottom, *PANEL)
-        axes.set_xlim(steps[0] - air, steps[-1] + air)
-        axes.xaxis.set_major_locator(FixedLocator(steps) if len(steps) <= 3 else MaxNLocator(nbins=3, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(_step_text))
+        axes.set_xlim(shares[0] - air, shares[-1] + air)
+        axes.xaxis.set_major_locator(FixedLocator(shares) if len(shares) <= 3 else MaxNLocator(nbins=3, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g} %"))
         axes.tick_params(labelsize=SMALL, labelbottom=k + across >= len(tasks))
         _panel(axes, report, task, looks.get(task), 0.2 if task in late else 0.0)
         _title(axes, task, ids.get(task), looks.get(task))
         if task in late:
             place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
-            axes.text(0.99, 0.03, f"last third +{late[task]:.2f} dB", fontsize=SMALL, **place)
+            axes.text(0.99, 0.03, f"last doubling +{late[task]:.2f} dB", fontsize=SMALL, **place)
     _curve_labels(figure, report, LEFT + (across * (PANEL[0] + GAP_X) - GAP_X) / 2)
     return figure
 
@@ -113,10 +113,6 @@ def drop_bars(
     return figure
 
 
-def _step_text(step: float, _: object) -> str:
-    return f"{step / 1000:g}k" if step >= 10000 else f"{step:g}"
-
-
 def _looks(report: TrainingReport) -> dict[str, Look]:
     return {task: look_of(k) for k, group in enumerate(report.groups) for task in group}
 
@@ -133,11 +129,15 @@ def _panel(axes: Axes, report: TrainingReport, task: str, look: Look | None, bel
     drawn.append((report.run((task,)), ALONE))
     gains: list[float] = []
     for run, line in drawn:
-        points = [] if run is None else [(p.step, p.psnr[task] - report.inputs[task]) for p in run.curve]
+        points = (
+            []
+            if run is None
+            else [(100 * report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve]
+        )
         points = [point for point in points if math.isfinite(point[1])]
         gains += [gain for _, gain in points]
         axes.plot(
-            [step for step, _ in points],
+            [share for share, _ in points],
             [gain for _, gain in points],
             color=line.colour,
             marker=line.marker,
@@ -172,7 +172,7 @@ def _tag(axes: Axes, x: float, y: float, tag: str, look: Look, **place: Any) -> 
 def _curve_labels(figure: Figure, report: TrainingReport, middle: float) -> None:
     width, height = figure.get_size_inches()
     figure.text(0.14 / width, (BOTTOM + height - TOP) / 2 / height, "gain over the input, dB", rotation=90, va="center")
-    figure.text(middle / width, 0.5 / height, "steps", ha="center")
+    figure.text(middle / width, 0.5 / height, "share of the steps", ha="center")
     lines = [(ALONE, "for the task alone (upper bound)")]
     if any(len(group) > 1 for group in report.groups):
         lines.append((Line(PALETTE[0], "s", "-"), "for its group, in the group's colour"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,15 +15,23 @@ MEAN = "mean"
 def restorer_text(report: TrainingReport, before: str = "input") -> str:
     """The table of a network that was trained alone: PSNR on the validation crops, against what it was given."""
     run = report.runs[0]
-    scores = [Score(task, "", value, 0.0, run.psnr[task], 0.0) for task, value in report.inputs.items()]
+    columns = [(before, "restored", "gain"), ("JPEG 90", "restored", "gain")]
+    parts = [_gains(report.inputs, run.psnr), _gains(report.inputs_saved, run.saved)]
+    if not parts[1]:
+        columns, parts = columns[:1], parts[:1]
+    names = [*map(printable, report.inputs), *([MEAN] if len(report.inputs) > 1 else [])]
+    rows = [(name, *itertools.chain(*cells)) for name, *cells in zip(names, *parts, strict=True)]
     crops = f"{report.settings['validation_crops']} crops of {report.settings['validation_side']} pixels"
-    rows = [
-        (printable(score.task), f"{score.input_psnr:.2f}", f"{score.psnr:.2f}", f"{score.gain:+.2f}")
-        for score in with_mean(scores)
-    ]
     head = f"{report.network}, {run.curve[-1].step} steps in {run.seconds:.0f} s, {report.start}"
-    heading = f"PSNR in dB on {crops} for each task, photographs that were not learnt from:"
-    return "\n".join([head, heading, *aligned([("", before, "restored", "gain"), *rows])])
+    heading = f"PSNR in dB on {crops} for each task, photographs that were not learnt from"
+    saved = "; then the same saved as JPEG 90 before they were restored:" if parts[1:] else ":"
+    return "\n".join([head, heading + saved, *aligned([("", *itertools.chain(*columns)), *rows])])
+
+
+def _gains(inputs: Mapping[str, float], restored: Mapping[str, float]) -> list[tuple[str, str, str]]:
+    """Input, result and gain of every task, and their means; nothing where nothing was measured."""
+    scores = [Score(task, "", value, 0.0, restored[task], 0.0) for task, value in inputs.items() if task in restored]
+    return [(f"{one.input_psnr:.2f}", f"{one.psnr:.2f}", f"{one.gain:+.2f}") for one in with_mean(scores)]
 
 
 def recipes_text(recipes: Sequence[Mapping[str, Any]]) -> str:

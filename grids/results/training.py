@@ -15,7 +15,7 @@ from grids.results.loading import load_record
 ALL = "all"
 """In place of names: all tasks."""
 SETTLED = 0.1
-"""dB: a training that gained less over the last third of its steps had settled."""
+"""dB: a training whose last doubling of the steps gained less had settled."""
 
 
 class Point(NamedTuple):
@@ -37,6 +37,7 @@ class TrainingRun:
         seconds: spent training.
         stopped: why it was ended early; empty if it was not.
         file: of the weights, relative to the run folder.
+        saved: PSNR by task at its end, dB, of inputs that were saved as JPEG of quality 90; empty if not measured.
     """
 
     group: tuple[str, ...]
@@ -45,6 +46,7 @@ class TrainingRun:
     seconds: float
     stopped: str = ""
     file: str = ""
+    saved: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def psnr(self) -> Mapping[str, float]:
@@ -52,8 +54,8 @@ class TrainingRun:
         return self.curve[-1].psnr
 
     def late_gain(self) -> dict[str, float]:
-        """What each task gained over about the last third of the steps, dB; nothing without a point there."""
-        near = [point for point in self.curve[:-1] if 0.6 <= point.step / self.curve[-1].step <= 0.75]
+        """What each task gained over the last doubling of the steps, dB; nothing without a point half way."""
+        near = [point for point in self.curve[:-1] if 0.45 <= point.step / self.curve[-1].step <= 0.55]
         return {task: end - near[0].psnr[task] for task, end in self.psnr.items()} if near else {}
 
 
@@ -71,6 +73,7 @@ class TrainingReport:
         drops: what each task loses in its group, dB: means over seeds where a group was trained with several.
         noise: standard deviation of a restorer's PSNR over seeds, by task, dB.
         start_seconds: spent training what all started from; it is not among the runs.
+        inputs_saved: PSNR of the degraded crops saved as JPEG of quality 90, by task; empty if not measured.
     """
 
     network: str
@@ -82,6 +85,19 @@ class TrainingReport:
     noise: Mapping[str, float] = field(default_factory=dict)
     drops: Mapping[str, float] = field(default_factory=dict)
     start_seconds: float = 0.0
+    inputs_saved: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def steps_per(self) -> str:
+        """What the steps are counted for: "task", or "model", as they were before there was a choice."""
+        return str(self.settings.get("steps_per", "model"))
+
+    def share(self, run: TrainingRun, step: int) -> float:
+        """The share of a training's steps that is done after `step`."""
+        steps = self.settings.get("iterations")
+        if not isinstance(steps, int) or steps < 1:
+            return step / run.curve[-1].step
+        return step / (steps * (len(run.group) if self.steps_per == "task" else 1))
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -121,8 +137,20 @@ class TrainingReport:
         return {task: found[task] for task in self.tasks if task in found}
 
     @property
+    def drops_saved(self) -> dict[str, float]:
+        """What each task loses in its group where inputs were saved as JPEG of quality 90, dB, as far as measured."""
+        found: dict[str, float] = {}
+        for group in self.groups:
+            ours = self.run(group)
+            for task in group:
+                alone = self.run((task,))
+                if ours is not None and alone is not None and task in ours.saved and task in alone.saved:
+                    found[task] = alone.saved[task] - ours.saved[task]
+        return {task: found[task] for task in self.tasks if task in found}
+
+    @property
     def settled(self) -> dict[str, float]:
-        """What each single-task restorer gained over the last third of its steps, dB; `SETTLED` is little."""
+        """What each single-task restorer gained over its last doubling of the steps, dB; `SETTLED` is little."""
         runs = (self.run((task,)) for task in self.tasks)
         return {task: gain for run in runs if run is not None for task, gain in run.late_gain().items()}
 
@@ -154,6 +182,7 @@ class TrainingReport:
                     float(run["seconds"]),
                     str(run["stopped"]),
                     str(run["file"]),
+                    dict(run.get("saved", {})),
                 )
                 for run in data["runs"]
             )
@@ -169,6 +198,7 @@ class TrainingReport:
                 dict(data["noise"]),
                 dict(data["drops"]),
                 float(data["start_seconds"]),
+                dict(data.get("inputs_saved", {})),
             )
         except KeyError as error:
             raise GridsError(f"a record of trainings without its '{error.args[0]}'") from error

@@ -13,7 +13,7 @@ import torch
 from grids.files import make_folder
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.training.lesson import CHECKS, Lesson, Listener, Silent, run_of, train_lesson
+from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
 from grids.training.models import read_record
 from grids.training.trainer import EVERY, OutOfTimeError
 
@@ -174,19 +174,20 @@ class TrainingEvaluator:
         return self.problem.delta_for.get(task, self.problem.delta)
 
     def _early_loss(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
-        """What a group loses at a step against the single-task restorers at the same step."""
+        """What a group has lost half way against the single-task restorers half way."""
         found = {}
         for task in group:
             at = {p.step: p.psnr[task] for p in self.run((task,)).curve}
-            if point.step in at:
-                found[task] = at[point.step] - point.psnr[task]
+            if (half := self.lesson.half((task,))) in at:
+                found[task] = at[half] - point.psnr[task]
         return found
 
     def _stops(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
         """Why a training ends at this point; empty if it goes on."""
-        half = max(1, round(CHECKS[0] * self.lesson.recipe.iterations))
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
-        if not self.early or self.problem is None or repeat or len(group) < 2 or whole or point.step != half:
+        if not self.early or self.problem is None or repeat or len(group) < 2 or whole:
+            return ""
+        if point.step != self.lesson.half(group):
             return ""
         lost = self._lost(group, point)
         return "; ".join(f"{task} had lost {loss:.2f} dB after {point.step} steps" for task, loss in lost.items())

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,8 +27,8 @@ from grids.training.tasks import Task, fingerprint
 from grids.training.trainer import EVERY, train
 from grids.training.validation import Validation
 
-CHECKS = (1 / 2, 2 / 3, 1.0)
-"""Shares of the steps after which a restorer is measured."""
+CHECKS = (1 / 4, 1 / 2, 1.0)
+"""Shares of the steps after which a restorer is measured: each twice the one before."""
 
 
 class Listener(Protocol):
@@ -43,6 +43,9 @@ class Listener(Protocol):
     def step(self, done: int) -> None:
         """So many steps are done."""
 
+    def loss(self, done: int, mean: float) -> None:
+        """The mean loss of the last few steps."""
+
     def finished(self, run: TrainingRun, reused: bool) -> None:
         """A training is finished, now or earlier."""
 
@@ -56,6 +59,7 @@ class Silent:
     def expects(self, tasks: int, trainings: int) -> None: ...
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None: ...
     def step(self, done: int) -> None: ...
+    def loss(self, done: int, mean: float) -> None: ...
     def finished(self, run: TrainingRun, reused: bool) -> None: ...
     def say(self, text: str) -> None: ...
 
@@ -105,10 +109,14 @@ class Lesson:
             "device": device.type,
         }
 
+    def half(self, group: Sequence[str]) -> int:
+        """The step after which a restorer of these tasks is measured half way."""
+        return max(1, round(self.recipe.steps(len(group)) / 2))
+
     def system(self, group: tuple[str, ...], seed: int) -> System:
         """What is trained for these tasks, its weights drawn from the seed, or those of the start."""
         network = fresh(self.network, seed, self.task(group[0]).scale, group, self.method.options)
-        system = self.method.make(network, group, replace(self.recipe, seed=seed))
+        system = self.method.make(network, group, self.recipe.of_model(len(group), seed))
         if self.start is not None:  # after `make`, which may give the trunk weights
             started(network, self.start)
             system.started()
@@ -152,7 +160,7 @@ def train_lesson(
         listener: hears of the training.
     """
     hears = listener or Silent()
-    recipe = replace(lesson.recipe, seed=lesson.recipe.seed + repeat)
+    recipe = lesson.recipe.of_model(len(group), lesson.recipe.seed + repeat)
     hears.started(group, repeat, recipe.iterations)
     key = lesson.key(group, repeat, device)
     tasks = [lesson.task(name) for name in group]
@@ -169,9 +177,11 @@ def train_lesson(
         every=every,
         deadline=deadline,
         on_step=hears.step,
+        on_loss=hears.loss,
         say=hears.say,
     )
-    run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name)
+    saved = lesson.validation.psnr(result.network, group, "cpu", saved=True)
+    run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name, saved)
     save_restorer(file, result.network, record_of(run, lesson, key))
     with contextlib.suppress(OSError):
         checkpoint.unlink(missing_ok=True)
@@ -193,6 +203,7 @@ def record_of(run: TrainingRun, lesson: Lesson, key: str) -> dict[str, Any]:
         "curve": [[point.step, point.loss, dict(point.psnr)] for point in run.curve],
         "seconds": run.seconds,
         "stopped": run.stopped,
+        "saved": dict(run.saved),
     }
 
 
@@ -206,6 +217,7 @@ def run_of(record: Mapping[str, Any], file: str) -> TrainingRun:
             float(record["seconds"]),
             str(record["stopped"]),
             file,
+            dict(record.get("saved", {})),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"'{file}' does not tell how it was trained ({error})") from error

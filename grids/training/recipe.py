@@ -21,6 +21,7 @@ SCHEDULES = ("cosine", "linear", "constant")
 LANDING = 1 / 11
 """Share of the steps of the schedule "constant" in which the rate goes down: a further tenth of those before."""
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+STEPS_PER = ("task", "model")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Recipe:
     """The steps of a training and their settings.
 
     Args:
-        iterations: optimizer steps.
+        iterations: optimizer steps, for each task or for the model, as `steps_per` says; see `steps`.
         crop: side of the square crops, pixels, a multiple of 8 from 16 to 1024.
         batch: crops in a step.
         learning_rate: AdamW's, at its peak.
@@ -48,6 +49,8 @@ class Recipe:
         average: decay of the moving average of the weights, which is what is kept; 0 keeps the last weights.
         seed: of all that is drawn.
         data: how inputs and targets are made of crops, see `grids.training.pair_settings`.
+        steps_per: "task": a model of k tasks trains k times as long, so that each task gets as many samples as it would
+            alone; "model": every model trains as long as any other (GRIDS, section 5.3).
 
     Raises:
         GridsError: a value is out of range.
@@ -70,6 +73,7 @@ class Recipe:
     schedule: str = "cosine"
     sampler: str = "mixed"
     data: PairSettings = PHOTOGRAPHS
+    steps_per: str = "task"
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "accumulate"):
@@ -84,13 +88,15 @@ class Recipe:
         self._check_shares()
         if not 0 <= self.seed < 2**63:
             raise GridsError(f"seed must be 0 to 2^63 - 1, but is {self.seed}")
-        if self.loss not in LOSSES:
-            raise unknown_name("loss", self.loss, LOSSES)
-        if self.schedule not in SCHEDULES:
-            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        for what, value, known in (
+            ("loss", self.loss, LOSSES),
+            ("schedule", self.schedule, SCHEDULES),
+            ("precision", self.precision, PRECISIONS),
+            ("count of steps", self.steps_per, STEPS_PER),
+        ):
+            if value not in known:
+                raise unknown_name(what, value, known)
         check_sampler(self.sampler)
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision", self.precision, PRECISIONS)
 
     def _check_shares(self) -> None:
         for name in ("final", "warm_up"):
@@ -102,6 +108,14 @@ class Recipe:
         for name, value in (("average", self.average), *(("betas", beta) for beta in self.betas)):
             if not 0 <= value < 1:
                 raise GridsError(f"{name} must be at least 0 and less than 1, but is {value}")
+
+    def steps(self, tasks: int) -> int:
+        """The optimizer steps of a model of so many tasks."""
+        return self.iterations * (tasks if self.steps_per == "task" else 1)
+
+    def of_model(self, tasks: int, seed: int) -> Recipe:
+        """The recipe of one model of so many tasks, with its own number of steps and seed."""
+        return replace(self, iterations=self.steps(tasks), steps_per="model", seed=seed)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3), or the
@@ -130,6 +144,7 @@ class Recipe:
             raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")
         try:
             data = dict(given["data"])
+            given.setdefault("steps_per", "model")  # before there was a choice
             pairs = PairSettings(**{**data, "qualities": tuple(data["qualities"])})
             return cls(**{**given, "betas": tuple(given["betas"]), "data": pairs})
         except (KeyError, TypeError) as error:
@@ -138,7 +153,7 @@ class Recipe:
 
 BUDGETS: dict[str, Recipe] = {
     "quick": Recipe(),
-    "standard": Recipe(iterations=3000, crop=96),
+    "standard": Recipe(iterations=4000, crop=96),
     # GRIDS, section 5.3: AdamW at 2e-4, warm-up and cosine, batches of 8 crops of 256, 600,000 iterations
     "paper": Recipe(
         iterations=600_000,
@@ -149,6 +164,7 @@ BUDGETS: dict[str, Recipe] = {
         clip=0.0,
         average=0.999,
         data=PRISTINE,
+        steps_per="model",
     ),
 }
 """The settings behind --budget."""

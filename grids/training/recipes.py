@@ -75,9 +75,18 @@ class SystemRecipe:
 
 
 def _budgets(paper: Recipe, quick: int = 600, rate: float = 5e-4) -> dict[str, Recipe]:
-    """The paper's settings, and for CPUs the same with small crops, few steps and a faster rate."""
+    """The paper's settings, and for CPUs the same with small crops, few steps and a faster rate.
+
+    The papers count the steps of a model, whatever its tasks.
+    """
+    paper = replace(paper, steps_per="model")
     small = Recipe(
-        iterations=quick, learning_rate=rate, loss=paper.loss, schedule=paper.schedule, sampler=paper.sampler
+        iterations=quick,
+        learning_rate=rate,
+        loss=paper.loss,
+        schedule=paper.schedule,
+        sampler=paper.sampler,
+        steps_per=paper.steps_per,
     )
     return {"quick": small, "standard": replace(small, iterations=10 * quick), "paper": paper}
 
@@ -260,7 +269,7 @@ TABLE: dict[str, SystemRecipe] = {
 }
 
 
-PLAIN_RECIPE = SystemRecipe("", ELEVEN, "", "nafnet", "nafnet", "L1", BUDGETS)
+PLAIN_RECIPE = SystemRecipe("", ELEVEN, "", "unet", "unet", "L1", BUDGETS)
 """Of trainings by no paper's recipe."""
 
 

@@ -73,6 +73,7 @@ def train(
     every_steps: int | None = None,
     deadline: float = math.inf,
     on_step: Callable[[int], None] | None = None,
+    on_loss: Callable[[int, float], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Trained:
     """Train a system to the end of its recipe, or go on from a checkpoint as if there had been no break.
@@ -91,6 +92,7 @@ def train(
         every_steps: steps between checkpoints, too.
         deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
         on_step: called with the number of steps done, after each.
+        on_loss: called now and then with that number and the mean loss of the steps since the last time.
         say: called with a line about what went wrong and was mended.
 
     Returns:
@@ -110,8 +112,7 @@ def train(
         with interrupts_wait() as interrupted:
             while not (loop.finished and loop.good()):
                 forward = loop.advance()
-                if on_step is not None:
-                    on_step(loop.step)
+                loop.tell(on_step, on_loss)
                 if forward and loop.step in checks and measure is not None and loop.good():
                     loop.add_point(measure, stop if loop.step < recipe.iterations else None)
                 if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
@@ -163,6 +164,7 @@ class _Loop:
         self.seconds = 0.0
         exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
         self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
+        self._recent, self._since = torch.zeros_like(self._total), 0  # losses since they were last told
         self._unchecked = 0
         self._stepped = False  # whether an optimizer did, in the step under way
         self._keep()
@@ -199,6 +201,15 @@ class _Loop:
             if self.step % SNAPSHOT < CHECKED:
                 self._keep()
         return True
+
+    def tell(self, on_step: Callable[[int], None] | None, on_loss: Callable[[int, float], None] | None) -> None:
+        """Tell how far the training is, and now and then the loss; looking at that waits for a GPU."""
+        if on_step is not None:
+            on_step(self.step)
+        if on_loss is not None and (self._since >= CHECKED or (self.finished and self._since)):
+            on_loss(self.step, float(self._recent) / self._since)
+            self._recent.zero_()
+            self._since = 0
 
     def good(self) -> bool:
         """Whether all losses so far and all weights are finite; if not, the training goes back to where they were.
@@ -264,10 +275,13 @@ class _Loop:
             # what layers draw (dropout) hangs on the step alone: a training goes on from anywhere
             with torch.random.fork_rng(devices):
                 torch.manual_seed(self.recipe.seed ^ (self.step + 1) * STEP_SEED + self.retry)
-                self._total += self._update(batch)
+                loss = self._update(batch)
         except torch.OutOfMemoryError:
             return False
+        self._total += loss
+        self._recent += loss
         self._count += 1
+        self._since += 1
         return True
 
     def _update(self, batch: Batch) -> Tensor:

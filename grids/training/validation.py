@@ -9,9 +9,12 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from grids.degradations import seeded
 from grids.devices import exact_float32
 from grids.networks.heads import headed
 from grids.training.metrics import psnr
+from grids.training.pair_settings import JPEG_90
+from grids.training.pairs import save_some
 from grids.training.photographs import Photographs
 from grids.training.tasks import Task
 
@@ -49,11 +52,25 @@ class Validation:
         """A checksum of what is measured on."""
         return hashlib.sha256(f"{self.photographs.digest} {self.side} {self.count} {SEED}".encode()).hexdigest()
 
-    def psnr(self, network: nn.Module | None, tasks: Iterable[str], device: torch.device | str) -> dict[str, float]:
-        """The mean PSNR over the crops of each task, dB; of the inputs where the network is None."""
+    def psnr(
+        self, network: nn.Module | None, tasks: Iterable[str], device: torch.device | str, saved: bool = False
+    ) -> dict[str, float]:
+        """The mean PSNR over the crops of each task, dB; of the inputs where the network is None.
+
+        Args:
+            network: to be measured, on the device.
+            tasks: their names.
+            device: where.
+            saved: save the inputs as JPEG of quality 90 first; tasks whose inputs are smaller than their targets, which
+                make no photographs of their own, are left out then.
+        """
         found = {}
         for task in tasks:
             inputs, targets = self.examples(task)
+            if saved and inputs.shape != targets.shape:
+                continue
+            if saved:
+                inputs = save_some(inputs.float().div(255), JPEG_90, seeded(SEED))[0].mul(255).round().byte()
             restored = inputs.float().div(255) if network is None else restore(headed(network, task), inputs, device)
             found[task] = float(psnr(restored, targets.float().div(255)).mean())
         return found

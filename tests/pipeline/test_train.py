@@ -20,7 +20,7 @@ import grids
 from grids import TrainingReport
 from grids.degradations import degradation, seeded
 from grids.errors import GridsError, RunError
-from grids.networks import TABLE, NAFNet, Preset, SRResNetX4
+from grids.networks import TABLE, Preset, SRResNetX4, UNet
 from grids.pipeline import train as training
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.patches import seed_for
@@ -33,14 +33,13 @@ from grids.training.tasks import Reduced
 from grids.training.trainer import OutOfTimeError
 from grids.weights import load_state
 
-RECIPE = Recipe(iterations=3, crop=16, batch=2, precision="fp32")
+RECIPE = Recipe(iterations=3, crop=16, batch=2, precision="fp32", steps_per="model")
 TASKS = ("gaussian_noise", "jpeg")
 
 
 @pytest.fixture(autouse=True)
 def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)}
-    monkeypatch.setitem(TABLE, "nafnet", Preset(NAFNet, "tiny", options))
+    monkeypatch.setitem(TABLE, "unet", Preset(UNet, "tiny", {"width": 4, "levels": 1, "blocks": 1}))
     monkeypatch.setitem(TABLE, "srresnet-x4", Preset(SRResNetX4, "tiny", {"channels": 8, "blocks": 1}))
 
 
@@ -69,7 +68,7 @@ def test_a_restorer_is_trained_and_measured(photos: Path, tmp_path: Path) -> Non
     assert (run.group, run.curve[-1].step, run.file) == (TASKS, 3, "model.safetensors")
     assert set(report.inputs) == set(run.psnr) == set(TASKS)
     restorer = load_restorer(out)
-    assert (restorer.preset, restorer.tasks) == ("nafnet", TASKS)
+    assert (restorer.preset, restorer.tasks) == ("unet", TASKS)
     assert TrainingReport.from_json(report.to_json()) == report
 
 
@@ -82,7 +81,7 @@ def test_what_was_trained_is_read_and_other_settings_are_named(photos: Path, tmp
     for changes, reason in (
         ({"recipe": replace(RECIPE, iterations=4)}, "iterations 3, now 4"),
         ({"tasks": ("jpeg",)}, r"tasks gaussian_noise\+jpeg, now jpeg"),
-        ({"network": "srresnet"}, "network nafnet, now srresnet"),
+        ({"network": "srresnet"}, "network unet, now srresnet"),
         ({"start": out}, "another start"),
         ({"val": [photos / "p0.png"]}, "both learnt from and measured on"),
     ):
@@ -161,7 +160,7 @@ def test_settings_that_left_nothing_behind_do_not_count(photos: Path, tmp_path: 
 
 
 def test_a_start_is_taken(photos: Path, tmp_path: Path) -> None:
-    start = save_restorer(tmp_path / "s.safetensors", fresh("nafnet", 5), {"preset": "nafnet", "tasks": []})
+    start = save_restorer(tmp_path / "s.safetensors", fresh("unet", 5), {"preset": "unet", "tasks": []})
     recipe = replace(RECIPE, iterations=1, learning_rate=1e-12, average=0.0)
     report = train(photos, tmp_path / "m.safetensors", start=start, recipe=recipe)
     assert report.start == "from the weights in 's.safetensors'"
@@ -235,14 +234,14 @@ def test_its_inputs_are_bicubic_reductions(photos: Path) -> None:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     torch.manual_seed(1)
-    network = fresh("nafnet", 1)
+    network = fresh("unet", 1)
     nn.init.normal_(network.last.weight, std=0.01)  # type: ignore[operator, arg-type, union-attr]
-    return save_restorer(tmp_path / "m.safetensors", network, {"preset": "nafnet", "tasks": list(TASKS)})
+    return save_restorer(tmp_path / "m.safetensors", network, {"preset": "unet", "tasks": list(TASKS)})
 
 
 def test_a_restorer_is_measured_on_whole_photographs(photos: Path, model: Path) -> None:
     found = grids.evaluate_restorer(model, photos, seed=3, device="cpu")
-    assert (found.tasks, found.network, found.saved, len(found.scores)) == (TASKS, "nafnet", ("", "JPEG 90"), 20)
+    assert (found.tasks, found.network, found.saved, len(found.scores)) == (TASKS, "unet", ("", "JPEG 90"), 20)
     score, saved = found.of("jpeg")[2], found.of("jpeg", "JPEG 90")[2]
     clean = np.array(Image.open(photos / score.photograph))
     tensor = torch.from_numpy(clean.copy()).permute(2, 0, 1).float().div(255)
@@ -321,16 +320,16 @@ def test_pairs_can_stand_in_for_a_degradation(photos: Path, model: Path) -> None
 
 def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.pth"
-    torch.save({"params": fresh("nafnet", 0).state_dict()}, bare)
+    torch.save({"params": fresh("unet", 0).state_dict()}, bare)
     with pytest.raises(GridsError, match="--network"):
         grids.evaluate_restorer(bare, photos)
     with pytest.raises(GridsError, match="not the weights of a Restormer"):
         grids.evaluate_restorer(bare, photos, network="restormer")
-    found = grids.evaluate_restorer(bare, photos / "p0.png", network="nafnet", device="cpu")
+    found = grids.evaluate_restorer(bare, photos / "p0.png", network="unet", device="cpu")
     assert len(found.tasks) == 11
-    own = save_restorer(tmp_path / "o.safetensors", fresh("nafnet", 0), {"preset": "nafnet", "tasks": ["jpeg", "fog"]})
+    own = save_restorer(tmp_path / "o.safetensors", fresh("unet", 0), {"preset": "unet", "tasks": ["jpeg", "fog"]})
     with pytest.raises(GridsError, match="trained for 'fog', which is none of ours: give it with --pairs"):
         grids.evaluate_restorer(own, photos)
     assert grids.evaluate_restorer(own, photos, ("jpeg",), device="cpu").tasks == ("jpeg",)
-    hazy = save_restorer(tmp_path / "h.safetensors", fresh("nafnet", 0), {"preset": "nafnet", "tasks": ["haze"]})
+    hazy = save_restorer(tmp_path / "h.safetensors", fresh("unet", 0), {"preset": "unet", "tasks": ["haze"]})
     assert grids.evaluate_restorer(hazy, photos / "p0.png", device="cpu").tasks == ("haze",)

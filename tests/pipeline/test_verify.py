@@ -70,7 +70,7 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
     assert heard.trained[0] == (NAMES, 0) and ((NAMES[0],), 0) in heard.trained and (NAMES, 1) in heard.trained
     write_verified(found, tmp_path / "run")
     read = Grouping.load(tmp_path / "run")
-    assert read.upper_bounds.keys() == set(NAMES) and "nafnet, 4 steps" in read.settings["source"]
+    assert read.upper_bounds.keys() == set(NAMES) and "unet, 4 steps for each task" in read.settings["source"]
     for group in read.groups:
         assert group.weights is not None and (tmp_path / "run" / group.weights).is_file()
     report = TrainingReport.load(tmp_path / "run")
@@ -84,7 +84,7 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
                     drop = report.upper_bounds[name] - report.grouped[name]
                     assert group.drops[name] == pytest.approx(drop, abs=1e-9)
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "nafnet" in page and "data:image/png" in page
+    assert "unet" in page and "data:image/png" in page
     assert (tmp_path / "run" / "training.csv").read_text().count("\n") >= 4
 
 

@@ -128,10 +128,10 @@ LATE = (0.04, 0.07, 0.02, 0.05, 0.23, 0.08, 0.03, 0.06, 0.17, 0.05, 0.31)
 
 
 def training(group: Sequence[str], ends: Sequence[float], late: Sequence[float], **extra: object) -> TrainingRun:
-    """A training of 3000 steps that ends with `ends`, `late` of them after 2000."""
+    """A training of 3000 steps that ends with `ends`, `late` of them after 1500."""
     curve = tuple(
         Point(step, loss, {task: end - share * gain for task, end, gain in zip(group, ends, late, strict=True)})
-        for step, loss, share in ((1500, 0.04, 2.4), (2000, 0.036, 1.0), (3000, 0.033, 0.0))
+        for step, loss, share in ((750, 0.04, 2.4), (1500, 0.036, 1.0), (3000, 0.033, 0.0))
     )
     file = f"models/{'+'.join(group)}.safetensors"
     defaults = {"repeat": 0, "seconds": 431.0, "file": file}

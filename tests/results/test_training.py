@@ -57,7 +57,7 @@ def test_the_file_holds_what_is_read_off_it() -> None:
     assert data["upper_bounds"] == {"a": 30.0, "b": 25.0}
     assert data["mix"] == {"a": 29.0, "b": 24.5, "c": 28.0}
     assert data["grouped"] == {"a": 30.0, "b": 24.75, "c": 30.5}
-    assert data["settled"] == {"a": 0.25, "b": 0.25}
+    assert data["settled"] == {"a": 2.0, "b": 2.0}
     assert data["runs"][0]["curve"][0] == [15, 0.5, {"a": 28.0}]
 
 
@@ -79,10 +79,10 @@ def test_what_is_not_trained_is_left_out() -> None:
     assert (empty.upper_bounds, empty.mix, empty.grouped, empty.settled, empty.seconds) == ({}, {}, {}, {}, 0)
 
 
-def test_the_gain_of_the_last_third() -> None:
-    assert RUNS[2].late_gain() == {"a": 0.25, "b": 0.25, "c": 0.25}
+def test_the_gain_of_the_last_doubling() -> None:
+    assert RUNS[2].late_gain() == {"a": 2.0, "b": 2.0, "c": 2.0}
     one = TrainingRun(("a",), 0, RUNS[0].curve[-1:], 1.0)
-    half = TrainingRun(("a",), 0, (RUNS[0].curve[0], RUNS[0].curve[2]), 1.0)
+    half = TrainingRun(("a",), 0, RUNS[0].curve[1:], 1.0)
     assert one.late_gain() == half.late_gain() == {}
     assert one.psnr == {"a": 30.0}
 

@@ -82,17 +82,18 @@ def lesson(files: list[Path]) -> Lesson:
 
 def test_a_restorer_is_what_the_loop_makes_of_its_lesson(lesson: Lesson, tmp_path: Path) -> None:
     run = TrainingEvaluator(lesson, tmp_path).run((B, A), repeat=2)
-    recipe = replace(lesson.recipe, seed=2)
+    recipe = lesson.recipe.of_model(2, seed=2)
+    assert recipe.iterations == 2 * lesson.recipe.iterations == 12
     batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, data=recipe.data)
     expected = train(
         Restorer(fresh("tiny", 2)),
         batches,
         recipe,
-        checks=(3, 4, 6),
+        checks=(3, 6, 12),
         measure=lambda network: lesson.validation.psnr(network, (A, B), "cpu"),
     )
     assert run.curve == tuple(expected.curve)
-    assert [point.step for point in run.curve] == [3, 4, 6]
+    assert [point.step for point in run.curve] == [3, 6, 12]
     assert (run.group, run.repeat, run.stopped) == ((A, B), 2, "")
     kept = load_restorer(tmp_path / run.file)
     assert same_weights(kept.network, expected.network)
@@ -114,9 +115,9 @@ def test_nothing_is_trained_twice(lesson: Lesson, tmp_path: Path) -> None:
     evaluator = TrainingEvaluator(lesson, tmp_path, listener=first)
     answer = evaluator(frozenset(NAMES))
     assert evaluator(frozenset(NAMES)) == answer
-    assert first.begun == [(NAMES, 0, 6), ((A,), 0, 6), ((B,), 0, 6)]
+    assert first.begun == [(NAMES, 0, 12), ((A,), 0, 6), ((B,), 0, 6)]
     assert first.done == [(NAMES, 0, False), ((A,), 0, False), ((B,), 0, False)]
-    assert first.steps == [1, 2, 3, 4, 5, 6] * 3
+    assert first.steps == [*range(1, 13), *range(1, 7), *range(1, 7)]
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
         "all.safetensors",
         f"{A}.safetensors",
@@ -357,8 +358,8 @@ def test_a_group_that_is_far_beyond_is_stopped_at_half(made_up: Callable[..., Tr
     assert answer.at_least == pytest.approx({A: 1.05})
     assert asked.verdict(asked.mask((A, B)), answer) == "beyond"
     run = evaluator.run((A, B))
-    assert run.stopped == f"{A} had lost 1.50 dB after 3 steps"
-    assert [point.step for point in run.curve] == [3]
+    assert run.stopped == f"{A} had lost 1.50 dB after 6 steps"
+    assert [point.step for point in run.curve] == [3, 6]
     assert [group for group, _, _ in hears.done] == [(A,), (B,), (A, B)]  # those that tell when to stop come first
 
 

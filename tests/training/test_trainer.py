@@ -216,7 +216,7 @@ def test_parts_of_a_batch_come_to_the_same(accumulate: int, loss: str) -> None:
     whole = train(restorer(loss), toy, LEARNT, checks=(12,), measure=mean_error)
     parts = train(restorer(loss), toy, replace(LEARNT, accumulate=accumulate), checks=(12,), measure=mean_error)
     assert furthest(parts.network, whole.network) < 1e-5
-    assert parts.curve[0].loss == pytest.approx(whole.curve[0].loss, abs=1e-6)
+    assert parts.curve[0].loss == pytest.approx(whole.curve[0].loss, abs=1e-6, rel=1e-6)
 
 
 def test_parts_of_a_batch_come_to_the_same_with_two_optimizers() -> None:
@@ -324,7 +324,8 @@ def test_the_end_is_not_asked_about() -> None:
 def test_losses_fall(loss: str, precision: str) -> None:
     recipe = small(iterations=60, learning_rate=0.02, loss=loss, precision=precision)
     found = train(restorer(loss), lambda step, retry: toy(0), recipe, checks=(5, 60), measure=mean_error)
-    assert found.curve[1].loss < 0.7 * found.curve[0].loss
+    decibels = loss == "log-mse"
+    assert found.curve[1].loss < (found.curve[0].loss - 5 if decibels else 0.7 * found.curve[0].loss)
     assert all(value.dtype == torch.float32 for value in found.network.state_dict().values())
     assert found.seconds > 0
 
