@@ -71,19 +71,23 @@ CLEAN: Mapping[str, PairSettings] = {
 def measured(network: nn.Module, clean: Tensor) -> dict[str, dict[str, float]]:
     """Mean gain in dB of every kind, by how its inputs are made; and the PSNR of clean images to themselves."""
     found: dict[str, dict[str, float]] = {}
-    for way, settings in MEASURED.items():
+    for way in MEASURED:
         found[way] = {}
         for name in ELEVEN:
-            kind, generator = degradation(name), seeded(11)
-            if way == LOW:
-                inputs, targets = kind(clean, generator, span="low"), clean
-            else:
-                inputs, targets, _ = make_pairs(clean, kind, settings, generator)
-            found[way][name] = gain(network, inputs, targets)
+            found[way][name] = gain(network, *example(name, way, clean, seeded(11)))
     for way, settings in CLEAN.items():
         inputs = save_some(clean, settings, seeded(11))[0]
         found[way] = {"itself": float(psnr(restore(network, inputs, "cpu"), inputs).mean())}
     return found
+
+
+def example(name: str, way: str, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Clean images under a degradation, in one of the ways of `MEASURED`: inputs and targets."""
+    kind = degradation(name)
+    if way == LOW:
+        return kind(clean, generator, span="low"), clean
+    inputs, targets, _ = make_pairs(clean, kind, MEASURED[way], generator)
+    return inputs, targets
 
 
 def gain(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:

@@ -11,11 +11,20 @@ from contracts import NETWORK_CHECKS, noise_images
 from torch import nn
 
 from grids.errors import UnknownNameError
-from grids.networks import TABLE, NAFNet, Preset, Restormer, SRResNet, build
+from grids.networks import TABLE, NAFNet, Preset, Restormer, SRResNet, UNet, build
 from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
 from grids.networks.size import multiply_adds, parameters
 
-LARGE = ("restormer", "nafnet-32", "walha-mtlgan", "liu-durbm", "martyniuk-resnet", "martyniuk-fpn", "shen-face")
+LARGE = (
+    "drunet",
+    "restormer",
+    "nafnet-32",
+    "walha-mtlgan",
+    "liu-durbm",
+    "martyniuk-resnet",
+    "martyniuk-fpn",
+    "shen-face",
+)
 """Networks whose small presets pass the contract in their place."""
 
 
@@ -26,11 +35,22 @@ def test_contract(name: str, check: Callable[[Preset], None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("restormer", 26_126_644), ("srresnet", 1_222_147), ("nafnet-32", 29_159_715)]
+    ("name", "expected"),
+    [("restormer", 26_126_644), ("srresnet", 1_222_147), ("nafnet-32", 29_159_715), ("drunet", 32_640_960 - 576)],
 )
 def test_parameters_as_published(name: str, expected: int) -> None:
     with torch.device("meta"):
         assert parameters(build(name)) == expected
+
+
+def test_a_unet_begins_with_its_input_and_enlarges_as_drunet_does() -> None:
+    images = noise_images(2, 3, 19, 25)
+    network = UNet(4, 2, 1)
+    assert torch.equal(network(images), images)
+    convolution, _ = up = network.up[0]
+    maps = torch.randn(1, 16, 3, 5)
+    kernel = convolution.weight.reshape(8, 4, 16).permute(2, 0, 1).reshape(16, 8, 2, 2)
+    torch.testing.assert_close(up(maps), F.conv_transpose2d(maps, kernel, stride=2), atol=1e-6, rtol=0)
 
 
 def test_multiply_adds_as_published() -> None:

@@ -19,6 +19,7 @@ from grids.pipeline.profile import _split, profile_examples, profile_run
 from grids.results import CLEAN
 from grids.selection.profile import FILE, read_profile
 from grids.selection.selector import Selector
+from grids.similarity.descriptor import Descriptor
 
 pytestmark = pytest.mark.usefixtures("swift")
 
@@ -253,9 +254,12 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
     wrong("", given={**examples, "a name": str(clean)})
 
 
-def test_too_few_examples(examples: dict[str, str], clean: Path, tmp_path: Path, crops: list[Tensor]) -> None:
+def test_too_few_examples(
+    examples: dict[str, str], clean: Path, tmp_path: Path, crops: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seven = str(save_images(tmp_path / "seven", crops[:7], "gaussian_noise"))
     run = tmp_path / "run"
+    monkeypatch.setattr(Descriptor, "__init__", lambda *_, **__: pytest.fail("before they were counted"))
     with pytest.raises(GridsError, match=r"too few examples of 'few': at least 8 are needed, but there are 7"):
         profile_examples({**examples, "few": seven}, run, clean=clean, device="cpu")
     with pytest.raises(GridsError, match=r"too few clean photographs: at least 8 are needed, but there are 7"):

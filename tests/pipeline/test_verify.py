@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from grids.pipeline.planning import plan_training, typical_answers
 from grids.pipeline.verified import write_verified
 from grids.pipeline.verify import train_groups
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
+from grids.training.evaluator import TrainingEvaluator
 from grids.training.lesson import Silent
 from grids.training.recipe import Recipe
 from grids.training.trainer import OutOfTimeError
@@ -126,6 +128,43 @@ def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_p
     found = strict(listener=Late())
     assert not found.finished and len(found.grouping) == 3
     assert strict().finished
+
+
+def test_time_that_runs_out_among_the_upper_bounds_still_gives_a_report(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every task alone, with what was trained in time; the same call goes on."""
+    usual = TrainingEvaluator.run
+
+    def run(self: TrainingEvaluator, group: Any, repeat: int = 0) -> TrainingRun:
+        if self.folder.name == "run" and len(self.runs) == 2:
+            raise OutOfTimeError("the time is over")
+        return usual(self, group, repeat)
+
+    monkeypatch.setattr(TrainingEvaluator, "run", run)
+    found = grouped(photos, tmp_path / "run")
+    assert not found.finished and found.grouping is not None
+    assert found.grouping.partition == tuple((name,) for name in NAMES)
+    assert set(found.report.upper_bounds) == set(NAMES[:2])
+    assert found.report.inputs.keys() == set(NAMES)
+    written = write_verified(found, tmp_path / "run")
+    assert written["report.html"].exists()
+    assert Grouping.load(tmp_path / "run").groups[2].weights is None
+    monkeypatch.undo()
+    assert grouped(photos, tmp_path / "run").finished
+
+
+def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path) -> None:
+    per_model = replace(SMALL, recipe=replace(SMALL.recipe, steps_per="model"))
+    found = grouped(photos, tmp_path / "run", per_model, only="upper-bounds")
+    assert {run.curve[-1].step for run in found.report.runs} == {4}
+    file = tmp_path / "run" / "settings.json"
+    old = json.loads(file.read_text())
+    del old["recipe"]["steps_per"]
+    file.write_text(json.dumps(old))
+    assert grouped(photos, tmp_path / "run", per_model, only="upper-bounds").finished
+    with pytest.raises(RunError, match="steps per model, now task"):
+        grouped(photos, tmp_path / "run")
 
 
 def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path: Path) -> None:
@@ -235,6 +274,10 @@ def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path)
     planned = plan_training(photos, SMALL, degradations=NAMES)
     assert [step.group for step in planned[1:4]] == [(name,) for name in NAMES]
     assert sum(not step.group for step in planned) == typical_answers(3, "exact") and planned[0].seconds > 0
+    assert planned[4].seconds == pytest.approx(3 * planned[1].seconds)  # of three tasks
+    alike = replace(SMALL, recipe=replace(SMALL.recipe, steps_per="model"))
+    planned = plan_training(photos, alike, degradations=NAMES)
+    assert planned[4].seconds == pytest.approx(planned[1].seconds)
 
 
 PROGRAM = """
@@ -255,7 +298,7 @@ class Told(Silent):
 
 
 recipe = Recipe(iterations=6, crop=16, batch=2)
-settings = TrainingSettings(recipe=recipe, validation_side=32, validation_count=4, every=0)
+settings = TrainingSettings("nafnet", recipe, validation_side=32, validation_count=4, every=0)
 names = sys.argv[3].split(",")
 found = train_groups(sys.argv[1], 0.7, settings, degradations=names, out=sys.argv[2], listener=Told())
 write_verified(found, sys.argv[2])

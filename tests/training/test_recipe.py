@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -120,6 +121,24 @@ def test_budgets() -> None:
     assert (paper.iterations, paper.crop, paper.batch, paper.learning_rate) == (600_000, 256, 8, 2e-4)
     raises_line(lambda: budget("quik"), "unknown budget 'quik'", "did you mean 'quick'", kind=UnknownNameError)
     raises_line(lambda: budget("quick", batch=0), "batch")
+
+
+def test_the_constant_schedule_falls_in_a_further_tenth() -> None:
+    recipe = Recipe(iterations=1100, learning_rate=1e-3, warm_up=0, final=0, schedule="constant")
+    assert {recipe.rate(step) for step in range(1000)} == {1e-3}
+    assert recipe.rate(1050) == pytest.approx(5e-4) and recipe.rate(1100) == 0
+
+
+def test_steps_are_counted_for_each_task_or_for_the_model() -> None:
+    recipe = Recipe(iterations=7)
+    assert [recipe.steps(tasks) for tasks in (1, 3)] == [7, 21]
+    assert recipe.of_model(3, seed=4) == replace(recipe, iterations=21, steps_per="model", seed=4)
+    assert recipe.of_model(3, 4).steps(3) == replace(recipe, steps_per="model").steps(3) * 3 == 21
+    assert budget("paper").steps(11) == 600_000
+    old = Recipe(steps_per="model").to_json()
+    del old["steps_per"]
+    assert Recipe.from_json(old) == Recipe(steps_per="model")
+    raises_line(lambda: Recipe(steps_per="modell"), "did you mean 'model'", kind=UnknownNameError)
 
 
 def test_the_linear_schedule_falls_after_half_of_the_steps() -> None:

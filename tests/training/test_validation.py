@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from grids.degradations import degradation
 from grids.training import validation as module
 from grids.training.photographs import Photographs
-from grids.training.tasks import Pairs, Synthesized
+from grids.training.tasks import Pairs, Reduced, Synthesized
 from grids.training.validation import Validation, restore
 
 
@@ -54,6 +55,21 @@ def test_inputs_are_measured_against_scikit_image(photographs: Photographs) -> N
         inputs, targets = validation.examples(name)
         each = [peak_signal_noise_ratio(b.numpy(), a.numpy()) for a, b in zip(inputs, targets, strict=True)]
         assert value == pytest.approx(float(np.mean(each)))
+
+
+def test_inputs_saved_as_jpeg(photographs: Photographs) -> None:
+    validation = Validation([Synthesized(degradation("ringing")), Reduced()], photographs, 32, 4)
+    made, saved = (validation.psnr(None, ["ringing"], "cpu", saved=way)["ringing"] for way in (False, True))
+    inputs, targets = validation.examples("ringing")
+    by_pillow = []
+    for image, target in zip(inputs, targets, strict=True):
+        stream = io.BytesIO()
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(stream, "JPEG", quality=90, subsampling=2)
+        pixels = np.asarray(Image.open(stream))
+        by_pillow.append(peak_signal_noise_ratio(target.permute(1, 2, 0).numpy(), pixels))
+    assert saved == pytest.approx(np.mean(by_pillow), abs=0.2) and saved != made
+    assert validation.psnr(nn.Identity(), ["ringing"], "cpu", saved=True)["ringing"] == pytest.approx(saved)
+    assert validation.psnr(None, ["x4"], "cpu", saved=True) == {}  # its inputs are small
 
 
 def test_a_network_that_does_nothing_is_as_good_as_the_inputs(photographs: Photographs) -> None:

