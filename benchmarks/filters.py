@@ -25,10 +25,11 @@ WIDEST = 3
 
 
 class Filter(NamedTuple):
-    """A filter, and its settings by what they are called."""
+    """A filter, its settings by what they are called, and the kinds of damage that it is meant for."""
 
     run: Callable[[Pixels, Any], Pixels]
     settings: Mapping[str, Any]
+    kinds: tuple[str, ...]
 
 
 def nlm(image: Pixels, strength: float) -> Pixels:
@@ -93,17 +94,26 @@ def telea(image: Pixels, grown: int) -> Pixels:
     return cv2.inpaint(pixels, mask, REACH, cv2.INPAINT_TELEA).astype(np.float32) / 255
 
 
+SOFT = ("gaussian_blur", "motion_blur", "richardson_lucy", "super_resolution", "ringing", "defocus_blur")
+COARSE = ("jpeg", "ringing")
+NOISY = ("poisson_noise", "gaussian_noise", "noise_cc15", "noise_polyu")
+HOLES = ("inpainting", "salt_pepper")
+OTHERS = ("rain100h", "raindrop")
 FILTERS: dict[str, Filter] = {
-    "NLM": Filter(nlm, {f"h {value:g}": value for value in (0.02, 0.04, 0.06, 0.09, 0.13)}),
-    "TV": Filter(total_variation, {f"weight {value:g}": value for value in (0.01, 0.02, 0.05, 0.1, 0.15)}),
-    "wavelet": Filter(wavelet, {"estimated": None, **{f"sigma {value:g}": value for value in (0.02, 0.05, 0.1)}}),
-    "bilateral": Filter(bilateral, {f"colour {value:g}": value for value in (0.03, 0.06, 0.12, 0.25)}),
-    "median": Filter(median, {"3": 3, "5": 5}),
-    "switching median": Filter(switching_median, {f"margin {value}": value / 255 for value in (0, 2, 8, 24)}),
-    "unsharp": Filter(
-        unsharp, {f"radius {r:g}, {a:g} times": (r, a) for r in (1.0, 2.0, 3.0) for a in (0.3, 0.7, 1.2, 2.0)}
+    "NLM": Filter(nlm, {f"h {value:g}": value for value in (0.02, 0.04, 0.06, 0.09, 0.13)}, (*NOISY, *COARSE)),
+    "TV": Filter(
+        total_variation, {f"weight {value:g}": value for value in (0.01, 0.03, 0.1)}, (*NOISY, *COARSE, *OTHERS)
     ),
-    "Telea": Filter(telea, {f"grown by {value}": value for value in (0, 1, 2)}),
+    "wavelet": Filter(wavelet, {"estimated": None, "sigma 0.02": 0.02, "sigma 0.06": 0.06}, (*NOISY, *COARSE)),
+    "bilateral": Filter(
+        bilateral, {f"colour {value:g}": value for value in (0.03, 0.1, 0.25)}, (*NOISY, *COARSE, *OTHERS)
+    ),
+    "median": Filter(median, {"3": 3, "5": 5}, (*NOISY, *HOLES, *OTHERS)),
+    "switching median": Filter(switching_median, {f"margin {value}": value / 255 for value in (0, 2, 8, 24)}, HOLES),
+    "unsharp": Filter(
+        unsharp, {f"radius {r:g}, {a:g} times": (r, a) for r in (1.0, 2.0, 3.0) for a in (0.3, 0.7, 1.2, 2.0)}, SOFT
+    ),
+    "Telea": Filter(telea, {f"grown by {value}": value for value in (0, 1, 2)}, HOLES),
 }
 
 
@@ -142,4 +152,4 @@ def ffdnet() -> Filter | None:
         made = network(torch.from_numpy(image).permute(2, 0, 1)[None], sigma / 255)
         return made[0].permute(1, 2, 0).clamp(0, 1).numpy()
 
-    return Filter(run, {f"sigma {value}": value for value in (5, 15, 25, 40)})
+    return Filter(run, {f"sigma {value}": value for value in (5, 15, 25, 40)}, NOISY)

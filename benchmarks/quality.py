@@ -176,7 +176,9 @@ def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
                 batches.setdefault(one.kind, []).append(one)
         for kind, group in batches.items():
             for label, one_filter in known.items():
-                if not any((row.kind, row.way, row.method) == (kind, way, label) for row in rows):
+                if kind in one_filter.kinds and not any(
+                    (row.kind, row.way, row.method) == (kind, way, label) for row in rows
+                ):
                     rows += filtered(label, one_filter, group)
                     write(file, rows)
             print(f"{name}, {way}, {kind}", flush=True)

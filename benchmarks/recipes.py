@@ -226,7 +226,7 @@ CLAIMS: dict[str, list[Variant]] = {
 
 def lesson_of(variant: Variant) -> Lesson:
     learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
-    recipe = Recipe(iterations=variant.steps * len(variant.tasks), data=PRISTINE, **variant.changes)
+    recipe = Recipe(iterations=variant.steps, data=PRISTINE, **variant.changes)  # for each task
     photographs, others = (_photographs(tuple(paths), recipe.crop) for paths in (learnt, measured))
     tasks = make_tasks(variant.tasks, least=recipe.crop)
     if variant.starved:

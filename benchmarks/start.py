@@ -135,10 +135,12 @@ class Hours:
 class Start:
     """The training in its folder."""
 
-    def __init__(self, folder: Path, network: str, recipe: Recipe, device: str, deadline: float) -> None:
+    def __init__(
+        self, folder: Path, network: str, recipe: Recipe, device: str, deadline: float, count: int = COUNT
+    ) -> None:
         self.folder, self.network, self.recipe, self.device, self.deadline = folder, network, recipe, device, deadline
         self.photographs = Photographs(split_files("fit"), 2 * LANDING_CROP)
-        self.clean = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
+        self.clean = Photographs(split_files("val"), SIDE).windows(SIDE, count).float().div(255)
         self.clock = time.monotonic if device == "cuda" else time.process_time
         self.identity = f"start 1 {network}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -257,13 +259,16 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--crop", type=int, default=SETTINGS.crop)
     parser.add_argument("--batch", type=int, default=SETTINGS.batch)
+    parser.add_argument("--count", type=int, default=COUNT, help="crops that the copies are measured on")
     chosen = parser.parse_args()
     if chosen.what == "train":
         print(machine(), flush=True)
         deadline = time.monotonic() + chosen.seconds
         used = replace(SETTINGS, crop=chosen.crop, batch=chosen.batch)
         try:
-            long_training(Start(chosen.folder, chosen.network, used, chosen.device, deadline), chosen.hours)
+            long_training(
+                Start(chosen.folder, chosen.network, used, chosen.device, deadline, chosen.count), chosen.hours
+            )
         except OutOfTimeError as error:
             print(error)
     print(report(chosen.folder))

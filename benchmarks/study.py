@@ -47,8 +47,8 @@ HERE = Path(__file__).parent / "study"
 TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
 DELTAS = (0.7, 0.5, 1.0, 0.3)
 FURTHER = 10  # groups of each size, near and as many far in S
-RECIPE = Recipe(iterations=250, learning_rate=5e-4, data=PRISTINE)
-START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999, data=PRISTINE)
+RECIPE = Recipe(iterations=250, learning_rate=5e-4, data=PRISTINE, steps_per="model")
+START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999, data=PRISTINE, steps_per="model")
 Asked = tuple[tuple[str, ...], int]  # a group and its repetition
 
 
@@ -290,7 +290,7 @@ def print_restorers(found: TrainingEvaluator) -> None:
         )
     means = [sum(float(row[i]) for row in rows) / len(rows) for i in range(1, 6)]
     rows.append(("mean", *(f"{value:.2f}" for value in means)))
-    print(table(("", "upper bound", "mix", "drop of mix", "noise", "gain in the last third"), rows), "\n")
+    print(table(("", "upper bound", "mix", "drop of mix", "noise", "gain of the last doubling"), rows), "\n")
 
 
 def print_predictors(found: TrainingEvaluator, answers: dict[frozenset[str], Answer]) -> None:
