@@ -3,6 +3,7 @@
     python benchmarks/quality.py measure --method restore filters mix=grids/weights/nafnet_mix.safetensors \\
         [--set kodak24 bsds100 set14 real] [--ways "as made" "after JPEG 90"] [--every 1]
     python benchmarks/quality.py report [--set kodak24]
+    python benchmarks/quality.py picture --method start=grids/weights/unet_start.safetensors    # docs/pictures/quality.jpg
 
 A method is `restore` (what `grids restore` does by itself), NAME=FILE (one restorer for everything), NAME=FOLDER (the
 groups of a run), or `filters`: those of filters.py, each with one setting for a kind, a way and a set, the best of its
@@ -19,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import torch
 import torch.nn.functional as F
 from common import DATA, machine, need, table
@@ -27,7 +29,7 @@ from pairs import MEASURED, example
 from torch import Tensor
 
 from grids.degradations import ELEVEN, seeded
-from grids.files import write_text
+from grids.files import write_bytes, write_text
 from grids.images import read_photo
 from grids.networks.heads import for_task
 from grids.selection.selector import Selector
@@ -45,6 +47,9 @@ SETS = ("kodak24", "bsds100", "set14", "real")
 WAYS = ("as made", "after JPEG 90")
 CLEAN = "clean"
 SEED, MIDDLE = 24, 256
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "quality.jpg"
+SHOWN_SET, SHOWN, SHOWN_ROWS, SHOWN_COLUMNS = "kodak24", "05", slice(170, 270), slice(310, 470)
+SHOWN_KINDS = ("gaussian_blur", "motion_blur", "jpeg", "inpainting", "gaussian_noise", "salt_pepper")
 HARMED = 0.05
 """dB below the input: more than rounding does."""
 SMALL, ALIKE = 16, 0.98
@@ -217,6 +222,29 @@ def write(file: Path, rows: Sequence[Row]) -> None:
     write_text(file, "\n".join([",".join(Row._fields), *lines]) + "\n")
 
 
+def picture(method: str) -> None:
+    """Crops of a photograph under some kinds of damage, magnified twice: as they are, by the best filter, restored."""
+    name, restore = restorer(method)
+    rows = [row for row in read(FOLDER / f"{SHOWN_SET}-filters.csv") if row.way == WAYS[0]]
+    lines = []
+    for one in examples(SHOWN_SET, WAYS[:1], 1):
+        if one.photograph != SHOWN or one.kind not in SHOWN_KINDS:
+            continue
+        ours = [row for row in rows if row.kind == one.kind]
+        best = max(
+            dict.fromkeys(row.method for row in ours), key=lambda m: mean([r.gain for r in ours if r.method == m])
+        )
+        setting = next(row.setting for row in ours if row.method == best)
+        pixels = FILTERS[best].run(one.input.permute(1, 2, 0).contiguous().numpy(), FILTERS[best].settings[setting])
+        made = [one.input, torch.from_numpy(pixels).permute(2, 0, 1), restore(one.input, one.kind), one.target]
+        told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
+        print(f"{one.kind}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
+        lines.append(torch.cat([image[:, SHOWN_ROWS, SHOWN_COLUMNS] for image in made], 2))
+    pixels = torch.cat(lines, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
+    image = pixels.flip(0).permute(1, 2, 0).contiguous().numpy()
+    write_bytes(PICTURE, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+
+
 @cache
 def all_rows(name: str) -> tuple[Row, ...]:
     return tuple(row for file in sorted(FOLDER.glob(f"{name}-*.csv")) for row in read(file))
@@ -273,7 +301,7 @@ def summary(rows: Sequence[Row], method: str) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("measure", "report"))
+    parser.add_argument("what", choices=("measure", "report", "picture"))
     parser.add_argument("--method", nargs="+", default=["restore", "filters"])
     parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
     parser.add_argument("--ways", nargs="+", choices=tuple(MEASURED), default=list(WAYS))
@@ -287,5 +315,7 @@ if __name__ == "__main__":
                     measure_filters(one_set, chosen.ways, chosen.every)
                 else:
                     measure(one_set, given, chosen.ways, chosen.every)
-    for one_set in chosen.sets:
-        print(report(one_set))
+    if chosen.what == "picture":
+        picture(chosen.method[0])
+    else:
+        print("\n".join(map(report, chosen.sets)))

@@ -2,6 +2,7 @@
 
     python benchmarks/start.py train [--folder runs/start] [--hours 1 2 3 6 12] [--seconds 480] [--device cuda]
     python benchmarks/start.py report [--folder runs/start]
+    python benchmarks/start.py ship [--folder runs/start]      # the newest copy -> grids/weights/unet_start.safetensors
 
 It goes on from its folder. Hours are hours of one core: the processor time of the process (on a GPU, its time on the
 clock). After each of --hours a copy is brought down to rate zero over a further tenth of its steps, on larger crops,
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from common import machine, split_files, table
@@ -31,7 +33,7 @@ from grids.degradations import ELEVEN, degradation
 from grids.files import write_text
 from grids.training import checkpoints
 from grids.training.data import Batch, Batches
-from grids.training.models import fresh, save_restorer
+from grids.training.models import fresh, load_restorer, save_restorer
 from grids.training.pair_settings import PHOTOGRAPHS, PairSettings
 from grids.training.pairs import make_pairs
 from grids.training.photographs import Photographs
@@ -39,7 +41,9 @@ from grids.training.recipe import Recipe
 from grids.training.systems import Restorer
 from grids.training.tasks import Synthesized
 from grids.training.trainer import OutOfTimeError, Trained, train
+from grids.weights import sha256
 
+WEIGHTS = Path(__file__).parents[1] / "grids" / "weights"
 HOURS = (1.0, 2.0, 3.0, 6.0, 12.0)
 LAST_BUT_ONE, WORTH = 6.0, 0.1
 SETTINGS = Recipe(
@@ -236,9 +240,34 @@ def long_training(start: Start, hours: Sequence[float]) -> None:
         before = found
 
 
+def records_of(folder: Path) -> list[dict[str, Any]]:
+    """What every copy came to, by its hours."""
+    return sorted((json.loads(file.read_text()) for file in folder.glob("*-hours.json")), key=lambda r: r["hours"])
+
+
+def ship(folder: Path, network: str) -> None:
+    """Put the newest copy into the package, with its entry in the manifest."""
+    record = records_of(folder)[-1]
+    copy = load_restorer(folder / f"{record['hours']:g}-hours.safetensors")
+    file, manifest = WEIGHTS / f"{network}_start.safetensors", WEIGHTS / "manifest.json"
+    save_restorer(file, copy.network, copy.record, half=True)
+    entries = json.loads(manifest.read_text())
+    entries[file.name] = {
+        "sha256": sha256(file),
+        "what": f"{network} for all eleven degradations: what trainings of this network start from",
+        "licence": "MIT",
+        "trained_on": "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits",
+        "steps": record["steps"] + record["landing"],
+        "core_hours": record["hours"],
+        "val_gain_db": {task: round(gain, 2) for task, gain in record["as made"].items()},
+        "start_for": network,
+    }
+    manifest.write_text(json.dumps(entries, indent=1) + "\n")
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, {record['hours']:g} core-hours")
+
+
 def report(folder: Path) -> str:
-    records = sorted((json.loads(file.read_text()) for file in folder.glob("*-hours.json")), key=lambda r: r["hours"])
-    rows = []
+    records, rows = records_of(folder), []
     for record in records:
         gains = (f"{mean(record, way):+.2f}" for way in MEASURED)
         itself = (f"{mean(record, way):.1f}" for way in CLEAN)
@@ -251,7 +280,7 @@ def report(folder: Path) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "report"))
+    parser.add_argument("what", choices=("train", "report", "ship"))
     parser.add_argument("--folder", type=Path, default=Path("runs/start"))
     parser.add_argument("--network", default="unet")
     parser.add_argument("--hours", type=float, nargs="+", default=HOURS)
@@ -271,4 +300,6 @@ if __name__ == "__main__":
             )
         except OutOfTimeError as error:
             print(error)
+    elif chosen.what == "ship":
+        ship(chosen.folder, chosen.network)
     print(report(chosen.folder))

@@ -84,7 +84,7 @@ def trained(command: Command) -> Command:
         click.option("--time-budget", metavar="TIME", help="Such as 90s, 20m or 2h; the same command goes on later."),
         click.option("--log", type=Path, metavar="FILE.csv", help="Write step, loss and speed as training goes on."),
         click.option("--from-scratch", is_flag=True, help="Start from random weights, as the papers do."),
-        click.option("--start", metavar="FILE", help="Weights to start from.  [default: those that ship, if any]"),
+        click.option("--start", metavar="FILE", help="Weights that training starts from."),
         click.option("--pairs", multiple=True, metavar="NAME=INPUTS:TARGETS", help="A task: two folders of images."),
         click.option("--degradation", "plugins", multiple=True, metavar="NAME=FILE.py:FUNCTION", help="A task too."),
         click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]"),
@@ -227,14 +227,15 @@ def group(images: tuple[str, ...], **options: Any) -> None:
 def train(images: tuple[str, ...], **options: Any) -> None:
     """Train one restorer alone on IMAGES: folders (with all below them), files, or the word `builtin` (the default).
 
-    A training that was broken off (Ctrl-C, --time-budget, a crash) goes on when the same command is given again.
+    It begins with the weights that ship for its network, if there are any. A training that was broken off (Ctrl-C,
+    --time-budget, a crash) goes on when the same command is given again.
 
     --data is what it learns from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more after
     it, some grey, some clean. pristine, as in the papers and with --budget paper: clean crops, degraded.
 
     \b
     Examples:
-      grids train --tasks gaussian_blur,motion_blur photos/
+      grids train --tasks gaussian_noise,jpeg photos/
       grids train --network restormer --budget standard photos/ --val others/ --out runs/mine/restormer.safetensors
       grids train --tasks fog,jpeg --pairs fog=foggy/:clear/ photos/ --time-budget 20m
       grids train --tasks rain --start runs/train/model.safetensors --out rain.safetensors
@@ -421,8 +422,8 @@ def select(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
 @click.option("--head", metavar="NAME", help="With --group: the head of its restorer for this degradation.")
 @click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
-@click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: 512 for large images, else none]")
-@click.option("--overlap", type=int, help="Pixels that tiles share.  [default: 32]")
+@click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: by memory; none up to 2 megapixels]")
+@click.option("--overlap", type=int, help="Pixels that tiles share which fade into one another.  [default: 32]")
 @click.option("--compare", type=Path, metavar="FILE.png", help="Write before and after side by side.")
 @click.option("--report", type=Path, metavar="FILE.html", help="Write a page; a folder of results has one anyway.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
