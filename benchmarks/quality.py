@@ -3,7 +3,7 @@
     python benchmarks/quality.py measure --method restore filters mix=grids/weights/nafnet_mix.safetensors \\
         [--set kodak24 bsds100 set14 real] [--ways "as made" "after JPEG 90"] [--every 1]
     python benchmarks/quality.py report [--set kodak24]
-    python benchmarks/quality.py picture --method start=grids/weights/unet_start.safetensors    # docs/pictures/quality.jpg
+    python benchmarks/quality.py picture --method start=grids/weights/unet_start.safetensors  # -> docs/pictures/
 
 A method is `restore` (what `grids restore` does by itself), NAME=FILE (one restorer for everything), NAME=FOLDER (the
 groups of a run), or `filters`: those of filters.py, each with one setting for a kind, a way and a set, the best of its
@@ -230,11 +230,11 @@ def picture(method: str) -> None:
     for one in examples(SHOWN_SET, WAYS[:1], 1):
         if one.photograph != SHOWN or one.kind not in SHOWN_KINDS:
             continue
-        ours = [row for row in rows if row.kind == one.kind]
-        best = max(
-            dict.fromkeys(row.method for row in ours), key=lambda m: mean([r.gain for r in ours if r.method == m])
-        )
-        setting = next(row.setting for row in ours if row.method == best)
+        gains: dict[tuple[str, str], list[float]] = {}
+        for row in rows:
+            if row.kind == one.kind and row.method in FILTERS:
+                gains.setdefault((row.method, row.setting), []).append(row.gain)
+        best, setting = max(gains, key=lambda pair: mean(gains[pair]))
         pixels = FILTERS[best].run(one.input.permute(1, 2, 0).contiguous().numpy(), FILTERS[best].settings[setting])
         made = [one.input, torch.from_numpy(pixels).permute(2, 0, 1), restore(one.input, one.kind), one.target]
         told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]

@@ -40,6 +40,7 @@ TASKS = ("gaussian_noise", "jpeg")
 @pytest.fixture(autouse=True)
 def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TABLE, "unet", Preset(UNet, "tiny", {"width": 4, "levels": 1, "blocks": 1}))
+    monkeypatch.setattr(training, "shipped_start", lambda network: None)  # of other sizes
     monkeypatch.setitem(TABLE, "srresnet-x4", Preset(SRResNetX4, "tiny", {"channels": 8, "blocks": 1}))
 
 
@@ -149,6 +150,21 @@ def test_ctrl_c_in_the_last_step_keeps_the_restorer(photos: Path, tmp_path: Path
     assert not out.with_suffix(".ckpt").exists()
     train(photos, out, listener=heard)
     assert (heard.steps, heard.reused) == ([], [True])
+
+
+def test_it_begins_with_the_weights_that_ship(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = fresh("unet", 7)
+    nn.init.normal_(network.last.weight)  # type: ignore[union-attr,arg-type]
+    shipped = save_restorer(tmp_path / "shipped.safetensors", network, {"preset": "unet", "tasks": []})
+    monkeypatch.setattr(training, "shipped_start", {"unet": shipped}.get)
+    still = replace(RECIPE, iterations=1, learning_rate=1e-9)
+    told = [train(photos, tmp_path / f"{start}.safetensors", recipe=still, start=start) for start in (None, "scratch")]
+    assert [report.start for report in told] == ["from the weights that ship", "from scratch"]
+    begun, scratch = (load_state(tmp_path / f"{start}.safetensors") for start in (None, "scratch"))
+    assert all(torch.allclose(begun[key], value, atol=1e-6) for key, value in network.state_dict().items())
+    assert float(scratch["last.weight"].abs().max()) < 1e-6
+    other = train(photos, tmp_path / "other.safetensors", recipe=still, network="srresnet")
+    assert other.start == "from scratch"  # there is none for this one
 
 
 def test_settings_that_left_nothing_behind_do_not_count(photos: Path, tmp_path: Path) -> None:
