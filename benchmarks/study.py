@@ -265,6 +265,7 @@ def report(chosen: argparse.Namespace) -> None:
     print(f"{len(found.runs)} trainings, drops of {len(answers)} groups\n")
     print_restorers(found)
     print_predictors(found, answers)
+    print_samples(found, answers)
     print_sizes(answers)
     print_monotony(answers)
     print_early_rule(found, answers)
@@ -329,6 +330,25 @@ def print_predictors(found: TrainingEvaluator, answers: dict[frozenset[str], Ans
         f"{name} ({len(groups)}), {what}" for name, groups in chosen.items() for what in ("worst drop", "mean drop")
     ]
     print(table(("Spearman's correlation with", *head), rows), "\n")
+
+
+def print_samples(found: TrainingEvaluator, answers: dict[frozenset[str], Answer]) -> None:
+    """How far fewer samples explain drops: with equal steps a task in a group of k gets 1 / k of the samples."""
+    mixed = found.runs[frozenset(ELEVEN), 0].psnr
+    lost = {task: found.runs[frozenset((task,)), 0].psnr[task] - mixed[task] for task in ELEVEN}
+    pairs = [
+        (lost[task] * (1 - 1 / len(group)), drop)
+        for group, answer in answers.items()
+        if len(group) < len(ELEVEN)
+        for task, drop in answer.drops.items()
+    ]
+    x, y = map(np.array, zip(*pairs, strict=True))
+    factor = float(x @ y / (x @ x))
+    error, rank = float(np.sqrt(np.mean((y - factor * x) ** 2))), spearmanr(x, y).statistic
+    print(
+        f"drop = {factor:.2f} (drop in the mix) (1 - 1 / k): error {error:.2f} dB, rank correlation {rank:.2f}, "
+        f"{len(pairs)} drops of standard deviation {y.std():.2f} dB\n"
+    )
 
 
 def print_sizes(answers: dict[frozenset[str], Answer]) -> None:
