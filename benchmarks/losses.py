@@ -45,8 +45,7 @@ def trial(name: str, steps: int, start: Path | None, photographs: Photographs, c
     network = fresh(NETWORK, 0)
     if start is not None:
         started(network, start_weights(start, NETWORK))
-    system = Restorer(network)
-    system._loss = TRIED[name]
+    system = Restorer(network, TRIED[name])
     tasks = [Synthesized(degradation(kind)) for kind in ELEVEN]
     begun = time.perf_counter()
     made = train(system, Batches(tasks, photographs, recipe.crop, recipe.batch, 0, data=recipe.data), recipe).network

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +30,7 @@ from filters import FILTERS, Filter, ffdnet
 from pairs import MEASURED, example
 from torch import Tensor
 
+from grids import weights
 from grids.degradations import ELEVEN, seeded
 from grids.files import write_bytes, write_text
 from grids.images import read_photo
@@ -40,6 +43,7 @@ from grids.training.pair_settings import JPEG_90
 from grids.training.pairs import save_some
 from grids.training.tasks import matched
 from grids.training.tiles import restore_image
+from grids.weights import sha256
 
 FOLDER = Path(__file__).with_suffix("")
 REAL = ("noise_cc15", "noise_polyu", "rain100h", "raindrop", "motion_blur")
@@ -59,13 +63,14 @@ Restorer = Callable[[Tensor, str], Tensor]
 
 
 class Row(NamedTuple):
-    """One photograph: PSNR of what was given and of what came out, dB."""
+    """One photograph: PSNR of what was given and of what came out, dB; `version` tells which weights made it."""
 
     kind: str
     way: str
     photograph: str
     method: str
     setting: str
+    version: str
     before: float
     after: float
 
@@ -135,30 +140,36 @@ def decibels(images: Tensor, targets: Tensor) -> float:
     return float(psnr(images[None], targets[None]))
 
 
-def restorer(text: str) -> tuple[str, Restorer]:
-    """The method of an argument."""
+def restorer(text: str) -> tuple[str, str, Restorer]:
+    """The method of an argument: what it is called, its version, and itself."""
     if text == "restore":
-        selector = Selector.builtin("cpu")
-        return text, lambda image, _: selector.restore(image).photo.tensor()
+        selector, manifest = Selector.builtin("cpu"), Path(weights.__file__).with_name("manifest.json")
+        entries = json.loads(manifest.read_text())  # but for starts, which are for trainings
+        version = digest(json.dumps({name: entry for name, entry in entries.items() if "start_for" not in entry}))
+        return text, version, lambda image, _: selector.restore(image).photo.tensor()
     name, _, place = text.partition("=")
     path = Path(place)
     if path.is_dir():
-        own = Selector.from_run(path, "cpu")
-        return name, lambda image, _: own.restore(image).photo.tensor()
+        own, files = Selector.from_run(path, "cpu"), sorted(path.rglob("*.safetensors"))
+        return name, digest(*map(sha256, files)), lambda image, _: own.restore(image).photo.tensor()
     network = load_restorer(path).network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return name, lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
+    return name, sha256(path)[:8], lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
+
+
+def digest(*texts: str) -> str:
+    return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:8]
 
 
 def measure(name: str, method: str, ways: Sequence[str], every: int) -> None:
-    label, restore = restorer(method)
+    label, version, restore = restorer(method)
     file = FOLDER / f"{name}-{label}.csv"
-    rows = read(file)
+    rows = [row for row in read(file) if row.version == version]
     done = {(row.kind, row.way, row.photograph) for row in rows}
     for one in examples(name, ways, every):
         if (one.kind, one.way, one.photograph) in done:
             continue
         after = decibels(restore(one.input, one.kind), one.target)
-        rows.append(Row(*one[:3], label, "", decibels(one.input, one.target), after))
+        rows.append(Row(*one[:3], label, "", version, decibels(one.input, one.target), after))
         if len(rows) % 24 == 0:
             write(file, rows)
     write(file, rows)
@@ -180,11 +191,11 @@ def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
             if one.kind != CLEAN:
                 batches.setdefault(one.kind, []).append(one)
         for kind, group in batches.items():
+            wanted = {one.photograph for one in group}
             for label, one_filter in known.items():
-                if kind in one_filter.kinds and not any(
-                    (row.kind, row.way, row.method) == (kind, way, label) for row in rows
-                ):
-                    rows += filtered(label, one_filter, group)
+                ours = [row for row in rows if (row.kind, row.way, row.method) == (kind, way, label)]
+                if kind in one_filter.kinds and not wanted <= {row.photograph for row in ours}:
+                    rows = [row for row in rows if row not in ours] + filtered(label, one_filter, group)
                     write(file, rows)
             print(f"{name}, {way}, {kind}", flush=True)
 
@@ -194,7 +205,7 @@ def filtered(label: str, one_filter: Filter, group: Sequence[Example]) -> list[R
         pixels = example.input.permute(1, 2, 0).contiguous().numpy()
         made = torch.from_numpy(one_filter.run(pixels, one_filter.settings[setting])).permute(2, 0, 1)
         before, after = (decibels(image, example.target) for image in (example.input, made))
-        return Row(*example[:3], label, setting, before, after)
+        return Row(*example[:3], label, setting, "", before, after)
 
     middles = [one._replace(input=middle(one.input), target=middle(one.target)) for one in group]
     best = max(one_filter.settings, key=lambda setting: sum(gain(one, setting).gain for one in middles))
@@ -210,13 +221,12 @@ def read(file: Path) -> list[Row]:
     if not file.exists():
         return []
     with file.open(newline="") as stream:
-        return [
-            Row(*list(row.values())[:5], float(row["before"]), float(row["after"])) for row in csv.DictReader(stream)
-        ]
+        lines = [list(row.values()) for row in csv.DictReader(stream)]
+    return [Row(*line[:6], float(line[6]), float(line[7])) for line in lines]
 
 
 def write(file: Path, rows: Sequence[Row]) -> None:
-    cells = ((*row[:5], f"{row.before:.3f}", f"{row.after:.3f}") for row in rows)
+    cells = ((*row[:6], f"{row.before:.3f}", f"{row.after:.3f}") for row in rows)
     lines = [",".join(f'"{cell}"' if "," in cell else cell for cell in line) for line in cells]
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, "\n".join([",".join(Row._fields), *lines]) + "\n")
@@ -224,7 +234,7 @@ def write(file: Path, rows: Sequence[Row]) -> None:
 
 def picture(method: str) -> None:
     """Crops of a photograph under some kinds of damage, magnified twice: as they are, by the best filter, restored."""
-    name, restore = restorer(method)
+    name, _, restore = restorer(method)
     rows = [row for row in read(FOLDER / f"{SHOWN_SET}-filters.csv") if row.way == WAYS[0]]
     lines = []
     for one in examples(SHOWN_SET, WAYS[:1], 1):
@@ -257,20 +267,29 @@ def mean(values: Sequence[float]) -> float:
 def report(name: str) -> str:
     """For every way: the gains of every kind, the best filter's among them; then means, harm and the worst."""
     rows, lines = all_rows(name), []
-    methods = [m for m in dict.fromkeys(row.method for row in rows) if m not in (*FILTERS, "FFDNet")]
+    methods = [m for m in dict.fromkeys(row.method for row in rows) if m not in FILTERS]
     for way in dict.fromkeys(row.way for row in rows):
-        ours = [row for row in rows if row.way == way]
+        ours = shared([row for row in rows if row.way == way])
         kinds = [kind for kind in dict.fromkeys(row.kind for row in ours) if kind != CLEAN]
         cells = [(kind, *line(ours, kind, methods)) for kind in kinds]
         lines += [f"{name}, {way}", "", table(("kind", "input dB", "best filter", *methods), cells), ""]
         lines += [
             table(
                 ("over all kinds", "mean gain", "harmed", "worst 5 %", "clean, dB to itself"),
-                [summary(ours, method) for method in methods],
+                [cells for method in methods if (cells := summary(ours, method))],
             ),
             "",
         ]
     return "\n".join(lines)
+
+
+def shared(rows: Sequence[Row]) -> list[Row]:
+    """The rows of those photographs of every kind that all methods which tried the kind were measured on."""
+    had: dict[str, dict[str, set[str]]] = {}
+    for row in rows:
+        had.setdefault(row.kind, {}).setdefault(row.method, set()).add(row.photograph)
+    common = {kind: set.intersection(*methods.values()) for kind, methods in had.items()}
+    return [row for row in rows if row.photograph in common[row.kind]]
 
 
 def line(rows: Sequence[Row], kind: str, methods: Sequence[str]) -> list[str]:
@@ -286,14 +305,17 @@ def line(rows: Sequence[Row], kind: str, methods: Sequence[str]) -> list[str]:
 
 
 def summary(rows: Sequence[Row], method: str) -> tuple[str, ...]:
-    """The mean over the kinds; the share that came out worse than it went in; the mean of the worst twentieth."""
-    gains: Mapping[str, list[float]] = {}
+    """The mean over the kinds; the share that came out worse than it went in; the mean of the worst twentieth.
+
+    Nothing of a method that was not tried on all kinds.
+    """
     gains = {kind: [r.gain for r in rows if r.method == method and r.kind == kind] for kind in {r.kind for r in rows}}
-    every = sorted(gain for kind, some in gains.items() if kind != CLEAN for gain in some)
-    if not every:
-        return (method, "-", "-", "-", "-")
+    wanted = {row.kind for row in rows} - {CLEAN}
+    if not all(gains[kind] for kind in wanted):
+        return ()  # a mean over some kinds compares with nothing
+    every = sorted(gain for kind in wanted for gain in gains[kind])
     kept = [min(row.after, 99.0) for row in rows if row.method == method and row.kind == CLEAN]
-    whole = mean([mean(some) for kind, some in gains.items() if kind != CLEAN and some])
+    whole = mean([mean(gains[kind]) for kind in wanted])
     harmed = mean([float(gain < -HARMED) for gain in every])
     worst = mean(every[: max(1, len(every) // 20)])
     return (method, f"{whole:+.2f}", f"{harmed:.0%}", f"{worst:+.2f}", f"{mean(kept):.1f}" if kept else "-")

@@ -58,7 +58,7 @@ SETTINGS = Recipe(
     sampler="mixed:motion_blur=4,gaussian_blur=2,defocus_blur=2,inpainting=2,salt_pepper=2",
     data=PHOTOGRAPHS,
 )
-LANDING_CROP, LANDING_BATCH = 128, 2
+LANDING_CROP = 128  # in batches of as many pixels as before
 STAGES, STAGE = 10, 12_000
 """Streaks of motion blur grow longer in so many stages of so many steps."""
 SIDE, COUNT = 128, 40
@@ -104,7 +104,9 @@ class Lessons:
             UpTo(name, longest) if name == "motion_blur" and longest < 1 else Synthesized(degradation(name))
             for name in ELEVEN
         ]
-        crop, batch = (LANDING_CROP, LANDING_BATCH) if lands else (recipe.crop, recipe.batch)
+        crop, batch = recipe.crop, recipe.batch
+        if lands:
+            crop, batch = LANDING_CROP, max(1, round(batch * (crop / LANDING_CROP) ** 2))
         return Batches(tasks, self.photographs, crop, batch, recipe.seed, self.device, recipe.sampler, recipe.data)
 
 
@@ -124,16 +126,15 @@ class Hours:
         self.spent = self._rows[-1][1] if self._rows else 0.0
         self._last = self._clock()
 
-    def count(self, step: int) -> None:
+    def count(self) -> None:
         now = self._clock()
         self.spent += (now - self._last) / 3600
         self._last = now
-        if step % EVERY == 0:
-            self._rows.append((step, self.spent))
 
     def write(self, step: int) -> None:
-        rows = [*self._rows, *([] if self._rows and self._rows[-1][0] == step else [(step, self.spent)])]
-        write_text(self.file, "step,hours\n" + "".join(f"{at},{hours:.6f}\n" for at, hours in rows))
+        if not self._rows or self._rows[-1][0] < step:
+            self._rows.append((step, self.spent))
+        write_text(self.file, "step,hours\n" + "".join(f"{at},{hours:.6f}\n" for at, hours in self._rows))
 
 
 class Start:
@@ -148,6 +149,11 @@ class Start:
         self.clock = time.monotonic if device == "cuda" else time.process_time
         self.identity = f"start 1 {network}"
         folder.mkdir(parents=True, exist_ok=True)
+        settings = json.dumps({"network": network, "stages": [STAGES, STAGE], **recipe.to_json()}, indent=1)
+        file = folder / "settings.json"
+        if file.exists() and file.read_text() != settings:
+            raise SystemExit(f"'{folder}' is of a training with other settings ({file.name}): choose another --folder")
+        write_text(file, settings)
 
     def copy(self, hours: float) -> dict[str, object]:
         """What the training came to after so many hours: trained, brought down and measured now, or read."""
@@ -201,9 +207,10 @@ class Start:
     ) -> Trained:
         def told(step: int) -> None:
             if spent is not None:
-                spent.count(step)
-                if step % (10 * EVERY) == 0:
+                spent.count()
+                if step % EVERY == 0:
                     spent.write(step)
+                if step % (10 * EVERY) == 0:
                     print(f"step {step}, {spent.spent:.3f} hours", flush=True)
 
         return train(
@@ -268,6 +275,8 @@ def ship(folder: Path, network: str) -> None:
 
 def report(folder: Path) -> str:
     records, rows = records_of(folder), []
+    if not records:
+        return "no copy yet"
     for record in records:
         gains = (f"{mean(record, way):+.2f}" for way in MEASURED)
         itself = (f"{mean(record, way):.1f}" for way in CLEAN)

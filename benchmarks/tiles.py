@@ -32,7 +32,7 @@ devices.use_threads(None)
 source, target, weights, tile = sys.argv[1:]
 network = load_restorer(Path(weights)).network
 photo = read_photo(Path(source))
-side = tiles._side(network, photo.tensor(), "cpu")
+side = tiles.default_side(network, photo.tensor(), "cpu")
 begun = time.perf_counter()
 made = tiles.restore_image(network, photo.tensor(), tile=int(tile) or None).clamp_(0, 1)
 seconds = time.perf_counter() - begun

@@ -101,19 +101,28 @@ def for_each(count: int, work: Callable[[int], object], values: int) -> None:
     list(_pool(os.getpid(), torch.get_num_threads()).map(call, range(count)))
 
 
-def free_memory(device: torch.device | str) -> int:
-    """Bytes that a device has left, about: for a GPU what is free, for a CPU what the system could give (Linux).
+def free_memory(
+    device: torch.device | str, root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
+) -> int:
+    """Bytes that a device has left, about: for a GPU what is free, for a CPU what Linux could give.
 
-    Where that cannot be known, `UNKNOWN_MEMORY`.
+    At most the limit of the control groups of this process; `UNKNOWN_MEMORY` where nothing is known. `root` and
+    `groups` are those of `usable_cpus`.
     """
     import torch
 
     if torch.device(device).type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    found = UNKNOWN_MEMORY
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
-    return UNKNOWN_MEMORY
+        found = 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    # of what a group uses most may be cached files, so its limit counts
+    for controller, limit in (("", "memory.max"), ("memory", "memory.limit_in_bytes")):
+        for folder in _group_folders(root, groups, controller):
+            with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+                found = min(found, int((folder / limit).read_text()))
+    return found
 
 
 @cache
@@ -168,21 +177,35 @@ def usable_cpus(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/
 
 def _quotas(root: Path, groups: Path) -> Iterator[float]:
     """Processors that the control groups of this process allow, its own and those above it."""
+    for folder in _group_folders(root, groups, ""):
+        with contextlib.suppress(OSError, ValueError):  # "max 100000" where there is no limit
+            quota, period = (folder / "cpu.max").read_text().split()
+            yield int(quota) / int(period)
+    for folder in _group_folders(root, groups, "cpu"):
+        with contextlib.suppress(OSError, ValueError):  # version 1; -1 where there is no limit
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            if int(quota) > 0:
+                yield int(quota) / int(period)
+
+
+def _group_folders(root: Path, groups: Path, controller: str) -> Iterator[Path]:
+    """The folders of the control groups of this process: its own and those above it.
+
+    Args:
+        root, groups: see `usable_cpus`.
+        controller: of version 1; "" for version 2.
+    """
     lines = [""]  # where it cannot be read: the group at the root, which is the process's own in a container
     with contextlib.suppress(OSError):
         lines += groups.read_text().splitlines()
     for line in lines:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        top = root / "cpu" if "cpu" in controllers.split(",") else root
+        if line and controller not in controllers.split(","):
+            continue
+        top = root / controller if controller else root
         own = top / path.strip("/")
         for folder in (own, *own.parents):
-            with contextlib.suppress(OSError, ValueError):  # "max 100000" where there is no limit
-                quota, period = (folder / "cpu.max").read_text().split()
-                yield int(quota) / int(period)
-            with contextlib.suppress(OSError, ValueError):  # version 1; -1 where there is no limit
-                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-                if int(quota) > 0:
-                    yield int(quota) / int(period)
+            yield folder
             if folder in (top, root):
                 break

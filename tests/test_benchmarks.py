@@ -71,6 +71,55 @@ def test_the_study(data: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "records").iterdir())
 
 
+def test_hours_add_up_over_slices_of_a_process(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import start
+now = 0.0
+hours = start.Hours(Path(sys.argv[2]), lambda: now)
+step = 0
+for count in (150, 30, 1, 220):
+    hours.begin(step)
+    for _ in range(count):
+        step, now = step + 1, now + 36.0
+        hours.count()
+        if step % start.EVERY == 0:
+            hours.write(step)
+    hours.write(step)
+print(step, round(hours.spent, 6))
+hours = start.Hours(Path(sys.argv[2]), lambda: now)
+hours.begin(199)  # a checkpoint from before the last rows
+print(round(hours.spent, 6))
+"""
+    assert ran(tmp_path, "-c", code, SCRIPTS, tmp_path / "hours.csv").split() == ["401", "4.01", "1.81"]
+
+
+def test_quality_beside_filters(data: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import quality
+quality.FOLDER = Path("quality")
+quality.REAL = ()
+quality.ELEVEN = ("inpainting", "gaussian_noise", "ringing")
+weights = "start=" + str(Path(sys.argv[1]).parent / "grids" / "weights" / "unet_start.safetensors")
+quality.measure_filters("kodak24", quality.WAYS[:1], 1)
+quality.measure("kodak24", weights, quality.WAYS[:1], 1)
+before = Path("quality/kodak24-start.csv").read_text()
+quality.measure("kodak24", weights, quality.WAYS[:1], 1)
+assert Path("quality/kodak24-start.csv").read_text() == before
+print(quality.report("kodak24"))
+"""
+    told = ran(data, "-c", code, SCRIPTS).splitlines()
+    header = next(line for line in told if line.startswith("| kind"))
+    assert header == "| kind | input dB | best filter | start |"
+    assert any(line.startswith("| inpainting |") and "Telea" in line for line in told)
+    assert any(line.startswith("| start | +") for line in told)
+
+
 IMPORTS = """
 import importlib, sys
 sys.path.insert(0, sys.argv[1])

@@ -13,6 +13,7 @@ import cv2
 import pytest
 import torch
 
+from grids import devices
 from grids.devices import SMALL, for_each, usable_cpus, use_threads
 from grids.errors import GridsError
 
@@ -48,6 +49,28 @@ def test_the_quotas_of_control_groups_count(
     if groups is not None:
         (tmp_path / "groups").write_text(groups)
     assert usable_cpus(tmp_path, tmp_path / "groups") == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "group", "expected"),
+    [
+        ({"memory.max": "max"}, "0::/", None),
+        ({"memory.max": "1000000"}, "0::/", 1_000_000),
+        ({"job/memory.max": "3000000", "job/step/memory.max": "max"}, "0::/job/step", 3_000_000),
+        ({"memory/a/memory.limit_in_bytes": "2000000"}, "4:memory:/a\n3:cpu:/", 2_000_000),
+    ],
+)
+def test_free_memory_follows_the_limits_of_control_groups(
+    files: dict[str, str], group: str, expected: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "group").write_text(group + "\n")
+    unlimited = devices.free_memory("cpu", tmp_path / "none", tmp_path / "group")
+    assert unlimited > 2**24
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = devices.free_memory("cpu", tmp_path, tmp_path / "group")
+    assert found == expected if expected else found > 2**24
 
 
 def test_threads_follow_what_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

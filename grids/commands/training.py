@@ -18,7 +18,7 @@ from grids.results import TrainingRun, Trial
 from grids.search import Search
 from grids.training.lesson import Silent
 
-COLUMNS = ("tasks", "seed", "step", "steps", "loss", "steps_per_second", "seconds")
+COLUMNS = ("tasks", "repeat", "step", "steps", "loss", "steps_per_second", "seconds")
 WINDOW = 10.0
 """s: a line goes to a log file no more often."""
 
@@ -28,10 +28,8 @@ class Steps(Silent):
 
     Args:
         quiet: show nothing.
-        log: a CSV file that gets a line every few seconds, after those that it holds; None for none.
-
-    Raises:
-        RunError: the file cannot be written.
+        log: a CSV file that gets a line every few seconds, after those that it holds; None for none. It is opened when
+            a training begins, which raises RunError where it cannot be written.
     """
 
     def __init__(self, quiet: bool, log: Path | None = None) -> None:
@@ -39,7 +37,7 @@ class Steps(Silent):
         self._group: tuple[str, ...] = ()
         self._repeat, self._total = 0, 0
         self._bar: Any = None
-        self._file = _opened(log)
+        self._log, self._file = log, None  # type: tuple[Path | None, TextIO | None]
         self._begun = self._logged = (0, 0.0)  # step and time
 
     def __enter__(self) -> Self:
@@ -52,6 +50,7 @@ class Steps(Silent):
 
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
         self.close()
+        self._file = self._file or _opened(self._log)
         self._group, self._repeat, self._total = group, repeat, steps
 
     def step(self, done: int) -> None:
@@ -69,6 +68,8 @@ class Steps(Silent):
 
     def loss(self, done: int, mean: float) -> None:
         now = time.monotonic()
+        if done < self._logged[0]:  # back to before values that were not finite
+            self._logged = (done, now)
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{mean:.4g}", refresh=False)
         if self._file is not None and (now - self._logged[1] >= WINDOW or done == self._total):

@@ -93,7 +93,7 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
             click.echo(f"groups   {out / 'groups.json'}")
         click.echo(f"report   {report_file(out)}")
     if not found.finished:
-        click.echo("the time was over before the trainings were: the same command goes on", err=True)
+        click.echo("the time was over before all was trained: the same command goes on", err=True)
     count_skipped(skipped)
 
 

@@ -48,7 +48,12 @@ def report_of(
         runs=evaluator.recall(),
         groups=grouping.partition if grouping is not None else (),
         noise=evaluator.noise(),
-        drops={task: drop for group in (grouping.groups if grouping else ()) for task, drop in group.drops.items()},
+        drops={
+            task: drop
+            for group in (grouping.groups if grouping else ())
+            if (frozenset(group.degradations), 0) in evaluator.runs  # a task alone loses nothing, once it is trained
+            for task, drop in group.drops.items()
+        },
         start_seconds=start.seconds,
     )
 

@@ -42,7 +42,8 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
     if recipes[0]:  # before there was a choice
         recipes[0].setdefault("data", {"name": PRISTINE.name})
-        recipes[0].setdefault("steps_per", "model")
+    for recipe in recipes:
+        recipe.setdefault("steps_per", "model")
     lines = [
         f"{name.replace('_', ' ')} {_shown(before, now)}, now {_shown(now, before)}"
         for name, before, now in [

@@ -180,7 +180,8 @@ def train_lesson(
         on_loss=hears.loss,
         say=hears.say,
     )
-    saved = lesson.validation.psnr(result.network, group, "cpu", saved=True)
+    saved = lesson.validation.psnr(result.network.to(device), group, device, saved=True)
+    result.network.cpu()
     run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name, saved)
     save_restorer(file, result.network, record_of(run, lesson, key))
     with contextlib.suppress(OSError):

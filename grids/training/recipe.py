@@ -132,9 +132,12 @@ class Recipe:
         return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON, its version with it."""
+        """The recipe as JSON, its version with it; as before there was a choice where steps are the model's."""
         data = asdict(self.data) | {"qualities": list(self.data.qualities)}
-        return {"version": VERSION, **asdict(self), "betas": list(self.betas), "data": data}
+        found = {"version": VERSION, **asdict(self), "betas": list(self.betas), "data": data}
+        if self.steps_per == "model":
+            del found["steps_per"]
+        return found
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Recipe:
@@ -144,7 +147,7 @@ class Recipe:
             raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")
         try:
             data = dict(given["data"])
-            given.setdefault("steps_per", "model")  # before there was a choice
+            given.setdefault("steps_per", "model")
             pairs = PairSettings(**{**data, "qualities": tuple(data["qualities"])})
             return cls(**{**given, "betas": tuple(given["betas"]), "data": pairs})
         except (KeyError, TypeError) as error:

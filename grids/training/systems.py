@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from grids.training.losses import LOSSES
 from grids.training.recipe import Recipe
 
 Modules = Mapping[str, nn.Module]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class System(ABC):
@@ -53,16 +54,16 @@ class Restorer(System):
 
     Args:
         network: with one head, or one for each task.
-        loss: its name.
+        loss: its name, or itself: (images, targets) -> ().
         tasks: that the numbers of a batch stand for; needed where the network has a head for each.
     """
 
     kept = "network"
 
-    def __init__(self, network: nn.Module, loss: str = "l1", tasks: Sequence[str] = ()) -> None:
+    def __init__(self, network: nn.Module, loss: str | Loss = "l1", tasks: Sequence[str] = ()) -> None:
         self.modules = {"network": network}
         self.tasks = tuple(tasks)
-        self._loss = LOSSES[loss]
+        self._loss = LOSSES[loss] if isinstance(loss, str) else loss
 
     def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
         return {"network": adamw(self.modules["network"], recipe)}

@@ -22,7 +22,8 @@ TILE, OVERLAP = 512, 32
 SMALLEST = 128
 """Tiles become no smaller than this where memory runs out."""
 MEMORY = 2 * 2**30
-"""Bytes that a network may take; it is given fewer pixels at once where it takes more."""
+"""Bytes that a network may take; it is given fewer pixels at once where it takes more. One with a finite reach may take
+more, up to half of what is free, where tiles would else be mostly margin."""
 SHARE = 4.5
 """Memory that Restormer takes, in terms of its widest map: 9.3 kB for a pixel with 510 channels of 4 bytes."""
 ONCE = 2 / (1 - math.sqrt(2 / 3))
@@ -54,8 +55,8 @@ def restore_image(
         image: (3, H, W), uint8, or floating point in [0, 1].
         device: where the network lies.
         tile: side of the tiles; None for what the memory allows: none up to 2 megapixels; beyond, with what is around
-            them, so large that less than a third is computed twice, or else 512 at most. Where the memory of the device
-            runs out nevertheless, tiles of half the side are tried, down to 128.
+            them, so large that less than a third of the work is done twice, or else 512 at most. Where the memory of
+            the device runs out nevertheless, tiles of half the side are tried, down to 128.
         overlap: pixels that tiles which fade into one another share at least; less than `tile`. They share more where
             the network says that it sees farther, up to half a tile.
 
@@ -68,7 +69,7 @@ def restore_image(
     Raises:
         GridsError: the smallest tile is too much for the memory of the device.
     """
-    side = tile or _side(network, image, device)
+    side = tile or default_side(network, image, device)
     while True:
         try:
             return _in_tiles(network, image, device, side, min(overlap, side - 1))
@@ -84,7 +85,7 @@ def restore_image(
         side = max(SMALLEST, min(TILE, side // 2))
 
 
-def _side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
+def default_side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
     """The side of tiles that the network has memory for; that of the whole photograph where it is small enough."""
     height, width = image.shape[-2:]
     if height * width <= SMALLEST**2:

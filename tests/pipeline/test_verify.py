@@ -158,13 +158,16 @@ def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path
     per_model = replace(SMALL, recipe=replace(SMALL.recipe, steps_per="model"))
     found = grouped(photos, tmp_path / "run", per_model, only="upper-bounds")
     assert {run.curve[-1].step for run in found.report.runs} == {4}
-    file = tmp_path / "run" / "settings.json"
-    old = json.loads(file.read_text())
-    del old["recipe"]["steps_per"]
-    file.write_text(json.dumps(old))
-    assert grouped(photos, tmp_path / "run", per_model, only="upper-bounds").finished
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert "steps_per" not in settings["recipe"]  # as runs from before there was a choice
+    heard = Heard()
+    assert grouped(photos, tmp_path / "run", per_model, listener=heard).finished and heard.reused == 6
     with pytest.raises(RunError, match="steps per model, now task"):
         grouped(photos, tmp_path / "run")
+    other = tmp_path / "other"
+    grouped(photos, other, only="upper-bounds")
+    with pytest.raises(RunError, match="steps per task, now model"):
+        grouped(photos, other, per_model)
 
 
 def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from grids import devices
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
 from grids.networks.blocks import GlobalMean
-from grids.training.tiles import PROBE, TILE, _cores, _margin, _side, _widest, restore_image
+from grids.training.tiles import PROBE, TILE, _cores, _margin, _widest, default_side, restore_image
 from grids.training.validation import restore
 
 
@@ -73,10 +73,10 @@ def test_wide_networks_get_smaller_tiles() -> None:
     """Restormer's widest map has 510 channels at the full size: 2 GiB are enough for 480 x 480 pixels of it."""
     assert _widest(Restormer(), "cpu") == 510
     wide = nn.Sequential(nn.Conv2d(3, 510, 1), nn.Conv2d(510, 3, 1))
-    assert _side(wide, torch.zeros(1).expand(3, 480, 481), "cpu") == 481
-    assert _side(wide, torch.zeros(1).expand(3, 512, 512), "cpu") == 480
-    assert _side(NAFNet(), torch.zeros(1).expand(3, 1024, 2048), "cpu") == 2048
-    assert _side(NAFNet(), torch.zeros(1).expand(3, 2048, 2048), "cpu") == TILE
+    assert default_side(wide, torch.zeros(1).expand(3, 480, 481), "cpu") == 481
+    assert default_side(wide, torch.zeros(1).expand(3, 512, 512), "cpu") == 480
+    assert default_side(NAFNet(), torch.zeros(1).expand(3, 1024, 2048), "cpu") == 2048
+    assert default_side(NAFNet(), torch.zeros(1).expand(3, 2048, 2048), "cpu") == TILE
 
 
 FINITE = {"unet": UNet(4, 2, 1), "deep": UNet(4, 3, 1, bias=False), "srresnet": SRResNet(4, 3)}
@@ -121,7 +121,7 @@ def test_how_far_a_network_sees(name: str) -> None:
 def test_tiles_of_finite_networks_compute_little_twice() -> None:
     for name in ("unet", "unet-m", "drunet"):
         network, pixels = build(name), 0
-        side, margin = _side(network, torch.zeros(1).expand(3, 6000, 8000), "cpu"), _margin(network)
+        side, margin = default_side(network, torch.zeros(1).expand(3, 6000, 8000), "cpu"), _margin(network)
         rows, columns = (_cores(size, side, network.multiple, margin) for size in (6000, 8000))
         for row, column in itertools.product(rows, columns):
             pixels += (row.seen.stop - row.seen.start) * (column.seen.stop - column.seen.start)
@@ -131,9 +131,9 @@ def test_tiles_of_finite_networks_compute_little_twice() -> None:
 
 def test_where_memory_is_short_tiles_of_finite_networks_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     large = torch.zeros(1).expand(3, 6000, 8000)
-    usual = _side(UNet(), large, "cpu")
+    usual = default_side(UNet(), large, "cpu")
     monkeypatch.setattr(devices, "free_memory", lambda device: 2**28)
-    assert 128 <= _side(UNet(), large, "cpu") < usual // 2
+    assert 128 <= default_side(UNet(), large, "cpu") < usual // 2
 
 
 class Crowded(nn.Module):
