@@ -1,10 +1,10 @@
-"""Which loss restorers should be trained with: small trials, recorded in losses.jsonl.
+"""Which loss restorers should be trained with, and which network: small trials, recorded in losses.jsonl.
 
-    python benchmarks/losses.py train [--steps 3500] [--only l1 "log-mse, 45 dB" ...]
+    python benchmarks/losses.py train [--steps 3500] [--only l1 "log-mse, 45 dB" ...] [--network nafnet]
     python benchmarks/losses.py train --start FILE --steps 500       # from weights, not from random ones
     python benchmarks/losses.py report
 
-Every trial trains a U-Net for all eleven kinds on `photographs` (split fit) and measures it on crops of split val, as
+Every trial trains a network for all eleven kinds on `photographs` (split fit) and measures it on crops of split val, as
 pairs.py does: as made, after JPEG 90, grey, at low severity, and how far clean images come out from themselves.
 """
 
@@ -33,25 +33,28 @@ from grids.training.tasks import Synthesized
 from grids.training.trainer import train
 
 FILE = Path(__file__).with_suffix(".jsonl")
-NETWORK, COUNT = "unet", 40
+COUNT = 40
 TRIED: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     **{name: losses.LOSSES[name] for name in ("l1", "charbonnier")},
     **{f"log-mse, {floor} dB": partial(log_mse, floor=10 ** (-floor / 10)) for floor in (50, 45, 40)},
 }
 
 
-def trial(name: str, steps: int, start: Path | None, photographs: Photographs, clean: Tensor) -> dict[str, object]:
+def trial(
+    name: str, network_name: str, steps: int, start: Path | None, photographs: Photographs, clean: Tensor
+) -> dict[str, object]:
     recipe = Recipe(iterations=steps, learning_rate=5e-4 if start else 1e-3, average=0.99 if start else 0.999)
-    network = fresh(NETWORK, 0)
+    network = fresh(network_name, 0)
     if start is not None:
-        started(network, start_weights(start, NETWORK))
+        started(network, start_weights(start, network_name))
     system = Restorer(network, TRIED[name])
     tasks = [Synthesized(degradation(kind)) for kind in ELEVEN]
-    begun = time.perf_counter()
+    begun = time.process_time()
     made = train(system, Batches(tasks, photographs, recipe.crop, recipe.batch, 0, data=recipe.data), recipe).network
-    seconds = round(time.perf_counter() - begun)
+    seconds = round(time.process_time() - begun)
     given = "" if start is None else start.name
-    return {"loss": name, "steps": steps, "start": given, "seconds": seconds, **measured(made, clean)}
+    found = {"network": network_name, "loss": name, "steps": steps, "start": given, "seconds": seconds}
+    return found | measured(made, clean)
 
 
 def report() -> str:
@@ -59,8 +62,9 @@ def report() -> str:
     for record in map(json.loads, FILE.read_text().splitlines()):
         means = (f"{sum(record[way].values()) / len(ELEVEN):+.2f}" for way in MEASURED)
         itself = (f"{record[way]['itself']:.1f}" for way in CLEAN)
-        rows.append((record["loss"], record["start"] or "random weights", record["steps"], *means, *itself))
-    return table(("loss", "from", "steps", *MEASURED, *CLEAN), rows)
+        how = (record["network"], record["loss"], record["start"] or "random weights", record["steps"])
+        rows.append((*how, record["seconds"] or "-", *means, *itself))
+    return table(("network", "loss", "from", "steps", "core-seconds", *MEASURED, *CLEAN), rows)
 
 
 if __name__ == "__main__":
@@ -68,6 +72,7 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("train", "report"))
     parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--network", default="unet")
     parser.add_argument("--only", nargs="+", choices=TRIED, default=list(TRIED), metavar="LOSS")
     chosen = parser.parse_args()
     if chosen.what == "train":
@@ -75,7 +80,7 @@ if __name__ == "__main__":
         learnt = Photographs(split_files("fit"), 96)
         measured_on = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
         for one in chosen.only:
-            record = trial(one, chosen.steps, chosen.start, learnt, measured_on)
+            record = trial(one, chosen.network, chosen.steps, chosen.start, learnt, measured_on)
             with FILE.open("a") as stream:
                 stream.write(json.dumps(record) + "\n")
             print(record, flush=True)

@@ -1,5 +1,6 @@
 """Our own study of what mixes with what: single-task restorers, mixes, pairs, and groups near and far in S.
 
+    python benchmarks/study.py equal --start grids/weights/nafnet_start.safetensors      drops at equal samples (10 min)
     python benchmarks/study.py start [--start-iterations 13000]      a restorer for all, from random weights
     python benchmarks/study.py train --start START.safetensors [--worker 0/2] [--seconds 3600] [--device cuda]
     python benchmarks/study.py export        the trials as the table that ships (grids/search/study_drops.csv)
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,7 +39,7 @@ from grids.training.lesson import Lesson, Silent, record_of, run_of
 from grids.training.models import load_restorer, save_restorer, start_weights
 from grids.training.pair_settings import PRISTINE
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
+from grids.training.recipe import STEPS_PER, Recipe
 from grids.training.tasks import Synthesized
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -47,6 +49,8 @@ HERE = Path(__file__).parent / "study"
 TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
 DELTAS = (0.7, 0.5, 1.0, 0.3)
 FURTHER = 10  # groups of each size, near and as many far in S
+EQUAL = (("gaussian_blur", "motion_blur", "richardson_lucy"), ("gaussian_noise", "salt_pepper"), ELEVEN)
+"""Groups that are trained with steps counted both ways: two that lost most, and all."""
 RECIPE = Recipe(iterations=250, learning_rate=5e-4, data=PRISTINE, steps_per="model")
 START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999, data=PRISTINE, steps_per="model")
 Asked = tuple[tuple[str, ...], int]  # a group and its repetition
@@ -54,7 +58,7 @@ Asked = tuple[tuple[str, ...], int]  # a group and its repetition
 
 def settings() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("start", "train", "export", "report"))
+    parser.add_argument("what", choices=("start", "train", "equal", "export", "report"))
     parser.add_argument("--network", default="nafnet")
     parser.add_argument("--start", type=Path, help="weights that all restorers start from")
     parser.add_argument("--iterations", type=int, default=RECIPE.iterations)
@@ -208,6 +212,32 @@ def train(chosen: argparse.Namespace) -> None:
         print(f"stopped: {error}", flush=True)
 
 
+def equal(chosen: argparse.Namespace) -> None:
+    """What some groups lose with equal steps for each model, and with equal steps for each task."""
+    lesson = lesson_of(chosen)
+    print(machine(), flush=True)
+    drops: dict[str, dict[tuple[str, ...], dict[str, float]]] = {}
+    alone: dict[tuple[frozenset[str], int], TrainingRun] = {}
+    for per in STEPS_PER:
+        counted = replace(lesson, recipe=replace(lesson.recipe, steps_per=per))
+        evaluator = TrainingEvaluator(
+            counted, chosen.folder / f"per-{per}", device=chosen.device, early=False, repeats=1
+        )
+        evaluator.runs.update(alone)  # of one task, both are the same
+        drops[per] = {group: evaluator(frozenset(group)).drops for group in EQUAL}
+        alone = {key: run for key, run in evaluator.runs.items() if len(key[0]) == 1}
+    rows = [
+        (" + ".join(group) if len(group) < len(ELEVEN) else "all eleven", task, *cells)
+        for group in EQUAL
+        for task in group
+        for cells in [[f"{drops[per][group][task]:.2f}" for per in STEPS_PER]]
+    ]
+    print(table(("group", "task", *(f"drop, equal steps for each {per}" for per in STEPS_PER)), rows))
+    for group in EQUAL:
+        means = [sum(drops[per][group].values()) / len(group) for per in STEPS_PER]
+        print(f"mean over {len(group)} tasks: {', '.join(f'{mean:.2f}' for mean in means)}")
+
+
 def collect(chosen: argparse.Namespace) -> TrainingEvaluator:
     """All recorded trainings in an evaluator that trains nothing."""
     records = stored(chosen.network, chosen.folder / "records")
@@ -333,22 +363,19 @@ def print_predictors(found: TrainingEvaluator, answers: dict[frozenset[str], Ans
 
 
 def print_samples(found: TrainingEvaluator, answers: dict[frozenset[str], Answer]) -> None:
-    """How far fewer samples explain drops: with equal steps a task in a group of k gets 1 / k of the samples."""
+    """How well drops follow from the number of tasks alone, which with equal steps is that of fewer samples, too."""
     mixed = found.runs[frozenset(ELEVEN), 0].psnr
     lost = {task: found.runs[frozenset((task,)), 0].psnr[task] - mixed[task] for task in ELEVEN}
-    pairs = [
-        (lost[task] * (1 - 1 / len(group)), drop)
-        for group, answer in answers.items()
-        if len(group) < len(ELEVEN)
-        for task, drop in answer.drops.items()
-    ]
-    x, y = map(np.array, zip(*pairs, strict=True))
-    factor = float(x @ y / (x @ x))
-    error, rank = float(np.sqrt(np.mean((y - factor * x) ** 2))), spearmanr(x, y).statistic
-    print(
-        f"drop = {factor:.2f} (drop in the mix) (1 - 1 / k): error {error:.2f} dB, rank correlation {rank:.2f}, "
-        f"{len(pairs)} drops of standard deviation {y.std():.2f} dB\n"
-    )
+    groups = [group for group in answers if len(group) < len(ELEVEN)]
+    pairs = [(task, len(group), answers[group].drops[task]) for group in groups for task in answers[group].drops]
+    y = np.array([drop for _, _, drop in pairs])
+    laws = {"(1 - 1 / k)": lambda k: 1 - 1 / k, "log k": math.log, "1": lambda k: 1.0}
+    for text, law in laws.items():
+        x = np.array([lost[task] * law(size) for task, size, _ in pairs])
+        factor = float(x @ y / (x @ x))
+        error, rank = float(np.sqrt(np.mean((y - factor * x) ** 2))), spearmanr(x, y).statistic
+        print(f"drop = {factor:.2f} (drop in the mix) {text}: error {error:.3f} dB, rank correlation {rank:.2f}")
+    print(f"{len(pairs)} drops of standard deviation {y.std():.2f} dB\n")
 
 
 def print_sizes(answers: dict[frozenset[str], Answer]) -> None:
@@ -417,4 +444,4 @@ def print_partitions(answers: dict[frozenset[str], Answer]) -> None:
 
 if __name__ == "__main__":
     given = settings()
-    {"start": start, "train": train, "export": export, "report": report}[given.what](given)
+    {"start": start, "train": train, "equal": equal, "export": export, "report": report}[given.what](given)

@@ -58,7 +58,7 @@ class Preset:
 
 
 TABLE: dict[str, Preset] = {
-    "unet": Preset(UNet, "learns most in an hour of a CPU, the default: a plain residual U-Net, width 16", rate=1e-3),
+    "unet": Preset(UNet, "learns fast on a CPU, the default: a plain residual U-Net, width 16", rate=1e-3),
     "unet-m": Preset(UNet, "the same with width 32", {"width": 32}, rate=1e-3),
     "drunet": Preset(
         UNet,
