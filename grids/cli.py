@@ -218,7 +218,7 @@ def group(images: tuple[str, ...], **options: Any) -> None:
 )
 @trained
 @click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
-@click.option("--loss", help="l1, charbonnier, ssim-l1 or log-mse.  [default: l1]")
+@click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: of the budget]")
 @click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
 @click.option("--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/train/model.safetensors]")
 @click.option("--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag.")

@@ -155,8 +155,8 @@ class Recipe:
 
 
 BUDGETS: dict[str, Recipe] = {
-    "quick": Recipe(),
-    "standard": Recipe(iterations=4000, crop=96),
+    "quick": Recipe(loss="log-mse"),
+    "standard": Recipe(iterations=4000, crop=96, loss="log-mse"),
     # GRIDS, section 5.3: AdamW at 2e-4, warm-up and cosine, batches of 8 crops of 256, 600,000 iterations
     "paper": Recipe(
         iterations=600_000,

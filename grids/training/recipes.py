@@ -160,6 +160,7 @@ def _faces(stages: Stages, tasks: tuple[str, ...], extras: Extras, small: bool) 
     return Method("faces", make, settings=settings)
 
 
+_GRIDS = {name: replace(settings, loss="l1") for name, settings in BUDGETS.items()}
 # constant for half of the epochs, then down to 1e-7
 _MARTYNIUK = Recipe(
     iterations=69_000,
@@ -261,15 +262,15 @@ TABLE: dict[str, SystemRecipe] = {
         takes=("vgg",),
     ),
     "grids-srresnet": SystemRecipe(
-        _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "srresnet", "srresnet", "L1, all tasks mixed in every batch", BUDGETS
+        _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "srresnet", "srresnet", "L1, all tasks mixed in every batch", _GRIDS
     ),
     "grids-restormer": SystemRecipe(
-        _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "restormer", "restormer-s", "L1, all tasks mixed in every batch", BUDGETS
+        _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "restormer", "restormer-s", "L1, all tasks mixed in every batch", _GRIDS
     ),
 }
 
 
-PLAIN_RECIPE = SystemRecipe("", ELEVEN, "", "unet", "unet", "L1", BUDGETS)
+PLAIN_RECIPE = SystemRecipe("", ELEVEN, "", "unet", "unet", "log-mse, or L1 with the paper's budget", BUDGETS)
 """Of trainings by no paper's recipe."""
 
 

@@ -114,7 +114,7 @@ def test_json_without_a_part_is_refused() -> None:
 
 
 def test_budgets() -> None:
-    assert budget("quick") == Recipe()
+    assert budget("quick") == Recipe(loss="log-mse")
     changed = budget("standard", iterations=7, seed=None)
     assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)
     paper = budget("paper")
