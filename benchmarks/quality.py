@@ -250,9 +250,9 @@ def picture(method: str) -> None:
         told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
         print(f"{one.kind}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
         lines.append(torch.cat([image[:, SHOWN_ROWS, SHOWN_COLUMNS] for image in made], 2))
-    pixels = torch.cat(lines, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
+    pixels = torch.cat(lines, 1).clamp(0, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
     image = pixels.flip(0).permute(1, 2, 0).contiguous().numpy()
-    write_bytes(PICTURE, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    write_bytes(PICTURE, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
 
 
 @cache

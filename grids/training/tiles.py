@@ -26,8 +26,8 @@ MEMORY = 2 * 2**30
 more, up to half of what is free, where tiles would else be mostly margin."""
 SHARE = 4.5
 """Memory that Restormer takes, in terms of its widest map: 9.3 kB for a pixel with 510 channels of 4 bytes."""
-ONCE = 2 / (1 - math.sqrt(2 / 3))
-"""A window of so many margins leaves two thirds of itself to a tile."""
+WINDOW = math.ceil(2 / (1 - math.sqrt(2 / 3)))
+"""A window of so many margins leaves two thirds of itself to a tile; larger ones take more memory for little."""
 PROBE = 32
 SETTLED = 1 / 255
 """A pass over all tiles that changes no value by more was the last one."""
@@ -96,8 +96,8 @@ def default_side(network: nn.Module, image: Tensor, device: torch.device | str) 
         return max(height, width)
     if not (margin := _margin(network)):
         return max(SMALLEST, min(TILE, math.isqrt(pixels) // 32 * 32))
-    wanted = max(pixels, math.ceil(ONCE * margin) ** 2)
-    return max(SMALLEST, math.isqrt(min(wanted, int(devices.free_memory(device) / 2 / each))) - 2 * margin)
+    window = min(WINDOW * margin, math.isqrt(int(devices.free_memory(device) / 2 / each)))
+    return max(SMALLEST, window - 2 * margin)
 
 
 def _margin(network: nn.Module) -> int:
