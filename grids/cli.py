@@ -82,7 +82,7 @@ def trained(command: Command) -> Command:
     for option in (
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
         click.option("--time-budget", metavar="TIME", help="Such as 90s, 20m or 2h; the same command goes on later."),
-        click.option("--log", type=Path, metavar="FILE.csv", help="Write step, loss and speed as training goes on."),
+        click.option("--log", type=Path, metavar="FILE.csv", help="Write step, loss and speed every ten seconds."),
         click.option("--from-scratch", is_flag=True, help="Start from random weights, as the papers do."),
         click.option("--start", metavar="FILE", help="Weights that training starts from."),
         click.option("--pairs", multiple=True, metavar="NAME=INPUTS:TARGETS", help="A task: two folders of images."),
@@ -91,13 +91,13 @@ def trained(command: Command) -> Command:
         click.option("--learning-rate", type=float, help="At its peak.  [default: of the budget]"),
         click.option("--batch", type=int, help="Crops in a step.  [default: of the budget]"),
         click.option("--crop", type=int, help="Side of the crops, pixels.  [default: of the budget]"),
-        click.option("--steps-per-model", is_flag=True, help="Count steps for each model, as the papers do."),
+        click.option("--steps-per-model", is_flag=True, help="Count steps for each model, not for each task."),
         click.option("--iterations", type=int, help="Steps for each task, or each model.  [default: of the budget]"),
         click.option("--budget", help="quick, standard or paper.  [default: standard; of groups and recipes quick]"),
         click.option("--data", help="photographs or pristine, see above.  [default: photographs]"),
         click.option("--trunk", type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk."),
         click.option("--vgg", type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features."),
-        click.option("--sampler", help="mixed, each, turns, cycles or temperature.  [default: mixed]"),
+        click.option("--sampler", help="mixed, each, turns, cycles, temperature; as mixed:jpeg=2.  [default: mixed]"),
         click.option("--recipe", metavar="NAME", help="As a paper trains its restorers; see `grids recipes`."),
         click.option("--network", help="See `grids networks`.  [default: unet, or the recipe's]"),
     ):
@@ -422,7 +422,7 @@ def select(images: tuple[str, ...], **options: Any) -> None:
 @click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
 @click.option("--head", metavar="NAME", help="With --group: the head of its restorer for this degradation.")
 @click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
-@click.option("--tile", type=int, help="Side of the tiles, pixels.  [default: by memory; none up to 2 megapixels]")
+@click.option("--tile", type=int, help="Side of the tiles, 128 or more.  [default: by memory; none to 2 megapixels]")
 @click.option("--overlap", type=int, help="Pixels that tiles share which fade into one another.  [default: 32]")
 @click.option("--compare", type=Path, metavar="FILE.png", help="Write before and after side by side.")
 @click.option("--report", type=Path, metavar="FILE.html", help="Write a page; a folder of results has one anyway.")

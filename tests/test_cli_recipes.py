@@ -86,7 +86,8 @@ def test_topologies(call: Call) -> None:
         (["--recipe", "shen-face", "--sampler", "mixd"], "unknown sampler 'mixd'; did you mean 'mixed'"),
         (["--topology", "R>B"], "--topology goes with --recipe"),
         (["--tasks", "jpeg", "--sampler", "cycles:jpg=2"], "unknown task of the sampler 'jpg'; did you mean 'jpeg'"),
-        (["--tasks", "jpeg", "--sampler", "cycles:jpeg=x"], "1 to 1000 each"),
+        (["--tasks", "jpeg", "--sampler", "mixed:jpeg=x"], "as in 'mixed:motion_blur=3', 1 to 1000 each"),
+        (["--tasks", "jpeg", "--sampler", "mixed:motion_blur=3"], "unknown task of the sampler 'motion_blur'"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], message: str) -> None:

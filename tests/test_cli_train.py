@@ -119,7 +119,7 @@ def test_the_log_of_a_training(call: Call, tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert rows[-1]["step"] == rows[-1]["steps"] == "25" and rows[-1]["tasks"] == "jpeg"
     assert float(rows[-1]["loss"]) > 0 and float(rows[-1]["steps_per_second"]) > 0
-    code, _, err = call(*given, "--log", "photos")
+    code, _, err = call(*given, "--out", "other.safetensors", "--log", "photos")
     assert (code, err) == (1, "grids: cannot write 'photos': Is a directory\n")
     assert call(*given, "--from-scratch", "--start", "m.safetensors")[0] == 1
 

@@ -111,9 +111,7 @@ def _train(*arguments: Any, **options: Any) -> Verified:
     try:
         return train_groups(*arguments, **options)
     except OutOfTimeError as error:
-        raise GridsError(
-            f"{error}: what the restorers start from is not trained yet; the same command goes on"
-        ) from error
+        raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
 
 
 def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:

@@ -15,7 +15,7 @@ GIVEN = "given"
 
 
 def report_of(
-    evaluator: TrainingEvaluator, settings: TrainingSettings, start: Start, grouping: Grouping | None
+    evaluator: TrainingEvaluator, settings: TrainingSettings, start: Start, grouping: Grouping | None, finished: bool
 ) -> TrainingReport:
     """All that was trained in the folder, and what the groups reach."""
     lesson = evaluator.lesson
@@ -34,7 +34,7 @@ def report_of(
             "validation_crops": validation.count,
             "validation_side": validation.side,
             "validation_sha256": validation.digest,
-            "searched": grouping is not None and grouping.method != GIVEN,
+            "searched": finished and grouping is not None and grouping.method != GIVEN,
             "system": settings.system,
             "repeats": settings.repeats,
             "early": settings.early,

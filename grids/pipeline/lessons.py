@@ -228,7 +228,7 @@ def make_lesson(
     if len(tasks) < 2:
         raise GridsError("grouping needs at least two tasks")
     photographs, measured = split_photographs(images, val, crop, max_pixels=max_pixels, on_skip=on_skip)
-    check_batches(recipe, tasks, photographs)
+    check_batches(recipe, tasks, photographs, settings.system)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
     vgg, trunk = (None if file is None else Path(file) for file in (settings.vgg, settings.trunk))
     method = method_of(settings.system, settings.network, (), Extras(vgg, trunk, say=say))
@@ -241,10 +241,13 @@ def check_start(start: str | Path | None, trunk: str | Path | None) -> None:
         raise GridsError("--start gives all weights, --trunk those of the trunk: give one of the two")
 
 
-def check_batches(recipe: Recipe, tasks: Sequence[Task], photographs: Photographs) -> None:
-    """Raises GridsError where the sampler counts a task that is none, or batches are too small for it."""
+def check_batches(recipe: Recipe, tasks: Sequence[Task], photographs: Photographs, system: str | None = None) -> None:
+    """Raises GridsError where the sampler counts a task that is none, or batches are too small for it.
+
+    What a paper's recipe counts (`system`) may be among the tasks or not.
+    """
     names = [task.name for task in tasks]
-    check_counted(recipe.sampler, (*NAMES, *names))
+    check_counted(recipe.sampler, names if system is None else (*NAMES, *names))
     sampler(recipe.sampler, names, [task.size(photographs) for task in tasks])(0, recipe.batch, recipe.seed)
 
 

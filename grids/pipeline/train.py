@@ -116,7 +116,7 @@ def train_restorer(
     source = None if start == SCRATCH else shipped if start is None else Path(start)
     first = None if source is None else start_weights(source, network, method.options)
     digest = "" if source is None else sha256(source)
-    lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip)
+    lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip, system)
     lesson = replace(lesson, method=method, start=first, start_sha256=digest)
     run = _train(lesson, file, where, resume, deadline, hears, said)
     words = "from scratch" if source is None else f"from the weights in '{source.name}'"
@@ -161,7 +161,9 @@ def _path(file: str | Path | None) -> Path | None:
 
 def _target(out: str | Path) -> Path:
     file = Path(out)
-    if file.suffix != SUFFIX or file.is_dir():
+    if file.is_dir():
+        raise RunError(f"weights are written to a file, but '{out}' is a folder")
+    if file.suffix != SUFFIX:
         raise RunError(f"weights are written to a file that ends in {SUFFIX}, not to '{out}'")
     return file
 
@@ -174,9 +176,10 @@ def _lesson(
     recipe: Recipe,
     max_pixels: int,
     on_skip: Callable[[Skipped], None] | None,
+    system: str | None = None,
 ) -> Lesson:
     learnt, measured = split_photographs(images, val, recipe.crop, max_pixels=max_pixels, on_skip=on_skip)
-    check_batches(recipe, tasks, learnt)
+    check_batches(recipe, tasks, learnt, system)
     return Lesson(tasks, learnt, Validation(tasks, measured), network, recipe)
 
 

@@ -104,7 +104,7 @@ def train_groups(
 
     Raises:
         GridsError: a name, value or file is wrong, or there is no partition.
-        OutOfTimeError: the time was over before what the restorers start from was trained.
+        OutOfTimeError: the time was over before any restorer was trained.
     """
     used = settings or TrainingSettings()
     if only is not None and only not in ONLY:
@@ -153,7 +153,7 @@ def train_groups(
                 grouping = best_so_far(search)
         finally:
             log.close()
-    report = report_of(evaluator, used, start, grouping)
+    report = report_of(evaluator, used, start, grouping, finished)
     if grouping is not None:
         grouping = with_restorers(grouping, report, start)
     report.save(folder / TRAINING)
@@ -175,6 +175,8 @@ def _bounded(
             evaluator.run(group, repeat)
         return (None if partition is None else _trained_partition(evaluator, partition, problem)), True
     except OutOfTimeError:
+        if not evaluator.recall():
+            raise
         return None, False
 
 

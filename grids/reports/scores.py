@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from grids.reports.grouping import counted
 from grids.reports.tables import printable
 from grids.results import Evaluation, Score, TrainingReport, mean_score
 
@@ -22,7 +23,9 @@ def restorer_text(report: TrainingReport, before: str = "input") -> str:
     names = [*map(printable, report.inputs), *([MEAN] if len(report.inputs) > 1 else [])]
     rows = [(name, *itertools.chain(*cells)) for name, *cells in zip(names, *parts, strict=True)]
     crops = f"{report.settings['validation_crops']} crops of {report.settings['validation_side']} pixels"
-    head = f"{report.network}, {run.curve[-1].step} steps in {run.seconds:.0f} s, {report.start}"
+    learnt = counted(report.settings["photographs"], "photograph")
+    steps = counted(run.curve[-1].step, "step")
+    head = f"{report.network}, {steps} in {run.seconds:.0f} s, {report.start}; learnt from {learnt}"
     heading = f"PSNR in dB on {crops} for each task, photographs that were not learnt from"
     saved = "; then the same saved as JPEG 90 before they were restored:" if parts[1:] else ":"
     return "\n".join([head, heading + saved, *aligned([("", *itertools.chain(*columns)), *rows])])

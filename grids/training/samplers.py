@@ -126,7 +126,8 @@ def _counts(given: str, text: str) -> Mapping[str, int]:
     for part in filter(None, given.split(",")):
         name, sign, number = part.partition("=")
         if not sign or not number.isdecimal() or not 1 <= int(number) <= MOST:
-            raise GridsError(f"a sampler counts tasks as in 'cycles:motion_blur=3', 1 to {MOST} each, not '{text}'")
+            form = f"{text.partition(':')[0]}:motion_blur=3"
+            raise GridsError(f"a sampler counts tasks as in '{form}', 1 to {MOST} each, not '{text}'")
         if name in found:
             raise GridsError(f"the sampler '{text}' counts '{name}' twice")
         found[name] = int(number)
