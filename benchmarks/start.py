@@ -4,10 +4,11 @@
     python benchmarks/start.py report [--folder runs/start]
     python benchmarks/start.py ship [--folder runs/start]      # the newest copy -> grids/weights/unet_start.safetensors
 
-It goes on from its folder. Hours are hours of one core: the processor time of the process (on a GPU, its time on the
-clock). After each of --hours a copy is brought down to rate zero over a further tenth of its steps, on larger crops,
-measured on crops of split val, and kept as N-hours.safetensors; that is not counted in the hours. At six hours it ends
-where that copy is less than 0.1 dB better than the one of three.
+It goes on from its folder; with --begin FILE a new folder goes on from the weights and the hours of a copy, such as the
+one that ships, where the folder of an earlier part is lost. Hours are hours of one core: the processor time of the
+process (on a GPU, its time on the clock). After each of --hours a copy is brought down to rate zero over a further
+tenth of its steps, on larger crops, measured on crops of split val, and kept as N-hours.safetensors; that is not
+counted in the hours. At six hours it ends where that copy is less than 0.1 dB better than the one before, of three.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/start.py train
 """
@@ -33,7 +34,7 @@ from grids.degradations import ELEVEN, degradation
 from grids.files import write_text
 from grids.training import checkpoints
 from grids.training.data import Batch, Batches
-from grids.training.models import fresh, load_restorer, save_restorer
+from grids.training.models import fresh, load_restorer, read_record, save_restorer, start_weights, started
 from grids.training.pair_settings import PHOTOGRAPHS, PairSettings
 from grids.training.pairs import make_pairs
 from grids.training.photographs import Photographs
@@ -85,15 +86,19 @@ class Lessons:
 
     Args:
         photographs: to learn from.
+        first: steps of the copy that the training began with.
         landing: the first step at which the rate goes down.
     """
 
-    def __init__(self, photographs: Photographs, recipe: Recipe, device: str, landing: float = math.inf) -> None:
-        self.photographs, self.recipe, self.device, self.landing = photographs, recipe, device, landing
+    def __init__(
+        self, photographs: Photographs, recipe: Recipe, device: str, first: int, landing: float = math.inf
+    ) -> None:
+        self.photographs, self.recipe, self.device = photographs, recipe, device
+        self.first, self.landing = first, landing
         self._made: dict[tuple[int, bool], Batches] = {}
 
     def __call__(self, step: int, retry: int = 0) -> Batch:
-        stage, lands = min(STAGES, 1 + step // STAGE), step >= self.landing
+        stage, lands = min(STAGES, 1 + (self.first + step) // STAGE), step >= self.landing
         if (stage, lands) not in self._made:
             self._made = {(stage, lands): self._batches(stage / STAGES, lands)}
         return self._made[stage, lands](step, retry)
@@ -113,8 +118,8 @@ class Lessons:
 class Hours:
     """How long the training took up to every step, in a file beside its checkpoint."""
 
-    def __init__(self, file: Path, clock: Callable[[], float]) -> None:
-        self.file, self._clock = file, clock
+    def __init__(self, file: Path, clock: Callable[[], float], already: float = 0.0) -> None:
+        self.file, self._clock, self._already = file, clock, already
         lines = file.read_text().splitlines()[1:] if file.exists() else []
         self._rows = [(int(step), float(hours)) for step, hours in (line.split(",") for line in lines)]
         self.spent = 0.0
@@ -123,7 +128,7 @@ class Hours:
     def begin(self, step: int) -> None:
         """Count on from a step; what was done after it, and is to be done again, does not count."""
         self._rows = [row for row in self._rows if row[0] <= step]
-        self.spent = self._rows[-1][1] if self._rows else 0.0
+        self.spent = self._rows[-1][1] if self._rows else self._already
         self._last = self._clock()
 
     def count(self) -> None:
@@ -141,15 +146,20 @@ class Start:
     """The training in its folder."""
 
     def __init__(
-        self, folder: Path, network: str, recipe: Recipe, device: str, deadline: float, count: int = COUNT
+        self, folder: Path, network: str, recipe: Recipe, device: str, deadline: float, count: int, begin: Path | None
     ) -> None:
         self.folder, self.network, self.recipe, self.device, self.deadline = folder, network, recipe, device, deadline
         self.photographs = Photographs(split_files("fit"), 2 * LANDING_CROP)
         self.clean = Photographs(split_files("val"), SIDE).windows(SIDE, count).float().div(255)
         self.clock = time.monotonic if device == "cuda" else time.process_time
         self.identity = f"start 1 {network}"
+        self.begin = begin
+        record = (read_record(begin) or {}) if begin is not None else {}
+        self.first, self.already = int(record.get("steps", 0)), float(record.get("hours", 0))
         folder.mkdir(parents=True, exist_ok=True)
         settings = json.dumps({"network": network, "stages": [STAGES, STAGE], **recipe.to_json()}, indent=1)
+        if begin is not None:
+            settings += f"\nfrom {sha256(begin)}"
         file = folder / "settings.json"
         if file.exists() and file.read_text() != settings:
             raise SystemExit(f"'{folder}' is of a training with other settings ({file.name}): choose another --folder")
@@ -168,9 +178,9 @@ class Start:
             write_text(begun, str(step_of(checkpoint)))
         at = int(begun.read_text())
         recipe = replace(self.recipe, iterations=at + max(1, round(at / 10)))
-        batches = Lessons(self.photographs, recipe, self.device, landing=at)
+        batches = Lessons(self.photographs, recipe, self.device, self.first, landing=at)
         result = self.run(batches, recipe, checkpoint, self.deadline, None)
-        found = {"hours": hours, "steps": at, "landing": recipe.iterations - at, "machine": machine()}
+        found = {"hours": hours, "steps": self.first + at, "landing": recipe.iterations - at, "machine": machine()}
         found |= measured(result.network, self.clean)
         card = {"preset": self.network, "tasks": list(ELEVEN), "recipe": self.recipe.to_json(), **found}
         save_restorer(weights, result.network, card, half=True)
@@ -181,8 +191,8 @@ class Start:
     def train_until(self, hours: float) -> None:
         """Train at the constant rate until so many hours are spent."""
         checkpoint = self.folder / "main.ckpt"
-        spent = Hours(self.folder / "hours.csv", self.clock)
-        batches = Lessons(self.photographs, self.recipe, self.device)
+        spent = Hours(self.folder / "hours.csv", self.clock, self.already)
+        batches = Lessons(self.photographs, self.recipe, self.device, self.first)
         while True:  # a process that waits for others takes longer on the clock: it gets a further slice
             step = step_of(checkpoint) if checkpoint.exists() else 0
             spent.begin(step)
@@ -213,8 +223,11 @@ class Start:
                 if step % (10 * EVERY) == 0:
                     print(f"step {step}, {spent.spent:.3f} hours", flush=True)
 
+        network = fresh(self.network, recipe.seed)
+        if self.begin is not None:
+            started(network, start_weights(self.begin, self.network))
         return train(
-            Restorer(fresh(self.network, recipe.seed), recipe.loss),
+            Restorer(network, recipe.loss),
             batches,
             recipe,
             device=self.device,
@@ -238,7 +251,7 @@ def mean(record: dict[str, object], way: str) -> float:
 def long_training(start: Start, hours: Sequence[float]) -> None:
     """Train as far as is worth it, and say what every copy came to."""
     before: dict[str, object] | None = None
-    for target in hours:
+    for target in (one for one in hours if one > start.already):
         found = start.copy(target)
         print(f"{target:g} hours, {found['steps']} steps: {mean(found, 'as made'):+.2f} dB", flush=True)
         if target == LAST_BUT_ONE and before and mean(found, "as made") - mean(before, "as made") < WORTH:
@@ -297,6 +310,7 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--crop", type=int, default=SETTINGS.crop)
     parser.add_argument("--batch", type=int, default=SETTINGS.batch)
+    parser.add_argument("--begin", type=Path, help="a copy that a new folder begins with")
     parser.add_argument("--count", type=int, default=COUNT, help="crops that the copies are measured on")
     chosen = parser.parse_args()
     if chosen.what == "train":
@@ -304,9 +318,8 @@ if __name__ == "__main__":
         deadline = time.monotonic() + chosen.seconds
         used = replace(SETTINGS, crop=chosen.crop, batch=chosen.batch)
         try:
-            long_training(
-                Start(chosen.folder, chosen.network, used, chosen.device, deadline, chosen.count), chosen.hours
-            )
+            start = Start(chosen.folder, chosen.network, used, chosen.device, deadline, chosen.count, chosen.begin)
+            long_training(start, chosen.hours)
         except OutOfTimeError as error:
             print(error)
     elif chosen.what == "ship":

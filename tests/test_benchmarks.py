@@ -60,6 +60,11 @@ def test_the_long_training_goes_on_and_its_copies_are_measured(data: Path, tmp_p
     assert 0 < first["steps"] < second["steps"] and first["landing"] == max(1, round(first["steps"] / 10))
     assert len(list(tmp_path.glob("*-hours.safetensors"))) == 2 and len(list(tmp_path.glob("*.ckpt"))) == 1
     assert "| 0.0004 | " in told
+    later = (SCRIPTS / "start.py", "train", "--folder", tmp_path / "later", "--crop", 32, "--batch", 2, "--count", 1)
+    later += ("--begin", tmp_path / "0.0004-hours.safetensors", "--hours", 0.0002, 0.0006)
+    ran(data, *later)
+    third = json.loads((tmp_path / "later" / "0.0006-hours.json").read_text())
+    assert third["steps"] > second["steps"] and not (tmp_path / "later" / "0.0002-hours.json").exists()
 
 
 def test_the_study(data: Path, tmp_path: Path) -> None:
