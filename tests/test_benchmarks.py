@@ -72,7 +72,7 @@ def test_the_study(data: Path, tmp_path: Path) -> None:
     given += ("--network", "nafnet-m")  # of which nothing is recorded yet
     ran(data, SCRIPTS / "study.py", "start", *given)
     assert (tmp_path / "start.safetensors").exists()
-    ran(data, SCRIPTS / "study.py", "train", *given, "--start", tmp_path / "start.safetensors", "--seconds", 10)
+    ran(data, SCRIPTS / "study.py", "train", *given, "--start", tmp_path / "start.safetensors", "--seconds", 3)
     assert list((tmp_path / "records").iterdir())
 
 
