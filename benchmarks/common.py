@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 import grids
+from grids.files import write_bytes
 
 GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
 """The command line."""
@@ -59,6 +61,13 @@ def run_process(command: Sequence[str], **environment: str) -> tuple[float, reso
     if status:
         raise SystemExit(f"{' '.join(command)}: exit status {status}")
     return time.perf_counter() - start, usage
+
+
+def write_magnified(file: Path, image: torch.Tensor, quality: int) -> None:
+    """Write an image (3, H, W) as JPEG, every pixel as four; values outside [0, 1] are clipped."""
+    pixels = image.clamp(0, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
+    bgr = pixels.flip(0).permute(1, 2, 0).contiguous().numpy()
+    write_bytes(file, cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from common import machine, split_files, table
-from pairs import CLEAN, MEASURED, SIDE, measured
+from common import table
+from pairs import CLEAN, MEASURED, measured, recorded
 from torch import Tensor
 
 from grids.degradations import ELEVEN, degradation
@@ -33,7 +33,6 @@ from grids.training.tasks import Synthesized
 from grids.training.trainer import train
 
 FILE = Path(__file__).with_suffix(".jsonl")
-COUNT = 40
 TRIED: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     **{name: losses.LOSSES[name] for name in ("l1", "charbonnier")},
     **{f"log-mse, {floor} dB": partial(log_mse, floor=10 ** (-floor / 10)) for floor in (50, 45, 40)},
@@ -41,7 +40,7 @@ TRIED: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def trial(
-    name: str, network_name: str, steps: int, start: Path | None, photographs: Photographs, clean: Tensor
+    network_name: str, steps: int, start: Path | None, name: str, photographs: Photographs, clean: Tensor
 ) -> dict[str, object]:
     recipe = Recipe(iterations=steps, learning_rate=5e-4 if start else 1e-3, average=0.99 if start else 0.999)
     network = fresh(network_name, 0)
@@ -76,12 +75,5 @@ if __name__ == "__main__":
     parser.add_argument("--only", nargs="+", choices=TRIED, default=list(TRIED), metavar="LOSS")
     chosen = parser.parse_args()
     if chosen.what == "train":
-        print(machine(), flush=True)
-        learnt = Photographs(split_files("fit"), 96)
-        measured_on = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
-        for one in chosen.only:
-            record = trial(one, chosen.network, chosen.steps, chosen.start, learnt, measured_on)
-            with FILE.open("a") as stream:
-                stream.write(json.dumps(record) + "\n")
-            print(record, flush=True)
+        recorded(FILE, chosen.only, partial(trial, chosen.network, chosen.steps, chosen.start))
     print(report())

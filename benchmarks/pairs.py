@@ -14,18 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
 import torch
-from common import DATA, machine, need, split_files, table
+from common import DATA, machine, need, split_files, table, write_magnified
 from torch import Tensor, nn
 
 from grids import weights
 from grids.degradations import ELEVEN, degradation, seeded
-from grids.files import write_bytes
 from grids.images import read_photo
 from grids.training.data import Batches
 from grids.training.metrics import psnr
@@ -94,7 +94,7 @@ def gain(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:
     return float((psnr(restore(network, inputs, "cpu"), targets) - psnr(inputs, targets)).mean())
 
 
-def trial(name: str, steps: int, photographs: Photographs, clean: Tensor) -> dict[str, object]:
+def trial(steps: int, name: str, photographs: Photographs, clean: Tensor) -> dict[str, object]:
     """Train one variant and measure it."""
     start = time.perf_counter()
     network = learnt_for(ELEVEN, Recipe(iterations=steps, data=VARIANTS[name]), photographs)
@@ -129,9 +129,7 @@ def picture(photographs: Photographs, file: Path) -> None:
         results = [noisy, denoised(noisy, clean), *(restore(network, noisy, "cpu").clamp(0, 1) for network in networks)]
         print("grey" if grey else "colour", [f"{float(psnr(one, clean)):.2f} dB" for one in results], flush=True)
         rows.append(torch.cat([one[0, :, 150:310, 300:520] for one in results], 2))
-    pixels = torch.cat(rows, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
-    image = pixels.flip(0).permute(1, 2, 0).contiguous().numpy()
-    write_bytes(file, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+    write_magnified(file, torch.cat(rows, 1), 92)
 
 
 def denoised(noisy: Tensor, clean: Tensor) -> Tensor:
@@ -140,6 +138,18 @@ def denoised(noisy: Tensor, clean: Tensor) -> Tensor:
     found = (cv2.fastNlMeansDenoisingColored(pixels, None, h, h, 7, 21) for h in (6, 10, 14, 18))
     images = [torch.from_numpy(one).permute(2, 0, 1)[None].float().div(255) for one in found]
     return max(images, key=lambda image: float(psnr(image, clean)))
+
+
+def recorded(file: Path, names: Sequence[str], make: Callable[[str, Photographs, Tensor], dict[str, object]]) -> None:
+    """Make trials of these names, (name, what to learn from, what to measure on) -> record, each a line of a file."""
+    print(machine(), flush=True)
+    learnt = Photographs(split_files("fit"), 96)
+    measured_on = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
+    for name in names:
+        record = make(name, learnt, measured_on)
+        with file.open("a") as stream:
+            stream.write(json.dumps(record) + "\n")
+        print(record, flush=True)
 
 
 def report() -> str:
@@ -161,14 +171,7 @@ if __name__ == "__main__":
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
     chosen = parser.parse_args()
     if chosen.what == "train":
-        print(machine(), flush=True)
-        learnt = Photographs(split_files("fit"), 96)
-        measured_on = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
-        for variant in chosen.only:
-            record = trial(variant, chosen.steps, learnt, measured_on)
-            with FILE.open("a") as stream:
-                stream.write(json.dumps(record) + "\n")
-            print(record, flush=True)
+        recorded(FILE, chosen.only, partial(trial, chosen.steps))
     if chosen.what == "picture":
         print(machine(), flush=True)
         picture(Photographs(split_files("fit"), 96), PICTURE)

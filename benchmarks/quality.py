@@ -23,17 +23,16 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import torch
 import torch.nn.functional as F
-from common import DATA, machine, need, table
+from common import DATA, machine, need, table, write_magnified
 from filters import FILTERS, Filter, ffdnet
 from pairs import MEASURED, example
 from torch import Tensor
 
 from grids import weights
 from grids.degradations import ELEVEN, seeded
-from grids.files import write_bytes, write_text
+from grids.files import write_text
 from grids.images import read_photo
 from grids.networks.heads import for_task
 from grids.selection.selector import Selector
@@ -206,14 +205,19 @@ def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
 
 def filtered(label: str, one_filter: Filter, group: Sequence[Example]) -> list[Row]:
     def gain(example: Example, setting: str) -> Row:
-        pixels = example.input.permute(1, 2, 0).contiguous().numpy()
-        made = torch.from_numpy(one_filter.run(pixels, one_filter.settings[setting])).permute(2, 0, 1)
+        made = by_filter(one_filter, setting, example.input)
         before, after = (decibels(image, example.target) for image in (example.input, made))
         return Row(*example[:3], label, setting, "", before, after)
 
     middles = [one._replace(input=middle(one.input), target=middle(one.target)) for one in group]
     best = max(one_filter.settings, key=lambda setting: sum(gain(one, setting).gain for one in middles))
     return [gain(one, best) for one in group]
+
+
+def by_filter(one_filter: Filter, setting: str, image: Tensor) -> Tensor:
+    """What a filter makes of an image, both (3, H, W)."""
+    made = one_filter.run(image.permute(1, 2, 0).contiguous().numpy(), one_filter.settings[setting])
+    return torch.from_numpy(made).permute(2, 0, 1)
 
 
 def middle(image: Tensor) -> Tensor:
@@ -249,19 +253,11 @@ def picture(method: str) -> None:
             if row.kind == one.kind and row.method in FILTERS:
                 gains.setdefault((row.method, row.setting), []).append(row.gain)
         best, setting = max(gains, key=lambda pair: mean(gains[pair]))
-        pixels = FILTERS[best].run(one.input.permute(1, 2, 0).contiguous().numpy(), FILTERS[best].settings[setting])
-        made = [one.input, torch.from_numpy(pixels).permute(2, 0, 1), restore(one.input, one.kind), one.target]
+        made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
         told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
         print(f"{one.kind}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
         lines.append(torch.cat([image[:, SHOWN_ROWS, SHOWN_COLUMNS] for image in made], 2))
-    pixels = torch.cat(lines, 1).clamp(0, 1).repeat_interleave(2, 1).repeat_interleave(2, 2).mul(255).round().byte()
-    image = pixels.flip(0).permute(1, 2, 0).contiguous().numpy()
-    write_bytes(PICTURE, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
-
-
-@cache
-def all_rows(name: str) -> tuple[Row, ...]:
-    return tuple(row for file in sorted(FOLDER.glob(f"{name}-*.csv")) for row in read(file))
+    write_magnified(PICTURE, torch.cat(lines, 1), 85)
 
 
 def mean(values: Sequence[float]) -> float:
@@ -270,7 +266,7 @@ def mean(values: Sequence[float]) -> float:
 
 def report(name: str) -> str:
     """For every way: the gains of every kind, the best filter's among them; then means, harm and the worst."""
-    rows, lines = all_rows(name), []
+    rows, lines = [row for file in sorted(FOLDER.glob(f"{name}-*.csv")) for row in read(file)], []
     methods = [m for m in dict.fromkeys(row.method for row in rows) if m not in FILTERS]
     for way in dict.fromkeys(row.way for row in rows):
         ours = shared([row for row in rows if row.way == way])

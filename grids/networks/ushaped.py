@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
@@ -82,11 +83,11 @@ class UShaped(nn.Module):
         return loaded(cls._of_sizes(width, encoder, numbered(state, "middle."), decoder, state), state, cls.title)
 
     @classmethod
+    @abstractmethod
     def _of_sizes(
         cls, width: int, encoder: Sequence[int], middle: int, decoder: Sequence[int], state: Mapping[str, Tensor]
     ) -> Self:
         """A network of these sizes; what else is to be known of it, the state tells."""
-        raise NotImplementedError
 
 
 def _row(block: Callable[[int], nn.Module], channels: int, count: int) -> nn.Sequential:

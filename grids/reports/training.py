@@ -69,12 +69,13 @@ def group_ids(report: TrainingReport) -> dict[str, str]:
 def restorer_rows(report: TrainingReport) -> tuple[Row, ...]:
     """Every task with what its restorers reach, in the order of the similarity matrix."""
     bounds, grouped, ids = report.upper_bounds, report.grouped, group_ids(report)
+    saved = report.drops_saved
     mix = report.mix if len(report.tasks) > 1 else {}  # of one task, the mix is the upper bound itself
     rows = []
     for task, value in report.inputs.items():
         drop = report.drops.get(task, _difference(bounds.get(task), grouped.get(task)))
         reached = bounds.get(task), mix.get(task), grouped.get(task)
-        rows.append(Row(task, value, *reached, ids.get(task), drop, report.drops_saved.get(task)))
+        rows.append(Row(task, value, *reached, ids.get(task), drop, saved.get(task)))
     return tuple(rows)
 
 
