@@ -16,7 +16,7 @@ import cv2
 import torch
 
 import grids
-from grids.files import write_bytes
+from grids.io import write_bytes
 
 GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
 """The command line."""

@@ -22,8 +22,8 @@ from grids.degradations import ELEVEN, degradation
 from grids.devices import computes_in_bf16
 from grids.images import list_images
 from grids.networks import SRResNetX4
-from grids.similarity.components import gram_matrix
 from grids.similarity.descriptor import Descriptor
+from grids.similarity.gram import gram_matrix
 from grids.similarity.patches import Crops, degraded_patches, draw_crops
 
 SIDE = 1536

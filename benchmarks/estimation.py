@@ -22,8 +22,8 @@ from sklearn.decomposition import PCA
 from grids.degradations import degradation
 from grids.images import list_images
 from grids.similarity import ggd
-from grids.similarity.components import gram_matrix, principal_scores
 from grids.similarity.descriptor import Descriptor
+from grids.similarity.gram import gram_matrix, principal_scores
 from grids.similarity.patches import degraded_patches, draw_crops
 
 Params = tuple[float, float]

@@ -29,7 +29,7 @@ import grids
 from grids.results import CERTIFICATES, Grouping
 from grids.search import METHODS, DropTable, Problem, Search, run_search, tag_selection
 from grids.search.partitions import Best
-from grids.search.picking import pick
+from grids.search.set_partition import pick
 
 ELEVEN = 11
 TARGET = 0.03  # of all groups, at most so many answers

@@ -22,13 +22,13 @@ from pairs import CLEAN, MEASURED, measured, recorded
 from torch import Tensor
 
 from grids.degradations import ELEVEN, degradation
+from grids.restoration.models import initialize, load_start, start_weights
 from grids.training import losses
-from grids.training.data import Batches
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batches
 from grids.training.losses.pixel import log_mse
-from grids.training.models import fresh, start_weights, started
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
-from grids.training.systems import Restorer
+from grids.training.systems.base import SupervisedSystem
 from grids.training.tasks import Synthesized
 from grids.training.trainer import train
 
@@ -42,14 +42,14 @@ TRIED: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 def trial(
     network_name: str, steps: int, start: Path | None, name: str, photographs: Photographs, clean: Tensor
 ) -> dict[str, object]:
-    recipe = Recipe(iterations=steps, learning_rate=5e-4 if start else 1e-3, average=0.99 if start else 0.999)
-    network = fresh(network_name, 0)
+    config = TrainingConfig(iterations=steps, learning_rate=5e-4 if start else 1e-3, average=0.99 if start else 0.999)
+    network = initialize(network_name, 0)
     if start is not None:
-        started(network, start_weights(start, network_name))
-    system = Restorer(network, TRIED[name])
+        load_start(network, start_weights(start, network_name))
+    system = SupervisedSystem(network, TRIED[name])
     tasks = [Synthesized(degradation(kind)) for kind in ELEVEN]
     begun = time.process_time()
-    made = train(system, Batches(tasks, photographs, recipe.crop, recipe.batch, 0, data=recipe.data), recipe).network
+    made = train(system, Batches(tasks, photographs, config.crop, config.batch, 0, data=config.data), config).network
     seconds = round(time.process_time() - begun)
     given = "" if start is None else start.name
     found = {"network": network_name, "loss": name, "steps": steps, "start": given, "seconds": seconds}

@@ -25,19 +25,20 @@ from common import DATA, machine, need, split_files, table, write_magnified
 from torch import Tensor, nn
 
 from grids import weights
-from grids.degradations import ELEVEN, degradation, seeded
+from grids.degradations import ELEVEN, degradation
 from grids.images import read_photo
-from grids.training.data import Batches
-from grids.training.metrics import psnr
-from grids.training.models import fresh, start_weights, started
+from grids.metrics import psnr
+from grids.random import seeded
+from grids.restoration.forward import restore
+from grids.restoration.models import initialize, load_start, start_weights
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batches
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE, PairSettings
 from grids.training.pairs import make_pairs, save_some
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
-from grids.training.systems import Restorer
+from grids.training.systems.base import SupervisedSystem
 from grids.training.tasks import Synthesized
 from grids.training.trainer import train
-from grids.training.validation import restore
 
 FILE = Path(__file__).with_suffix(".jsonl")
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "pairs.jpg"
@@ -97,18 +98,18 @@ def gain(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:
 def trial(steps: int, name: str, photographs: Photographs, clean: Tensor) -> dict[str, object]:
     """Train one variant and measure it."""
     start = time.perf_counter()
-    network = learnt_for(ELEVEN, Recipe(iterations=steps, data=VARIANTS[name]), photographs)
+    network = learnt_for(ELEVEN, TrainingConfig(iterations=steps, data=VARIANTS[name]), photographs)
     seconds = round(time.perf_counter() - start)
     return {"variant": name, "steps": steps, "seconds": seconds, **measured(network, clean)}
 
 
-def learnt_for(names: Sequence[str], recipe: Recipe, photographs: Photographs) -> nn.Module:
+def learnt_for(names: Sequence[str], config: TrainingConfig, photographs: Photographs) -> nn.Module:
     """A restorer of these kinds, from the start that ships."""
-    network = fresh(NETWORK, 0)
-    started(network, start_weights(weights.builtin(f"{NETWORK}_start.safetensors"), NETWORK))
+    network = initialize(NETWORK, 0)
+    load_start(network, start_weights(weights.builtin(f"{NETWORK}_start.safetensors"), NETWORK))
     tasks = [Synthesized(degradation(kind)) for kind in names]
-    batches = Batches(tasks, photographs, recipe.crop, recipe.batch, recipe.seed, data=recipe.data)
-    return train(Restorer(network), batches, recipe).network
+    batches = Batches(tasks, photographs, config.crop, config.batch, config.seed, data=config.data)
+    return train(SupervisedSystem(network), batches, config).network
 
 
 def picture(photographs: Photographs, file: Path) -> None:
@@ -118,7 +119,7 @@ def picture(photographs: Photographs, file: Path) -> None:
     """
     whole = read_photo(need(DATA / "eval" / "kodak24" / "05.png")).tensor()[None]
     networks = [
-        learnt_for(("gaussian_noise",), Recipe(iterations=500, data=data), photographs)
+        learnt_for(("gaussian_noise",), TrainingConfig(iterations=500, data=data), photographs)
         for data in (PRISTINE, PHOTOGRAPHS)
     ]
     rows = []

@@ -31,18 +31,18 @@ from pairs import MEASURED, example
 from torch import Tensor
 
 from grids import weights
-from grids.degradations import ELEVEN, seeded
-from grids.files import write_text
+from grids.degradations import ELEVEN
 from grids.images import read_photo
+from grids.io import write_text
+from grids.metrics import psnr
 from grids.networks.heads import for_task
+from grids.random import seed_for, seeded
+from grids.restoration.models import load_restorer
+from grids.restoration.tiling import restore_image
 from grids.selection.selector import Selector
-from grids.similarity.patches import seed_for
-from grids.training.metrics import psnr
-from grids.training.models import load_restorer
 from grids.training.pair_settings import JPEG_90
 from grids.training.pairs import save_some
 from grids.training.tasks import matched
-from grids.training.tiles import restore_image
 from grids.weights import sha256
 
 FOLDER = Path(__file__).with_suffix("")

@@ -32,20 +32,20 @@ from recipes import faces
 from selection_use import degraded
 
 from grids import evaluate_restorer, train_restorer
-from grids.degradations import degradation, seeded
-from grids.files import write_text
+from grids.degradations import degradation
 from grids.images import builtin_photos, list_images, read_photo
 from grids.images.faces import crop_face, find_faces
 from grids.images.photo import Photo
+from grids.io import write_text
 from grids.networks import DuRBM
-from grids.networks.heads import headed
-from grids.pipeline.restored import Restored, restored_sheet
+from grids.networks.heads import select_head
+from grids.pipeline.comparison_sheet import Restored, restored_sheet
+from grids.random import seed_for, seeded
+from grids.restoration.models import load_restorer
+from grids.restoration.tiling import restore_image
 from grids.selection.samples import middle
-from grids.similarity.patches import seed_for
-from grids.training.models import load_restorer
 from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import resolved
-from grids.training.tiles import restore_image
 from grids.training.trainer import OutOfTimeError
 
 STEPS = {
@@ -90,7 +90,7 @@ def train(recipe: str, seconds: float) -> None:
     val = measured if recipe == "shen-face" else split_files("val")[::3]
     _, settings = resolved(recipe, iterations=STEPS[recipe], data=PRISTINE)
     out = RUNS / f"{recipe}.safetensors"
-    found = train_restorer(learnt, recipe=settings, system=recipe, val=val, out=out, time_budget=seconds, device="cpu")
+    found = train_restorer(learnt, config=settings, recipe=recipe, val=val, out=out, time_budget=seconds, device="cpu")
     (run,) = found.runs
     print(f"{recipe}: {run.seconds:.0f} s, {dict(run.psnr)}", flush=True)
 
@@ -192,7 +192,7 @@ def sheet() -> None:
             path = paths[len(rows) % len(paths)]
             clean = _face() if recipe == "shen-face" else middle(read_photo(path).tensor(), 192)
             image = degraded(clean, task, path.name)
-            made = restore_image(headed(loaded.network, task), image, torch.device("cpu"))
+            made = restore_image(select_head(loaded.network, task), image, torch.device("cpu"))
             rows[f"{recipe}: {task}"] = Restored(image, clean, {"restored": made.clamp(0, 1)})
     with Image.open(io.BytesIO(restored_sheet(rows))) as page:
         page.convert("RGB").save(PICTURES / "recipes.jpg", quality=80)

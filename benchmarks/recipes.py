@@ -26,26 +26,28 @@ from common import DATA, machine, need, seconds, split_files, table
 from torch import Tensor, nn
 
 from grids import networks
-from grids.degradations import Degradation, degradation, seeded
+from grids.degradations import Degradation, degradation
 from grids.images import read_photo
-from grids.networks.critics import ConvCritic
+from grids.metrics import psnr
+from grids.networks.discriminators import ConvCritic
 from grids.networks.heads import for_task
+from grids.pipeline.experiments import make_tasks
 from grids.pipeline.faces import crop_faces
-from grids.pipeline.lessons import make_tasks
-from grids.training.faces import FaceDeblurring, Stages
-from grids.training.lesson import Lesson, train_lesson
+from grids.random import seeded
+from grids.restoration.forward import restore
+from grids.restoration.models import load_restorer
+from grids.training.config import TrainingConfig
+from grids.training.experiment import Experiment, train_experiment
 from grids.training.losses.perceptual import feature_network
 from grids.training.methods import PLAIN, Method
-from grids.training.metrics import psnr
-from grids.training.models import load_restorer
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
 from grids.training.recipes import TABLE, Extras, method_of, system_recipe
-from grids.training.systems import Restorer
+from grids.training.systems.base import SupervisedSystem
+from grids.training.systems.faces import FaceDeblurring, Stages
 from grids.training.tasks import Synthesized
 from grids.training.trainer import OutOfTimeError
-from grids.training.validation import Validation, restore
+from grids.training.validation import Validation
 
 HERE = Path(__file__).parent / "recipes"
 SIDE, COUNT = 96, 48
@@ -108,7 +110,7 @@ class Starved(Synthesized):
 def single_head(loss: str) -> Callable[[], Method]:
     """One head for all tasks, at the same multiply-adds: nothing tells the network what an image suffers from."""
     return lambda: Method(
-        "single head", lambda network, tasks, recipe: Restorer(for_task(network), loss), settings={"loss": loss}
+        "single head", lambda network, tasks, recipe: SupervisedSystem(for_task(network), loss), settings={"loss": loss}
     )
 
 
@@ -126,7 +128,7 @@ def named(recipe: str) -> Callable[[], Method]:
 def face(stages: Stages, **given: Any) -> Callable[[], Method]:
     """Shen's system with these stages, on a network with these options."""
 
-    def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
+    def make(network: nn.Module, names: tuple[str, ...], recipe: TrainingConfig) -> FaceDeblurring:
         critic = partial(ConvCritic, 16, recipe.crop)
         return FaceDeblurring(network, recipe, critic, feature_network(None, (), print), stages)
 
@@ -224,16 +226,16 @@ CLAIMS: dict[str, list[Variant]] = {
 }
 
 
-def lesson_of(variant: Variant) -> Lesson:
+def lesson_of(variant: Variant) -> Experiment:
     learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
-    recipe = Recipe(iterations=variant.steps, data=PRISTINE, **variant.changes)  # for each task
+    recipe = TrainingConfig(iterations=variant.steps, data=PRISTINE, **variant.changes)  # for each task
     photographs, others = (_photographs(tuple(paths), recipe.crop) for paths in (learnt, measured))
     tasks = make_tasks(variant.tasks, least=recipe.crop)
     if variant.starved:
         few = _photographs(tuple(learnt[:: len(learnt) // FEW][:FEW]), recipe.crop)
         tasks = [Starved(degradation(task.name), few) if task.name == variant.starved else task for task in tasks]
     validation = Validation(tasks, others, SIDE, COUNT)
-    return Lesson(tasks, photographs, validation, variant.network, recipe, variant.method())
+    return Experiment(tasks, photographs, validation, variant.network, recipe, variant.method())
 
 
 _photographs = cache(Photographs)
@@ -284,15 +286,15 @@ def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, w
             continue
         if time.monotonic() >= deadline:
             return
-        lesson = lesson_of(variant)
-        key = lesson.key(variant.tasks, seed, torch.device(device))
+        experiment = lesson_of(variant)
+        key = experiment.key(variant.tasks, seed, torch.device(device))
         if key in {one["key"] for one in recorded(claim)}:
             continue
         name = f"{claim}-{variant.label}-{'+'.join(variant.tasks)}-{seed}".replace(" ", "_").replace("/", "_")
         file = folder / f"{name}.safetensors"
         try:
-            run = train_lesson(
-                lesson,
+            run = train_experiment(
+                experiment,
                 variant.tasks,
                 seed,
                 file,
@@ -303,7 +305,7 @@ def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, w
             )
         except OutOfTimeError:
             return
-        inputs = lesson.validation.psnr(None, variant.tasks, "cpu")
+        inputs = experiment.validation.psnr(None, variant.tasks, "cpu")
         record = {
             "key": key,
             "label": variant.label,

@@ -24,12 +24,12 @@ from common import DATA, machine, need, table
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
-from grids.files import write_text
 from grids.images import list_images
+from grids.io import write_text
+from grids.restoration.models import load_restorer, read_record, save_restorer
 from grids.results import TrainingRun
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.lesson import Silent
-from grids.training.models import load_restorer, read_record, save_restorer
+from grids.training.experiment import NullCallbacks
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
@@ -119,9 +119,9 @@ def groups_of() -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...
 
 def train(given: argparse.Namespace) -> None:
     given.crop, given.network = RECIPE.crop, NETWORK
-    lesson = study.lesson_of(given)
+    experiment = study.lesson_of(given)
     evaluator = TrainingEvaluator(
-        lesson, given.folder, device=given.device, deadline=time.monotonic() + given.seconds, listener=Said()
+        experiment, given.folder, device=given.device, deadline=time.monotonic() + given.seconds, callbacks=Said()
     )
     found, paper = groups_of()
     wanted = list(dict.fromkeys([*((task,) for task in ELEVEN), ELEVEN, *found, *paper]))
@@ -133,7 +133,7 @@ def train(given: argparse.Namespace) -> None:
         print(f"stopped: {error}")
 
 
-class Said(Silent):
+class Said(NullCallbacks):
     def finished(self, run: TrainingRun, reused: bool) -> None:
         print(f"{'+'.join(run.group)} {run.seconds:.0f} s {dict(run.psnr)}", flush=True)
 

@@ -24,14 +24,14 @@ from common import DATA, need, split_files
 from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.images import read_photo
+from grids.random import seed_for
+from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, GGDParams
-from grids.selection.learning import learn
-from grids.selection.paper import image_ggd
+from grids.selection.fit_profile import learn
+from grids.selection.grids_rule import image_ggd
 from grids.selection.profile import Candidate
 from grids.selection.samples import Samples, draw, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.patches import seed_for
-from grids.training.models import load_restorer
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)

@@ -14,9 +14,9 @@ from scipy.stats import spearmanr
 
 from grids import weights
 from grids.results import OTHER, GGDParams
-from grids.selection import learning
-from grids.selection.discriminant import fit
-from grids.selection.paper import average, paper_divergences
+from grids.selection import fit_profile
+from grids.selection.classifier import fit
+from grids.selection.grids_rule import average, paper_divergences
 from grids.selection.profile import Profile, read_profile
 from grids.selection.samples import Samples
 
@@ -61,7 +61,7 @@ def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
 
 def members(partition: str) -> np.ndarray:
     """(13, groups), also for "other", which is in none."""
-    return learning.membership((*source.KINDS, OTHER), source.groups_of(partition))
+    return fit_profile.membership((*source.KINDS, OTHER), source.groups_of(partition))
 
 
 def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -164,15 +164,15 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     both = np.concatenate((body, spectrum))
     whole = np.concatenate((both, tone))
     steps = (
-        ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, learning.SHRINKAGE),
-        ("+ differences", first, edges, 1, learning.SHRINKAGE),
-        ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, learning.SHRINKAGE),
-        ("spectrum alone", first, spectrum, 1, learning.SHRINKAGE),
-        ("features + spectrum", first, both, 1, learning.SHRINKAGE),
-        ("+ tone", first, whole, 1, learning.SHRINKAGE),
-        ("+ eight centres a kind (by severity)", first, whole, 8, learning.SHRINKAGE),
-        ("+ distortions as a further kind", joined([first, others]), whole, 8, learning.SHRINKAGE),
-        ("the same from half the photographs", half, whole, 8, learning.SHRINKAGE),
+        ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, fit_profile.SHRINKAGE),
+        ("+ differences", first, edges, 1, fit_profile.SHRINKAGE),
+        ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, fit_profile.SHRINKAGE),
+        ("spectrum alone", first, spectrum, 1, fit_profile.SHRINKAGE),
+        ("features + spectrum", first, both, 1, fit_profile.SHRINKAGE),
+        ("+ tone", first, whole, 1, fit_profile.SHRINKAGE),
+        ("+ eight centres a kind (by severity)", first, whole, 8, fit_profile.SHRINKAGE),
+        ("+ distortions as a further kind", joined([first, others]), whole, 8, fit_profile.SHRINKAGE),
+        ("the same from half the photographs", half, whole, 8, fit_profile.SHRINKAGE),
         ("the same, shrinkage 0.002", first, whole, 8, 0.002),
         ("the same, shrinkage 0.1", first, whole, 8, 0.1),
         (
@@ -180,7 +180,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
             part_of(first, first.qualities == 0),
             whole,
             8,
-            learning.SHRINKAGE,
+            fit_profile.SHRINKAGE,
         ),
     )
     sets = {
@@ -191,8 +191,8 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     }
     rows = []
     for what, examples, columns, parts, shrinkage in steps:
-        part = learning.parts_of(examples, (*source.KINDS, OTHER), parts)
-        discriminant = fit(examples.statistics[:, columns], examples.kinds, part, learning.RANK, shrinkage)
+        part = fit_profile.parts_of(examples, (*source.KINDS, OTHER), parts)
+        discriminant = fit(examples.statistics[:, columns], examples.kinds, part, fit_profile.RANK, shrinkage)
         row = [what, len(columns), len(examples)]
         for some in sets.values():
             densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))

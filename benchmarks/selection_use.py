@@ -26,12 +26,13 @@ from common import DATA, machine, need, table
 from PIL import Image
 from selection_report import auroc
 
-from grids.degradations import ELEVEN, degradation, psnr, seeded
+from grids.degradations import ELEVEN, degradation
 from grids.images import builtin_photos, photo_from_tensor, read_photo, write_photo
-from grids.pipeline.restored import Restored, restored_sheet
+from grids.metrics import image_psnr
+from grids.pipeline.comparison_sheet import Restored, restored_sheet
+from grids.random import seed_for, seeded
 from grids.selection.samples import middle, reduced
 from grids.selection.selector import Selector
-from grids.similarity.patches import seed_for
 
 PROGRAM = Path(sys.executable).with_name("grids")
 SEVERITY = 0.5
@@ -144,11 +145,11 @@ def twice(selector: Selector) -> None:
             named["the second"] += found.degradation == second
             named["the first"] += found.degradation == first
             named["either among the two likeliest"] += bool({first, second} & set(list(found.degradations)[:2]))
-            before = psnr(image, clean)
+            before = image_psnr(image, clean)
             photo = photo_from_tensor(image)
             for steps in gains:
                 restored = selector.restore(photo, steps=steps).photo.tensor()
-                gains[steps].append(psnr(restored, clean) - before)
+                gains[steps].append(image_psnr(restored, clean) - before)
     rows = [(name, f"{100 * count / total:.1f} %") for name, count in named.items()]
     rows += [(f"verdict {name}", f"{100 * count / total:.1f} %") for name, count in verdicts.items()]
     once, again = (np.array(gains[steps]) for steps in (1, 2))

@@ -31,23 +31,23 @@ from pairs import CLEAN, MEASURED, measured
 from torch import Tensor
 
 from grids.degradations import ELEVEN, degradation
-from grids.files import write_text
-from grids.training import checkpoints
-from grids.training.data import Batch, Batches
-from grids.training.models import fresh, load_restorer, read_record, save_restorer, start_weights, started
+from grids.io import write_text
+from grids.restoration.models import initialize, load_restorer, load_start, read_record, save_restorer, start_weights
+from grids.training.checkpoint import load as load_checkpoint
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch, Batches
 from grids.training.pair_settings import PHOTOGRAPHS, PairSettings
 from grids.training.pairs import make_pairs
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
-from grids.training.systems import Restorer
+from grids.training.systems.base import SupervisedSystem
 from grids.training.tasks import Synthesized
-from grids.training.trainer import OutOfTimeError, Trained, train
+from grids.training.trainer import OutOfTimeError, TrainingResult, train
 from grids.weights import sha256
 
 WEIGHTS = Path(__file__).parents[1] / "grids" / "weights"
 HOURS = (1.0, 2.0, 3.0, 6.0, 12.0)
 LAST_BUT_ONE, WORTH = 6.0, 0.1
-SETTINGS = Recipe(
+SETTINGS = TrainingConfig(
     iterations=10**9,  # the rate stays: each copy is of its own number
     learning_rate=1e-3,
     final=0.0,
@@ -91,9 +91,9 @@ class Lessons:
     """
 
     def __init__(
-        self, photographs: Photographs, recipe: Recipe, device: str, first: int, landing: float = math.inf
+        self, photographs: Photographs, config: TrainingConfig, device: str, first: int, landing: float = math.inf
     ) -> None:
-        self.photographs, self.recipe, self.device = photographs, recipe, device
+        self.photographs, self.config, self.device = photographs, config, device
         self.first, self.landing = first, landing
         self._made: dict[tuple[int, bool], Batches] = {}
 
@@ -104,15 +104,15 @@ class Lessons:
         return self._made[stage, lands](step, retry)
 
     def _batches(self, longest: float, lands: bool) -> Batches:
-        recipe = self.recipe
+        config = self.config
         tasks = [
             UpTo(name, longest) if name == "motion_blur" and longest < 1 else Synthesized(degradation(name))
             for name in ELEVEN
         ]
-        crop, batch = recipe.crop, recipe.batch
+        crop, batch = config.crop, config.batch
         if lands:
             crop, batch = LANDING_CROP, max(1, round(batch * (crop / LANDING_CROP) ** 2))
-        return Batches(tasks, self.photographs, crop, batch, recipe.seed, self.device, recipe.sampler, recipe.data)
+        return Batches(tasks, self.photographs, crop, batch, config.seed, self.device, config.sampler, config.data)
 
 
 class Hours:
@@ -146,9 +146,16 @@ class Start:
     """The training in its folder."""
 
     def __init__(
-        self, folder: Path, network: str, recipe: Recipe, device: str, deadline: float, count: int, begin: Path | None
+        self,
+        folder: Path,
+        network: str,
+        config: TrainingConfig,
+        device: str,
+        deadline: float,
+        count: int,
+        begin: Path | None,
     ) -> None:
-        self.folder, self.network, self.recipe, self.device, self.deadline = folder, network, recipe, device, deadline
+        self.folder, self.network, self.config, self.device, self.deadline = folder, network, config, device, deadline
         self.photographs = Photographs(split_files("fit"), 2 * LANDING_CROP)
         self.clean = Photographs(split_files("val"), SIDE).windows(SIDE, count).float().div(255)
         self.clock = time.monotonic if device == "cuda" else time.process_time
@@ -157,7 +164,7 @@ class Start:
         record = (read_record(begin) or {}) if begin is not None else {}
         self.first, self.already = int(record.get("steps", 0)), float(record.get("hours", 0))
         folder.mkdir(parents=True, exist_ok=True)
-        settings = json.dumps({"network": network, "stages": [STAGES, STAGE], **recipe.to_json()}, indent=1)
+        settings = json.dumps({"network": network, "stages": [STAGES, STAGE], **config.to_json()}, indent=1)
         if begin is not None:
             settings += f"\nfrom {sha256(begin)}"
         file = folder / "settings.json"
@@ -177,12 +184,12 @@ class Start:
             shutil.copyfile(self.folder / "main.ckpt", checkpoint)
             write_text(begun, str(step_of(checkpoint)))
         at = int(begun.read_text())
-        recipe = replace(self.recipe, iterations=at + max(1, round(at / 10)))
-        batches = Lessons(self.photographs, recipe, self.device, self.first, landing=at)
-        result = self.run(batches, recipe, checkpoint, self.deadline, None)
-        found = {"hours": hours, "steps": self.first + at, "landing": recipe.iterations - at, "machine": machine()}
+        config = replace(self.config, iterations=at + max(1, round(at / 10)))
+        batches = Lessons(self.photographs, config, self.device, self.first, landing=at)
+        result = self.run(batches, config, checkpoint, self.deadline, None)
+        found = {"hours": hours, "steps": self.first + at, "landing": config.iterations - at, "machine": machine()}
         found |= measured(result.network, self.clean)
-        card = {"preset": self.network, "tasks": list(ELEVEN), "recipe": self.recipe.to_json(), **found}
+        card = {"preset": self.network, "tasks": list(ELEVEN), "recipe": self.config.to_json(), **found}
         save_restorer(weights, result.network, card, half=True)
         write_text(record, json.dumps(found, indent=1) + "\n")
         checkpoint.unlink(missing_ok=True)
@@ -192,7 +199,7 @@ class Start:
         """Train at the constant rate until so many hours are spent."""
         checkpoint = self.folder / "main.ckpt"
         spent = Hours(self.folder / "hours.csv", self.clock, self.already)
-        batches = Lessons(self.photographs, self.recipe, self.device, self.first)
+        batches = Lessons(self.photographs, self.config, self.device, self.first)
         while True:  # a process that waits for others takes longer on the clock: it gets a further slice
             step = step_of(checkpoint) if checkpoint.exists() else 0
             spent.begin(step)
@@ -201,7 +208,7 @@ class Start:
                 return
             end = min(self.deadline, time.monotonic() + max(left, 1))
             try:
-                self.run(batches, self.recipe, checkpoint, end, spent)
+                self.run(batches, self.config, checkpoint, end, spent)
             except OutOfTimeError:
                 spent.write(step_of(checkpoint))
                 if time.monotonic() >= self.deadline:
@@ -210,11 +217,11 @@ class Start:
     def run(
         self,
         batches: Callable[[int, int], Batch],
-        recipe: Recipe,
+        config: TrainingConfig,
         checkpoint: Path,
         deadline: float,
         spent: Hours | None,
-    ) -> Trained:
+    ) -> TrainingResult:
         def told(step: int) -> None:
             if spent is not None:
                 spent.count()
@@ -223,13 +230,13 @@ class Start:
                 if step % (10 * EVERY) == 0:
                     print(f"step {step}, {spent.spent:.3f} hours", flush=True)
 
-        network = fresh(self.network, recipe.seed)
+        network = initialize(self.network, config.seed)
         if self.begin is not None:
-            started(network, start_weights(self.begin, self.network))
+            load_start(network, start_weights(self.begin, self.network))
         return train(
-            Restorer(network, recipe.loss),
+            SupervisedSystem(network, config.loss),
             batches,
-            recipe,
+            config,
             device=self.device,
             checkpoint=checkpoint,
             identity=self.identity,
@@ -240,7 +247,7 @@ class Start:
 
 
 def step_of(checkpoint: Path) -> int:
-    return int(checkpoints.load(checkpoint)["step"])
+    return int(load_checkpoint(checkpoint)["step"])
 
 
 def mean(record: dict[str, object], way: str) -> float:

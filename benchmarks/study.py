@@ -30,16 +30,16 @@ from scipy.stats import spearmanr
 
 from grids import builtin_similarity, group_degradations
 from grids.degradations import ELEVEN, all_degradations
-from grids.files import write_text
+from grids.io import write_text
+from grids.restoration.models import load_restorer, save_restorer, start_weights
 from grids.results import TrainingRun
 from grids.search import Answer, DropTable, Problem, Search, run_search
-from grids.search.table import JOIN
+from grids.search.drop_table import JOIN
+from grids.training.config import STEPS_PER, TrainingConfig
 from grids.training.evaluator import LASTING, TrainingEvaluator, clearly_lost
-from grids.training.lesson import Lesson, Silent, record_of, run_of
-from grids.training.models import load_restorer, save_restorer, start_weights
+from grids.training.experiment import Experiment, NullCallbacks, record_of, run_of
 from grids.training.pair_settings import PRISTINE
 from grids.training.photographs import Photographs
-from grids.training.recipe import STEPS_PER, Recipe
 from grids.training.tasks import Synthesized
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -51,8 +51,8 @@ DELTAS = (0.7, 0.5, 1.0, 0.3)
 FURTHER = 10  # groups of each size, near and as many far in S
 EQUAL = (("gaussian_blur", "motion_blur", "richardson_lucy"), ("gaussian_noise", "salt_pepper"), ELEVEN)
 """Groups that are trained with steps counted both ways: two that lost most, and all."""
-RECIPE = Recipe(iterations=250, learning_rate=5e-4, data=PRISTINE, steps_per="model")
-START = Recipe(iterations=13_000, learning_rate=1e-3, average=0.999, data=PRISTINE, steps_per="model")
+RECIPE = TrainingConfig(iterations=250, learning_rate=5e-4, data=PRISTINE, steps_per="model")
+START = TrainingConfig(iterations=13_000, learning_rate=1e-3, average=0.999, data=PRISTINE, steps_per="model")
 Asked = tuple[tuple[str, ...], int]  # a group and its repetition
 
 
@@ -73,17 +73,17 @@ def settings() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Keeper(Silent):
+class Keeper(NullCallbacks):
     """Writes every finished training to a file of its own, and says so."""
 
-    def __init__(self, folder: Path, lesson: Lesson) -> None:
-        self.folder, self.lesson = folder, lesson
+    def __init__(self, folder: Path, experiment: Experiment) -> None:
+        self.folder, self.experiment = folder, experiment
         folder.mkdir(parents=True, exist_ok=True)
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
         if reused:
             return
-        record = record_of(run, self.lesson, "")
+        record = record_of(run, self.experiment, "")
         write_text(self.folder / f"{name_of(run.group, run.repeat)}.json", json.dumps(record))
         shown = {task: round(value, 2) for task, value in run.psnr.items()}
         print(f"{time.strftime('%H:%M:%S')} {run.seconds:4.0f} s {run.repeat} {shown}", flush=True)
@@ -144,14 +144,14 @@ def data_of(crop: int) -> tuple[list[Synthesized], Photographs, Validation]:
     return tasks, Photographs(split_files("fit"), least), validation
 
 
-def lesson_of(chosen: argparse.Namespace) -> Lesson:
+def lesson_of(chosen: argparse.Namespace) -> Experiment:
     if chosen.start is None:
         raise SystemExit("study: --start names the weights that all restorers start from")
     tasks, fit, validation = data_of(chosen.crop)
-    recipe = replace(RECIPE, iterations=chosen.iterations, crop=chosen.crop)
+    config = replace(RECIPE, iterations=chosen.iterations, crop=chosen.crop)
     state = start_weights(chosen.start, chosen.network)
     digest = sha256(chosen.start)
-    return Lesson(tasks, fit, validation, chosen.network, recipe, start=state, start_sha256=digest)
+    return Experiment(tasks, fit, validation, chosen.network, config, start=state, start_sha256=digest)
 
 
 def start(chosen: argparse.Namespace) -> None:
@@ -159,12 +159,12 @@ def start(chosen: argparse.Namespace) -> None:
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     tasks, fit, validation = data_of(chosen.crop)
-    recipe = replace(START, iterations=chosen.start_iterations, crop=chosen.crop)
-    lesson = Lesson(tasks, fit, validation, chosen.network, recipe)
+    config = replace(START, iterations=chosen.start_iterations, crop=chosen.crop)
+    experiment = Experiment(tasks, fit, validation, chosen.network, config)
     print(machine(), flush=True)
     file = chosen.folder / "start.safetensors"
     deadline = time.monotonic() + chosen.seconds
-    maker = TrainingEvaluator(lesson, chosen.folder / "mix", device=chosen.device, deadline=deadline)
+    maker = TrainingEvaluator(experiment, chosen.folder / "mix", device=chosen.device, deadline=deadline)
     try:
         run = maker.run(ELEVEN)
     except OutOfTimeError as error:
@@ -178,19 +178,19 @@ def start(chosen: argparse.Namespace) -> None:
 def train(chosen: argparse.Namespace) -> None:
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    lesson = lesson_of(chosen)
+    experiment = lesson_of(chosen)
     records = chosen.folder / "records"
-    keeper = Keeper(records, lesson)
+    keeper = Keeper(records, experiment)
     deadline = time.monotonic() + chosen.seconds
     print(machine(), flush=True)
 
     def evaluator(problem: Problem | None = None, repeats: int = 1) -> TrainingEvaluator:
         made = TrainingEvaluator(
-            lesson, chosen.folder, device=chosen.device, problem=problem, repeats=repeats, early=False,
-            deadline=deadline, listener=keeper,
+            experiment, chosen.folder, device=chosen.device, problem=problem, repeats=repeats, early=False,
+            deadline=deadline, callbacks=keeper,
         )  # fmt: skip
         for (group, repeat), record in stored(chosen.network, records).items():
-            if (record["recipe"], record["start_sha256"]) != (lesson.recipe.to_json(), lesson.start_sha256):
+            if (record["recipe"], record["start_sha256"]) != (experiment.config.to_json(), experiment.start_sha256):
                 raise SystemExit("study: what is recorded was trained by another recipe or from another start")
             made.runs[frozenset(group), repeat] = run_of(record, "")
         return made
@@ -214,12 +214,12 @@ def train(chosen: argparse.Namespace) -> None:
 
 def equal(chosen: argparse.Namespace) -> None:
     """What some groups lose with equal steps for each model, and with equal steps for each task."""
-    lesson = lesson_of(chosen)
+    experiment = lesson_of(chosen)
     print(machine(), flush=True)
     drops: dict[str, dict[tuple[str, ...], dict[str, float]]] = {}
     alone: dict[tuple[frozenset[str], int], TrainingRun] = {}
     for per in STEPS_PER:
-        counted = replace(lesson, recipe=replace(lesson.recipe, steps_per=per))
+        counted = replace(experiment, config=replace(experiment.config, steps_per=per))
         evaluator = TrainingEvaluator(
             counted, chosen.folder / f"per-{per}", device=chosen.device, early=False, repeats=1
         )
@@ -272,10 +272,10 @@ def export(chosen: argparse.Namespace) -> None:
     (HERE / f"{chosen.network}.jsonl").write_text("\n".join(lines) + "\n")
     answers = answers_of(collect(chosen))
     first = next(iter(records.values()))
-    recipe = first["recipe"]
+    config = first["recipe"]
     head = [
-        f"trainings of the grids study: {chosen.network}, {recipe['iterations']} steps of {recipe['batch']} crops of "
-        f"{recipe['crop']} pixels each,",
+        f"trainings of the grids study: {chosen.network}, {config['iterations']} steps of {config['batch']} crops of "
+        f"{config['crop']} pixels each,",
         f"all starting from one restorer for the eleven ({first['start_sha256'][:12]}); 603 photographs to learn from,",
         f"60 others to measure on; {len(records)} trainings; drops of {len(answers)} groups in dB against single-task",
         "restorers of the same start and steps, with standard errors (benchmarks/study.py)",

@@ -34,8 +34,10 @@ import torch
 from common import machine, seconds, table
 from torch import Tensor
 
-from grids.degradations import TABLE, Degradation, degradation, kernels, psnr
+from grids.degradations import Degradation, degradation, kernels
 from grids.degradations.resampling import DOWN, UP
+from grids.degradations.table import TABLE
+from grids.metrics import image_psnr
 
 BATCH, SIDE, SEVERITY = 16, 256, 0.5
 GPU_BATCH, GPU_TARGET = 64, 2000
@@ -267,7 +269,7 @@ def check_same(kind: Degradation, rival: Rival, images: Tensor, name: str) -> No
         result = rival.call(np.ascontiguousarray(image[..., ::-1]) if flip else image)
         got = torch.from_numpy(np.ascontiguousarray(result[..., ::-1] if flip else result)).permute(2, 0, 1).float()
         got = got / 255 if rival.eight_bit else got
-    same = psnr(got.clamp(0, 1), expected)
+    same = image_psnr(got.clamp(0, 1), expected)
     if same < rival.least_db:
         raise SystemExit(f"{name} does not do the same {kind.name}: {same:.1f} dB")
 

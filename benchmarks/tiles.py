@@ -26,7 +26,7 @@ from pathlib import Path
 from grids import devices
 from grids.images import read_photo, write_photo
 from grids.training import tiles
-from grids.training.models import load_restorer
+from grids.restoration.models import load_restorer
 
 devices.use_threads(None)
 source, target, weights, tile = sys.argv[1:]

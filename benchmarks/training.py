@@ -31,16 +31,17 @@ from common import machine, split_files, table
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from grids.degradations import ELEVEN, degradation, seeded
+from grids.degradations import ELEVEN, degradation
 from grids.devices import resolve, use_threads
 from grids.errors import GridsError
-from grids.training.data import Batch, Batches
+from grids.random import seeded
+from grids.restoration.models import initialize
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch, Batches
 from grids.training.fabric import strategy_of
-from grids.training.models import fresh
 from grids.training.pair_settings import pair_settings
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
-from grids.training.systems import Restorer
+from grids.training.systems.base import SupervisedSystem
 from grids.training.tasks import Synthesized
 from grids.training.trainer import train
 
@@ -121,20 +122,20 @@ class Degraded(Dataset[tuple[Tensor, Tensor]]):
         return kind(clean[None], generator)[0], clean
 
 
-def ours(network: nn.Module, batches: Any, recipe: Recipe, clock: Clock) -> None:
+def ours(network: nn.Module, batches: Any, config: TrainingConfig, clock: Clock) -> None:
     def timed(step: int, retry: int) -> Batch:
         with clock.batch():
             found: Batch = batches(step, retry)
             return found
 
-    train(Restorer(network), timed, recipe, device=clock.device, on_step=lambda _: clock.step())
+    train(SupervisedSystem(network), timed, config, device=clock.device, on_step=lambda _: clock.step())
 
 
-def plain(network: nn.Module, crops: Degraded, recipe: Recipe, workers: int, half: bool, clock: Clock) -> None:
+def plain(network: nn.Module, crops: Degraded, config: TrainingConfig, workers: int, half: bool, clock: Clock) -> None:
     device = clock.device
     network.to(device).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    loader = DataLoader(crops, recipe.batch, num_workers=workers, pin_memory=device.type == "cuda")
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    loader = DataLoader(crops, config.batch, num_workers=workers, pin_memory=device.type == "cuda")
     stream = iter(loader)
     while True:
         with clock.batch():
@@ -151,7 +152,7 @@ def measure(options: argparse.Namespace) -> str:
     device = resolve(options.device)
     precision = {"32-true": "fp32", "bf16-mixed": "bf16"}[strategy_of(device, "auto")["precision"]]
     steps = WARM_UP + options.steps
-    recipe = Recipe(iterations=steps + 1, crop=options.crop, batch=options.batch)
+    config = TrainingConfig(iterations=steps + 1, crop=options.crop, batch=options.batch)
     files = split_files("fit")
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, PHOTOGRAPHS).astype(int)]
     photographs = Photographs(chosen, options.crop)
@@ -163,16 +164,16 @@ def measure(options: argparse.Namespace) -> str:
     def timed(run: Any, *arguments: Any) -> Clock:
         clock = Clock(device, options.steps, options.seconds)
         try:
-            run(fresh(options.network, 0), *arguments, clock=clock)
+            run(initialize(options.network, 0), *arguments, clock=clock)
         except EnoughError:
             return clock
         raise SystemExit("the loop ended before its last step was timed")
 
-    clocks = {("plain", "fp32"): timed(plain, crops, recipe, options.workers, False)}
+    clocks = {("plain", "fp32"): timed(plain, crops, config, options.workers, False)}
     if precision != "fp32":
-        clocks["plain", precision] = timed(plain, crops, recipe, options.workers, True)
-    clocks["grids", precision] = timed(ours, batches, recipe)
-    clocks["grids, batch at hand", precision] = timed(ours, lambda step, retry: ready, recipe)
+        clocks["plain", precision] = timed(plain, crops, config, options.workers, True)
+    clocks["grids", precision] = timed(ours, batches, config)
+    clocks["grids, batch at hand", precision] = timed(ours, lambda step, retry: ready, config)
 
     first = clocks["plain", "fp32"]
     rows = []

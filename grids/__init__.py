@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from grids.pipeline.degrade import degrade_file as degrade_file
     from grids.pipeline.degrade import degrade_folder as degrade_folder
     from grids.pipeline.evaluate import evaluate_restorer as evaluate_restorer
+    from grids.pipeline.experiments import TrainingSettings as TrainingSettings
     from grids.pipeline.group import group_degradations as group_degradations
     from grids.pipeline.group import write_grouping as write_grouping
-    from grids.pipeline.lessons import TrainingSettings as TrainingSettings
     from grids.pipeline.matrices import builtin_similarity as builtin_similarity
     from grids.pipeline.matrices import load_similarity as load_similarity
     from grids.pipeline.outputs import write_similarity as write_similarity
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from grids.pipeline.similarity import measure_similarity as measure_similarity
     from grids.pipeline.train import train_descriptor as train_descriptor
     from grids.pipeline.train import train_restorer as train_restorer
+    from grids.pipeline.train_groups import train_groups as train_groups
     from grids.pipeline.verified import write_verified as write_verified
-    from grids.pipeline.verify import train_groups as train_groups
+    from grids.restoration.restore import Restoration as Restoration
     from grids.results import Evaluation as Evaluation
     from grids.results import GGDParams as GGDParams
     from grids.results import Grouping as Grouping
@@ -43,9 +44,8 @@ if TYPE_CHECKING:
     from grids.results import SimilarityMatrix as SimilarityMatrix
     from grids.results import TrainingReport as TrainingReport
     from grids.search import search_groups as search_groups
-    from grids.selection.restore import Restoration as Restoration
     from grids.selection.selector import Selector as Selector
-    from grids.training.recipe import Recipe as Recipe
+    from grids.training.config import TrainingConfig as TrainingConfig
 
 __version__ = "0.2.0"
 
@@ -60,12 +60,12 @@ _PUBLIC = {
     "GGDParams": "grids.results",
     "all_degradations": "grids.degradations",
     "GridsError": "grids.errors",
-    "Recipe": "grids.training.recipe",
+    "TrainingConfig": "grids.training.config",
     "Grouping": "grids.results",
     "SimilarityMatrix": "grids.results",
     "SimilaritySettings": "grids.pipeline.similarity",
     "TrainingReport": "grids.results",
-    "TrainingSettings": "grids.pipeline.lessons",
+    "TrainingSettings": "grids.pipeline.experiments",
     "builtin_similarity": "grids.pipeline.matrices",
     "compare_runs": "grids.pipeline.compare",
     "degradation": "grids.degradations",
@@ -78,13 +78,13 @@ _PUBLIC = {
     "search_groups": "grids.search",
     "Selection": "grids.results",
     "Selector": "grids.selection.selector",
-    "Restoration": "grids.selection.restore",
+    "Restoration": "grids.restoration.restore",
     "select_images": "grids.pipeline.select",
     "restore_files": "grids.pipeline.restore",
     "profile_run": "grids.pipeline.profile",
     "profile_examples": "grids.pipeline.profile",
     "train_descriptor": "grids.pipeline.train",
-    "train_groups": "grids.pipeline.verify",
+    "train_groups": "grids.pipeline.train_groups",
     "train_restorer": "grids.pipeline.train",
     "write_grouping": "grids.pipeline.group",
     "write_similarity": "grids.pipeline.outputs",

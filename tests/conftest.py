@@ -13,7 +13,8 @@ from torch import Tensor
 
 from grids import weights
 from grids.images import builtin_photos, read_photo
-from grids.networks import TABLE, SRResNetX4
+from grids.networks import SRResNetX4
+from grids.networks.table import TABLE
 from grids.selection.profile import read_profile
 from grids.selection.selector import Selector
 from grids.similarity.descriptor import Descriptor

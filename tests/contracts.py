@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from grids.degradations import Degradation, Parameters, psnr
+from grids.degradations import Degradation, Parameters
 from grids.errors import GridsError, UnknownNameError, WeightsError
-from grids.networks import Preset
+from grids.metrics import image_psnr
 from grids.networks.heads import MultiHead, for_task
+from grids.networks.table import Preset
 
 SIZES = ((1, 1), (1, 7), (5, 3), (17, 33))
 BAD_SHAPES = ((3, 8, 8), (1, 1, 8, 8), (2, 4, 8, 8), (1, 3, 0, 8), (0, 3, 8, 8), (1, 8, 8, 3), ())
@@ -180,7 +181,7 @@ def check_images_apart(kind: Degradation) -> None:
 def check_mildest_is_visible(kind: Degradation) -> None:
     images = scene()
     for image, result in zip(images, kind(images, generator(), 0.0), strict=True):
-        assert psnr(result, image) < 50
+        assert image_psnr(result, image) < 50
 
 
 def check_bad_severity(kind: Degradation) -> None:
@@ -203,7 +204,7 @@ def check_severity_per_image(kind: Degradation) -> None:
     # each image once mild and once strong: what else is drawn for it is the same, and may decide more than the severity
     turned = kind.sample(images.shape, generator(), levels.flip(0))
     (mild, strong), (strong_too, mild_too) = kind.apply(images, mixed), kind.apply(images, turned)
-    assert psnr(torch.stack([mild, mild_too]), images) > psnr(torch.stack([strong_too, strong]), images)
+    assert image_psnr(torch.stack([mild, mild_too]), images) > image_psnr(torch.stack([strong_too, strong]), images)
 
 
 def check_psnr_falls(kind: Degradation) -> None:
@@ -211,7 +212,7 @@ def check_psnr_falls(kind: Degradation) -> None:
     images = scene(2)
 
     def mean(severity: float) -> float:
-        return sum(psnr(kind(images, generator(seed), severity), images) for seed in range(4)) / 4
+        return sum(image_psnr(kind(images, generator(seed), severity), images) for seed in range(4)) / 4
 
     mild, middle, strong = (mean(severity) for severity in (0.0, 0.5, 1.0))
     assert strong - 0.05 <= middle <= mild + 0.05
@@ -290,9 +291,9 @@ def check_gpu(kind: Degradation) -> None:
     assert all(value.is_cuda for value in own.values())
     here = kind.apply(images, parameters)
     if "seed" in parameters:
-        assert psnr(first.cpu(), images) == pytest.approx(psnr(here, images), abs=1)
+        assert image_psnr(first.cpu(), images) == pytest.approx(image_psnr(here, images), abs=1)
     else:
-        assert psnr(first.cpu(), here) > 38
+        assert image_psnr(first.cpu(), here) > 38
 
 
 DEGRADATION_CHECKS: tuple[Callable[[Degradation], None], ...] = (

@@ -11,14 +11,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from grids.degradations import degradation, seeded
-from grids.networks import TABLE, NAFNet, Preset
+from grids.degradations import degradation
+from grids.networks import NAFNet
+from grids.networks.table import TABLE, Preset
+from grids.random import seeded
+from grids.restoration.models import save_restorer
 from grids.results import GGDParams, Group, Grouping
-from grids.selection.learning import learn
+from grids.selection.fit_profile import learn
 from grids.selection.profile import Candidate, Profile
 from grids.selection.samples import make_samples
 from grids.similarity.descriptor import Descriptor
-from grids.training.models import save_restorer
 
 TINY = Preset(NAFNet, "tiny", {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)})
 KINDS = ("clean", "gaussian_noise", "gaussian_blur", "salt_pepper")

@@ -485,7 +485,7 @@ def test_a_full_disk(measure: Grids, call: Grids, here: Path, photo: Path, monke
         os.close(handle)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("grids.files.os.fdopen", full)
+    monkeypatch.setattr("grids.io.os.fdopen", full)
     outputs = [measure("--out", "run"), call("degrade", photo, "--kind", "jpeg", "-o", "o.png")]
     outputs.append(call("compare", "builtin", "builtin", "--out", "comparison"))
     monkeypatch.undo()

@@ -13,8 +13,8 @@ from contracts import but_warnings
 
 from grids.cli import run
 from grids.networks import build
-from grids.pipeline.lessons import TrainingSettings
-from grids.training.models import load_restorer
+from grids.pipeline.experiments import TrainingSettings
+from grids.restoration.models import load_restorer
 from grids.training.recipes import TABLE, resolved, settings_of
 
 Call = Callable[..., tuple[int, str, str]]
@@ -161,7 +161,7 @@ def test_networks_without_normalisation_learn_at_the_rate_that_they_bear(call: C
         "shen-face-small",
         replace(settings_of(TABLE["shen-face"]), learning_rate=1e-3),
     )
-    assert TrainingSettings.by_recipe("liu-durbm").recipe == resolved("liu-durbm")[1]
+    assert TrainingSettings.by_recipe("liu-durbm").config == resolved("liu-durbm")[1]
     for network, rate in {"shen-face-small": 3e-4, "nafnet": 5e-4}.items():
         out = f"{network}.safetensors"
         assert call("train", "photos", "--tasks", "haze", "--network", network, *SMALL, "--out", out)[0] == 0

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from grids.cli import run
 from grids.images import read_photo
-from grids.networks import TABLE, NAFNet, Preset, build
+from grids.networks import NAFNet, build
+from grids.networks.table import TABLE, Preset
+from grids.restoration.models import save_restorer
 from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
 from grids.selection import selector
-from grids.training.models import save_restorer
 
 Output = tuple[int, str, str]
 Call = Callable[..., Output]

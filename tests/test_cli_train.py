@@ -20,15 +20,15 @@ from grids.cli import run
 from grids.commands.options import seconds_of
 from grids.commands.systems import system_of
 from grids.errors import GridsError
-from grids.networks import TABLE
-from grids.pipeline import restarts, train
+from grids.networks.table import TABLE
+from grids.pipeline import train, warm_start
 
 TINY = (
     "from grids.networks import TABLE, Preset, SRResNetX4, UNet\n"
     "TABLE['unet'] = Preset(UNet, 'tiny', {'width': 4, 'levels': 1, 'blocks': 1})\n"
     "TABLE['srresnet-x4'] = Preset(SRResNetX4, 'tiny', {'channels': 8, 'blocks': 1})\n"
-    "from grids.pipeline import restarts, train\n"
-    "restarts.shipped_start = train.shipped_start = lambda network: None\n"
+    "from grids.pipeline import warm_start, train\n"
+    "warm_start.shipped_start = train.shipped_start = lambda network: None\n"
 )
 # A shell that runs pytest in the background has its children ignore Ctrl-C: undo that.
 MAIN = (
@@ -60,7 +60,7 @@ def alone(photos: Path, tmp_path: Path) -> Call:
 def call(photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
     """The same in this process."""
     monkeypatch.chdir(photos.parent)
-    for module in (restarts, train):  # what TINY changes, undone after the test
+    for module in (warm_start, train):  # what TINY changes, undone after the test
         monkeypatch.setattr(module, "shipped_start", module.shipped_start)
     table = dict(TABLE)
     exec(TINY)
@@ -139,7 +139,7 @@ def test_the_time_is_over_and_the_same_command_goes_on(call: Call) -> None:
 # Touches a file once steps are made.
 TELLS = (
     "import pathlib\n"
-    "from grids.training.data import Batches\n"
+    "from grids.training.datasets import Batches\n"
     "usual = Batches.__call__\n"
     "def telling(self, step, retry=0):\n"
     "    if step == 20: pathlib.Path({file!r}).touch()\n"
@@ -244,4 +244,4 @@ def test_the_data_are_a_choice_that_is_kept(call: Call) -> None:
 )
 def test_the_paper_s_budget_implies_pristine_data(options: dict[str, str], expected: str) -> None:
     found = system_of({"recipe": None, "network": None, "seed": 0, **options})
-    assert found["recipe"].data.name == expected
+    assert found["config"].data.name == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grids.errors import RunError
-from grids.files import make_folder, read_text, write_bytes, write_text
+from grids.io import locked, make_folder, read_text, write_bytes, write_text
 
 
 def test_bytes_and_text_round_trip(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_interruption_while_writing_leaves_the_old_file(tmp_path: Path, monke
 def test_a_real_limit_of_the_system_leaves_the_old_file(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "old")
     code = (
-        "import resource, sys; from pathlib import Path; from grids.files import write_bytes\n"
+        "import resource, sys; from pathlib import Path; from grids.io import write_bytes\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_bytes(Path(sys.argv[1]), bytes(5000))\n"
         "except Exception as error: print(type(error).__name__, error)\n"
@@ -142,3 +142,34 @@ def test_text_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_text(tmp_path / "none.txt")
     with pytest.raises(RunError, match="directory"):
         read_text(tmp_path)
+
+
+def test_a_lock_names_who_holds_it_and_ends_with_its_process(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from grids.io import locked\n"
+        f"with locked(Path('run'), Path({str(tmp_path / '.lock')!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdin is not None and holder.stdout is not None
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(RunError, match=rf"'run' is in use by process {holder.pid} on host"),
+            locked(Path("run"), tmp_path / ".lock"),
+        ):
+            pass
+        holder.kill()
+        holder.wait()
+    with (
+        locked(Path("run"), tmp_path / ".lock"),
+        pytest.raises(RunError, match=f"process {os.getpid()} "),
+        locked(Path("run"), tmp_path / ".lock"),
+    ):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_lock_under_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot lock 'run': "), locked(Path("run"), tmp_path / "file" / ".lock"):
+        pass

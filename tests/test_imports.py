@@ -18,10 +18,11 @@ PACKAGE = Path(grids.__file__).parent
 # docs: "The house". A part may import its own modules and the parts above it in this list.
 RANKS = (
     ("errors",),
-    ("files", "devices"),
+    ("io", "random", "metrics", "devices"),
     ("results", "images", "weights"),
     ("degradations", "networks", "search", "reports"),
     ("similarity",),
+    ("restoration",),
     ("training",),
     ("selection",),
     ("pipeline",),

@@ -19,8 +19,8 @@ from grids.commands.options import (
     progress,
     skipper,
 )
-from grids.files import write_text
 from grids.images import Skipped
+from grids.io import write_text
 from grids.pipeline.evaluate import evaluate_restorer
 from grids.pipeline.select import check_target
 from grids.pipeline.similarity import photo_paths

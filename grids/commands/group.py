@@ -15,7 +15,7 @@ from grids.pipeline.group import group_degradations, plan_grouping, report_file
 from grids.reports.grouping import grouping_text, trials_text
 from grids.results import Trial
 from grids.search import Planned
-from grids.search.table import STUDY
+from grids.search.drop_table import STUDY
 
 NEEDS_PHOTOGRAPHS = (
     *("val", "only", "from_scratch", "start", "pairs", "plugins", "time_budget", "iterations", "crop", "batch"),

@@ -8,8 +8,8 @@ from typing import Any
 import click
 import torch
 
-from grids.networks import TABLE, build
-from grids.networks.size import multiply_adds, parameters
+from grids.networks import build
+from grids.networks.table import TABLE, multiply_adds, parameters
 
 SIDE = 256
 

@@ -8,7 +8,7 @@ import click
 import torch
 
 from grids.networks import build
-from grids.networks.size import parameters
+from grids.networks.table import parameters
 from grids.reports.scores import recipes_text
 from grids.training.recipes import TABLE
 

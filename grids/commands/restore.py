@@ -15,8 +15,8 @@ from grids.images import Skipped
 from grids.pipeline.restore import RestoredFile, restore_files
 from grids.reports.restoring import gain_text, outcome_text, verdict_text
 from grids.reports.tables import printable
-from grids.selection.restore import check_settings
-from grids.training.tiles import OVERLAP
+from grids.restoration.restore import check_settings
+from grids.restoration.tiling import OVERLAP
 
 
 def restore(images: tuple[str, ...], **options: Any) -> None:

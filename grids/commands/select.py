@@ -11,8 +11,8 @@ import click
 from grids import devices
 from grids.commands.options import chosen_images, count_skipped, progress, skipper
 from grids.errors import GridsError
-from grids.files import write_text
 from grids.images import Skipped
+from grids.io import write_text
 from grids.pipeline.select import check_map, check_target, select_images, write_map
 from grids.pipeline.similarity import photo_paths
 from grids.reports.selection import selection_text, selections_table

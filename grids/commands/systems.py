@@ -6,7 +6,7 @@ from typing import Any
 
 from grids.commands.options import changes_of
 from grids.errors import GridsError
-from grids.pipeline.lessons import SCRATCH
+from grids.pipeline.experiments import SCRATCH
 from grids.training.recipes import resolved, system_recipe
 
 QUICK = "quick"
@@ -28,5 +28,5 @@ def system_of(options: dict[str, Any], usual: str = QUICK) -> dict[str, Any]:
     budget = options["budget"] or (usual if name is None else QUICK)
     if name is not None and options.get("loss") is not None and "vgg" in system_recipe(name).takes:
         raise GridsError(f"the recipe '{name}' has losses of its own: --loss is not for it")
-    chosen, recipe = resolved(name, budget, options["network"], seed=options["seed"], **changes_of(options))
-    return {"system": name, "network": chosen, "recipe": recipe}
+    chosen, config = resolved(name, budget, options["network"], seed=options["seed"], **changes_of(options))
+    return {"recipe": name, "network": chosen, "config": config}

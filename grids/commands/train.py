@@ -52,8 +52,8 @@ def train(images: tuple[str, ...], **options: Any) -> None:
 def descriptor(images: tuple[str, ...], **options: Any) -> None:
     """`grids train-descriptor`."""
     out: Path = options["out"] or Path("runs/descriptor/descriptor.safetensors")
-    recipe = replace(DESCRIPTOR_RECIPE, seed=options["seed"], **changes_of(options))
-    _run(lambda **rest: train_descriptor(chosen_images(images), recipe=recipe, **rest), out, options, "bicubic")
+    config = replace(DESCRIPTOR_RECIPE, seed=options["seed"], **changes_of(options))
+    _run(lambda **rest: train_descriptor(chosen_images(images), config=config, **rest), out, options, "bicubic")
     say({"quiet": options["quiet"] or options["as_json"]}, f"use it   grids similarity --descriptor {out}")
 
 
@@ -71,7 +71,7 @@ def _run(training: Callable[..., TrainingReport], out: Path, options: dict[str, 
                 device=options["device"],
                 max_pixels=options["max_pixels"],
                 on_skip=skipper(skipped),
-                listener=steps,
+                callbacks=steps,
             )
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():

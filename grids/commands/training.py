@@ -11,19 +11,19 @@ from typing import Any, Self, TextIO
 from tqdm import tqdm
 
 from grids.errors import RunError
-from grids.pipeline.verify import best_so_far, remaining
+from grids.pipeline.train_groups import best_so_far, remaining
 from grids.reports.grouping import counted, decibels
 from grids.reports.training import time_text
 from grids.results import TrainingRun, Trial
 from grids.search import Search
-from grids.training.lesson import Silent
+from grids.training.experiment import NullCallbacks
 
 COLUMNS = ("tasks", "repeat", "step", "steps", "loss", "steps_per_second", "seconds")
 WINDOW = 10.0
 """s: a line goes to a log file no more often."""
 
 
-class Steps(Silent):
+class Steps(NullCallbacks):
     """A bar over the steps of a training, on stderr: step, loss, steps a second and the time left. And a file of that.
 
     Args:

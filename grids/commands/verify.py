@@ -25,11 +25,11 @@ from grids.commands.systems import start_of, system_of
 from grids.commands.training import Progress
 from grids.errors import GridsError
 from grids.images import Skipped
+from grids.pipeline.dry_run import PlannedTraining, plan_training
+from grids.pipeline.experiments import MIX, TrainingSettings
 from grids.pipeline.group import check_count, report_file
-from grids.pipeline.lessons import MIX, TrainingSettings
-from grids.pipeline.planning import PlannedTraining, plan_training
+from grids.pipeline.train_groups import TrainGroupsResult, train_groups
 from grids.pipeline.verified import write_verified
-from grids.pipeline.verify import Verified, train_groups
 from grids.reports.grouping import counted, grouping_text, trials_text
 from grids.reports.training import training_text
 from grids.results import Grouping
@@ -76,7 +76,7 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
             only=options["only"],
             time_budget=budget,
             out=out,
-            listener=progress,
+            callbacks=progress,
             on_trial=progress.told,
         )
     write_verified(found, out)
@@ -107,7 +107,7 @@ def _check(images: tuple[str, ...], options: dict[str, Any]) -> None:
         raise GridsError("--only and --from exclude each other: --from searches for nothing")
 
 
-def _train(*arguments: Any, **options: Any) -> Verified:
+def _train(*arguments: Any, **options: Any) -> TrainGroupsResult:
     try:
         return train_groups(*arguments, **options)
     except OutOfTimeError as error:

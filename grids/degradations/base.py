@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from grids.devices import exact_float32, for_each, keep_freed_memory, moved
 from grids.errors import GridsError, unknown_name
+from grids.random import spread_evenly
 
 Parameters = dict[str, Tensor]
 OURS = "grids.degradations."
@@ -192,31 +192,6 @@ def check_rows(parameters: Parameters, count: int) -> None:
             raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {count}")
 
 
-def seeded(seed: int) -> torch.Generator:
-    """A CPU generator. Raises GridsError for a seed outside 0 to 2^63 - 1."""
-    if not 0 <= seed < 2**63:
-        raise GridsError(f"seed must be 0 to 2^63 - 1, but is {seed}")
-    return torch.Generator().manual_seed(seed)
-
-
-def spread_evenly(count: int, generator: torch.Generator) -> Tensor:
-    """`count` numbers in [0, 1), one in each of as many equal parts of it, in random order: (count,).
-
-    Each by itself is uniform; together they cover the range better than independent ones, which lowers the noise of
-    whatever is measured on a batch. Source: Latin hypercube sampling, McKay, Beckman and Conover 1979.
-    """
-    numbers = torch.rand(count, generator=generator, device=generator.device)
-    if count == 1:
-        return numbers
-    order = torch.randperm(count, generator=generator, device=generator.device)
-    return ((order + numbers) / count).clamp_max_(1 - 2**-24)
-
-
-def draw_seeds(count: int, generator: torch.Generator) -> Tensor:
-    """A seed for the noise of each image, (count,), so that noise needs no storage and replays exactly."""
-    return torch.randint(2**62, (count,), generator=generator, device=generator.device)
-
-
 def generators(parameters: Parameters, device: torch.device) -> list[torch.Generator]:
     """The generators that the seeds of a batch's images stand for, on a device."""
     return [torch.Generator(device=device).manual_seed(seed) for seed in parameters["seed"].tolist()]
@@ -286,10 +261,3 @@ def _checked_severity(severity: float | Tensor | None, count: int, device: torch
         shown = f"{float(levels):g}" if levels.ndim == 0 else "outside it"
         raise GridsError(f"severity must lie in [0, 1], but is {shown}")
     return levels.expand(count)
-
-
-def psnr(first: Tensor, second: Tensor) -> float:
-    """PSNR in dB of two images or batches in [0, 1]: RGB, no border crop, both rounded to 8 bit; inf if equal."""
-    difference = first.mul(255).round() - second.mul(255).round()
-    error = float(difference.cpu().double().square().mean())
-    return 10 * math.log10(255.0**2 / error) if error else math.inf

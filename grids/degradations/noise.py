@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, covered, draw_by_image, draw_seeds, per_image
+from grids.degradations.base import Degradation, Parameters, Range, covered, draw_by_image, per_image
+from grids.random import draw_seeds
 
 PART = 2**14
 """Values that PyTorch works through on one thread."""

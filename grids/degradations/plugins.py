@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, draw_seeds, generators
+from grids.degradations.base import Degradation, Parameters, Range, generators
 from grids.errors import GridsError
+from grids.random import draw_seeds
 
 DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 ENTRY_POINT_GROUP = "grids.degradations"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from grids.degradations.base import seeded
+from grids.random import seeded
 
 
 @dataclass(frozen=True)

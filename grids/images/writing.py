@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from grids.errors import ImageError
-from grids.files import write_bytes
 from grids.images.libraries import opencv
 from grids.images.photo import Photo, Pixels, to_8_bit
+from grids.io import write_bytes
 
 
 def write_photo(path: str | os.PathLike[str], photo: Photo) -> Path:

@@ -1,24 +1,12 @@
-"""The networks, in one visible table.
+"""The networks: one file an architecture, all presets in the `TABLE` of table.py."""
 
-A new one is a file here and a line in `TABLE`; see CONTRIBUTING.md.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from torch import nn
-
-from grids.errors import unknown_name
 from grids.networks.durbm import DuRBM
-from grids.networks.heads import ANY, MultiHead
 from grids.networks.martyniuk import MartyniukFPN, MartyniukResNet
 from grids.networks.nafnet import NAFNet
 from grids.networks.restormer import Restormer
 from grids.networks.shen import ShenFace
 from grids.networks.srresnet import SRResNet, SRResNetX4
+from grids.networks.table import TABLE, Preset, build, preset
 from grids.networks.unet import UNet
 from grids.networks.walha import WalhaNet
 
@@ -38,114 +26,3 @@ __all__ = [
     "build",
     "preset",
 ]
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A network at a certain size.
-
-    Args:
-        network: the class; its `from_state` reads the size off a state dict.
-        summary: what it is for, and its source.
-        options: arguments of the class.
-        rate: the highest learning rate that is taken unasked: without normalisation, ReLUs die at a few times as much.
-    """
-
-    network: type[nn.Module]
-    summary: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    rate: float = 1.0
-
-
-TABLE: dict[str, Preset] = {
-    "unet": Preset(UNet, "learns fast on a CPU, the default: a plain residual U-Net, width 16", rate=1e-3),
-    "unet-m": Preset(UNet, "the same with width 32", {"width": 32}, rate=1e-3),
-    "drunet": Preset(
-        UNet,
-        "as large as published, its layers and no noise map: DRUNet (Zhang et al., TPAMI 2021)",
-        {"width": 64, "blocks": 4, "bias": False},
-        rate=1e-4,
-    ),
-    "nafnet": Preset(NAFNet, "small and quick; NAFNet (Chen et al., ECCV 2022)"),
-    "nafnet-m": Preset(
-        NAFNet,
-        "width 32, nine blocks: between the quick one and the published ones",
-        {"width": 32, "encoder": (1, 1, 1, 4), "middle": 1, "decoder": (1, 1, 1, 1)},
-    ),
-    "nafnet-32": Preset(
-        NAFNet,
-        "width 32 as published for denoising (SIDD)",
-        {"width": 32, "encoder": (2, 2, 4, 8), "middle": 12, "decoder": (2, 2, 2, 2)},
-    ),
-    "srresnet": Preset(SRResNet, "the smaller backbone of GRIDS (section 5.3), input and output of one size"),
-    "restormer-s": Preset(
-        Restormer,
-        "a small Restormer: width 16, fewer blocks",
-        {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1},
-    ),
-    "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
-    "walha-mtlgan-small": Preset(
-        WalhaNet,
-        "a small walha-mtlgan: a quarter of the channels or fewer",
-        {"width": 8, "channels": 24, "widths": (8, 8, 16, 32, 32, 32, 32, 32), "heads": (2, 1)},
-    ),
-    "walha-mtlgan": Preset(
-        WalhaNet, "a head for each task: MobileNetV2 pyramid, transformer decoders (Walha et al., ICAART 2024)"
-    ),
-    "liu-durbm-small": Preset(
-        DuRBM,
-        "a decoder for each task; a small DuRB-M network: width 32, three blocks",
-        {"width": 32, "decoder": 24, "kernels": (5, 5, 5), "hidden": 8},
-        rate=1e-3,
-    ),
-    "liu-durbm": Preset(
-        DuRBM, "a decoder for each task; the DuRB-M network of Liu et al. (joint learning), width 96", rate=1e-4
-    ),
-    "martyniuk-resnet": Preset(
-        MartyniukResNet, "a head for each task: the generator of DeblurGAN, split (Martyniuk, thesis 2019)"
-    ),
-    "martyniuk-resnet-small": Preset(
-        MartyniukResNet, "the same with width 16 and three residual blocks", {"width": 16, "blocks": 3}
-    ),
-    "martyniuk-fpn": Preset(
-        MartyniukFPN, "a head for each task: a pyramid on Inception-ResNet-v2 (Martyniuk, thesis 2019)"
-    ),
-    "martyniuk-fpn-small": Preset(
-        MartyniukFPN,
-        "the same with a trunk of width 8 and fewer blocks",
-        {"width": 8, "repeats": (1, 2), "channels": 64},
-    ),
-    "shen-face-small": Preset(
-        ShenFace,
-        "a small face deblurring network: width 16, two blocks",
-        {"width": 16, "blocks": 2},
-        rate=3e-4,
-    ),
-    "shen-face": Preset(
-        ShenFace, "two-scale face deblurring with a structure task, as published (Shen et al., 2019)", rate=1e-4
-    ),
-    "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
-}
-
-
-def preset(name: str) -> Preset:
-    """The preset of a name. Raises UnknownNameError."""
-    if name not in TABLE:
-        raise unknown_name("network", name, TABLE)
-    return TABLE[name]
-
-
-def build(name: str, tasks: Iterable[str] = ANY, **options: Any) -> nn.Module:
-    """A network with fresh weights.
-
-    Args:
-        name: of its preset.
-        tasks: count where it has a head for each.
-        options: arguments of its class, before those of the preset.
-
-    Raises:
-        UnknownNameError: there is no such preset.
-    """
-    chosen = preset(name)
-    heads = (tasks,) if issubclass(chosen.network, MultiHead) else ()
-    return chosen.network(*heads, **{**chosen.options, **options})

@@ -77,7 +77,7 @@ class InstanceNorm(nn.Module):
 
     The same in training and at test, and twice differentiable. A map of one pixel becomes 0, where torch's refuses it.
     Computed in float32 or float64, since squares overflow in float16. Mean and variance come from one pool, so that
-    images in tiles need fewer passes (see `grids.training.tiles`).
+    images in tiles need fewer passes (see `grids.restoration.tiling`).
 
     Args:
         epsilon: added to the variance.

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from grids.networks.blocks import draw_for_relu, padded
 from grids.networks.dual_residual import DualBlock, normalising
-from grids.networks.heads import MultiHead, Tasks, heads_of, only, tasks_of
-from grids.networks.states import entry, foreign, loaded, numbered
+from grids.networks.heads import MultiHead, Tasks, heads_of, select_tasks, tasks_of
+from grids.networks.state_dict import entry, foreign, load_strict, numbered
 from grids.networks.topology import Stages, stages_of
 
 WHAT = "a DuRB-M network"
@@ -180,12 +180,12 @@ class DuRBM(MultiHead):
     def from_state(cls, state: Mapping[str, Tensor]) -> DuRBM:
         """The network that a state dict belongs to: tasks, topology and sizes are read off it. Raises WeightsError."""
         width = entry(state, "encoder.first.weight", 4, WHAT).shape[0]
-        return loaded(cls(tasks_of(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
+        return load_strict(cls(tasks_of(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
 
     @classmethod
     def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
         """The part of a state that a network of fewer tasks has: no other decoders, no blocks that lead to none."""
-        kept = only(state, tasks)
+        kept = select_tasks(state, tasks)
         deepest = max((_stage(kept, task) for task in heads_of(kept)), default=0)
         unused = tuple(f"stages.{i}." for i in range(deepest, numbered(state, "stages.")))
         return {key: value for key, value in kept.items() if not key.startswith(unused)}

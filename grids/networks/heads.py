@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
-from grids.networks.states import foreign
+from grids.networks.state_dict import foreign
 
 ANY = ("restored",)
 """The task of a network that is built without a name for one."""
@@ -26,7 +26,7 @@ class MultiHead(nn.Module):
 
     tasks: their names, sorted, since states in files are.
     decoders: of each task.
-    multiple, reach: see `grids.training.tiles.restore_image`.
+    multiple, reach: see `grids.restoration.tiling.restore_image`.
     """
 
     scale = 1
@@ -95,7 +95,7 @@ class MultiHead(nn.Module):
     @classmethod
     def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
         """The part of a state that a network of fewer tasks has, so that it can start from there."""
-        return only(state, tasks)
+        return select_tasks(state, tasks)
 
 
 class TaskView(nn.Module):
@@ -113,7 +113,7 @@ class TaskView(nn.Module):
         return restored
 
 
-def headed(network: nn.Module, task: str) -> nn.Module:
+def select_head(network: nn.Module, task: str) -> nn.Module:
     """The network as `for_task` gives it. Raises UnknownNameError where it has heads, but none for that task."""
     return TaskView(network, task) if isinstance(network, MultiHead) else network
 
@@ -143,7 +143,7 @@ def tasks_of(state: Mapping[str, Tensor], what: str) -> tuple[str, ...]:
     return tasks
 
 
-def only(state: Mapping[str, Tensor], tasks: Iterable[str], prefix: str = "decoders.") -> dict[str, Tensor]:
+def select_tasks(state: Mapping[str, Tensor], tasks: Iterable[str], prefix: str = "decoders.") -> dict[str, Tensor]:
     """A state without the entries of other tasks after a prefix."""
     kept = tuple(f"{prefix}{task}." for task in tasks)
     return {key: value for key, value in state.items() if not key.startswith(prefix) or key.startswith(kept)}

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grids.networks.backbones.inception import InceptionTrunk, trunk_state
 from grids.networks.blocks import InstanceNorm, padded
 from grids.networks.heads import ANY, MultiHead, Tasks, tasks_of
-from grids.networks.inception import InceptionTrunk, trunk_state
-from grids.networks.states import entry, loaded, numbered
+from grids.networks.state_dict import entry, load_strict, numbered
 
 
 class _Martyniuk(MultiHead):
@@ -63,7 +63,7 @@ class MartyniukResNet(_Martyniuk):
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a ResNet of Martyniuk"
         width = entry(state, "encoder.first.0.weight", 4, what).shape[0]
-        return loaded(cls(tasks_of(state, what), width, numbered(state, "encoder.blocks.")), state, what)
+        return load_strict(cls(tasks_of(state, what), width, numbered(state, "encoder.blocks.")), state, what)
 
 
 class MartyniukFPN(_Martyniuk):
@@ -96,7 +96,7 @@ class MartyniukFPN(_Martyniuk):
         Raises:
             WeightsError: a key is missing, does not belong to it, or has another shape.
         """
-        loaded(self.encoder.trunk, trunk_state(state), "the trunk of this network (Inception-ResNet-v2)")
+        load_strict(self.encoder.trunk, trunk_state(state), "the trunk of this network (Inception-ResNet-v2)")
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukFPN:
@@ -105,7 +105,7 @@ class MartyniukFPN(_Martyniuk):
         width = entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
         channels = entry(state, "encoder.laterals.4.weight", 4, what).shape[0]
         repeats = [numbered(state, f"{trunk}.{part}.") for part in ("repeat", "repeat_1")]
-        return loaded(cls(tasks_of(state, what), width, repeats, channels), state, what)
+        return load_strict(cls(tasks_of(state, what), width, repeats, channels), state, what)
 
 
 class _ResNetEncoder(nn.Module):

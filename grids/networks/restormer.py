@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.networks.blocks import TransformerBlock, descended, padded
-from grids.networks.states import entry, loaded, numbered
+from grids.networks.state_dict import entry, load_strict, numbered
 
 
 class Restormer(nn.Module):
@@ -70,7 +70,7 @@ class Restormer(nn.Module):
         levels = [*(f"encoder.{i}" for i in range(3)), "bottom"]
         heads = [entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]
         blocks = [numbered(state, f"{level}.") for level in levels]
-        return loaded(cls(width, blocks, numbered(state, "refinement."), heads), state, what)
+        return load_strict(cls(width, blocks, numbered(state, "refinement."), heads), state, what)
 
 
 def _conv(channels: int, out: int) -> nn.Conv2d:

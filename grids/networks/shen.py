@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.networks.blocks import begin_small, draw_for_relu, padded
-from grids.networks.states import entry, loaded, numbered
+from grids.networks.state_dict import entry, load_strict, numbered
 
 IMAGE, STRUCTURE = "image", "structure"
 
@@ -136,7 +136,7 @@ class ShenFace(nn.Module):
         width = entry(state, "first.weight", 4, what).shape[0]
         scales = 2 if numbered(state, "ups.") else 1
         structure = any(key.startswith(f"heads.{STRUCTURE}.") for key in state)
-        return loaded(cls(width, numbered(state, "blocks."), scales, structure), state, what)
+        return load_strict(cls(width, numbered(state, "blocks."), scales, structure), state, what)
 
     def _scaled(self, whole: Tensor) -> list[Tensor]:
         return [whole] if self.scales == 1 else [F.avg_pool2d(whole, 2), whole]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import ResidualBlock
-from grids.networks.states import entry, loaded, numbered
+from grids.networks.state_dict import entry, load_strict, numbered
 
 
 class SRResNetX4(nn.Module):
@@ -69,7 +69,7 @@ class SRResNetX4(nn.Module):
         """
         what = "an SRResNet x4"
         first = entry(state, "conv_first.weight", 4, what)
-        return loaded(cls(first.shape[0], numbered(state, "body."), global_residual), state, what)
+        return load_strict(cls(first.shape[0], numbered(state, "body."), global_residual), state, what)
 
 
 class SRResNet(nn.Module):
@@ -103,4 +103,4 @@ class SRResNet(nn.Module):
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "an SRResNet"
         first = entry(state, "conv_first.weight", 4, what)
-        return loaded(cls(first.shape[0], numbered(state, "body.")), state, what)
+        return load_strict(cls(first.shape[0], numbered(state, "body.")), state, what)

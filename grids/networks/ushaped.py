@@ -9,7 +9,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from grids.networks.blocks import descended, padded
-from grids.networks.states import entry, loaded, numbered
+from grids.networks.state_dict import entry, load_strict, numbered
 
 
 class UShaped(nn.Module):
@@ -80,7 +80,7 @@ class UShaped(nn.Module):
             [numbered(state, f"{part}.{level}.") for level in range(numbered(state, f"{part}."))]
             for part in ("encoder", "decoder")
         )
-        return loaded(cls._of_sizes(width, encoder, numbered(state, "middle."), decoder, state), state, cls.title)
+        return load_strict(cls._of_sizes(width, encoder, numbered(state, "middle."), decoder, state), state, cls.title)
 
     @classmethod
     @abstractmethod

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.errors import unknown_name
+from grids.networks.backbones.mobilenet import MobileTrunk, trunk_state
 from grids.networks.blocks import TransformerBlock, padded
 from grids.networks.heads import MultiHead, Tasks, heads_of, tasks_of
-from grids.networks.mobilenet import MobileTrunk, trunk_state
-from grids.networks.states import entry as found
-from grids.networks.states import loaded, numbered
+from grids.networks.state_dict import entry as found
+from grids.networks.state_dict import load_strict, numbered
 
 WIDTHS = (32, 32, 64, 128, 256, 256, 256, 256)
 """Filters of the eight units of a block. The paper goes on to 2048: 101 million parameters for the four blocks."""
@@ -28,7 +28,7 @@ class Pyramid(nn.Module):
     batch norm, as in the trunk.
 
     Args:
-        width: of the trunk, see `grids.networks.mobilenet.MobileNetV2`.
+        width: of the trunk, see `grids.networks.backbones.mobilenet.MobileNetV2`.
         channels: of M1 to M4; M0 has half as many.
     """
 
@@ -212,7 +212,7 @@ class WalhaNet(MultiHead):
             literal=LITERAL in scales,
             multi_scale=bool(scales),
         )
-        return loaded(network, state, what)
+        return load_strict(network, state, what)
 
 
 def _normed(channels: int, out: int) -> tuple[nn.Module, nn.Module]:

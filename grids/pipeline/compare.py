@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from grids.errors import GridsError
-from grids.files import make_folder, write_text
+from grids.io import make_folder, write_text
 from grids.pipeline.figures import write_figures
 from grids.pipeline.matrices import load_similarity
 from grids.reports.heatmap import side_by_side

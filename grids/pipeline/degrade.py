@@ -16,12 +16,13 @@ import numpy as np
 from torch import Tensor
 
 from grids import __version__
-from grids.degradations import Degradation, Parameters, degradation, psnr, seeded
+from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
-from grids.files import make_folder, write_bytes
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
+from grids.io import make_folder, write_bytes
+from grids.metrics import image_psnr
+from grids.random import seed_for, seeded
 from grids.reports.sheet import contact_sheet
-from grids.similarity.patches import seed_for
 
 PARAMS = "params.csv"
 FIRST = "0.1.0"
@@ -72,7 +73,7 @@ def degrade_file(
     clean = photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
     write_photo(Path(target), _result(photo, result, round_to_8_bit))
-    return psnr(clean, result)
+    return image_psnr(clean, result)
 
 
 def contact_sheet_of(
@@ -89,7 +90,7 @@ def contact_sheet_of(
     tiles = [(size, _to_bytes(clean))]
     for name, kind in kinds.items():
         result, _ = _degrade(clean, kind, severity, seed, True)
-        tiles.append((f"{name}  {psnr(clean, result):.1f} dB", _to_bytes(result)))
+        tiles.append((f"{name}  {image_psnr(clean, result):.1f} dB", _to_bytes(result)))
     # as many in a row as leave the last one fullest
     return contact_sheet(tiles, columns=min((4, 5, 6), key=lambda columns: -len(tiles) % columns))
 
@@ -269,7 +270,7 @@ def _write_pair(
         "severity": "" if job.severity is None else job.severity,
         "rounded": job.rounded,
         "parameters": json.dumps(_listed(parameters)),
-        "psnr_db": f"{psnr(clean, result):.3f}",
+        "psnr_db": f"{image_psnr(clean, result):.3f}",
         "sha256": job.sha256,
         "grids_version": __version__,
     }

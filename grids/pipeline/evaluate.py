@@ -10,21 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from grids import devices
-from grids.degradations import ELEVEN, NAMES, Degradation, seeded
+from grids.degradations import ELEVEN, NAMES, Degradation
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
 from grids.images.photo import Photo, to_8_bit
-from grids.networks.heads import headed
-from grids.pipeline.lessons import pair_folders, synthesized
+from grids.metrics import WINDOW, whole_scores
+from grids.networks.heads import select_head
+from grids.pipeline.experiments import pair_folders, synthesized
 from grids.pipeline.similarity import Images, Plugin, photo_paths
+from grids.random import seed_for, seeded
+from grids.restoration.models import Restorer, load_restorer
+from grids.restoration.tiling import restore_image
 from grids.results import Evaluation, Score
-from grids.similarity.patches import seed_for
-from grids.training.metrics import WINDOW, whole_scores
-from grids.training.models import Restorer, load_restorer
 from grids.training.pair_settings import JPEG_90
 from grids.training.pairs import save_some
 from grids.training.tasks import check_sizes, matched
-from grids.training.tiles import restore_image
 
 LEAST = 16
 """Pixels that both sides of a photograph must have; the window of SSIM alone takes 11."""
@@ -124,7 +124,7 @@ def _degraded(
         clean = _pixels(photo)
         for task, kind in kinds.items():
             generator = seeded(seed_for(seed, f"{task} {photo.path.name}"))
-            made, head = kind(clean[None], generator), headed(network, task)
+            made, head = kind(clean[None], generator), select_head(network, task)
             yield _score(head, task, photo.path, made[0], clean, device)
             if not as_made:
                 saved = save_some(made, JPEG_90, generator)[0]
@@ -141,7 +141,7 @@ def _paired(
             if min(given.height, given.width) < LEAST:
                 raise ImageError(f"'{first}' is smaller than {LEAST} pixels")
             image, target = (_pixels(photo) for photo in (given, wanted))
-            yield _score(headed(network, task), task, first, image, target, device)
+            yield _score(select_head(network, task), task, first, image, target, device)
 
 
 def _score(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grids.errors import GridsError, ImageError
-from grids.files import read_text
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
+from grids.io import read_text
 from grids.pipeline.degrade import absolute, append_row, fresh_folder, target_names
 
 FACES = "faces.csv"

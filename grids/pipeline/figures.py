@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from grids.files import write_bytes
+from grids.io import write_bytes
 from grids.reports.painting import figure_bytes
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grids.errors import GridsError, RunError, unknown_name
-from grids.files import make_folder, write_text
+from grids.io import make_folder, write_text
 from grids.pipeline.figures import write_figures
 from grids.pipeline.matrices import load_similarity
 from grids.reports.drops import drop_against_distance
@@ -24,13 +24,13 @@ from grids.search import (
     Search,
     TrialLog,
     groups_over_delta,
-    plan,
     run_search,
     trials_at_hand,
 )
-from grids.search.engine import too_many
+from grids.search.drop_table import STUDY
+from grids.search.dry_run import plan
 from grids.search.problem import ENUMERATED
-from grids.search.table import STUDY
+from grids.search.search import too_many
 
 TRIALS = "trials.sqlite"
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grids.errors import unknown_name
-from grids.files import make_folder, write_text
 from grids.images import Skipped
+from grids.io import make_folder, write_text
 from grids.pipeline.figures import write_figures
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, heatmap

@@ -12,21 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from grids import __version__, devices, weights
-from grids.degradations import Degradation, check_name, seeded
+from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError, RunError
-from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped, read_photos
+from grids.io import make_folder
 from grids.networks.heads import MultiHead
-from grids.pipeline.lessons import lot_of
+from grids.pipeline.experiments import lot_of
 from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
+from grids.random import seeded
+from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, Grouping
-from grids.selection.discriminant import Discriminant
-from grids.selection.learning import learn
+from grids.selection.classifier import Discriminant
+from grids.selection.features.moments import describe
+from grids.selection.fit_profile import learn
 from grids.selection.profile import FILE, Candidate, Profile, read_profile
 from grids.selection.samples import Samples, make_outliers, make_samples
-from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
-from grids.training.models import load_restorer
 from grids.training.pair_settings import PHOTOGRAPHS, pair_settings
 
 CALIBRATION = 4

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.files import make_folder, write_bytes, write_text
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, encode, read_photos, write_photo
 from grids.images.photo import to_8_bit
+from grids.io import make_folder, write_bytes, write_text
 from grids.pipeline.degrade import absolute, target_names
 from grids.pipeline.similarity import check_apart, photo_paths
 from grids.reports.html import restoring_page
 from grids.reports.restoring import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
+from grids.restoration.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo, view_of
+from grids.restoration.tiling import OVERLAP
 from grids.results.selection import Selection
-from grids.selection.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo, view_of
-from grids.training.tiles import OVERLAP
 
 RECORDS, REPORT = "restored.json", "report.html"
 PICTURES = 24

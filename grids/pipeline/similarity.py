@@ -12,8 +12,8 @@ import torch
 from grids import __version__, devices
 from grids.degradations import ELEVEN, Degradation, FunctionDegradation, check_name, degradation, load_function
 from grids.errors import GridsError, unknown_name
-from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped, builtin_photos, list_images, read_photos
+from grids.io import make_folder
 from grids.pipeline.degrade import contact_sheet_of
 from grids.results import SimilarityMatrix
 from grids.similarity import matrix as matrices

@@ -13,20 +13,20 @@ from torch import nn
 
 from grids import __version__, devices
 from grids.errors import RunError
-from grids.files import make_folder
 from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.lessons import SCRATCH, check_batches, check_start, make_tasks, split_photographs
-from grids.pipeline.planning import step_seconds
-from grids.pipeline.restarts import shipped_start
-from grids.pipeline.same import keep_settings
+from grids.io import make_folder
+from grids.pipeline.dry_run import step_seconds
+from grids.pipeline.experiments import SCRATCH, check_batches, check_start, make_tasks, split_photographs
+from grids.pipeline.run_folder import keep_settings
 from grids.pipeline.similarity import Images, Plugin
+from grids.pipeline.warm_start import shipped_start
 from grids.reports.training import time_text
+from grids.restoration.models import preset_of_scale, read_record, start_weights
 from grids.results import TrainingReport, TrainingRun
+from grids.training.config import TrainingConfig
+from grids.training.experiment import Callbacks, Experiment, NullCallbacks, run_of, train_experiment
 from grids.training.fabric import strategy_of
-from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
-from grids.training.models import preset_of_scale, read_record, start_weights
 from grids.training.pair_settings import PRISTINE
-from grids.training.recipe import Recipe
 from grids.training.recipes import Extras, method_of, resolved, system_recipe
 from grids.training.tasks import Reduced, Task
 from grids.training.trainer import OutOfTimeError
@@ -34,7 +34,9 @@ from grids.training.validation import Validation
 from grids.weights import sha256
 
 DESCRIPTOR = "srresnet-x4"
-DESCRIPTOR_RECIPE = Recipe(iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999, data=PRISTINE)
+DESCRIPTOR_RECIPE = TrainingConfig(
+    iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999, data=PRISTINE
+)
 SUFFIX = ".safetensors"
 ESTIMATED = 100
 """For so many steps it is said beforehand how long they take."""
@@ -46,8 +48,8 @@ def train_restorer(
     tasks: Sequence[str] | None = None,
     *,
     network: str | None = None,
-    recipe: Recipe | None = None,
-    system: str | None = None,
+    config: TrainingConfig | None = None,
+    recipe: str | None = None,
     vgg: str | Path | None = None,
     trunk: str | Path | None = None,
     topology: str | None = None,
@@ -61,7 +63,7 @@ def train_restorer(
     device: str = "auto",
     max_pixels: int = MAX_PIXELS,
     on_skip: Callable[[Skipped], None] | None = None,
-    listener: Listener | None = None,
+    callbacks: Callbacks | None = None,
 ) -> TrainingReport:
     """Train one restorer for some tasks. Source: GRIDS, section 5.3.
 
@@ -72,13 +74,13 @@ def train_restorer(
         tasks: names of degradations, functions and pairs; None for the eleven (or those of the system) and whatever
             else is given.
         network: a preset of `grids.networks.TABLE`; None for "unet", or the small one of the system.
-        recipe: the settings; `grids.training.recipe.budget` and, for a system, `grids.training.recipes.settings_of`
+        config: the settings; `grids.training.config.budget` and, for a system, `grids.training.recipes.settings_of`
             make those of --budget.
-        system: a recipe of `grids.training.recipes.TABLE`: its network, tasks, batches and losses; None for one network
+        recipe: a recipe of `grids.training.recipes.TABLE`: its network, tasks, batches and losses; None for one network
             and one loss.
         vgg, trunk, topology: for the system, see `grids.training.recipes.Extras`.
         val: photographs to measure on; None keeps one of five of `images` for that.
-        functions, pairs: further tasks, see `grids.pipeline.lessons.make_tasks`.
+        functions, pairs: further tasks, see `grids.pipeline.experiments.make_tasks`.
         start: a file of weights to start from, or "scratch" for weights drawn from the seed; None for the weights that
             ship for the network, if there are any (a recipe's networks have none).
         out: the file of the restorer; its settings and its checkpoint lie beside it, as .training.json and .ckpt.
@@ -86,7 +88,7 @@ def train_restorer(
         time_budget: seconds.
         device: "auto", "cpu", "cuda" or "mps".
         max_pixels, on_skip: of reading photographs.
-        listener: hears of the training.
+        callbacks: hears of the training.
 
     Returns:
         its one run, and what it reaches on the validation crops; the weights are in the file.
@@ -96,10 +98,10 @@ def train_restorer(
         OutOfTimeError: the time is over; the same call goes on.
     """
     deadline = time.monotonic() + time_budget
-    hears = listener or Silent()
-    chosen_system = None if system is None else system_recipe(system)
-    network, settings = resolved(system, network=network)
-    used = recipe or settings
+    hears = callbacks or NullCallbacks()
+    chosen_system = None if recipe is None else system_recipe(recipe)
+    network, settings = resolved(recipe, network=network)
+    used = config or settings
     file = _target(out)
     preset_of_scale(network)
     where = devices.resolve(device)
@@ -110,23 +112,23 @@ def train_restorer(
     names = tuple(task.name for task in chosen)
     said: list[str] = []  # and told once nothing is wrong
     extras = Extras(_path(vgg), _path(trunk), topology, said.append)
-    method = method_of(system, network, names, extras)
+    method = method_of(recipe, network, names, extras)
     check_start(None if start == SCRATCH else start, trunk)
-    shipped = shipped_start(network) if start is None and system is None else None
+    shipped = shipped_start(network) if start is None and recipe is None else None
     source = None if start == SCRATCH else shipped if start is None else Path(start)
     first = None if source is None else start_weights(source, network, method.options)
     digest = "" if source is None else sha256(source)
-    lesson = _lesson(chosen, images, val, network, used, max_pixels, on_skip, system)
-    lesson = replace(lesson, method=method, start=first, start_sha256=digest)
-    run = _train(lesson, file, where, resume, deadline, hears, said)
+    experiment = _experiment(chosen, images, val, network, used, max_pixels, on_skip, recipe)
+    experiment = replace(experiment, method=method, start=first, start_sha256=digest)
+    run = _train(experiment, file, where, resume, deadline, hears, said)
     words = "from scratch" if source is None else f"from the weights in '{source.name}'"
-    return _report(lesson, run, where, "from the weights that ship" if shipped is not None else words, None)
+    return _report(experiment, run, where, "from the weights that ship" if shipped is not None else words, None)
 
 
 def train_descriptor(
     images: Images = None,
     *,
-    recipe: Recipe | None = None,
+    config: TrainingConfig | None = None,
     val: Images | None = None,
     out: str | Path = "runs/descriptor/descriptor.safetensors",
     resume: bool = False,
@@ -134,7 +136,7 @@ def train_descriptor(
     device: str = "auto",
     max_pixels: int = MAX_PIXELS,
     on_skip: Callable[[Skipped], None] | None = None,
-    listener: Listener | None = None,
+    callbacks: Callbacks | None = None,
 ) -> TrainingReport:
     """Train a descriptor: an SRResNet for x4 super-resolution of clean photographs. Source: GRIDS, section 4.1.
 
@@ -144,15 +146,15 @@ def train_descriptor(
         its one run, of the task "x4"; the inputs of the report are those of bicubic enlargement.
     """
     deadline = time.monotonic() + time_budget
-    used = recipe or DESCRIPTOR_RECIPE
+    used = config or DESCRIPTOR_RECIPE
     file = _target(out)
     where = devices.resolve(device)
     strategy_of(where, used.precision)
     task = Reduced()
-    lesson = _lesson([task], images, val, DESCRIPTOR, used, max_pixels, on_skip)
-    run = _train(lesson, file, where, resume, deadline, listener or Silent())
+    experiment = _experiment([task], images, val, DESCRIPTOR, used, max_pixels, on_skip)
+    run = _train(experiment, file, where, resume, deadline, callbacks or NullCallbacks())
     bicubic = nn.Upsample(scale_factor=task.scale, mode="bicubic")
-    return _report(lesson, run, where, "from scratch", bicubic)
+    return _report(experiment, run, where, "from scratch", bicubic)
 
 
 def _path(file: str | Path | None) -> Path | None:
@@ -168,78 +170,86 @@ def _target(out: str | Path) -> Path:
     return file
 
 
-def _lesson(
+def _experiment(
     tasks: Sequence[Task],
     images: Images,
     val: Images | None,
     network: str,
-    recipe: Recipe,
+    config: TrainingConfig,
     max_pixels: int,
     on_skip: Callable[[Skipped], None] | None,
-    system: str | None = None,
-) -> Lesson:
-    learnt, measured = split_photographs(images, val, recipe.crop, max_pixels=max_pixels, on_skip=on_skip)
-    check_batches(recipe, tasks, learnt, system)
-    return Lesson(tasks, learnt, Validation(tasks, measured), network, recipe)
+    recipe: str | None = None,
+) -> Experiment:
+    learnt, measured = split_photographs(images, val, config.crop, max_pixels=max_pixels, on_skip=on_skip)
+    check_batches(config, tasks, learnt, recipe)
+    return Experiment(tasks, learnt, Validation(tasks, measured), network, config)
 
 
 def _train(
-    lesson: Lesson,
+    experiment: Experiment,
     file: Path,
     device: torch.device,
     resume: bool,
     deadline: float,
-    listener: Listener,
+    callbacks: Callbacks,
     said: Sequence[str] = (),
 ) -> TrainingRun:
     """The training behind a file: finished earlier, gone on with, or begun; `said` is what to tell of it then."""
-    names = tuple(task.name for task in lesson.tasks)
+    names = tuple(task.name for task in experiment.tasks)
     checkpoint, settings = file.with_suffix(".ckpt"), file.with_suffix(SETTINGS)
-    wanted = {"names": list(names), **lesson.parts(names, 0, device)}
+    wanted = {"names": list(names), **experiment.parts(names, 0, device)}
     record = read_record(file)
-    if record is not None and record.get("key") == lesson.key(names, 0, device):
+    if record is not None and record.get("key") == experiment.key(names, 0, device):
         run = run_of(record, file.name)
-        listener.finished(run, True)
+        callbacks.finished(run, True)
         return run
     there = next((path for path in (file, checkpoint) if path.exists()), None)
     if there is None and resume:
         raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
-    lesson.system(names, 0)  # says what is wrong with a trunk, a crop or a start before anything is written
+    experiment.system(names, 0)  # says what is wrong with a trunk, a crop or a start before anything is written
     make_folder(file.parent)
     keep_settings(settings, wanted, there, "another --out")
     for text in said:
-        listener.say(text)
-    if there is None and (steps := lesson.recipe.steps(len(names))) >= ESTIMATED:
-        each = step_seconds(lesson, device, names)
-        listener.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
+        callbacks.say(text)
+    if there is None and (steps := experiment.config.steps(len(names))) >= ESTIMATED:
+        each = step_seconds(experiment, device, names)
+        callbacks.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
     try:
-        run = train_lesson(
-            lesson, names, 0, file, checkpoint, name=file.name, device=device, deadline=deadline, listener=listener
+        run = train_experiment(
+            experiment,
+            names,
+            0,
+            file,
+            checkpoint,
+            name=file.name,
+            device=device,
+            deadline=deadline,
+            callbacks=callbacks,
         )
     except OutOfTimeError as error:
         raise OutOfTimeError(f"{error}: the same command goes on from there") from error
-    listener.finished(run, False)
+    callbacks.finished(run, False)
     return run
 
 
 def _report(
-    lesson: Lesson, run: TrainingRun, device: torch.device, start: str, before: nn.Module | None
+    experiment: Experiment, run: TrainingRun, device: torch.device, start: str, before: nn.Module | None
 ) -> TrainingReport:
-    validation = lesson.validation
+    validation = experiment.validation
     return TrainingReport(
-        network=lesson.network,
+        network=experiment.network,
         start=start,
         settings={
-            "iterations": lesson.recipe.iterations,
-            "steps_per": lesson.recipe.steps_per,
-            "photographs": len(lesson.photographs),
-            "photographs_sha256": lesson.photographs.digest,
+            "iterations": experiment.config.iterations,
+            "steps_per": experiment.config.steps_per,
+            "photographs": len(experiment.photographs),
+            "photographs_sha256": experiment.photographs.digest,
             "validation_crops": validation.count,
             "validation_side": validation.side,
             "validation_sha256": validation.digest,
-            "start_sha256": lesson.start_sha256,
+            "start_sha256": experiment.start_sha256,
             "device": device.type,
-            "recipe": lesson.recipe.to_json(),
+            "recipe": experiment.config.to_json(),
             "grids_version": __version__,
         },
         inputs=validation.psnr(before, run.group, "cpu"),

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grids.files import make_folder, write_text
+from grids.io import make_folder, write_text
 from grids.networks.heads import for_task
+from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.pipeline.figures import write_figures
 from grids.pipeline.group import report_file, write_grouping
-from grids.pipeline.restored import Restored, restored_sheet
-from grids.pipeline.verify import TRAINING, Verified
+from grids.pipeline.train_groups import TRAINING, TrainGroupsResult
 from grids.reports.curves import learning_curves
 from grids.reports.html import training_page
 from grids.reports.training import training_csv
+from grids.restoration.forward import restore
+from grids.restoration.models import load_restorer
 from grids.results import DeltaStep, Trial
 from grids.search import Answer, Problem, groups_over_delta
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.models import load_restorer
-from grids.training.validation import restore
 
 CAPTION = "One validation crop under each task: degraded, restored, and what it was, with the PSNR"
 
 
-def write_verified(found: Verified, out: str | Path) -> dict[str, Path]:
+def write_verified(found: TrainGroupsResult, out: str | Path) -> dict[str, Path]:
     """Write what a run folder shows of trainings, and of the partition that they verified.
 
     Returns:
@@ -64,7 +64,7 @@ def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, 
     shared = {name: group for group in groups for name in group if len(group) > 1}
     crops, loaded = {}, {}
     for name in everything:
-        inputs, targets = evaluator.lesson.validation.examples(name)
+        inputs, targets = evaluator.experiment.validation.examples(name)
         chosen = {"alone": (name,), "mix": everything}
         if name in shared:
             chosen["its group"] = shared[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from grids.errors import GridsError, RunError
-from grids.files import read_text
+from grids.io import read_text
 
 Record = TypeVar("Record")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from grids.errors import GridsError, unknown_name
-from grids.files import write_text
+from grids.io import write_text
 from grids.results.loading import load_record
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

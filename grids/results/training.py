@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from grids.errors import GridsError
-from grids.files import write_text
+from grids.io import write_text
 from grids.results.loading import load_record
 
 ALL = "all"

@@ -1,14 +1,14 @@
 """The grouping search: it asks for the drops of groups, as rarely as it can. It knows no torch and no training."""
 
 from grids.search.curve import groups_over_delta
-from grids.search.engine import METHODS, Search
-from grids.search.loop import Evaluation, Evaluator, run_search, search_groups
-from grids.search.plan import Planned, plan
+from grids.search.drop_table import DropTable
+from grids.search.dry_run import Planned, plan
 from grids.search.problem import Answer, Problem
-from grids.search.summary import trials_at_hand
-from grids.search.table import DropTable
+from grids.search.result import trials_at_hand
+from grids.search.run import Evaluation, Evaluator, run_search, search_groups
+from grids.search.search import METHODS, Search
 from grids.search.tag import tag_selection
-from grids.search.trials import TrialLog
+from grids.search.trial_log import TrialLog
 
 __all__ = [
     "METHODS",

@@ -10,7 +10,7 @@ import numpy as np
 
 from grids.results import CERTIFICATES
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
-from grids.search.coloring import least_groups
+from grids.search.methods.exact_milp import least_groups
 from grids.search.partitions import fewest
 from grids.search.problem import ENUMERATED
 

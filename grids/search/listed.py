@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from grids.search.answers import WITHIN, Answers
-from grids.search.covered import check_covered
-from grids.search.picking import pick
-from grids.search.strategy import Ask, Done
+from grids.search.feasibility import check_covered
+from grids.search.methods.base import Ask, Done
+from grids.search.set_partition import pick
 
 
 class ExactListed:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grids.search.answers import BEYOND, FAILED, UNDECIDED, WITHIN, Answers
+from grids.search.methods.base import within_delta
 from grids.search.ranking import Ranking
-from grids.search.strategy import within_delta
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from grids.errors import GridsError, RunError
-from grids.files import write_bytes
+from grids.io import write_bytes
 from grids.results import CLEAN, FloatArray, GGDParams
-from grids.selection.discriminant import Discriminant
-from grids.selection.generalization import GainModel
-from grids.selection.statistics import VERSION
+from grids.selection.classifier import Discriminant
+from grids.selection.features.moments import VERSION
+from grids.selection.gain_model import GainModel
 
 FILE = "profile.safetensors"
 """Its name in a run folder."""

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grids.degradations import Degradation, psnr, resampling, seeded
+from grids.degradations import Degradation, resampling
+from grids.metrics import image_psnr
 from grids.networks.heads import for_task
+from grids.random import seed_for, seeded
+from grids.restoration.tiling import restore_image
 from grids.results import OTHER, FloatArray
-from grids.selection.outliers import OUTLIERS, distorted
-from grids.selection.statistics import describe
+from grids.selection.features.moments import describe
+from grids.selection.outlier_exposure import OUTLIERS, distorted
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.patches import seed_for
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
 from grids.training.pairs import make_pairs, save_some
-from grids.training.tiles import restore_image
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -190,7 +191,7 @@ def make_outliers(
     restorers: int = 0,
     on_done: Callable[[], object] = lambda: None,
 ) -> Samples:
-    """Distort every photograph in ways that are drawn (see `grids.selection.outliers`), and describe the results.
+    """Distort every photograph in ways that are drawn (`grids.selection.outlier_exposure`), and describe the results.
 
     Args:
         photographs: names and pixels, (3, H, W) in [0, 1].
@@ -234,7 +235,7 @@ def measure_gains(
     clean, degraded = drawn.clean, drawn.degraded
     if side is not None:
         clean, degraded = middle(clean, side), middle(degraded, side)
-    before = psnr(degraded, clean)
+    before = image_psnr(degraded, clean)
     if not np.isfinite(before):
         return [np.nan] * len(restorers)
-    return [psnr(restore_image(one, degraded, device).clamp(0, 1), clean) - before for one in restorers]
+    return [image_psnr(restore_image(one, degraded, device).clamp(0, 1), clean) - before for one in restorers]

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from grids import devices, weights
 from grids.errors import GridsError, RunError, WeightsError, unknown_name
 from grids.images import MAX_PIXELS, Photo, photo_from_tensor, read_photo
+from grids.restoration.restore import Restoration, loader, restore_photo
+from grids.restoration.tiling import OVERLAP
 from grids.results import (
     CLEAN,
     CLEAN_CELL,
@@ -31,13 +33,11 @@ from grids.results import (
     Ranked,
     Selection,
 )
-from grids.selection.learning import membership
-from grids.selection.paper import average, image_ggd, paper_divergences
+from grids.selection.features.moments import describe
+from grids.selection.fit_profile import membership
+from grids.selection.grids_rule import average, image_ggd, paper_divergences
 from grids.selection.profile import FILE, Candidate, Profile, read_profile
-from grids.selection.restore import Restoration, loader, restore_photo
-from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
-from grids.training.tiles import OVERLAP
 
 OURS, PAPER = "ours", "paper"
 METHODS = (OURS, PAPER)

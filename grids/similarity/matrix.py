@@ -11,8 +11,8 @@ from scipy.stats import t
 from grids.errors import GridsError
 from grids.results import FloatArray, GGDParams
 from grids.similarity import ggd
-from grids.similarity.components import centre, principal_scores
 from grids.similarity.divergence import similarity
+from grids.similarity.gram import centre, principal_scores
 from grids.similarity.rows import Row
 
 SPLITS = 20

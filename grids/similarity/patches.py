@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grids.degradations import Degradation, seeded
+from grids.degradations import Degradation
 from grids.degradations.base import check_rows
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
 from grids.images.photo import to_8_bit
+from grids.random import seed_for, seeded
 
 CROP = 256
 """Side of the clean crop that is degraded (GRIDS trains on crops of this size)."""
@@ -159,8 +160,3 @@ def _rows_by_shape(crops: Crops) -> dict[tuple[int, ...], list[int]]:
     for i, crop in enumerate(crops.pixels):
         by_shape.setdefault(crop.shape, []).append(i)
     return by_shape
-
-
-def seed_for(seed: int, name: str) -> int:
-    """A seed for one degradation, so that its row does not depend on which others are measured."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()[:7], "big")

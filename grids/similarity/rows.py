@@ -14,11 +14,12 @@ from safetensors.numpy import save
 
 from grids import __version__
 from grids.degradations import Degradation
-from grids.files import write_bytes
+from grids.io import write_bytes
+from grids.random import seed_for
 from grids.results import FloatArray
-from grids.similarity.components import gram_matrix
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.patches import Crops, degraded_patches, seed_for
+from grids.similarity.gram import gram_matrix
+from grids.similarity.patches import Crops, degraded_patches
 
 FORMAT = 3
 """Raised whenever the same settings would give another row."""

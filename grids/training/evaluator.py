@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
-from grids.files import make_folder
+from grids.io import make_folder
+from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.training.lesson import Lesson, Listener, Silent, run_of, train_lesson
-from grids.training.models import read_record
+from grids.training.experiment import Callbacks, Experiment, NullCallbacks, run_of, train_experiment
 from grids.training.trainer import EVERY, OutOfTimeError
 
 LASTING = 0.7
@@ -32,7 +32,7 @@ class TrainingEvaluator:
     nothing is trained twice and what was broken off goes on.
 
     Args:
-        lesson: what to train with.
+        experiment: what to train with.
         folder: the run folder.
         device: where.
         problem: the deltas, for stopping early and repeating; None never stops and never repeats.
@@ -40,12 +40,12 @@ class TrainingEvaluator:
         early: stop a group that is clearly beyond delta at half of its steps.
         every: seconds between checkpoints.
         deadline: `time.monotonic()` after which OutOfTimeError is raised, with a checkpoint written.
-        listener: hears of every training.
+        callbacks: hears of every training.
     """
 
     def __init__(
         self,
-        lesson: Lesson,
+        experiment: Experiment,
         folder: Path,
         *,
         device: torch.device | str = "cpu",
@@ -54,14 +54,14 @@ class TrainingEvaluator:
         early: bool = True,
         every: float = EVERY,
         deadline: float = math.inf,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
-        self.lesson, self.folder, self.device = lesson, folder, torch.device(device)
+        self.experiment, self.folder, self.device = experiment, folder, torch.device(device)
         self.problem, self.repeats, self.early = problem, repeats, early
         self.every, self.deadline = every, deadline
-        self.listener: Listener = listener or Silent()
+        self.callbacks: Callbacks = callbacks or NullCallbacks()
         self.runs: dict[tuple[frozenset[str], int], TrainingRun] = {}
-        self.names = tuple(task.name for task in lesson.tasks)
+        self.names = tuple(task.name for task in experiment.tasks)
         make_folder(folder / "models")
         make_folder(folder / "checkpoints")
 
@@ -95,17 +95,17 @@ class TrainingEvaluator:
             found = self._train(names, repeat)
         if (members, repeat) not in self.runs or not reused:
             self.runs[members, repeat] = found
-            self.listener.finished(found, reused)
+            self.callbacks.finished(found, reused)
         return found
 
     def recall(self) -> tuple[TrainingRun, ...]:
-        """All trainings of the folder that are of this lesson, an earlier search's too: small groups first."""
+        """All trainings of the folder that are of this experiment, an earlier search's too: small groups first."""
         for file in sorted((self.folder / "models").glob("*.safetensors")):
             record = read_record(file)
             if record is None or not set(record.get("tasks", ())) <= set(self.names):
                 continue
             run = run_of(record, f"models/{file.name}")
-            if record.get("key") == self.lesson.key(run.group, run.repeat, self.device):
+            if record.get("key") == self.experiment.key(run.group, run.repeat, self.device):
                 self.runs.setdefault((frozenset(run.group), run.repeat), run)
         place = {name: i for i, name in enumerate(self.names)}
         return tuple(
@@ -178,7 +178,7 @@ class TrainingEvaluator:
         found = {}
         for task in group:
             at = {p.step: p.psnr[task] for p in self.run((task,)).curve}
-            if (half := self.lesson.half((task,))) in at:
+            if (half := self.experiment.half((task,))) in at:
                 found[task] = at[half] - point.psnr[task]
         return found
 
@@ -187,7 +187,7 @@ class TrainingEvaluator:
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
         if not self.early or self.problem is None or repeat or len(group) < 2 or whole:
             return ""
-        if point.step != self.lesson.half(group):
+        if point.step != self.experiment.half(group):
             return ""
         lost = self._lost(group, point)
         return "; ".join(f"{task} had lost {loss:.2f} dB after {point.step} steps" for task, loss in lost.items())
@@ -206,7 +206,7 @@ class TrainingEvaluator:
     def _stored(self, group: tuple[str, ...], repeat: int) -> TrainingRun | None:
         file = f"models/{self._file(group, repeat)}.safetensors"
         record = read_record(self.folder / file)
-        if record is None or record.get("key") != self.lesson.key(group, repeat, self.device):
+        if record is None or record.get("key") != self.experiment.key(group, repeat, self.device):
             return None
         return run_of(record, file)
 
@@ -216,11 +216,11 @@ class TrainingEvaluator:
         if len(group) > 1 and self.early and self.problem is not None:
             for task in group:  # they tell when to stop
                 self.run((task,))
-        key = self.lesson.key(group, repeat, self.device)
+        key = self.experiment.key(group, repeat, self.device)
         file = f"models/{self._file(group, repeat)}.safetensors"
         checkpoint = self.folder / "checkpoints" / f"{self._file(group, repeat)}-{key[:8]}.ckpt"
-        return train_lesson(
-            self.lesson,
+        return train_experiment(
+            self.experiment,
             group,
             repeat,
             self.folder / file,
@@ -230,7 +230,7 @@ class TrainingEvaluator:
             stop=lambda point: self._stops(group, repeat, point),
             every=self.every,
             deadline=self.deadline,
-            listener=self.listener,
+            callbacks=self.callbacks,
         )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from grids.training.recipe import Recipe
-from grids.training.systems import Restorer, System
+from grids.training.config import TrainingConfig
+from grids.training.systems.base import SupervisedSystem, System
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Method:
     """
 
     name: str
-    make: Callable[[nn.Module, tuple[str, ...], Recipe], System]
+    make: Callable[[nn.Module, tuple[str, ...], TrainingConfig], System]
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -35,5 +35,5 @@ class Method:
         return {"name": self.name, **given}
 
 
-PLAIN = Method("plain", lambda network, tasks, recipe: Restorer(network, recipe.loss, tasks))
+PLAIN = Method("plain", lambda network, tasks, config: SupervisedSystem(network, config.loss, tasks))
 """One network with one loss."""

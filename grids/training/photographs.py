@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grids.degradations import seeded
 from grids.degradations.resampling import reduced
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
 from grids.images.photo import to_8_bit
+from grids.random import seeded
 
 MEMORY = 4 * 2**30
 """Bytes of pixels that are kept in memory."""

@@ -14,14 +14,14 @@ from grids import networks, weights
 from grids.degradations import ELEVEN
 from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import MartyniukFPN, WalhaNet
-from grids.networks.critics import ConvCritic, PatchCritic
+from grids.networks.discriminators import ConvCritic, PatchCritic
 from grids.networks.topology import parse
-from grids.training.adversarial import RESTED, Adversarial, Terms
-from grids.training.faces import FaceDeblurring, Stages
+from grids.training.config import BUDGETS, TrainingConfig
 from grids.training.losses.perceptual import DEPTH, feature_network
 from grids.training.methods import PLAIN, Method
 from grids.training.pair_settings import PRISTINE
-from grids.training.recipe import BUDGETS, Recipe
+from grids.training.systems.adversarial import RESTED, Adversarial, Terms
+from grids.training.systems.faces import FaceDeblurring, Stages
 from grids.weights import load_state, sha256
 
 
@@ -48,7 +48,7 @@ class Extras:
 
 
 @dataclass(frozen=True)
-class SystemRecipe:
+class Recipe:
     """A paper's way of training restorers.
 
     Args:
@@ -69,18 +69,18 @@ class SystemRecipe:
     network: str
     small: str
     losses: str
-    budgets: Mapping[str, Recipe]
+    budgets: Mapping[str, TrainingConfig]
     method: Callable[[tuple[str, ...], Extras, bool], Method] = lambda tasks, extras, small: PLAIN
     takes: tuple[str, ...] = ()
 
 
-def _budgets(paper: Recipe, quick: int = 600, rate: float = 5e-4) -> dict[str, Recipe]:
+def _budgets(paper: TrainingConfig, quick: int = 600, rate: float = 5e-4) -> dict[str, TrainingConfig]:
     """The paper's settings, and for CPUs the same with small crops, few steps and a faster rate.
 
     The papers count the steps of a model, whatever its tasks.
     """
     paper = replace(paper, steps_per="model")
-    small = Recipe(
+    small = TrainingConfig(
         iterations=quick,
         learning_rate=rate,
         loss=paper.loss,
@@ -109,9 +109,9 @@ def _with_critics(terms: Terms, layers: tuple[str, ...], tasks: tuple[str, ...],
         settings["trunk_sha256"] = sha256(extras.trunk)
     trunk = None if extras.trunk is None else _read_trunk(extras.trunk)
 
-    def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> Adversarial:
+    def make(network: nn.Module, names: tuple[str, ...], config: TrainingConfig) -> Adversarial:
         given = None if trunk is None or extras.trunk is None else _given_trunk(network, extras.trunk, trunk, small)
-        return Adversarial(network, names, recipe, critic, features, terms, given)
+        return Adversarial(network, names, config, critic, features, terms, given)
 
     return Method("with critics", make, settings=settings)
 
@@ -153,16 +153,16 @@ def _faces(stages: Stages, tasks: tuple[str, ...], extras: Extras, small: bool) 
     features, settings = _features(extras, layers)
     settings |= {"stages": vars(stages), "layers": list(layers), "small": small}
 
-    def make(network: nn.Module, names: tuple[str, ...], recipe: Recipe) -> FaceDeblurring:
-        critic = partial(ConvCritic, 16 if small else 64, recipe.crop)
-        return FaceDeblurring(network, recipe, critic, features, stages)
+    def make(network: nn.Module, names: tuple[str, ...], config: TrainingConfig) -> FaceDeblurring:
+        critic = partial(ConvCritic, 16 if small else 64, config.crop)
+        return FaceDeblurring(network, config, critic, features, stages)
 
     return Method("faces", make, settings=settings)
 
 
 _GRIDS = {name: replace(settings, loss="l1") for name, settings in BUDGETS.items()}
 # constant for half of the epochs, then down to 1e-7
-_MARTYNIUK = Recipe(
+_MARTYNIUK = TrainingConfig(
     iterations=69_000,
     crop=256,
     batch=4,
@@ -175,7 +175,7 @@ _MARTYNIUK = Recipe(
     sampler="each:motion_blur=2",
     data=PRISTINE,
 )
-_LIU = Recipe(
+_LIU = TrainingConfig(
     iterations=100_000,
     crop=256,
     batch=32,
@@ -187,7 +187,7 @@ _LIU = Recipe(
     sampler="cycles:motion_blur=3",
     data=PRISTINE,
 )
-_SHEN = Recipe(
+_SHEN = TrainingConfig(
     iterations=200_000,
     crop=128,
     batch=16,
@@ -205,8 +205,8 @@ _MARTYNIUK_LOSSES = "features + 0.5 L1 + 0.01 critic (WGAN-GP, one for each task
 _GRIDS_PAPER = "Cao et al., GRIDS (ECCV 2024)"
 _GRIDS_DATA = "DIV2K and Flickr2K"
 
-TABLE: dict[str, SystemRecipe] = {
-    "martyniuk-resnet": SystemRecipe(
+TABLE: dict[str, Recipe] = {
+    "martyniuk-resnet": Recipe(
         _MARTYNIUK_PAPER,
         ("motion_blur", "haze", "raindrop"),
         _MARTYNIUK_DATA,
@@ -217,7 +217,7 @@ TABLE: dict[str, SystemRecipe] = {
         partial(_with_critics, Terms(), ("conv3_3",)),
         takes=("vgg",),
     ),
-    "martyniuk-fpn": SystemRecipe(
+    "martyniuk-fpn": Recipe(
         _MARTYNIUK_PAPER,
         ("motion_blur", "haze", "raindrop"),
         _MARTYNIUK_DATA,
@@ -228,7 +228,7 @@ TABLE: dict[str, SystemRecipe] = {
         partial(_with_critics, Terms(), ("conv3_3",)),
         takes=("vgg", "trunk"),
     ),
-    "liu-durbm": SystemRecipe(
+    "liu-durbm": Recipe(
         "Liu, Suganuma, Okatani, Joint Learning of Multiple Image Restoration Tasks",
         ("haze", "rain", "motion_blur", "jpeg"),
         "RESIDE, DID-MDN, GoPro, DIV2K",
@@ -239,7 +239,7 @@ TABLE: dict[str, SystemRecipe] = {
         partial(_hierarchy, "R>B>J>H", {"R": "rain", "B": "motion_blur", "J": "jpeg", "H": "haze"}),
         takes=("topology",),
     ),
-    "walha-mtlgan": SystemRecipe(
+    "walha-mtlgan": Recipe(
         "Walha, Drira, Bedhief, multi-task GAN for restoration (ICAART 2024)",
         ("frame_blur", "sensor_noise"),
         "GoPro, SIDD",
@@ -250,7 +250,7 @@ TABLE: dict[str, SystemRecipe] = {
         partial(_with_critics, Terms(critic_rate=1.0), ("conv3_3",)),
         takes=("vgg", "trunk"),
     ),
-    "shen-face": SystemRecipe(
+    "shen-face": Recipe(
         "Shen et al., A multi-task approach to face deblurring (EURASIP JWCN 2019)",
         ("trajectory_blur",),
         "Helen, CMU PIE, CelebA: faces of 128 x 128 (see `grids faces`)",
@@ -261,27 +261,27 @@ TABLE: dict[str, SystemRecipe] = {
         partial(_faces, Stages()),
         takes=("vgg",),
     ),
-    "grids-srresnet": SystemRecipe(
+    "grids-srresnet": Recipe(
         _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "srresnet", "srresnet", "L1, all tasks mixed in every batch", _GRIDS
     ),
-    "grids-restormer": SystemRecipe(
+    "grids-restormer": Recipe(
         _GRIDS_PAPER, ELEVEN, _GRIDS_DATA, "restormer", "restormer-s", "L1, all tasks mixed in every batch", _GRIDS
     ),
 }
 
 
-PLAIN_RECIPE = SystemRecipe("", ELEVEN, "", "unet", "unet", "log-mse, or L1 with the paper's budget", BUDGETS)
+PLAIN_RECIPE = Recipe("", ELEVEN, "", "unet", "unet", "log-mse, or L1 with the paper's budget", BUDGETS)
 """Of trainings by no paper's recipe."""
 
 
-def system_recipe(name: str) -> SystemRecipe:
+def system_recipe(name: str) -> Recipe:
     """The recipe of a name. Raises UnknownNameError."""
     if name not in TABLE:
         raise unknown_name("recipe", name, TABLE)
     return TABLE[name]
 
 
-def settings_of(recipe: SystemRecipe, budget: str = "quick", **changes: Any) -> Recipe:
+def settings_of(recipe: Recipe, budget: str = "quick", **changes: Any) -> TrainingConfig:
     """The settings of a budget, with what is given changed. Raises GridsError."""
     if budget not in recipe.budgets:
         raise unknown_name("budget", budget, recipe.budgets)
@@ -290,7 +290,7 @@ def settings_of(recipe: SystemRecipe, budget: str = "quick", **changes: Any) -> 
 
 def resolved(
     system: str | None, budget: str = "quick", network: str | None = None, **changes: Any
-) -> tuple[str, Recipe]:
+) -> tuple[str, TrainingConfig]:
     """The network and the settings of a recipe, or of plain training; at a rate that the network bears, unless given.
 
     Args:

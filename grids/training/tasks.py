@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations import Degradation, check_name, seeded
+from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, list_images
-from grids.similarity.patches import seed_for
+from grids.random import seed_for, seeded
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.pairs import make_pairs
 from grids.training.photographs import Photographs, fixed_windows, random_window

@@ -16,12 +16,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from grids.errors import GridsError, RunError
 from grids.results import Point
-from grids.training import checkpoints
-from grids.training.data import Batch
+from grids.training import checkpoint
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch
 from grids.training.fabric import Fabric, strategy_of
 from grids.training.interrupts import interrupts_wait
-from grids.training.recipe import Recipe
-from grids.training.systems import System
+from grids.training.systems.base import System
 
 CHECKED = 10
 """Steps after which losses are looked at: on a GPU, looking means waiting for it."""
@@ -35,7 +35,7 @@ TOO_LARGE = "out of memory: a smaller crop or network needs less"
 
 
 @dataclass
-class Trained:
+class TrainingResult:
     """What a training came to.
 
     network: the kept module with its averaged weights, on the CPU.
@@ -61,7 +61,7 @@ class OutOfTimeError(RunError):
 def train(
     system: System,
     batches: Callable[[int, int], Batch],
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
@@ -75,13 +75,13 @@ def train(
     on_step: Callable[[int], None] | None = None,
     on_loss: Callable[[int, float], None] | None = None,
     say: Callable[[str], None] | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train a system to the end of its recipe, or go on from a checkpoint as if there had been no break.
 
     Args:
         system: what to train; its modules are changed.
         batches: (step, retry) -> the batch of a step, counted from 0.
-        recipe: settings.
+        config: settings.
         device: where.
         checkpoint: a file to keep the state in, and to go on from where it is there; removed by the caller.
         identity: of the training; a checkpoint of another one is an error.
@@ -105,7 +105,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the step under way is finished and a checkpoint written before.
     """
     try:
-        loop = _Loop(system, batches, recipe, torch.device(device), say or (lambda _: None))
+        loop = _Loop(system, batches, config, torch.device(device), say or (lambda _: None))
         if checkpoint is not None and checkpoint.exists():
             loop.resume(checkpoint, identity)
         saved, pause = time.monotonic(), every
@@ -114,7 +114,7 @@ def train(
                 forward = loop.advance()
                 loop.tell(on_step, on_loss)
                 if forward and loop.step in checks and measure is not None and loop.good():
-                    loop.add_point(measure, stop if loop.step < recipe.iterations else None)
+                    loop.add_point(measure, stop if loop.step < config.iterations else None)
                 if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
                     continue
                 now, broken_off = time.monotonic(), interrupted()
@@ -126,7 +126,7 @@ def train(
                 if broken_off:
                     raise KeyboardInterrupt
                 if now >= deadline:
-                    raise OutOfTimeError(f"the time is over after {loop.step} of {recipe.iterations} steps")
+                    raise OutOfTimeError(f"the time is over after {loop.step} of {config.iterations} steps")
             return replace(loop.result(), interrupted=interrupted())
     except torch.OutOfMemoryError:
         pass  # its traceback holds what fills the memory: that is free only after this block
@@ -141,24 +141,24 @@ class _Loop:
         self,
         system: System,
         batches: Callable[[int, int], Batch],
-        recipe: Recipe,
+        config: TrainingConfig,
         device: torch.device,
         say: Callable[[str], None],
     ) -> None:
-        self.system, self.batches, self.recipe, self.say = system, batches, recipe, say
-        self.fabric: Any = Fabric(**strategy_of(device, recipe.precision))
+        self.system, self.batches, self.config, self.say = system, batches, config, say
+        self.fabric: Any = Fabric(**strategy_of(device, config.precision))
         for module in system.modules.values():
             module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
-        optimizers = system.optimizers(recipe)
+        optimizers = system.optimizers(config)
         self.ratios = {
-            name: optimizer.param_groups[0]["lr"] / recipe.learning_rate for name, optimizer in optimizers.items()
+            name: optimizer.param_groups[0]["lr"] / config.learning_rate for name, optimizer in optimizers.items()
         }
         self.optimizers: dict[str, Any] = {
             name: self.fabric.setup_optimizers(optimizer) for name, optimizer in optimizers.items()
         }
         self.average = AveragedModel(system.modules[system.kept], multi_avg_fn=self._averaged)
-        self.step, self.retry, self.parts = 0, 0, recipe.accumulate
+        self.step, self.retry, self.parts = 0, 0, config.accumulate
         self.curve: list[Point] = []
         self.stopped = ""
         self.seconds = 0.0
@@ -172,7 +172,7 @@ class _Loop:
     @property
     def finished(self) -> bool:
         """Whether no step is left, or the training was stopped."""
-        return self.step >= self.recipe.iterations or bool(self.stopped)
+        return self.step >= self.config.iterations or bool(self.stopped)
 
     def advance(self) -> bool:
         """One step; False where it led back: to before losses that were not finite, or where memory ran out midway."""
@@ -181,12 +181,12 @@ class _Loop:
         batch = self.batches(self.step, self.retry)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = self.ratios[name] * self.recipe.rate(self.step)
+                group["lr"] = self.ratios[name] * self.config.rate(self.step)
         while not self._fits(batch):
             torch.cuda.empty_cache()
-            if self.parts >= self.recipe.batch:
+            if self.parts >= self.config.batch:
                 raise GridsError(TOO_LARGE)
-            self.parts = min(2 * self.parts, self.recipe.batch)
+            self.parts = min(2 * self.parts, self.config.batch)
             self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
             if self._stepped:  # one of several optimizers: the step cannot be taken again from here
                 self._load(self._snapshot)
@@ -253,20 +253,20 @@ class _Loop:
         self._keep()
 
     def save(self, path: Path, identity: str) -> None:
-        checkpoints.save(path, {"identity": identity, **self._state()})
+        checkpoint.save(path, {"identity": identity, **self._state()})
 
     def resume(self, path: Path, identity: str) -> None:
-        state = checkpoints.load(path)
+        state = checkpoint.load(path)
         if state.pop("identity") != identity:
             raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
         self._load(state)
         self._keep()
 
-    def result(self) -> Trained:
+    def result(self) -> TrainingResult:
         network = self.average.module.cpu().eval()
         if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
             raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
-        return Trained(network, self.curve, self.seconds, self.stopped, self.retry)
+        return TrainingResult(network, self.curve, self.seconds, self.stopped, self.retry)
 
     def _fits(self, batch: Batch) -> bool:
         """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
@@ -274,7 +274,7 @@ class _Loop:
         try:
             # what layers draw (dropout) hangs on the step alone: a training goes on from anywhere
             with torch.random.fork_rng(devices):
-                torch.manual_seed(self.recipe.seed ^ (self.step + 1) * STEP_SEED + self.retry)
+                torch.manual_seed(self.config.seed ^ (self.step + 1) * STEP_SEED + self.retry)
                 loss = self._update(batch)
         except torch.OutOfMemoryError:
             return False
@@ -308,15 +308,15 @@ class _Loop:
 
     def _step(self, name: str) -> None:
         optimizer = self.optimizers[name]
-        if self.recipe.clip:
+        if self.config.clip:
             module = next(iter(self.modules.values()))  # only its strategy is used: the parameters are the optimizer's
-            self.fabric.clip_gradients(module, optimizer, max_norm=self.recipe.clip, error_if_nonfinite=False)
+            self.fabric.clip_gradients(module, optimizer, max_norm=self.config.clip, error_if_nonfinite=False)
         optimizer.step()
         self._stepped = True
 
     def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], _: Tensor | int) -> None:
         done = self.step  # torch counts as many, on the device: reading that waits for a GPU
-        decay = min(self.recipe.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
+        decay = min(self.config.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
         for a, b in zip(old, new, strict=True):
             a.lerp_(b, 1 - decay)
 

@@ -9,10 +9,10 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from grids.degradations import seeded
-from grids.devices import exact_float32
-from grids.networks.heads import headed
-from grids.training.metrics import psnr
+from grids.metrics import psnr
+from grids.networks.heads import select_head
+from grids.random import seeded
+from grids.restoration.forward import restore
 from grids.training.pair_settings import JPEG_90
 from grids.training.pairs import save_some
 from grids.training.photographs import Photographs
@@ -20,7 +20,6 @@ from grids.training.tasks import Task
 
 COUNT = 32
 SIDE = 96
-PART = 2**16  # pixels that a network is given at once: its maps stay small enough to be used again
 SEED = 1_000_003  # not a user's: the pixels that models are compared on never change
 
 
@@ -71,34 +70,8 @@ class Validation:
                 continue
             if saved:
                 inputs = save_some(inputs.float().div(255), JPEG_90, seeded(SEED))[0].mul(255).round().byte()
-            restored = inputs.float().div(255) if network is None else restore(headed(network, task), inputs, device)
+            restored = (
+                inputs.float().div(255) if network is None else restore(select_head(network, task), inputs, device)
+            )
             found[task] = float(psnr(restored, targets.float().div(255)).mean())
         return found
-
-
-@torch.no_grad()
-def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> Tensor:
-    """What a network makes of images of one size: float32 (N, 3, H, W) on the CPU, computed in float32.
-
-    Args:
-        network: any; its mode is left as it was.
-        inputs: (N, 3, H, W), uint8, or floating point in [0, 1].
-        device: where the network lies.
-    """
-    device = torch.device(device)
-    training = network.training
-    network.eval()
-    step = max(1, PART // (inputs.shape[-1] * inputs.shape[-2]))
-    try:
-        with exact_float32(), torch.autocast(device.type, enabled=False):
-            parts = [
-                network(_scaled(part.to(device)).to(memory_format=torch.channels_last)).float().cpu()
-                for part in inputs.split(step)
-            ]
-    finally:
-        network.train(training)
-    return torch.cat(parts)
-
-
-def _scaled(images: Tensor) -> Tensor:
-    return images.float() if images.is_floating_point() else images.float().div(255)

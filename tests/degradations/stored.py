@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grids.degradations import TABLE, Degradation
+from grids.degradations import Degradation
+from grids.degradations.table import TABLE
 
 FILE = Path(__file__).with_name("stored.npz")
 SEED = 7

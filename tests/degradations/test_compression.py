@@ -11,8 +11,9 @@ from contracts import noise_images, pillow_file, pillow_jpeg
 from PIL import Image
 from torch import Tensor
 
-from grids.degradations import degradation, psnr
+from grids.degradations import degradation
 from grids.degradations.compression import CHROMINANCE, LUMINANCE, _table, codec_jpeg, torch_jpeg
+from grids.metrics import image_psnr
 
 QUALITIES = (5, 10, 25, 49, 50, 51, 60, 75, 95)
 
@@ -21,7 +22,7 @@ QUALITIES = (5, 10, 25, 49, 50, 51, 60, 75, 95)
 def test_the_codec_is_pillows_at_the_same_quality(photos: list[Tensor], quality: int) -> None:
     for photo in photos:
         ours = degradation("jpeg").apply(photo, {"quality": torch.tensor([float(quality)])})
-        assert psnr(ours, pillow_jpeg(photo, quality)) > 50
+        assert image_psnr(ours, pillow_jpeg(photo, quality)) > 50
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
@@ -30,10 +31,10 @@ def test_torch_does_what_the_codec_does(photos: list[Tensor], quality: int) -> N
         q = torch.tensor([float(quality)])
         for full in (False, True):
             codec = codec_jpeg(photo, q, torch.tensor([full]))
-            same = psnr(torch_jpeg(photo, q, full), codec)
+            same = image_psnr(torch_jpeg(photo, q, full), codec)
             assert same > 38
             # what remains is rounding: far less than what compression changes
-            assert same > psnr(codec, photo) + 6
+            assert same > image_psnr(codec, photo) + 6
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3), (8, 8), (15, 17), (16, 16), (17, 33), (2, 64)])
@@ -42,7 +43,7 @@ def test_torch_does_what_the_codec_does_at_small_and_odd_sizes(photo: Tensor, sh
     for quality in (10.0, 40.0, 90.0):
         q = torch.tensor([quality])
         assert torch_jpeg(image, q).shape == image.shape
-        assert psnr(torch_jpeg(image, q), codec_jpeg(image, q)) > 38
+        assert image_psnr(torch_jpeg(image, q), codec_jpeg(image, q)) > 38
 
 
 def test_each_image_gets_its_own_quality(photo: Tensor) -> None:
@@ -52,7 +53,7 @@ def test_each_image_gets_its_own_quality(photo: Tensor) -> None:
         together = path(batch, qualities)
         for i in range(3):
             assert torch.equal(together[i : i + 1], path(photo, qualities[i : i + 1]))
-        assert psnr(together[0], photo[0]) < psnr(together[1], photo[0]) < psnr(together[2], photo[0])
+        assert image_psnr(together[0], photo[0]) < image_psnr(together[1], photo[0]) < image_psnr(together[2], photo[0])
 
 
 def test_the_quantization_tables_are_those_in_pillows_files() -> None:

@@ -9,15 +9,8 @@ import torch
 from contracts import DEGRADATION_CHECKS, generator, noise_images
 from torch import Tensor
 
-from grids.degradations import (
-    ELEVEN,
-    TABLE,
-    WEATHER,
-    Degradation,
-    FunctionDegradation,
-    all_degradations,
-    degradation,
-)
+from grids.degradations import ELEVEN, WEATHER, Degradation, FunctionDegradation, all_degradations, degradation
+from grids.degradations.table import TABLE
 from grids.errors import UnknownNameError
 
 

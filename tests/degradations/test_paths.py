@@ -9,8 +9,9 @@ import torch
 from contracts import generator, noise_images
 from torch import Tensor
 
-from grids.degradations import ELEVEN, NAMES, TABLE, Degradation, Parameters, degradation, kernels, resampling
+from grids.degradations import ELEVEN, NAMES, Degradation, Parameters, degradation, kernels, resampling
 from grids.degradations.compression import codec_jpeg
+from grids.degradations.table import TABLE
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from contracts import generator, noise_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grids.degradations import TABLE, Degradation, Range
+from grids.degradations import Degradation, Range
 from grids.degradations.artifacts import line_mask
 from grids.degradations.kernels import box_taps, gaussian_taps, reflect
+from grids.degradations.table import TABLE
 
 kinds = st.sampled_from(TABLE)
 seeds = st.integers(0, 2**32 - 1)

@@ -8,8 +8,10 @@ import torch
 from contracts import generator, raises_line
 from torch import Tensor
 
-from grids.degradations import TABLE, Degradation, Range, degradation, psnr
-from grids.degradations.base import spread_evenly
+from grids.degradations import Degradation, Range, degradation
+from grids.degradations.table import TABLE
+from grids.metrics import image_psnr
+from grids.random import spread_evenly
 
 # name, parameter, its values at severity 0, 0.5 and 1, and the PSNR in dB that was measured there: for the eleven in
 # the design, for the others with this code
@@ -111,7 +113,7 @@ def test_faint_values_lie_beyond_the_mildest(kind: Degradation) -> None:
 @pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.name)
 def test_the_faintest_is_seen_and_weaker_than_the_mildest(photo: Tensor, kind: Degradation) -> None:
     def mean(span: str) -> float:
-        return sum(psnr(kind(photo, generator(seed), 0.0, span=span), photo) for seed in range(4)) / 4
+        return sum(image_psnr(kind(photo, generator(seed), 0.0, span=span), photo) for seed in range(4)) / 4
 
     assert mean("default") + 0.5 < mean("low") < 52
 
@@ -167,5 +169,5 @@ def test_the_input_psnr_is_the_designs(kodak: list[Tensor], name: str, expected:
     """
     kind = degradation(name)
     for severity, db in zip(SEVERITIES, expected, strict=True):
-        found = [psnr(kind(image, generator(i), severity), image) for i, image in enumerate(kodak[:4])]
+        found = [image_psnr(kind(image, generator(i), severity), image) for i, image in enumerate(kodak[:4])]
         assert sum(found) / 4 == pytest.approx(db, abs=1.75)

@@ -13,7 +13,7 @@ from contracts import generator, noise_images, raises_line
 from torch import Tensor
 
 from grids.degradations import degradation, kernels
-from grids.degradations.shake import FULL, mean_of_shifted, walk
+from grids.degradations.camera_shake import FULL, mean_of_shifted, walk
 
 BLURS = ("trajectory_blur", "frame_blur")
 STILL = torch.zeros(1, 5, 2)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grids.degradations import TABLE, Degradation
+from grids.degradations import Degradation
+from grids.degradations.table import TABLE
 
 _SPEC = importlib.util.spec_from_file_location("stored", Path(__file__).with_name("stored.py"))
 stored = importlib.util.module_from_spec(_SPEC)

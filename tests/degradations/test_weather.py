@@ -11,7 +11,7 @@ from contracts import generator, noise_images, raises_line, scene
 from torch import Tensor
 
 from grids.degradations import Parameters, degradation
-from grids.degradations.drops import SOFT
+from grids.degradations.raindrop import SOFT
 from grids.degradations.scatter import paint, scatter
 
 

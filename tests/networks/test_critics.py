@@ -9,8 +9,8 @@ from contracts import noise_images, raises_line
 from torch import Tensor, nn
 
 from grids.networks.blocks import InstanceNorm
-from grids.networks.critics import ConvCritic, PatchCritic
-from grids.networks.size import parameters
+from grids.networks.discriminators import ConvCritic, PatchCritic
+from grids.networks.table import parameters
 
 
 def test_parameters_as_published() -> None:

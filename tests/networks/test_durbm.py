@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from grids.errors import WeightsError
-from grids.networks import TABLE, DuRBM, build
+from grids.networks import DuRBM, build
 from grids.networks.blocks import GlobalMean, InstanceNorm
 from grids.networks.dual_residual import ChannelAttention, DualBlock, TotalVariation
-from grids.networks.size import multiply_adds, parameters
-from grids.training.models import save_restorer
-from grids.training.tiles import restore_image
+from grids.networks.table import TABLE, multiply_adds, parameters
+from grids.restoration.models import save_restorer
+from grids.restoration.tiling import restore_image
 
 TASKS = ("rain", "motion_blur", "haze")
 SMALL = {"width": 4, "decoder": 4, "kernels": (5, 3), "hidden": 3}

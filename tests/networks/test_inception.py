@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from contracts import noise_images
 from torch import nn
 
-from grids.networks.inception import InceptionResNetV2, InceptionTrunk, Residual, trunk_state
-from grids.networks.size import parameters
+from grids.networks.backbones.inception import InceptionResNetV2, InceptionTrunk, Residual, trunk_state
+from grids.networks.table import parameters
 
 PUBLISHED = {
     "conv2d_1a.conv.weight": (32, 3, 3, 3),

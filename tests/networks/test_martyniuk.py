@@ -11,13 +11,13 @@ from contracts import noise_images, raises_line
 from torch import Tensor, nn
 
 from grids.errors import WeightsError
-from grids.networks import TABLE, MartyniukFPN, MartyniukResNet, build
+from grids.networks import MartyniukFPN, MartyniukResNet, build
+from grids.networks.backbones.inception import InceptionResNetV2
 from grids.networks.blocks import InstanceNorm
 from grids.networks.heads import MultiHead, TaskView
-from grids.networks.inception import InceptionResNetV2
-from grids.networks.size import parameters
-from grids.training.tiles import restore_image
-from grids.training.validation import restore
+from grids.networks.table import TABLE, parameters
+from grids.restoration.forward import restore
+from grids.restoration.tiling import restore_image
 
 TASKS = ("blur", "drops", "haze")
 SMALL = ("martyniuk-resnet-small", "martyniuk-fpn-small")

@@ -9,8 +9,8 @@ from contracts import noise_images, raises_line
 from torch import Tensor
 
 from grids.errors import WeightsError
-from grids.networks.mobilenet import InvertedResidual, MobileNetV2, MobileTrunk, trunk_state
-from grids.networks.size import multiply_adds, parameters
+from grids.networks.backbones.mobilenet import InvertedResidual, MobileNetV2, MobileTrunk, trunk_state
+from grids.networks.table import multiply_adds, parameters
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from contracts import NETWORK_CHECKS, noise_images
 from torch import nn
 
 from grids.errors import UnknownNameError
-from grids.networks import TABLE, NAFNet, Preset, Restormer, SRResNet, UNet, build
+from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
 from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
-from grids.networks.size import multiply_adds, parameters
+from grids.networks.table import TABLE, Preset, multiply_adds, parameters
 
 LARGE = (
     "drunet",

@@ -8,8 +8,8 @@ from contracts import noise_images, raises_line, scene
 from torch import Tensor, nn
 
 from grids.errors import UnknownNameError, WeightsError
-from grids.networks import TABLE, ShenFace, build
-from grids.networks.size import multiply_adds, parameters
+from grids.networks import ShenFace, build
+from grids.networks.table import TABLE, multiply_adds, parameters
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contracts import noise_images, raises_line
 from torch import Tensor
 
 from grids.errors import GridsError, UnknownNameError, WeightsError
-from grids.networks.vgg import VGG19Features
+from grids.networks.backbones.vgg import VGG19Features
 
 
 def small_state(layer: str = "conv2_2") -> dict[str, Tensor]:

@@ -13,11 +13,11 @@ from contracts import check_gradients, check_round_trip, noise_images, raises_li
 from torch import nn
 
 from grids.errors import UnknownNameError, WeightsError
-from grids.networks import TABLE, Preset, WalhaNet, build
-from grids.networks.mobilenet import MobileNetV2
-from grids.networks.size import parameters
+from grids.networks import WalhaNet, build
+from grids.networks.backbones.mobilenet import MobileNetV2
+from grids.networks.table import TABLE, Preset, parameters
 from grids.networks.walha import ConvPoolBlock
-from grids.training.models import load_restorer, save_restorer
+from grids.restoration.models import load_restorer, save_restorer
 
 TASKS = ("blur", "noise")
 TINY: dict[str, Any] = {"width": 8, "channels": 16, "widths": (8, 8, 16), "heads": (2, 1)}

@@ -17,9 +17,10 @@ from PIL import Image
 
 import grids
 from grids import GridsError, all_degradations, degradation, degrade_file, degrade_folder
-from grids.degradations import NAMES, FunctionDegradation, psnr
+from grids.degradations import NAMES, FunctionDegradation
 from grids.errors import ImageError, RunError
 from grids.images import Photo, Skipped, list_images, read_photo, write_photo
+from grids.metrics import image_psnr
 from grids.pipeline.degrade import contact_sheet_of, replay_folder
 from grids.pipeline.similarity import example_sheet
 
@@ -42,7 +43,7 @@ def test_the_same_seed_gives_the_same_file(photo: Path, tmp_path: Path, name: st
     degrade_file(photo, other, degradation(name), seed=5, severity=1.0)
     assert first.read_bytes() == second.read_bytes()
     assert not np.array_equal(pixels(first), pixels(other))
-    assert found == pytest.approx(psnr(read_photo(photo).tensor(), read_photo(first).tensor()), abs=1e-6)
+    assert found == pytest.approx(image_psnr(read_photo(photo).tensor(), read_photo(first).tensor()), abs=1e-6)
 
 
 def test_severity_decides_how_strong(photo: Path, tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_rotated_photograph_is_degraded_upright(tmp_path: Path, scenes: list[n
     degrade_file(tmp_path / "in.png", tmp_path / "out.png", degradation("jpeg"), severity=0)
     result = read_photo(tmp_path / "out.png")
     assert (result.height, result.width) == (144, 120)
-    assert psnr(read_photo(tmp_path / "in.png").tensor(), result.tensor()) > 20
+    assert image_psnr(read_photo(tmp_path / "in.png").tensor(), result.tensor()) > 20
 
 
 def test_a_grey_photograph_and_other_formats(tmp_path: Path, scenes: list[np.ndarray]) -> None:

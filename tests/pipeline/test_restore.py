@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, ImageError, UnknownNameError
 from grids.images import Photo, Skipped, read_photo, write_photo
-from grids.networks import TABLE
+from grids.networks.table import TABLE
 from grids.pipeline.restore import RECORDS, REPORT, RestoredFile, loader, restore_files
+from grids.restoration.models import load_restorer
 from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
-from grids.training.models import load_restorer
 
 
 class ByBrightness:
@@ -138,7 +138,7 @@ def test_the_restorer_is_read_once(selector: ByBrightness, tmp_path: Path, monke
         return load_restorer(path, preset)
 
     monkeypatch.setattr("grids.pipeline.restore.load_restorer", noted, raising=False)
-    monkeypatch.setattr("grids.selection.restore.load_restorer", noted, raising=False)
+    monkeypatch.setattr("grids.restoration.restore.load_restorer", noted, raising=False)
     restore_files([tmp_path / "in"], tmp_path / "out", selector=selector, device="cpu", steps=2)
     assert read == [tmp_path / "c1.safetensors"]
 

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from grids import GridsError
-from grids.pipeline import restored
-from grids.pipeline.restored import Restored, restored_sheet
+from grids.pipeline import comparison_sheet
+from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.reports.sheet import MARGIN
 
 
@@ -32,7 +32,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         kept.tiles, kept.columns = tiles, columns
         return b""
 
-    monkeypatch.setattr(restored, "contact_sheet", sheet)
+    monkeypatch.setattr(comparison_sheet, "contact_sheet", sheet)
     return kept
 
 

@@ -17,23 +17,23 @@ from skimage.metrics import structural_similarity
 from torch import nn
 
 import grids
-from grids import TrainingReport
-from grids.degradations import degradation, seeded
+from grids import TrainingReport, metrics
+from grids.degradations import degradation
 from grids.errors import GridsError, RunError
-from grids.networks import TABLE, Preset, SRResNetX4, UNet
+from grids.networks import SRResNetX4, UNet
+from grids.networks.table import TABLE, Preset
 from grids.pipeline import train as training
+from grids.random import seed_for, seeded
+from grids.restoration.models import initialize, load_restorer, save_restorer
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.patches import seed_for
-from grids.training import metrics
-from grids.training.lesson import Silent
-from grids.training.models import fresh, load_restorer, save_restorer
+from grids.training.config import TrainingConfig
+from grids.training.experiment import NullCallbacks
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
 from grids.training.tasks import Reduced
 from grids.training.trainer import OutOfTimeError
 from grids.weights import load_state
 
-RECIPE = Recipe(iterations=3, crop=16, batch=2, precision="fp32", steps_per="model")
+RECIPE = TrainingConfig(iterations=3, crop=16, batch=2, precision="fp32", steps_per="model")
 TASKS = ("gaussian_noise", "jpeg")
 
 
@@ -45,11 +45,11 @@ def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(photos: Path, out: Path, **changes: Any) -> TrainingReport:
-    given: dict[str, Any] = {"tasks": TASKS, "recipe": RECIPE, "device": "cpu", "out": out}
+    given: dict[str, Any] = {"tasks": TASKS, "config": RECIPE, "device": "cpu", "out": out}
     return grids.train_restorer(photos, **{**given, **changes})
 
 
-class Heard(Silent):
+class Heard(NullCallbacks):
     def __init__(self) -> None:
         self.steps: list[int] = []
         self.reused: list[bool] = []
@@ -77,10 +77,10 @@ def test_what_was_trained_is_read_and_other_settings_are_named(photos: Path, tmp
     out, heard = tmp_path / "m.safetensors", Heard()
     first = train(photos, out)
     before = out.read_bytes()
-    assert train(photos, out, listener=heard) == first
+    assert train(photos, out, callbacks=heard) == first
     assert (heard.steps, heard.reused) == ([], [True])
     for changes, reason in (
-        ({"recipe": replace(RECIPE, iterations=4)}, "iterations 3, now 4"),
+        ({"config": replace(RECIPE, iterations=4)}, "iterations 3, now 4"),
         ({"tasks": ("jpeg",)}, r"tasks gaussian_noise\+jpeg, now jpeg"),
         ({"network": "srresnet"}, "network unet, now srresnet"),
         ({"start": out}, "another start"),
@@ -96,7 +96,7 @@ def test_what_was_trained_is_read_and_other_settings_are_named(photos: Path, tmp
         train(others, out)
     out.with_suffix(".training.json").unlink()
     with pytest.raises(RunError, match="does not tell of which settings"):
-        train(photos, out, recipe=replace(RECIPE, iterations=4))
+        train(photos, out, config=replace(RECIPE, iterations=4))
     assert out.read_bytes() == before
 
 
@@ -109,8 +109,8 @@ def test_a_training_goes_on_where_it_was_broken_off(photos: Path, tmp_path: Path
             train(photos, broken, time_budget=0.0)
         assert broken.with_suffix(".ckpt").exists()
     with pytest.raises(RunError, match=r"learning rate 0\.0005, now 0\.1"):
-        train(photos, broken, recipe=replace(RECIPE, learning_rate=0.1))
-    train(photos, broken, resume=True, listener=heard)
+        train(photos, broken, config=replace(RECIPE, learning_rate=0.1))
+    train(photos, broken, resume=True, callbacks=heard)
     assert (heard.steps, heard.reused) == ([3], [False])
     assert not broken.with_suffix(".ckpt").exists()
     train(photos, whole)
@@ -119,7 +119,7 @@ def test_a_training_goes_on_where_it_was_broken_off(photos: Path, tmp_path: Path
 
 
 def test_ctrl_c_keeps_what_was_learnt(photos: Path, tmp_path: Path) -> None:
-    class Stops(Silent):
+    class Stops(NullCallbacks):
         def step(self, done: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -127,15 +127,15 @@ def test_ctrl_c_keeps_what_was_learnt(photos: Path, tmp_path: Path) -> None:
     out, heard = tmp_path / "m.safetensors", Heard()
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(photos, out, listener=Stops())
+            train(photos, out, callbacks=Stops())
     finally:
         signal.signal(signal.SIGINT, before)
-    train(photos, out, listener=heard)
+    train(photos, out, callbacks=heard)
     assert heard.steps == [2, 3]
 
 
 def test_ctrl_c_in_the_last_step_keeps_the_restorer(photos: Path, tmp_path: Path) -> None:
-    class Stops(Silent):
+    class Stops(NullCallbacks):
         def step(self, done: int) -> None:
             if done == 3:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -144,26 +144,26 @@ def test_ctrl_c_in_the_last_step_keeps_the_restorer(photos: Path, tmp_path: Path
     out, heard = tmp_path / "m.safetensors", Heard()
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(photos, out, listener=Stops())
+            train(photos, out, callbacks=Stops())
     finally:
         signal.signal(signal.SIGINT, before)
     assert not out.with_suffix(".ckpt").exists()
-    train(photos, out, listener=heard)
+    train(photos, out, callbacks=heard)
     assert (heard.steps, heard.reused) == ([], [True])
 
 
 def test_it_begins_with_the_weights_that_ship(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = fresh("unet", 7)
+    network = initialize("unet", 7)
     nn.init.normal_(network.last.weight)  # type: ignore[union-attr,arg-type]
     shipped = save_restorer(tmp_path / "shipped.safetensors", network, {"preset": "unet", "tasks": []})
     monkeypatch.setattr(training, "shipped_start", {"unet": shipped}.get)
     still = replace(RECIPE, iterations=1, learning_rate=1e-9)
-    told = [train(photos, tmp_path / f"{start}.safetensors", recipe=still, start=start) for start in (None, "scratch")]
+    told = [train(photos, tmp_path / f"{start}.safetensors", config=still, start=start) for start in (None, "scratch")]
     assert [report.start for report in told] == ["from the weights that ship", "from scratch"]
     begun, scratch = (load_state(tmp_path / f"{start}.safetensors") for start in (None, "scratch"))
     assert all(torch.allclose(begun[key], value, atol=1e-6) for key, value in network.state_dict().items())
     assert float(scratch["last.weight"].abs().max()) < 1e-6
-    other = train(photos, tmp_path / "other.safetensors", recipe=still, network="srresnet")
+    other = train(photos, tmp_path / "other.safetensors", config=still, network="srresnet")
     assert other.start == "from scratch"  # there is none for this one
 
 
@@ -171,14 +171,14 @@ def test_settings_that_left_nothing_behind_do_not_count(photos: Path, tmp_path: 
     out = tmp_path / "m.safetensors"
     out.with_suffix(".training.json").write_text("{}")
     out.with_suffix(".json").write_text("another file")
-    assert train(photos, out, recipe=replace(RECIPE, iterations=1)).runs[0].curve[-1].step == 1
+    assert train(photos, out, config=replace(RECIPE, iterations=1)).runs[0].curve[-1].step == 1
     assert out.with_suffix(".json").read_text() == "another file"
 
 
 def test_a_start_is_taken(photos: Path, tmp_path: Path) -> None:
-    start = save_restorer(tmp_path / "s.safetensors", fresh("unet", 5), {"preset": "unet", "tasks": []})
-    recipe = replace(RECIPE, iterations=1, learning_rate=1e-12, average=0.0)
-    report = train(photos, tmp_path / "m.safetensors", start=start, recipe=recipe)
+    start = save_restorer(tmp_path / "s.safetensors", initialize("unet", 5), {"preset": "unet", "tasks": []})
+    config = replace(RECIPE, iterations=1, learning_rate=1e-12, average=0.0)
+    report = train(photos, tmp_path / "m.safetensors", start=start, config=config)
     assert report.start == "from the weights in 's.safetensors'"
     first, second = load_state(start), load_state(tmp_path / "m.safetensors")
     for key in first:
@@ -195,8 +195,8 @@ def test_a_start_is_taken(photos: Path, tmp_path: Path) -> None:
         ({"tasks": ("jpg",)}, "unknown degradation 'jpg'"),
         ({"out": "model.pth"}, "ends in .safetensors"),
         ({"device": "tpu"}, "unknown device"),
-        ({"recipe": replace(RECIPE, precision="fp16")}, "fp16 needs an NVIDIA GPU"),
-        ({"recipe": replace(RECIPE, crop=256)}, "at least 256 are needed"),
+        ({"config": replace(RECIPE, precision="fp16")}, "fp16 needs an NVIDIA GPU"),
+        ({"config": replace(RECIPE, crop=256)}, "at least 256 are needed"),
         ({"pairs": {"fog": "a:b"}, "tasks": ("fog",)}, "there is no folder 'a'"),
     ],
 )
@@ -216,10 +216,10 @@ def test_one_photograph_is_too_few(photos: Path, tmp_path: Path) -> None:
 
 def test_a_descriptor_is_trained_and_taken(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "d.safetensors"
-    recipe = replace(RECIPE, iterations=2)
+    config = replace(RECIPE, iterations=2)
     with pytest.raises(OutOfTimeError):
-        grids.train_descriptor(photos, recipe=recipe, device="cpu", out=out, time_budget=0.0)
-    report = grids.train_descriptor(photos, recipe=recipe, device="cpu", out=out)
+        grids.train_descriptor(photos, config=config, device="cpu", out=out, time_budget=0.0)
+    report = grids.train_descriptor(photos, config=config, device="cpu", out=out)
     assert (report.network, report.tasks, report.runs[0].curve[-1].step) == ("srresnet-x4", ("x4",), 2)
     assert 15 < report.inputs["x4"] < 40
     assert Descriptor(out).network.channels == 8
@@ -250,7 +250,7 @@ def test_its_inputs_are_bicubic_reductions(photos: Path) -> None:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     torch.manual_seed(1)
-    network = fresh("unet", 1)
+    network = initialize("unet", 1)
     nn.init.normal_(network.last.weight, std=0.01)  # type: ignore[operator, arg-type, union-attr]
     return save_restorer(tmp_path / "m.safetensors", network, {"preset": "unet", "tasks": list(TASKS)})
 
@@ -336,16 +336,16 @@ def test_pairs_can_stand_in_for_a_degradation(photos: Path, model: Path) -> None
 
 def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.pth"
-    torch.save({"params": fresh("unet", 0).state_dict()}, bare)
+    torch.save({"params": initialize("unet", 0).state_dict()}, bare)
     with pytest.raises(GridsError, match="--network"):
         grids.evaluate_restorer(bare, photos)
     with pytest.raises(GridsError, match="not the weights of a Restormer"):
         grids.evaluate_restorer(bare, photos, network="restormer")
     found = grids.evaluate_restorer(bare, photos / "p0.png", network="unet", device="cpu")
     assert len(found.tasks) == 11
-    own = save_restorer(tmp_path / "o.safetensors", fresh("unet", 0), {"preset": "unet", "tasks": ["jpeg", "fog"]})
+    own = save_restorer(tmp_path / "o.safetensors", initialize("unet", 0), {"preset": "unet", "tasks": ["jpeg", "fog"]})
     with pytest.raises(GridsError, match="trained for 'fog', which is none of ours: give it with --pairs"):
         grids.evaluate_restorer(own, photos)
     assert grids.evaluate_restorer(own, photos, ("jpeg",), device="cpu").tasks == ("jpeg",)
-    hazy = save_restorer(tmp_path / "h.safetensors", fresh("unet", 0), {"preset": "unet", "tasks": ["haze"]})
+    hazy = save_restorer(tmp_path / "h.safetensors", initialize("unet", 0), {"preset": "unet", "tasks": ["haze"]})
     assert grids.evaluate_restorer(hazy, photos / "p0.png", device="cpu").tasks == ("haze",)

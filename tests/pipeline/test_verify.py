@@ -19,21 +19,21 @@ from PIL import Image
 
 from grids.degradations import ELEVEN
 from grids.errors import GridsError, ImageError, RunError, UnknownNameError
-from grids.pipeline.lessons import TrainingSettings, make_tasks, split_photographs
-from grids.pipeline.planning import plan_training, typical_answers
+from grids.pipeline.dry_run import plan_training, typical_answers
+from grids.pipeline.experiments import TrainingSettings, make_tasks, split_photographs
+from grids.pipeline.train_groups import train_groups
 from grids.pipeline.verified import write_verified
-from grids.pipeline.verify import train_groups
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
+from grids.training.config import TrainingConfig
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.lesson import Silent
-from grids.training.recipe import Recipe
+from grids.training.experiment import NullCallbacks
 from grids.training.trainer import OutOfTimeError
 
 NAMES = ("gaussian_blur", "jpeg", "gaussian_noise")
-SMALL = TrainingSettings(recipe=Recipe(iterations=4, crop=16, batch=2), validation_side=32, validation_count=4)
+SMALL = TrainingSettings(config=TrainingConfig(iterations=4, crop=16, batch=2), validation_side=32, validation_count=4)
 
 
-class Heard(Silent):
+class Heard(NullCallbacks):
     """Counts what was trained."""
 
     def __init__(self, stop_after: int | None = None) -> None:
@@ -66,7 +66,7 @@ def told(report: TrainingReport) -> dict[str, Any]:
 
 def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_path: Path) -> None:
     heard = Heard()
-    found = grouped(photos, tmp_path / "run", listener=heard)
+    found = grouped(photos, tmp_path / "run", callbacks=heard)
     assert found.finished and found.grouping is not None
     assert sorted(name for group in found.grouping.partition for name in group) == sorted(NAMES)
     assert heard.trained[0] == (NAMES, 0) and ((NAMES[0],), 0) in heard.trained and (NAMES, 1) in heard.trained
@@ -93,11 +93,11 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
 def test_what_is_trained_is_not_trained_again(photos: Path, tmp_path: Path) -> None:
     first = grouped(photos, tmp_path / "run")
     heard = Heard()
-    again = grouped(photos, tmp_path / "run", listener=heard)
+    again = grouped(photos, tmp_path / "run", callbacks=heard)
     assert heard.trained == [] and heard.reused > 4
     assert again.grouping.partition == first.grouping.partition
     # another delta asks other questions of the same restorers
-    other = train_groups(photos, 5.0, SMALL, degradations=NAMES, out=tmp_path / "run", listener=heard)
+    other = train_groups(photos, 5.0, SMALL, degradations=NAMES, out=tmp_path / "run", callbacks=heard)
     assert len(other.grouping) == 1 and other.grouping.delta == 5.0
 
 
@@ -105,7 +105,7 @@ def test_an_interrupted_search_ends_as_an_unbroken_one(photos: Path, tmp_path: P
     whole = grouped(photos, tmp_path / "whole")
     for after in (0, 2, 1):
         with pytest.raises(KeyboardInterrupt):
-            grouped(photos, tmp_path / "broken", listener=Heard(after))
+            grouped(photos, tmp_path / "broken", callbacks=Heard(after))
     ended = grouped(photos, tmp_path / "broken")
     assert ended.grouping.to_json() == whole.grouping.to_json()
     assert {(r.group, r.repeat): r.curve for r in ended.report.runs} == {
@@ -118,14 +118,14 @@ def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_p
         grouped(photos, tmp_path / "run", time_budget=0.0)
     grouped(photos, tmp_path / "run", only="upper-bounds")
 
-    class Late(Silent):
+    class Late(NullCallbacks):
         def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
             raise OutOfTimeError("the time is over")
 
     def strict(**options: Any) -> Any:
         return train_groups(photos, 0.0, SMALL, degradations=NAMES, out=tmp_path / "run", **options)
 
-    found = strict(listener=Late())
+    found = strict(callbacks=Late())
     assert not found.finished and len(found.grouping) == 3
     assert strict().finished
 
@@ -155,13 +155,13 @@ def test_time_that_runs_out_among_the_upper_bounds_still_gives_a_report(
 
 
 def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path) -> None:
-    per_model = replace(SMALL, recipe=replace(SMALL.recipe, steps_per="model"))
+    per_model = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
     found = grouped(photos, tmp_path / "run", per_model, only="upper-bounds")
     assert {run.curve[-1].step for run in found.report.runs} == {4}
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert "steps_per" not in settings["recipe"]  # as runs from before there was a choice
     heard = Heard()
-    assert grouped(photos, tmp_path / "run", per_model, listener=heard).finished and heard.reused == 6
+    assert grouped(photos, tmp_path / "run", per_model, callbacks=heard).finished and heard.reused == 6
     with pytest.raises(RunError, match="steps per model, now task"):
         grouped(photos, tmp_path / "run")
     other = tmp_path / "other"
@@ -172,7 +172,9 @@ def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path
 
 def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path: Path) -> None:
     grouped(photos, tmp_path / "run")
-    other = TrainingSettings(recipe=Recipe(iterations=5, crop=16, batch=2), validation_side=32, validation_count=4)
+    other = TrainingSettings(
+        config=TrainingConfig(iterations=5, crop=16, batch=2), validation_side=32, validation_count=4
+    )
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     with pytest.raises(RunError, match=r"iterations.*4.*5"):
         grouped(photos, tmp_path / "run", other)
@@ -194,7 +196,7 @@ def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
 
 def test_a_given_partition_is_trained_with_another_network(photos: Path, tmp_path: Path) -> None:
     first = grouped(photos, tmp_path / "run")
-    settings = TrainingSettings("restormer-s", SMALL.recipe, "scratch", validation_side=32, validation_count=4)
+    settings = TrainingSettings("restormer-s", SMALL.config, "scratch", validation_side=32, validation_count=4)
     found = train_groups(photos, 0.7, settings, partition=first.grouping, out=tmp_path / "other")
     assert found.grouping.partition == first.grouping.partition and found.report.network == "restormer-s"
     assert found.grouping.method == "given" and found.report.start == "from scratch"
@@ -223,9 +225,9 @@ def test_bad_input_is_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="both learnt from and measured on"):
         split_photographs(photos, photos, 16)
     with pytest.raises(UnknownNameError, match="nafnet"):
-        grouped(photos, tmp_path / "run", TrainingSettings("nafnett", SMALL.recipe))
+        grouped(photos, tmp_path / "run", TrainingSettings("nafnett", SMALL.config))
     with pytest.raises(GridsError, match="enlarges"):
-        grouped(photos, tmp_path / "run", TrainingSettings("srresnet-x4", SMALL.recipe, "scratch"))
+        grouped(photos, tmp_path / "run", TrainingSettings("srresnet-x4", SMALL.config, "scratch"))
     with pytest.raises(GridsError, match="at least two tasks"):
         train_groups(photos, 0.7, SMALL, degradations=("jpeg",), out=tmp_path / "run")
     with pytest.raises(UnknownNameError, match="jpeg"):
@@ -278,7 +280,7 @@ def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path)
     assert [step.group for step in planned[1:4]] == [(name,) for name in NAMES]
     assert sum(not step.group for step in planned) == typical_answers(3, "exact") and planned[0].seconds > 0
     assert planned[4].seconds == pytest.approx(3 * planned[1].seconds)  # of three tasks
-    alike = replace(SMALL, recipe=replace(SMALL.recipe, steps_per="model"))
+    alike = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
     planned = plan_training(photos, alike, degradations=NAMES)
     assert planned[4].seconds == pytest.approx(planned[1].seconds)
 
@@ -286,24 +288,24 @@ def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path)
 PROGRAM = """
 import sys
 import torch
-from grids.pipeline.lessons import TrainingSettings
+from grids.pipeline.experiments import TrainingSettings
 from grids.pipeline.verified import write_verified
-from grids.pipeline.verify import train_groups
-from grids.training.lesson import Silent
-from grids.training.recipe import Recipe
+from grids.pipeline.train_groups import train_groups
+from grids.training.experiment import NullCallbacks
+from grids.training.config import TrainingConfig
 
 torch.set_num_threads(1)
 
 
-class Told(Silent):
+class Told(NullCallbacks):
     def step(self, done):
         print("step", flush=True)
 
 
-recipe = Recipe(iterations=6, crop=16, batch=2)
-settings = TrainingSettings("nafnet", recipe, validation_side=32, validation_count=4, every=0)
+config = TrainingConfig(iterations=6, crop=16, batch=2)
+settings = TrainingSettings("nafnet", config, validation_side=32, validation_count=4, every=0)
 names = sys.argv[3].split(",")
-found = train_groups(sys.argv[1], 0.7, settings, degradations=names, out=sys.argv[2], listener=Told())
+found = train_groups(sys.argv[1], 0.7, settings, degradations=names, out=sys.argv[2], callbacks=Told())
 write_verified(found, sys.argv[2])
 """
 

@@ -11,7 +11,7 @@ from search.brute import KINDS, World, world
 
 from grids.search import Answer, Problem
 from grids.search.answers import Answers
-from grids.search.likelihood import PRECISION, PRECISION_MEMBER, PRIOR, Likelihood
+from grids.search.surrogate import PRECISION, PRECISION_MEMBER, PRIOR, Likelihood
 
 
 def learnt(given: World, masks: list[int], delta: float = 0.7) -> tuple[Likelihood, Answers]:

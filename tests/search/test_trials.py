@@ -22,7 +22,7 @@ import pytest
 
 from grids.errors import GridsError, RunError
 from grids.search import owners
-from grids.search.trials import Record, TrialLog
+from grids.search.trial_log import Record, TrialLog
 
 IDENTITY = {"table": "ab12", "steps": 350, "data": {"folder": "photos", "seed": 0}}
 AB, BC, CD = frozenset("ab"), frozenset("bc"), frozenset("cd")
@@ -31,7 +31,7 @@ Filled = tuple[bytes, dict[frozenset[str], Record]]
 HOLD = """
 import sys, time
 from pathlib import Path
-from grids.search.trials import TrialLog
+from grids.search.trial_log import TrialLog
 log = TrialLog(Path(sys.argv[1]), {identity!r})
 assert log.claim(frozenset("ab"))
 print("claimed", flush=True)
@@ -40,7 +40,7 @@ time.sleep(60)
 WORK = """
 import sys, time
 from pathlib import Path
-from grids.search.trials import TrialLog
+from grids.search.trial_log import TrialLog
 begin = int(sys.stdin.readline())
 log = TrialLog(Path(sys.argv[1]), {identity!r})
 for i in range(begin, 100000):
@@ -215,7 +215,7 @@ def test_threads_of_one_log_never_get_the_same_group(path: Path) -> None:
 RACE = """
 import json, random, sys, time
 from pathlib import Path
-from grids.search.trials import TrialLog
+from grids.search.trial_log import TrialLog
 path, seed, groups = sys.argv[1], int(sys.argv[2]), [frozenset(group) for group in json.loads(sys.argv[3])]
 print("ready", flush=True)
 sys.stdin.readline()
@@ -374,7 +374,7 @@ def test_an_open_log_does_not_keep_the_interpreter_alive(path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_leaves_the_log_alone(path: Path) -> None:
     code = (
-        f"import os, sys\nfrom pathlib import Path\nfrom grids.search.trials import TrialLog\n"
+        f"import os, sys\nfrom pathlib import Path\nfrom grids.search.trial_log import TrialLog\n"
         f"log = TrialLog(Path(sys.argv[1]), {IDENTITY!r}); log.claim(frozenset('ab'))\n"
         "if os.fork() == 0:\n"
         "    log.close()\n"

@@ -9,7 +9,7 @@ from scipy.spatial.distance import mahalanobis
 from scipy.stats import multivariate_normal
 
 from grids.results import FloatArray
-from grids.selection.discriminant import Discriminant, _directions, fit
+from grids.selection.classifier import Discriminant, _directions, fit
 
 D = 5
 CENTRES = np.array([[0.0, 0, 0, 0, 0], [2, 0, 1, 0, 0], [0, 3, 0, 0, 1], [1, 1, -2, 0, 0]])

@@ -7,7 +7,7 @@ import pytest
 from contracts import raises_line
 
 from grids.results import FloatArray
-from grids.selection.generalization import GainModel, fit_gains
+from grids.selection.gain_model import GainModel, fit_gains
 from grids.selection.samples import Samples
 
 RANK, KINDS, GROUPS = 4, 3, 2

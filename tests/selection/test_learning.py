@@ -7,7 +7,7 @@ import pytest
 from contracts import raises_line
 
 from grids.results import FloatArray
-from grids.selection.learning import MARGIN, learn, membership
+from grids.selection.fit_profile import MARGIN, learn, membership
 from grids.selection.profile import Candidate, Profile
 from grids.selection.samples import Samples
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grids.degradations import NAMES, seeded
-from grids.selection.outliers import OUTLIERS, distorted
+from grids.degradations import NAMES
+from grids.random import seeded
+from grids.selection.outlier_exposure import OUTLIERS, distorted
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from grids.degradations import degradation, seeded
+from grids.degradations import degradation
 from grids.errors import GridsError
+from grids.random import seeded
 from grids.results import GGDParams
-from grids.selection.paper import average, even_patches, image_ggd, paper_divergences
+from grids.selection.grids_rule import average, even_patches, image_ggd, paper_divergences
 from grids.similarity.descriptor import Descriptor
 
 

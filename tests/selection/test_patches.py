@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from grids.degradations import seeded
-from grids.selection.patches import choose_patches, enlarged
+from grids.random import seeded
+from grids.selection.features.patches import choose_patches, enlarged
 
 
 def noise(*size: int, seed: int = 0) -> Tensor:

@@ -13,8 +13,8 @@ from grids.errors import GridsError
 from grids.images import Photo
 from grids.networks import NAFNet
 from grids.networks.heads import MultiHead
+from grids.restoration.restore import Restoration, restore_photo
 from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
-from grids.selection.restore import Restoration, restore_photo
 
 
 def selection(verdict: str, group: str = "C1", gain: float | None = 1.0) -> Selection:

@@ -10,7 +10,10 @@ from selecting import Mean, degraded
 from skimage.transform import downscale_local_mean
 from torch import Tensor, nn
 
-from grids.degradations import degradation, psnr, seeded
+from grids.degradations import degradation
+from grids.metrics import image_psnr
+from grids.random import seed_for, seeded
+from grids.selection.features.moments import describe
 from grids.selection.samples import (
     LEAST,
     SHIFT,
@@ -23,9 +26,7 @@ from grids.selection.samples import (
     middle,
     reduced,
 )
-from grids.selection.statistics import describe
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.patches import seed_for
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE
 
 SAVED = replace(PRISTINE, saved=1.0)
@@ -76,8 +77,8 @@ def test_what_is_drawn(kind: object) -> None:
 def test_the_severity_is_that_of_the_image() -> None:
     for seed in range(6):
         drawn = draw(photograph(), NOISE, seed, factor=1.0)
-        half = [psnr(degraded(drawn.clean, "gaussian_noise", drawn.severity, k), drawn.clean) for k in range(2)]
-        assert psnr(drawn.degraded, drawn.clean) == pytest.approx(half[0], abs=0.3)
+        half = [image_psnr(degraded(drawn.clean, "gaussian_noise", drawn.severity, k), drawn.clean) for k in range(2)]
+        assert image_psnr(drawn.degraded, drawn.clean) == pytest.approx(half[0], abs=0.3)
 
 
 def test_the_factor_and_the_largest_side_are_respected() -> None:
@@ -219,7 +220,7 @@ def test_photographs_may_be_grey_and_faintly_damaged_but_never_bear_the_wrong_na
     assert [bool((one.clean == one.clean[:1]).all()) for one in drawn] == grey
     assert not any(torch.equal(one.clean, one.degraded) for one in drawn)
     faintest = min(drawn, key=lambda one: one.severity)
-    assert psnr(faintest.degraded, faintest.clean) > 28
+    assert image_psnr(faintest.degraded, faintest.clean) > 28
     for seed in range(20):
         clean = draw(image, None, seed, data=PHOTOGRAPHS)
         assert torch.equal(clean.clean, clean.degraded)

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.images import photo_from_tensor, read_photo
+from grids.restoration.models import save_restorer
 from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, SELECTION_VERDICTS, Selection
 from grids.selection.profile import FILE, read_profile
 from grids.selection.selector import Selector
-from grids.training.models import save_restorer
 
 
 def check(selection: Selection, selector: Selector) -> None:

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from grids.degradations import seeded
-from grids.selection.spectrum import FLOOR, RINGS, SIDE, _power, spectrum
+from grids.random import seeded
+from grids.selection.features.spectrum import FLOOR, RINGS, SIDE, _power, spectrum
 
 GREY, ORIENTED, COLOUR, BLOCKS = slice(0, 32), slice(32, 56), slice(56, 70), slice(70, 78)
 

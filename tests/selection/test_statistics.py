@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from grids.degradations import seeded
-from grids.selection.spectrum import spectrum
-from grids.selection.statistics import FLAT, FLOOR, describe, log_moments
-from grids.selection.tone import tone
+from grids.random import seeded
+from grids.selection.features.color import tone
+from grids.selection.features.moments import FLAT, FLOOR, describe, log_moments
+from grids.selection.features.spectrum import spectrum
 from grids.similarity.descriptor import Descriptor
 
 

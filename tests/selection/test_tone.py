@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from grids.degradations import seeded
-from grids.selection.tone import FLOOR, QUANTILES, tone
+from grids.random import seeded
+from grids.selection.features.color import FLOOR, QUANTILES, tone
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from grids.errors import GridsError
-from grids.similarity.components import COLUMNS, centre, gram_matrix, principal_scores
+from grids.similarity.gram import COLUMNS, centre, gram_matrix, principal_scores
 
 
 def features(n: int, d: int, seed: int = 0) -> torch.Tensor:

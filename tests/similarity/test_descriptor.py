@@ -10,8 +10,8 @@ import torch
 
 from grids.errors import GridsError, UnknownNameError, WeightsError
 from grids.networks import SRResNetX4
-from grids.similarity.components import gram_matrix
 from grids.similarity.descriptor import BATCH, Descriptor
+from grids.similarity.gram import gram_matrix
 
 
 @pytest.fixture(scope="module")

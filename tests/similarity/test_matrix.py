@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from grids.errors import GridsError
-from grids.similarity.components import principal_scores
 from grids.similarity.ggd import fit
+from grids.similarity.gram import principal_scores
 from grids.similarity.matrix import LEAST_PHOTOS, check_photos, fit_rows, intervals, similarity_of
 from grids.similarity.rows import Row
 

@@ -1,4 +1,4 @@
-"""A program for tests: FOLDER MOMENTS FILES... makes all restorers of a lesson, in processes that are killed.
+"""A program for tests: FOLDER MOMENTS FILES... makes all restorers of a experiment, in processes that are killed.
 
 A moment is STEPS:SECONDS, so many steps after a process began and a while; the last process is left alone.
 """
@@ -19,10 +19,10 @@ if __name__ == "__main__":
 from training.samples import NAMES, small, tiny_lesson
 
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.lesson import Silent
+from grids.training.experiment import NullCallbacks
 
 
-class Steps(Silent):
+class Steps(NullCallbacks):
     """Says every step, with a byte."""
 
     def __init__(self, pipe: int) -> None:
@@ -32,11 +32,11 @@ class Steps(Silent):
         os.write(self.pipe, b".")
 
 
-def work(folder: Path, files: Sequence[Path], listener: Silent | None = None) -> TrainingEvaluator:
+def work(folder: Path, files: Sequence[Path], callbacks: NullCallbacks | None = None) -> TrainingEvaluator:
     """Train both single-task restorers and the one of both, with a checkpoint after every step."""
     torch.set_num_threads(1)
-    lesson = tiny_lesson(files, recipe=small(iterations=8, batch=2))
-    evaluator = TrainingEvaluator(lesson, folder, every=0.0, listener=listener)
+    experiment = tiny_lesson(files, config=small(iterations=8, batch=2))
+    evaluator = TrainingEvaluator(experiment, folder, every=0.0, callbacks=callbacks)
     evaluator(frozenset(NAMES))
     return evaluator
 

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from grids import networks
 from grids.degradations import degradation
-from grids.networks import NAFNet, Preset
-from grids.training.data import Batch
-from grids.training.lesson import Lesson
+from grids.networks import NAFNet
+from grids.networks.table import Preset
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch
+from grids.training.experiment import Experiment
 from grids.training.photographs import Photographs
-from grids.training.recipe import Recipe
-from grids.training.systems import Modules, System
+from grids.training.systems.base import Modules, System
 from grids.training.tasks import Synthesized
 from grids.training.validation import Validation
 
@@ -24,10 +25,10 @@ TINY = Preset(NAFNet, "for tests", {"width": 4, "encoder": (1,), "middle": 1, "d
 NAMES = ("gaussian_noise", "salt_pepper")
 
 
-def small(**changes: Any) -> Recipe:
+def small(**changes: Any) -> TrainingConfig:
     """A recipe of a moment."""
     given = {"iterations": 12, "crop": 16, "batch": 4, "precision": "fp32", "learning_rate": 1e-3}
-    return Recipe(**given | changes)
+    return TrainingConfig(**given | changes)
 
 
 def toy(step: int, retry: int = 0) -> Batch:
@@ -55,8 +56,8 @@ class Plain(System):
         self.most, self.scale = most, scale
         self.sizes: list[int] = []
 
-    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-        return {"network": torch.optim.SGD(self.modules["network"].parameters(), recipe.learning_rate)}
+    def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        return {"network": torch.optim.SGD(self.modules["network"].parameters(), config.learning_rate)}
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         self.sizes.append(len(batch.tasks))
@@ -76,8 +77,8 @@ class Adversarial(System):
         self.made: dict[str, torch.optim.Optimizer] = {}
         self.moved: list[tuple[int, str, tuple[str, ...]]] = []
 
-    def optimizers(self, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-        rates = {"critic": 2 * recipe.learning_rate, "network": recipe.learning_rate}
+    def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        rates = {"critic": 2 * config.learning_rate, "network": config.learning_rate}
         self.made = {name: torch.optim.Adam(self.modules[name].parameters(), rate) for name, rate in rates.items()}
         return self.made
 
@@ -115,11 +116,11 @@ def furthest(first: nn.Module, second: nn.Module) -> float:
     return max(float((one - two).detach().abs().max()) for one, two in pairs)
 
 
-def tiny_lesson(files: Sequence[Path], names: Sequence[str] = NAMES, **changes: Any) -> Lesson:
+def tiny_lesson(files: Sequence[Path], names: Sequence[str] = NAMES, **changes: Any) -> Experiment:
     """Two tasks on a few photographs, the last of which is measured on; a preset "tiny" comes into the table."""
     networks.TABLE["tiny"] = TINY
     tasks = [Synthesized(degradation(name)) for name in names]
     photographs, held = Photographs(files[:-1], 16), Photographs(files[-1:], 16)
-    recipe = small(iterations=6, batch=2, learning_rate=5e-3)
-    given = {"tasks": tasks, "photographs": photographs, "network": "tiny", "recipe": recipe}
-    return Lesson(**{"validation": Validation(tasks, held, 32, 3)} | given | changes)
+    config = small(iterations=6, batch=2, learning_rate=5e-3)
+    given = {"tasks": tasks, "photographs": photographs, "network": "tiny", "config": config}
+    return Experiment(**{"validation": Validation(tasks, held, 32, 3)} | given | changes)

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from grids.degradations import TABLE, seeded
 from grids.degradations.artifacts import line_mask
 from grids.degradations.compression import codec_jpeg
+from grids.degradations.table import TABLE
 from grids.images import list_images
-from grids.training.data import Batches, draws
+from grids.random import generator_for, seeded
+from grids.training.datasets import Batches
 from grids.training.photographs import Photographs
 from grids.training.samplers import deal
 from grids.training.tasks import Synthesized, Task
@@ -18,7 +19,7 @@ from grids.training.tasks import Synthesized, Task
 
 def told_plainly(tasks: list[Task], photographs: Photographs, crop: int, batch: int, step: int, retry: int) -> Tensor:
     """The inputs of a step, row by row: trainings that were broken off go on with these very pixels."""
-    generator = draws(5, step, retry, 0)
+    generator = generator_for(5, step, retry, 0)
     crops = []
     for _ in range(batch):
         torch.rand(2, generator=generator)  # whether the photograph is reduced, and how far
@@ -26,7 +27,7 @@ def told_plainly(tasks: list[Task], photographs: Photographs, crop: int, batch: 
     clean = torch.stack(crops).float().div(255)
     numbers = deal([1] * len(tasks), step * batch, batch, 5)
     inputs = torch.empty_like(clean)
-    generator = draws(5, step, retry, 1)
+    generator = generator_for(5, step, retry, 1)
     for number in sorted(set(numbers)):
         rows = torch.tensor([i for i, other in enumerate(numbers) if other == number])
         inputs[rows], targets = tasks[number].draw(clean[rows], generator)

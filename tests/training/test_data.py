@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grids.degradations import degradation
-from grids.training.data import Batch, Batches, draws
+from grids.random import generator_for
+from grids.training.datasets import Batch, Batches
 from grids.training.photographs import Photographs
 from grids.training.samplers import deal
 from grids.training.tasks import Synthesized
@@ -106,6 +107,8 @@ def test_a_batch_in_parts(photographs: Photographs, parts: int) -> None:
 
 
 def test_generators_of_numbers() -> None:
-    states = [draws(*numbers).get_state() for numbers in ((0, 1, 2), (0, 2, 1), (0, 1, 3), (0, 1, 2), (9, 1, 2))]
+    states = [
+        generator_for(*numbers).get_state() for numbers in ((0, 1, 2), (0, 2, 1), (0, 1, 3), (0, 1, 2), (9, 1, 2))
+    ]
     assert torch.equal(states[0], states[3])
     assert len({tuple(state.tolist()) for state in states}) == 4

@@ -21,20 +21,20 @@ from training.samples import NAMES, TINY, furthest, same_weights, small, tiny_le
 
 from grids import networks
 from grids.degradations.plugins import FunctionDegradation
+from grids.restoration.models import initialize, load_restorer, read_record
 from grids.results import Point, SimilarityMatrix, TrainingRun
 from grids.search import Answer, Problem
 from grids.training import evaluator as evaluators
-from grids.training import lesson as module
+from grids.training import experiment as module
 from grids.training import trainer
-from grids.training.data import Batches
+from grids.training.datasets import Batches
 from grids.training.evaluator import TrainingEvaluator
+from grids.training.experiment import Experiment, NullCallbacks, record_of, run_of
 from grids.training.fabric import strategy_of
-from grids.training.lesson import Lesson, Silent, record_of, run_of
-from grids.training.models import fresh, load_restorer, read_record
 from grids.training.photographs import Photographs
-from grids.training.systems import Restorer
+from grids.training.systems.base import SupervisedSystem
 from grids.training.tasks import Synthesized, Task
-from grids.training.trainer import OutOfTimeError, Trained, train
+from grids.training.trainer import OutOfTimeError, TrainingResult, train
 from grids.training.validation import Validation
 
 A, B, C = "gaussian_noise", "salt_pepper", "inpainting"
@@ -45,7 +45,7 @@ class BrokenError(Exception):
     """What breaks a training off."""
 
 
-class Hears(Silent):
+class Hears(NullCallbacks):
     """Keeps what it hears; breaks a training off at a step."""
 
     def __init__(self, break_at: int = 0) -> None:
@@ -76,21 +76,23 @@ def problem(delta: float, names: Sequence[str] = ALL, **changes: Any) -> Problem
 
 
 @pytest.fixture
-def lesson(files: list[Path]) -> Lesson:
+def experiment(files: list[Path]) -> Experiment:
     return tiny_lesson(files)
 
 
-def test_a_restorer_is_what_the_loop_makes_of_its_lesson(lesson: Lesson, tmp_path: Path) -> None:
-    run = TrainingEvaluator(lesson, tmp_path).run((B, A), repeat=2)
-    recipe = lesson.recipe.of_model(2, seed=2)
-    assert recipe.iterations == 2 * lesson.recipe.iterations == 12
-    batches = Batches(lesson.tasks, lesson.photographs, recipe.crop, recipe.batch, recipe.seed, data=recipe.data)
+def test_a_restorer_is_what_the_loop_makes_of_its_lesson(experiment: Experiment, tmp_path: Path) -> None:
+    run = TrainingEvaluator(experiment, tmp_path).run((B, A), repeat=2)
+    config = experiment.config.of_model(2, seed=2)
+    assert config.iterations == 2 * experiment.config.iterations == 12
+    batches = Batches(
+        experiment.tasks, experiment.photographs, config.crop, config.batch, config.seed, data=config.data
+    )
     expected = train(
-        Restorer(fresh("tiny", 2)),
+        SupervisedSystem(initialize("tiny", 2)),
         batches,
-        recipe,
+        config,
         checks=(3, 6, 12),
-        measure=lambda network: lesson.validation.psnr(network, (A, B), "cpu"),
+        measure=lambda network: experiment.validation.psnr(network, (A, B), "cpu"),
     )
     assert run.curve == tuple(expected.curve)
     assert [point.step for point in run.curve] == [3, 6, 12]
@@ -98,11 +100,11 @@ def test_a_restorer_is_what_the_loop_makes_of_its_lesson(lesson: Lesson, tmp_pat
     kept = load_restorer(tmp_path / run.file)
     assert same_weights(kept.network, expected.network)
     assert (kept.preset, kept.tasks) == ("tiny", (A, B))
-    assert lesson.validation.psnr(kept.network, (A, B), "cpu") == run.psnr
+    assert experiment.validation.psnr(kept.network, (A, B), "cpu") == run.psnr
 
 
-def test_drops(lesson: Lesson, tmp_path: Path) -> None:
-    evaluator = TrainingEvaluator(lesson, tmp_path)
+def test_drops(experiment: Experiment, tmp_path: Path) -> None:
+    evaluator = TrainingEvaluator(experiment, tmp_path)
     answer = evaluator(frozenset(NAMES))
     together = evaluator.run(NAMES)
     expected = {task: evaluator.run((task,)).psnr[task] - together.psnr[task] for task in NAMES}
@@ -110,9 +112,9 @@ def test_drops(lesson: Lesson, tmp_path: Path) -> None:
     assert evaluator(frozenset((A,))).drops == {A: 0.0}
 
 
-def test_nothing_is_trained_twice(lesson: Lesson, tmp_path: Path) -> None:
+def test_nothing_is_trained_twice(experiment: Experiment, tmp_path: Path) -> None:
     first, second = Hears(), Hears()
-    evaluator = TrainingEvaluator(lesson, tmp_path, listener=first)
+    evaluator = TrainingEvaluator(experiment, tmp_path, callbacks=first)
     answer = evaluator(frozenset(NAMES))
     assert evaluator(frozenset(NAMES)) == answer
     assert first.begun == [(NAMES, 0, 12), ((A,), 0, 6), ((B,), 0, 6)]
@@ -124,32 +126,32 @@ def test_nothing_is_trained_twice(lesson: Lesson, tmp_path: Path) -> None:
         f"{B}.safetensors",
     ]
     assert list((tmp_path / "checkpoints").iterdir()) == []
-    again = TrainingEvaluator(lesson, tmp_path, listener=second)
+    again = TrainingEvaluator(experiment, tmp_path, callbacks=second)
     assert again(frozenset(NAMES)) == answer
     assert second.begun == []
     assert second.done == [(group, repeat, True) for group, repeat, _ in first.done]
     assert again.run(NAMES) == evaluator.run(NAMES)
 
 
-def test_a_file_that_is_spoilt_or_of_another_lesson_is_trained_again(lesson: Lesson, tmp_path: Path) -> None:
-    first = TrainingEvaluator(lesson, tmp_path).run((A,))
+def test_a_file_that_is_spoilt_or_of_another_lesson_is_trained_again(experiment: Experiment, tmp_path: Path) -> None:
+    first = TrainingEvaluator(experiment, tmp_path).run((A,))
     (tmp_path / first.file).write_bytes((tmp_path / first.file).read_bytes()[:-9])
     hears = Hears()
-    assert TrainingEvaluator(lesson, tmp_path, listener=hears).run((A,)).curve == first.curve
+    assert TrainingEvaluator(experiment, tmp_path, callbacks=hears).run((A,)).curve == first.curve
     assert hears.done == [((A,), 0, False)]
-    other = replace(lesson, recipe=replace(lesson.recipe, learning_rate=1e-3))
-    assert TrainingEvaluator(other, tmp_path, listener=hears).run((A,)).curve != first.curve
+    other = replace(experiment, config=replace(experiment.config, learning_rate=1e-3))
+    assert TrainingEvaluator(other, tmp_path, callbacks=hears).run((A,)).curve != first.curve
     assert hears.done[1:] == [((A,), 0, False)]
 
 
 @pytest.mark.parametrize("at", [1, 4, 6])
-def test_an_interrupted_training_goes_on_exactly(lesson: Lesson, tmp_path: Path, at: int) -> None:
-    whole = TrainingEvaluator(lesson, tmp_path / "whole").run((A,))
+def test_an_interrupted_training_goes_on_exactly(experiment: Experiment, tmp_path: Path, at: int) -> None:
+    whole = TrainingEvaluator(experiment, tmp_path / "whole").run((A,))
     with pytest.raises(BrokenError):
-        TrainingEvaluator(lesson, tmp_path / "b", every=0.0, listener=Hears(at)).run((A,))
+        TrainingEvaluator(experiment, tmp_path / "b", every=0.0, callbacks=Hears(at)).run((A,))
     assert list((tmp_path / "b" / "models").iterdir()) == []
     hears = Hears()
-    found = TrainingEvaluator(lesson, tmp_path / "b", listener=hears).run((A,))
+    found = TrainingEvaluator(experiment, tmp_path / "b", callbacks=hears).run((A,))
     assert hears.steps == list(range(max(1, at), 7))  # what breaks off at a step breaks off before it is kept
     assert found.curve == whole.curve
     networks = [load_restorer(folder / found.file).network for folder in (tmp_path / "whole", tmp_path / "b")]
@@ -157,16 +159,18 @@ def test_an_interrupted_training_goes_on_exactly(lesson: Lesson, tmp_path: Path,
     assert list((tmp_path / "b" / "checkpoints").iterdir()) == []
 
 
-def test_a_deadline_leaves_a_checkpoint(lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadline_leaves_a_checkpoint(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = SimpleNamespace(now=0.0)
     for part in (evaluators, trainer):
         monkeypatch.setattr(part, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
-    class Ticks(Silent):
+    class Ticks(NullCallbacks):
         def step(self, done: int) -> None:
             clock.now += 1
 
-    late = TrainingEvaluator(lesson, tmp_path, deadline=10.0, listener=Ticks())
+    late = TrainingEvaluator(experiment, tmp_path, deadline=10.0, callbacks=Ticks())
     first = late.run((A,))
     with pytest.raises(OutOfTimeError, match="over after 4 of 6 steps"):
         late.run((B,))
@@ -174,46 +178,50 @@ def test_a_deadline_leaves_a_checkpoint(lesson: Lesson, tmp_path: Path, monkeypa
     raises_line(lambda: late.run(NAMES), "the time is over", kind=OutOfTimeError)  # nothing new is begun
     assert late.run((A,)) is first
     hears = Hears()
-    found = TrainingEvaluator(lesson, tmp_path, listener=hears).run((B,))
+    found = TrainingEvaluator(experiment, tmp_path, callbacks=hears).run((B,))
     assert hears.steps == [5, 6]
-    assert found.curve == TrainingEvaluator(lesson, tmp_path / "whole").run((B,)).curve
+    assert found.curve == TrainingEvaluator(experiment, tmp_path / "whole").run((B,)).curve
 
 
-def test_restorers_start_from_the_weights_given(lesson: Lesson, tmp_path: Path) -> None:
-    start = fresh("tiny", 77)
-    still = replace(lesson.recipe, learning_rate=1e-12)
-    given = replace(lesson, recipe=still, start=start.state_dict(), start_sha256="ab")
+def test_restorers_start_from_the_weights_given(experiment: Experiment, tmp_path: Path) -> None:
+    start = initialize("tiny", 77)
+    still = replace(experiment.config, learning_rate=1e-12)
+    given = replace(experiment, config=still, start=start.state_dict(), start_sha256="ab")
     for repeat in (0, 1):
         run = TrainingEvaluator(given, tmp_path).run((A,), repeat)
         assert furthest(load_restorer(tmp_path / run.file).network, start) < 1e-9
-    assert all(torch.equal(value, fresh("tiny", 77).state_dict()[key]) for key, value in start.state_dict().items())
+    assert all(
+        torch.equal(value, initialize("tiny", 77).state_dict()[key]) for key, value in start.state_dict().items()
+    )
 
 
-def test_the_key_is_of_all_that_matters(lesson: Lesson, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_of_all_that_matters(
+    experiment: Experiment, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = torch.device("cpu")
 
     def key(group: Sequence[str] = (A,), repeat: int = 0, **changes: Any) -> str:
-        return replace(lesson, **changes).key(group, repeat, here)
+        return replace(experiment, **changes).key(group, repeat, here)
 
-    validation = lesson.validation
+    validation = experiment.validation
     keys = [
         key(),
         key((B,)),
         key((A, B)),
         key(repeat=1),
-        *(key(recipe=replace(lesson.recipe, **changes)) for changes in CHANGES),
+        *(key(config=replace(experiment.config, **changes)) for changes in CHANGES),
         key(photographs=Photographs(files[1:], 16)),
-        key(validation=Validation(lesson.tasks, validation.photographs, 24, 3)),
+        key(validation=Validation(experiment.tasks, validation.photographs, 24, 3)),
         key(network="nafnet"),
         key(start_sha256="ab"),
-        key(tasks=[other_task(A), lesson.tasks[1]]),
+        key(tasks=[other_task(A), experiment.tasks[1]]),
     ]
     assert len(set(keys)) == len(keys)
     assert key((A, B)) == key((B, A))
-    assert key(tasks=lesson.tasks[:1]) == key()  # tasks outside the group do not matter
+    assert key(tasks=experiment.tasks[:1]) == key()  # tasks outside the group do not matter
     exact = {"fp32": "fp32", "bf16": "bf16"}[resolved()]
-    auto = replace(lesson.recipe, precision="auto")
-    assert key(recipe=auto) == key(recipe=replace(lesson.recipe, precision=exact))
+    auto = replace(experiment.config, precision="auto")
+    assert key(config=auto) == key(config=replace(experiment.config, precision=exact))
     before = key()
     monkeypatch.setitem(networks.TABLE, "tiny", replace(networks.TABLE["tiny"], options=TINY.options | {"width": 8}))
     assert key() != before  # another network of the same name
@@ -247,19 +255,19 @@ def other_task(name: str) -> Task:
     return Synthesized(FunctionDegradation(name, lambda images, severity, generator: images / 2, text="images / 2"))
 
 
-def test_records_bring_runs_back(lesson: Lesson, tmp_path: Path) -> None:
-    run = TrainingEvaluator(lesson, tmp_path).run((A,))
+def test_records_bring_runs_back(experiment: Experiment, tmp_path: Path) -> None:
+    run = TrainingEvaluator(experiment, tmp_path).run((A,))
     record = read_record(tmp_path / run.file)
     assert record is not None
-    assert record == record_of(run, lesson, record["key"])
+    assert record == record_of(run, experiment, record["key"])
     assert run_of(record, run.file) == run
     for changes in ({"curve": 3}, {"seconds": "long"}, {"tasks": None}):
         raises_line(lambda c=changes: run_of(record | c, "x.safetensors"), "'x.safetensors' does not tell")
     raises_line(lambda: run_of({}, "x.safetensors"), "'x.safetensors' does not tell", "tasks")
 
 
-def test_long_names_make_short_files(lesson: Lesson, tmp_path: Path) -> None:
-    evaluator = TrainingEvaluator(lesson, tmp_path)
+def test_long_names_make_short_files(experiment: Experiment, tmp_path: Path) -> None:
+    evaluator = TrainingEvaluator(experiment, tmp_path)
     names = [f"task_{i:02}_{'x' * 20}" for i in range(10)]
     evaluator.names = tuple(names)
     files = {evaluator._file(tuple(names[:k]), repeat) for k in range(1, 11) for repeat in (0, 1)}
@@ -268,9 +276,9 @@ def test_long_names_make_short_files(lesson: Lesson, tmp_path: Path) -> None:
     assert {"all", "all.1"} <= files
 
 
-def test_a_folder_that_is_a_file(lesson: Lesson, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file")
-    raises_line(lambda: TrainingEvaluator(lesson, tmp_path), f"'{tmp_path / 'models'}'", "it is a file")
+    raises_line(lambda: TrainingEvaluator(experiment, tmp_path), f"'{tmp_path / 'models'}'", "it is a file")
 
 
 # ---------------------------------------------------------------- killed
@@ -305,21 +313,21 @@ Curve = Callable[[str, tuple[str, ...], int, float], float]  # (task, group, rep
 @pytest.fixture
 def made_up(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainingEvaluator]:
     """Evaluators of three tasks whose trainings take no time and follow curves."""
-    lesson = tiny_lesson(files, ALL, recipe=small(iterations=6))
+    experiment = tiny_lesson(files, ALL, config=small(iterations=6))
 
     def make(curve: Curve, **options: Any) -> TrainingEvaluator:
-        def fake(system: Restorer, batches: Batches, recipe: Any, **given: Any) -> Trained:
+        def fake(system: SupervisedSystem, batches: Batches, config: Any, **given: Any) -> TrainingResult:
             group = tuple(task.name for task in batches.tasks)
             points: list[Point] = []
             for step in given["checks"]:
-                found = {task: curve(task, group, recipe.seed, step / recipe.iterations) for task in group}
+                found = {task: curve(task, group, config.seed, step / config.iterations) for task in group}
                 points.append(Point(step, 0.1, found))
-                if step < recipe.iterations and (why := given["stop"](points[-1])):
-                    return Trained(system.modules["network"], points, 1.0, why)
-            return Trained(system.modules["network"], points, 1.0)
+                if step < config.iterations and (why := given["stop"](points[-1])):
+                    return TrainingResult(system.modules["network"], points, 1.0, why)
+            return TrainingResult(system.modules["network"], points, 1.0)
 
         monkeypatch.setattr(module, "train", fake)
-        return TrainingEvaluator(lesson, tmp_path, **options)
+        return TrainingEvaluator(experiment, tmp_path, **options)
 
     return make
 
@@ -352,7 +360,7 @@ def losing(drops: dict[str, float], noise: float = 0.0, half: float = 1.0) -> Cu
 @pytest.mark.usefixtures("no_noise")
 def test_a_group_that_is_far_beyond_is_stopped_at_half(made_up: Callable[..., TrainingEvaluator]) -> None:
     hears, asked = Hears(), problem(0.5)
-    evaluator = made_up(losing({A: 1.5, B: 0.25}), problem=asked, listener=hears)
+    evaluator = made_up(losing({A: 1.5, B: 0.25}), problem=asked, callbacks=hears)
     answer = evaluator(frozenset((A, B)))
     assert answer.drops == {} == answer.noise
     assert answer.at_least == pytest.approx({A: 1.05})
@@ -405,14 +413,14 @@ def test_a_stopped_run_stands_until_delta_grows(made_up: Callable[..., TrainingE
     curve, group = losing({A: 1.5}), frozenset((A, B))
     made_up(curve, problem=problem(0.5))(group)
     hears = Hears()
-    same = made_up(curve, problem=problem(0.6), listener=hears)(group)
+    same = made_up(curve, problem=problem(0.6), callbacks=hears)(group)
     assert same.at_least[A] == pytest.approx(1.05)
     assert all(reused for _, _, reused in hears.done)
-    larger = made_up(curve, problem=problem(1.1), repeats=1, listener=(hears := Hears()))
+    larger = made_up(curve, problem=problem(1.1), repeats=1, callbacks=(hears := Hears()))
     assert larger(group).drops == pytest.approx({A: 1.5, B: 0.0})
     assert ((A, B), 0, False) in hears.done
     assert [names for names, _, reused in hears.done if not reused] == [(A, B)]
-    smaller = made_up(curve, problem=problem(0.1), listener=(hears := Hears()))(group)
+    smaller = made_up(curve, problem=problem(0.1), callbacks=(hears := Hears()))(group)
     assert smaller.drops == pytest.approx({A: 1.5, B: 0.0})  # what is trained to its end says more
     assert all(reused for _, _, reused in hears.done)
 

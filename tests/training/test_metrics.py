@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from grids.training.metrics import MOST, psnr, ssim, to_8_bit
+from grids.metrics import MOST, psnr, ssim, to_8_bit
 
 
 def rounded(image: Tensor) -> np.ndarray:

@@ -14,24 +14,24 @@ from training.samples import furthest, same_weights
 
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.networks import SRResNetX4
-from grids.training.models import fresh, load_restorer, read_record, save_restorer
+from grids.restoration.models import initialize, load_restorer, read_record, save_restorer
 
 RECORD = {"preset": "tiny", "tasks": ["jpeg", "noise"], "curve": [[3, 0.5, {"jpeg": 31.5}]], "name": "naïve"}
 
 
 def saved(folder: Path, half: bool = False, record: dict[str, Any] | None = None) -> Path:
-    return save_restorer(folder / "r.safetensors", fresh("tiny", 3), RECORD if record is None else record, half)
+    return save_restorer(folder / "r.safetensors", initialize("tiny", 3), RECORD if record is None else record, half)
 
 
 def test_a_restorer_comes_back(tmp_path: Path) -> None:
     found = load_restorer(saved(tmp_path))
-    assert same_weights(found.network, fresh("tiny", 3))
+    assert same_weights(found.network, initialize("tiny", 3))
     assert (found.preset, found.tasks, found.record) == ("tiny", ("jpeg", "noise"), RECORD)
     assert not found.network.training
     assert not any(value.requires_grad for value in found.network.parameters())
     images = noise_images(1, 3, 12, 9)
     with torch.no_grad():
-        assert torch.equal(found.network(images), fresh("tiny", 3)(images))
+        assert torch.equal(found.network(images), initialize("tiny", 3)(images))
 
 
 def test_files_of_half_precision(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_files_of_half_precision(tmp_path: Path) -> None:
     assert whole - file.stat().st_size == pytest.approx(2 * 1687, abs=100)  # two bytes a weight
     found = load_restorer(file).network
     assert all(value.dtype == torch.float32 for value in found.state_dict().values())
-    assert 0 < furthest(found, fresh("tiny", 3)) < 1e-3
+    assert 0 < furthest(found, initialize("tiny", 3)) < 1e-3
 
 
 def test_the_record_can_be_read_alone(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_no_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_foreign_weights_of_a_network_that_is_named(tmp_path: Path, suffix: str) -> None:
-    file, network = tmp_path / f"x{suffix}", fresh("tiny", 5)
+    file, network = tmp_path / f"x{suffix}", initialize("tiny", 5)
     if suffix == ".pth":
         torch.save({"params": network.state_dict()}, file)
     else:
@@ -88,7 +88,7 @@ def test_foreign_files(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_finite(tmp_path: Path) -> None:
-    network = fresh("tiny", 0)
+    network = initialize("tiny", 0)
     with torch.no_grad():
         next(network.parameters())[0] = torch.nan
     file = save_restorer(tmp_path / "x.safetensors", network, RECORD)
@@ -101,10 +101,10 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_saving_leaves_the_network_alone(tmp_path: Path) -> None:
-    network = fresh("tiny", 0).train()
+    network = initialize("tiny", 0).train()
     save_restorer(tmp_path / "x.safetensors", network, RECORD, half=True)
     assert network.training
-    assert same_weights(network, fresh("tiny", 0))
+    assert same_weights(network, initialize("tiny", 0))
 
 
 def test_records_are_json_in_the_metadata(tmp_path: Path) -> None:
@@ -116,11 +116,11 @@ def test_records_are_json_in_the_metadata(tmp_path: Path) -> None:
 
 def test_fresh_networks() -> None:
     before = torch.get_rng_state()
-    assert same_weights(fresh("tiny", 1), fresh("tiny", 1))
-    assert not same_weights(fresh("tiny", 1), fresh("tiny", 2))
+    assert same_weights(initialize("tiny", 1), initialize("tiny", 1))
+    assert not same_weights(initialize("tiny", 1), initialize("tiny", 2))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_network_that_enlarges_cannot_restore() -> None:
-    raises_line(lambda: fresh("srresnet-x4", 0), "'srresnet-x4' enlarges images", kind=GridsError)
-    raises_line(lambda: fresh("srresnett", 0), "did you mean 'srresnet'", kind=UnknownNameError)
+    raises_line(lambda: initialize("srresnet-x4", 0), "'srresnet-x4' enlarges images", kind=GridsError)
+    raises_line(lambda: initialize("srresnett", 0), "did you mean 'srresnet'", kind=UnknownNameError)

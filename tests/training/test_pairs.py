@@ -9,8 +9,9 @@ import torch
 from contracts import generator, pillow_jpeg, raises_line, scene
 from torch import Tensor
 
-from grids.degradations import ELEVEN, degradation, psnr
+from grids.degradations import ELEVEN, degradation
 from grids.degradations.compression import codec_jpeg
+from grids.metrics import image_psnr
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE, PairSettings, pair_settings
 from grids.training.pairs import Made, make_pairs, save_some
 
@@ -127,7 +128,7 @@ def test_nothing_hangs_on_the_pixels_and_the_input_is_kept() -> None:
     assert torch.equal(one.qualities, other.qualities)
     again = make_pairs(crops, degradation("salt_pepper"), PHOTOGRAPHS, generator(8))
     assert torch.equal(one.inputs, again.inputs)
-    assert psnr(one.inputs, one.targets) < 40
+    assert image_psnr(one.inputs, one.targets) < 40
 
 
 def test_settings_that_are_none() -> None:

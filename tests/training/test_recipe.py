@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grids.errors import UnknownNameError
-from grids.training.recipe import BUDGETS, VERSION, Recipe, budget
+from grids.training.config import BUDGETS, VERSION, TrainingConfig, budget
 
 
 def test_the_rate_climbs_and_falls_on_half_a_cosine() -> None:
-    recipe = Recipe(iterations=100, learning_rate=1e-3, warm_up=0.1, final=0.01)
-    rates = [recipe.rate(step) for step in range(100)]
+    config = TrainingConfig(iterations=100, learning_rate=1e-3, warm_up=0.1, final=0.01)
+    rates = [config.rate(step) for step in range(100)]
     assert rates[:10] == pytest.approx([1e-4 * (step + 1) for step in range(10)])  # a straight line
     assert rates[9] == rates[10] == pytest.approx(1e-3)
     assert rates[55] == pytest.approx(0.505e-3)  # half way down
-    assert recipe.rate(100) == recipe.rate(1000) == pytest.approx(1e-5)
+    assert config.rate(100) == config.rate(1000) == pytest.approx(1e-5)
     drops = [a - b for a, b in pairwise(rates[10:])]
     assert drops == pytest.approx(drops[::-1], abs=2e-6)  # half a cosine falls alike from both ends
 
@@ -34,13 +34,13 @@ def test_the_rate_climbs_and_falls_on_half_a_cosine() -> None:
 def test_the_rate_stays_between_nothing_and_its_peak(
     iterations: int, warm_up: float, final: float, peak: float, step: int
 ) -> None:
-    recipe = Recipe(iterations=iterations, warm_up=warm_up, final=final, learning_rate=peak)
-    assert 0 <= recipe.rate(step) <= peak * (1 + 1e-12)
-    assert max(map(recipe.rate, range(iterations))) == pytest.approx(peak)
+    config = TrainingConfig(iterations=iterations, warm_up=warm_up, final=final, learning_rate=peak)
+    assert 0 <= config.rate(step) <= peak * (1 + 1e-12)
+    assert max(map(config.rate, range(iterations))) == pytest.approx(peak)
 
 
 def test_a_recipe_of_one_step_learns() -> None:
-    assert Recipe(iterations=1).rate(0) == Recipe().learning_rate
+    assert TrainingConfig(iterations=1).rate(0) == TrainingConfig().learning_rate
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_recipe_of_one_step_learns() -> None:
     ],
 )
 def test_bad_values_are_named(changes: dict[str, Any], fragments: tuple[str, ...]) -> None:
-    raises_line(lambda: Recipe(**changes), *fragments)
+    raises_line(lambda: TrainingConfig(**changes), *fragments)
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,19 @@ def test_bad_values_are_named(changes: dict[str, Any], fragments: tuple[str, ...
     ],
 )
 def test_unknown_names_are_named(changes: dict[str, Any], fragments: tuple[str, ...]) -> None:
-    raises_line(lambda: Recipe(**changes), *fragments, kind=UnknownNameError)
+    raises_line(lambda: TrainingConfig(**changes), *fragments, kind=UnknownNameError)
 
 
 def test_the_extremes_are_allowed() -> None:
-    Recipe(iterations=1, batch=1, accumulate=1, crop=16, learning_rate=1.0, seed=2**63 - 1)
-    Recipe(crop=1024, final=0.0, warm_up=0.0, weight_decay=0.0, clip=0.0, average=0.0)
+    TrainingConfig(iterations=1, batch=1, accumulate=1, crop=16, learning_rate=1.0, seed=2**63 - 1)
+    TrainingConfig(crop=1024, final=0.0, warm_up=0.0, weight_decay=0.0, clip=0.0, average=0.0)
 
 
-@pytest.mark.parametrize("recipe", [*BUDGETS.values(), Recipe(betas=(0.5, 0.9), loss="charbonnier", seed=2**63 - 1)])
-def test_json_brings_it_back(recipe: Recipe) -> None:
-    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+@pytest.mark.parametrize(
+    "config", [*BUDGETS.values(), TrainingConfig(betas=(0.5, 0.9), loss="charbonnier", seed=2**63 - 1)]
+)
+def test_json_brings_it_back(config: TrainingConfig) -> None:
+    assert TrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
 @pytest.mark.parametrize(
@@ -104,17 +106,17 @@ def test_json_brings_it_back(recipe: Recipe) -> None:
     ],
 )
 def test_foreign_json_is_refused(changes: dict[str, Any], fragments: tuple[str, ...]) -> None:
-    raises_line(lambda: Recipe.from_json(Recipe().to_json() | changes), *fragments)
+    raises_line(lambda: TrainingConfig.from_json(TrainingConfig().to_json() | changes), *fragments)
 
 
 def test_json_without_a_part_is_refused() -> None:
-    data = Recipe().to_json()
+    data = TrainingConfig().to_json()
     del data["betas"]
-    raises_line(lambda: Recipe.from_json(data), "wrong form", "betas")
+    raises_line(lambda: TrainingConfig.from_json(data), "wrong form", "betas")
 
 
 def test_budgets() -> None:
-    assert budget("quick") == Recipe(loss="log-mse")
+    assert budget("quick") == TrainingConfig(loss="log-mse")
     changed = budget("standard", iterations=7, seed=None)
     assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)
     paper = budget("paper")
@@ -124,29 +126,29 @@ def test_budgets() -> None:
 
 
 def test_the_constant_schedule_falls_in_a_further_tenth() -> None:
-    recipe = Recipe(iterations=1100, learning_rate=1e-3, warm_up=0, final=0, schedule="constant")
-    assert {recipe.rate(step) for step in range(1000)} == {1e-3}
-    assert recipe.rate(1050) == pytest.approx(5e-4) and recipe.rate(1100) == 0
+    config = TrainingConfig(iterations=1100, learning_rate=1e-3, warm_up=0, final=0, schedule="constant")
+    assert {config.rate(step) for step in range(1000)} == {1e-3}
+    assert config.rate(1050) == pytest.approx(5e-4) and config.rate(1100) == 0
 
 
 def test_steps_are_counted_for_each_task_or_for_the_model() -> None:
-    recipe = Recipe(iterations=7)
-    assert [recipe.steps(tasks) for tasks in (1, 3)] == [7, 21]
-    assert recipe.of_model(3, seed=4) == replace(recipe, iterations=21, steps_per="model", seed=4)
-    assert recipe.of_model(3, 4).steps(3) == replace(recipe, steps_per="model").steps(3) * 3 == 21
+    config = TrainingConfig(iterations=7)
+    assert [config.steps(tasks) for tasks in (1, 3)] == [7, 21]
+    assert config.of_model(3, seed=4) == replace(config, iterations=21, steps_per="model", seed=4)
+    assert config.of_model(3, 4).steps(3) == replace(config, steps_per="model").steps(3) * 3 == 21
     assert budget("paper").steps(11) == 600_000
-    old = Recipe(steps_per="model").to_json()
+    old = TrainingConfig(steps_per="model").to_json()
     assert "steps_per" not in old  # as runs of 0.1.0 wrote it, so that they have the same keys
-    assert Recipe.from_json(old) == Recipe(steps_per="model")
-    assert Recipe.from_json(Recipe().to_json()) == Recipe()
-    raises_line(lambda: Recipe(steps_per="modell"), "did you mean 'model'", kind=UnknownNameError)
+    assert TrainingConfig.from_json(old) == TrainingConfig(steps_per="model")
+    assert TrainingConfig.from_json(TrainingConfig().to_json()) == TrainingConfig()
+    raises_line(lambda: TrainingConfig(steps_per="modell"), "did you mean 'model'", kind=UnknownNameError)
 
 
 def test_the_linear_schedule_falls_after_half_of_the_steps() -> None:
-    recipe = Recipe(iterations=100, learning_rate=1e-4, warm_up=0, final=1e-3, schedule="linear")
-    rates = [recipe.rate(step) for step in range(100)]
+    config = TrainingConfig(iterations=100, learning_rate=1e-4, warm_up=0, final=1e-3, schedule="linear")
+    rates = [config.rate(step) for step in range(100)]
     assert rates[:51] == pytest.approx([1e-4] * 51)
-    assert recipe.rate(75) == pytest.approx((1e-4 + 1e-7) / 2)
-    assert recipe.rate(100) == recipe.rate(200) == pytest.approx(1e-7)  # Martyniuk's last rate
-    raises_line(lambda: Recipe(schedule="step"), "'step'", kind=UnknownNameError)
-    raises_line(lambda: Recipe(sampler="mixd"), "'mixd'", kind=UnknownNameError)
+    assert config.rate(75) == pytest.approx((1e-4 + 1e-7) / 2)
+    assert config.rate(100) == config.rate(200) == pytest.approx(1e-7)  # Martyniuk's last rate
+    raises_line(lambda: TrainingConfig(schedule="step"), "'step'", kind=UnknownNameError)
+    raises_line(lambda: TrainingConfig(sampler="mixd"), "'mixd'", kind=UnknownNameError)

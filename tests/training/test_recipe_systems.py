@@ -16,18 +16,18 @@ from training.samples import furthest, same_weights, small, tiny_lesson
 from grids import networks
 from grids.errors import GridsError, UnknownNameError
 from grids.networks import ShenFace
-from grids.networks.critics import PatchCritic
+from grids.networks.discriminators import PatchCritic
 from grids.networks.heads import MultiHead, Tasks
+from grids.restoration.models import initialize, load_start
 from grids.training import recipes
-from grids.training.adversarial import PENALTY, Adversarial, Terms, restoring
-from grids.training.data import Batch
-from grids.training.faces import FaceDeblurring, Stages
+from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan
 from grids.training.losses.structure import gradient_magnitude
 from grids.training.methods import PLAIN
-from grids.training.models import fresh, started
 from grids.training.recipes import TABLE, Extras, method_of, settings_of, system_recipe
-from grids.training.systems import Restorer, System
+from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoring
+from grids.training.systems.base import SupervisedSystem, System
+from grids.training.systems.faces import FaceDeblurring, Stages
 from grids.training.trainer import train
 
 TASKS = ("rain", "haze")
@@ -69,7 +69,7 @@ def adversarial(terms: Terms = Terms(features=0), network: nn.Module | None = No
 
 def test_each_input_goes_through_its_tasks_head() -> None:
     network, given = forked(), batch()
-    made = Restorer(network, "l1", TASKS).restored({"network": network}, given)
+    made = SupervisedSystem(network, "l1", TASKS).restored({"network": network}, given)
     for row, number in enumerate(given.tasks.tolist()):
         expected = network(given.inputs[row : row + 1], TASKS[number])[0]
         assert torch.allclose(made[row], expected, atol=1e-6)
@@ -77,7 +77,7 @@ def test_each_input_goes_through_its_tasks_head() -> None:
 
 def test_what_is_shared_gets_the_sum_of_the_tasks_gradients() -> None:
     network, given = forked(), batch()
-    ((_, loss),) = Restorer(network, "l1", TASKS).losses({"network": network}, given, 0)
+    ((_, loss),) = SupervisedSystem(network, "l1", TASKS).losses({"network": network}, given, 0)
     (found,) = torch.autograd.grad(loss, network.shared.weight)
     parts = []
     for number, task in enumerate(TASKS):
@@ -89,9 +89,9 @@ def test_what_is_shared_gets_the_sum_of_the_tasks_gradients() -> None:
 
 def test_a_part_of_the_tasks_starts_from_all_of_them() -> None:
     whole = forked()
-    part = started(Forked(("rain",)), whole.state_dict())
+    part = load_start(Forked(("rain",)), whole.state_dict())
     assert torch.equal(part.state_dict()["decoders.rain.weight"], whole.state_dict()["decoders.rain.weight"])
-    assert same_weights(started(forked(), whole.state_dict()), whole)
+    assert same_weights(load_start(forked(), whole.state_dict()), whole)
 
 
 def test_the_losses_of_a_restorer_with_critics() -> None:
@@ -170,7 +170,9 @@ def test_systems_go_on_as_if_there_had_been_no_break(tmp_path: Path, precision: 
         if which == "critics":
             return adversarial()
         if which == "dropout":
-            return Restorer(fresh("martyniuk-resnet-small", 0, 1, TASKS, {"width": 4, "blocks": 1}), "l1", TASKS)
+            return SupervisedSystem(
+                initialize("martyniuk-resnet-small", 0, 1, TASKS, {"width": 4, "blocks": 1}), "l1", TASKS
+            )
         stages = Stages(features=0.25, critic=0.5)
         return FaceDeblurring(ShenFace.from_state(TINY_FACE), recipe, lambda: PatchCritic(4), Same(), stages)
 
@@ -245,7 +247,7 @@ def test_a_given_trunk_rests_at_first(tmp_path: Path) -> None:
     torch.save(networks.build("walha-mtlgan-small", TASKS).encoder.trunk.state_dict(), file)  # type: ignore[union-attr]
     recipe = settings_of(TABLE["walha-mtlgan"], iterations=40, crop=16, batch=2)
     method = method_of("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=file))
-    network = fresh("walha-mtlgan-small", 0, 1, TASKS)
+    network = initialize("walha-mtlgan-small", 0, 1, TASKS)
     system = method.make(network, TASKS, recipe)
     resting = []
     for step in (0, 1, 2, 39):

@@ -12,8 +12,8 @@ from torch import nn
 from grids import devices
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
 from grids.networks.blocks import GlobalMean
-from grids.training.tiles import PROBE, TILE, _cores, _margin, _widest, default_side, restore_image
-from grids.training.validation import restore
+from grids.restoration.forward import restore
+from grids.restoration.tiling import PROBE, TILE, _cores, _margin, _widest, default_side, restore_image
 
 
 class Shares(nn.Module):

@@ -27,11 +27,11 @@ from training.samples import Adversarial, Plain, convolution, furthest, same_wei
 from grids.errors import RunError
 from grids.networks import NAFNet
 from grids.results import Point
-from grids.training import checkpoints
-from grids.training.data import Batch
-from grids.training.recipe import LOSSES, Recipe
-from grids.training.systems import Modules, Restorer, System, adamw
-from grids.training.trainer import OutOfTimeError, Trained, train
+from grids.training import checkpoint as checkpoint_files
+from grids.training.config import LOSSES, TrainingConfig
+from grids.training.datasets import Batch
+from grids.training.systems.base import Modules, SupervisedSystem, System, adamw
+from grids.training.trainer import OutOfTimeError, TrainingResult, train
 
 LEARNT = small(clip=0.5, average=0.9)
 
@@ -40,8 +40,8 @@ class BrokenError(Exception):
     """What breaks a training off."""
 
 
-def restorer(loss: str = "l1") -> Restorer:
-    return Restorer(convolution(), loss)
+def restorer(loss: str = "l1") -> SupervisedSystem:
+    return SupervisedSystem(convolution(), loss)
 
 
 def mean_error(network: nn.Module) -> dict[str, float]:
@@ -60,17 +60,22 @@ def breaking_at(last: int) -> Callable[[int], None]:
 
 
 def broken_off(
-    make: Callable[[], System], recipe: Recipe, breaks: Sequence[int], file: Path, every_steps: int, **options: Any
-) -> tuple[System, Trained]:
+    make: Callable[[], System],
+    config: TrainingConfig,
+    breaks: Sequence[int],
+    file: Path,
+    every_steps: int,
+    **options: Any,
+) -> tuple[System, TrainingResult]:
     """Train, broken off after these steps, and each time go on from the checkpoint with a new system."""
     for last in sorted(breaks):
         with pytest.raises(BrokenError):
-            train(make(), toy, recipe, checkpoint=file, every_steps=every_steps, on_step=breaking_at(last), **options)
+            train(make(), toy, config, checkpoint=file, every_steps=every_steps, on_step=breaking_at(last), **options)
     system = make()
-    return system, train(system, toy, recipe, checkpoint=file, **options)
+    return system, train(system, toy, config, checkpoint=file, **options)
 
 
-def assert_same(one: tuple[System, Trained], two: tuple[System, Trained]) -> None:
+def assert_same(one: tuple[System, TrainingResult], two: tuple[System, TrainingResult]) -> None:
     assert same_weights(one[1].network, two[1].network)
     assert one[1].curve == two[1].curve
     for name, module in one[0].modules.items():
@@ -86,7 +91,7 @@ def weights(system: System) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "config",
     [
         LEARNT,
         replace(LEARNT, clip=0.0, average=0.0, weight_decay=0.1),
@@ -95,12 +100,12 @@ def weights(system: System) -> Tensor:
     ],
     ids=["clipped and averaged", "neither", "accumulated", "bf16"],
 )
-def test_a_training_goes_on_as_if_unbroken(tmp_path: Path, recipe: Recipe) -> None:
+def test_a_training_goes_on_as_if_unbroken(tmp_path: Path, config: TrainingConfig) -> None:
     options: dict[str, Any] = {"checks": (3, 8, 12), "measure": mean_error}
-    system = restorer(recipe.loss)
-    whole = (system, train(system, toy, recipe, **options))
+    system = restorer(config.loss)
+    whole = (system, train(system, toy, config, **options))
     assert len(whole[1].curve) == 3
-    found = broken_off(lambda: restorer(recipe.loss), recipe, (2, 7, 8, 11), tmp_path / "c", 3, **options)
+    found = broken_off(lambda: restorer(config.loss), config, (2, 7, 8, 11), tmp_path / "c", 3, **options)
     assert_same(found, whole)
 
 
@@ -115,10 +120,10 @@ def test_wherever_it_is_broken_off(tmp_path: Path, breaks: set[int], every: int,
 
 
 def test_a_real_network_goes_on_as_if_unbroken(tmp_path: Path) -> None:
-    def make() -> Restorer:
+    def make() -> SupervisedSystem:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(3)
-            return Restorer(NAFNet(4, (1,), 1, (1,)))
+            return SupervisedSystem(NAFNet(4, (1,), 1, (1,)))
 
     system = make()
     whole = (system, train(system, toy, LEARNT))
@@ -138,10 +143,10 @@ def test_one_step_at_a_time(tmp_path: Path) -> None:
 
 
 def test_two_optimizers_go_on_as_if_unbroken(tmp_path: Path) -> None:
-    recipe = replace(LEARNT, accumulate=2)
+    config = replace(LEARNT, accumulate=2)
     system = Adversarial()
-    whole = (system, train(system, toy, recipe, checks=(6,), measure=mean_error))
-    found = broken_off(Adversarial, recipe, (1, 6, 10), tmp_path / "c", 2, checks=(6,), measure=mean_error)
+    whole = (system, train(system, toy, config, checks=(6,), measure=mean_error))
+    found = broken_off(Adversarial, config, (1, 6, 10), tmp_path / "c", 2, checks=(6,), measure=mean_error)
     assert_same(found, whole)
 
 
@@ -165,14 +170,14 @@ def test_seconds_are_of_all_processes(tmp_path: Path) -> None:
 
 
 def test_the_course_of_the_learning_rates() -> None:
-    system, recipe = Adversarial(), small(warm_up=0.3)
+    system, config = Adversarial(), small(warm_up=0.3)
     found: list[float] = []
 
     def on_step(done: int) -> None:
         found.extend(system.made[name].param_groups[0]["lr"] for name in ("network", "critic"))
 
-    train(system, toy, recipe, on_step=on_step)
-    assert found == pytest.approx([share * recipe.rate(step) for step in range(12) for share in (1, 2)])
+    train(system, toy, config, on_step=on_step)
+    assert found == pytest.approx([share * config.rate(step) for step in range(12) for share in (1, 2)])
 
 
 def test_a_critic_learns_first_and_both_move() -> None:
@@ -190,15 +195,15 @@ def test_an_optimizer_may_rest() -> None:
 
 def test_a_critic_by_hand() -> None:
     """Three steps of the loop against the same steps written out."""
-    recipe = small(iterations=3, clip=0.0, average=0.0)
+    config = small(iterations=3, clip=0.0, average=0.0)
     system, mine = Adversarial(), Adversarial()
-    train(system, toy, recipe)
+    train(system, toy, config)
     network, critic = mine.modules["network"], mine.modules["critic"]
-    optimizers = mine.optimizers(recipe)
+    optimizers = mine.optimizers(config)
     for step in range(3):
         batch = toy(step)
-        optimizers["critic"].param_groups[0]["lr"] = 2 * recipe.rate(step)
-        optimizers["network"].param_groups[0]["lr"] = recipe.rate(step)
+        optimizers["critic"].param_groups[0]["lr"] = 2 * config.rate(step)
+        optimizers["network"].param_groups[0]["lr"] = config.rate(step)
         optimizers["critic"].zero_grad()
         restored = network(batch.inputs)
         (critic(restored.detach()).mean() - critic(batch.targets).mean()).backward()
@@ -230,10 +235,10 @@ def test_gradients_are_clipped() -> None:
     """Under plain gradient descent a step is as long as the rate times the norm of the gradient."""
 
     def lengths(clip: float, scale: float) -> list[float]:
-        system, recipe = Plain(scale=scale), small(iterations=4, clip=clip)
+        system, config = Plain(scale=scale), small(iterations=4, clip=clip)
         states = [weights(system)]
-        train(system, toy, recipe, on_step=lambda _: states.append(weights(system)))
-        return [float((b - a).norm()) / recipe.rate(step) for step, (a, b) in enumerate(pairwise(states))]
+        train(system, toy, config, on_step=lambda _: states.append(weights(system)))
+        return [float((b - a).norm()) / config.rate(step) for step, (a, b) in enumerate(pairwise(states))]
 
     assert lengths(0.5, 1000.0) == pytest.approx([0.5] * 4, rel=1e-3)
     assert min(lengths(0.0, 1000.0)) > 10
@@ -246,19 +251,19 @@ def test_the_average_of_the_weights() -> None:
     measured: list[Tensor] = []
 
     def measure(network: nn.Module) -> dict[str, float]:
-        measured.append(weights(Restorer(network)))
+        measured.append(weights(SupervisedSystem(network)))
         return {}
 
-    recipe = small(average=0.6)
+    config = small(average=0.6)
     found = train(
-        system, toy, recipe, checks=(4, 12), measure=measure, on_step=lambda _: states.append(weights(system))
+        system, toy, config, checks=(4, 12), measure=measure, on_step=lambda _: states.append(weights(system))
     )
     average, expected = states[0], [states[0]]
     for done in range(1, 12):
         decay = min(0.6, (1 + done) / (10 + done))
         average = decay * average + (1 - decay) * states[done]
         expected.append(average)
-    for value, step in ((measured[0], 4), (measured[1], 12), (weights(Restorer(found.network)), 12)):
+    for value, step in ((measured[0], 4), (measured[1], 12), (weights(SupervisedSystem(found.network)), 12)):
         assert torch.allclose(value, expected[step - 1], atol=1e-6)
     assert float((expected[-1] - states[-1]).abs().max()) > 1e-4
 
@@ -322,8 +327,8 @@ def test_the_end_is_not_asked_about() -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
 def test_losses_fall(loss: str, precision: str) -> None:
-    recipe = small(iterations=60, learning_rate=0.02, loss=loss, precision=precision)
-    found = train(restorer(loss), lambda step, retry: toy(0), recipe, checks=(5, 60), measure=mean_error)
+    config = small(iterations=60, learning_rate=0.02, loss=loss, precision=precision)
+    found = train(restorer(loss), lambda step, retry: toy(0), config, checks=(5, 60), measure=mean_error)
     decibels = loss == "log-mse"
     assert found.curve[1].loss < (found.curve[0].loss - 5 if decibels else 0.7 * found.curve[0].loss)
     assert all(value.dtype == torch.float32 for value in found.network.state_dict().values())
@@ -366,13 +371,13 @@ class Poisoned:
 def test_after_a_nan_it_goes_on_from_before_with_other_crops() -> None:
     said: list[str] = []
     batches, system, again = Poisoned(13), restorer(), restorer()
-    recipe = small(iterations=25)
+    config = small(iterations=25)
     options: dict[str, Any] = {"checks": (5, 25), "measure": mean_error}
-    found = train(system, batches, recipe, say=said.append, **options)
+    found = train(system, batches, config, say=said.append, **options)
     assert found.rollbacks == 1
     assert said == ["the loss was not finite after 15 steps: going on from step 5 with other crops"]
     assert batches.asked == [(step, 0) for step in range(15)] + [(step, 1) for step in range(5, 25)]
-    expected = train(again, lambda step, _: toy(step, int(step >= 5)), recipe, **options)
+    expected = train(again, lambda step, _: toy(step, int(step >= 5)), config, **options)
     assert_same((system, found), (again, expected))
 
 
@@ -387,7 +392,7 @@ def test_a_nan_is_neither_measured_nor_kept(tmp_path: Path, step: int, options: 
         assert all(bool(torch.isfinite(value).all()) for value in state.values())
 
 
-class Bursting(Restorer):
+class Bursting(SupervisedSystem):
     """Its loss is finite and its gradient is not, at some steps of the first try."""
 
     def __init__(self, *steps: int) -> None:
@@ -475,7 +480,7 @@ def test_checkpoints_take_little_of_the_time(tmp_path: Path, monkeypatch: pytest
         time.sleep(0.05)
         return path
 
-    monkeypatch.setattr(checkpoints, "save", slow)
+    monkeypatch.setattr(checkpoint_files, "save", slow)
     options: dict[str, Any] = {"checkpoint": tmp_path / "c", "on_step": lambda _: time.sleep(0.01)}
     train(restorer(), toy, small(), every=0.001, **options)
     assert len(saved) == 1
@@ -485,8 +490,8 @@ def test_checkpoints_take_little_of_the_time(tmp_path: Path, monkeypatch: pytest
 
 def test_weights_that_leave_all_numbers_are_an_error() -> None:
     """The last step's gradient overflows, after its loss was finite."""
-    recipe = small(iterations=1, clip=0.0, learning_rate=1.0, average=0.0)
-    raises_line(lambda: train(Plain(scale=1e38), lambda *_: bright(), recipe), "not finite")
+    config = small(iterations=1, clip=0.0, learning_rate=1.0, average=0.0)
+    raises_line(lambda: train(Plain(scale=1e38), lambda *_: bright(), config), "not finite")
 
 
 def bright() -> Batch:
@@ -565,7 +570,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "c"
 
 
-def gone_on(file: Path, identity: str = "mine", **options: Any) -> Trained:
+def gone_on(file: Path, identity: str = "mine", **options: Any) -> TrainingResult:
     return train(restorer(), toy, small(), checkpoint=file, identity=identity, **options)
 
 

@@ -14,10 +14,11 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor, nn
 
 from grids.degradations import degradation
-from grids.training import validation as module
+from grids.restoration import forward as module
+from grids.restoration.forward import restore
 from grids.training.photographs import Photographs
 from grids.training.tasks import Pairs, Reduced, Synthesized
-from grids.training.validation import Validation, restore
+from grids.training.validation import Validation
 
 
 class Watching(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from grids import weights
 from grids.errors import WeightsError
 from grids.networks import SRResNetX4
-from grids.networks.vgg import VGG19Features
+from grids.networks.backbones.vgg import VGG19Features
 
 MOST = 32
 """Positions a side between which the contextual loss compares all with all: 4 MiB an image for each matrix."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.devices import exact_float32
-from grids.training.metrics import WINDOW, ssim_map
+from grids.metrics import WINDOW, ssim_map
 
 
 def charbonnier(images: Tensor, targets: Tensor, epsilon: float = 1e-3) -> Tensor:

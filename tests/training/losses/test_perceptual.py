@@ -13,7 +13,7 @@ from contracts import generator, noise_images, raises_line
 from torch import Tensor
 
 from grids.errors import UnknownNameError, WeightsError
-from grids.networks.vgg import VGG19Features
+from grids.networks.backbones.vgg import VGG19Features
 from grids.similarity.descriptor import Descriptor
 from grids.training.losses.perceptual import DescriptorFeatures, contextual, feature_network, perceptual
 

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from grids.training import recipe
+from grids.training import config
 from grids.training.losses import LOSSES
 from grids.training.losses.pixel import charbonnier, ssim, ssim_l1
 
@@ -25,7 +25,7 @@ def pairs(noise: float = 0.1) -> tuple[Tensor, Tensor]:
 
 
 def test_the_recipe_knows_the_same_names() -> None:
-    assert tuple(LOSSES) == recipe.LOSSES
+    assert tuple(LOSSES) == config.LOSSES
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)

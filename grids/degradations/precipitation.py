@@ -1,0 +1,128 @@
+"""Rain streaks and snow flakes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grids.degradations.base import Degradation, Parameters, Range
+from grids.degradations.scatter import Items, paint, patches, scatter, segment_distance
+from grids.random import draw_seeds
+
+UNIT = 2**16  # opacities are added up as whole numbers of 1 / UNIT
+STEEPEST = 45.0  # degrees from the vertical, of streaks and of falling snow
+
+
+class Rain(Degradation):
+    """Rain streaks, added to the picture: one to three layers, each with its own angle, length and brightness."""
+
+    name = "rain"
+    version = 2
+    ranges = (Range("share", 0.002, 0.008, "of the pixels, each the middle of a streak", faint=0.001),)
+    summary = "1 to 3 layers of bright streaks, 30 to 40 px long, within 45 degrees of the vertical, added"
+    source = "model: sum of streak layers (Liu et al., DuRB-M); density and length: PromptGIP"
+    layers = 3
+    spread = 8.0  # degrees between layers
+    length = (30.0, 40.0)
+    width = 1.4  # px
+
+    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
+        def draw(low: float, high: float, *size: int) -> Tensor:
+            return low + (high - low) * torch.rand((shape[0], *size), generator=generator, device=generator.device)
+
+        common = draw(-STEEPEST, STEEPEST, 1)
+        return {
+            "layers": torch.randint(1, self.layers + 1, shape[:1], generator=generator, device=generator.device),
+            "angle": (common + draw(-self.spread, self.spread, self.layers)).clamp(-STEEPEST, STEEPEST),
+            "length": draw(*self.length, self.layers),
+            "brightness": draw(0.15, 0.45, self.layers),
+            "seed": draw_seeds(shape[0], generator),
+        }
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        h, w = images.shape[-2:]
+        margin = math.ceil(max(self.length) / 2)
+        items = scatter(parameters["share"], h, w, margin, 1, parameters["seed"].tolist(), least=1)
+        layer = torch.arange(items.x.shape[1], device=images.device) % parameters["layers"].long().view(-1, 1)
+
+        def of_layer(name: str) -> Tensor:
+            return parameters[name].gather(1, layer).unsqueeze(-1)  # (B, N, 1)
+
+        angle, half = torch.deg2rad(of_layer("angle")), of_layer("length") / 2
+        bright = of_layer("brightness") * (0.5 + 0.5 * items.draws) * items.shown.unsqueeze(-1)
+        return images + self._streaks(items, angle, half, bright, h, w).unsqueeze(1)
+
+    def _streaks(self, items: Items, angle: Tensor, half: Tensor, bright: Tensor, h: int, w: int) -> Tensor:
+        """The sum of all streaks, (B, h, w); angle in radians, half length in pixels, and brightness are (B, N, 1)."""
+        reach = math.ceil(max(self.length) / 2)
+        rows = torch.arange(-reach, reach + 1, device=angle.device)
+        y = items.y.round().long().unsqueeze(-1) + rows  # (B, N, rows)
+        dy = y - items.y.unsqueeze(-1)
+        middle = items.x.unsqueeze(-1) + dy * angle.tan()
+        total = torch.zeros((len(angle), h, w), dtype=torch.int32, device=angle.device)
+        # a streak is thin and steep: in each row it covers at most these five pixels
+        for step in range(-2, 3):
+            x = middle.round().long() + step
+            dx = x - items.x.unsqueeze(-1)
+            along = (dx * angle.sin() + dy * angle.cos()).abs()
+            across = (dx * angle.cos() - dy * angle.sin()).abs()
+            taper = ((half - along) / (half / 3)).clamp(0, 1)
+            opacity = bright * taper * (self.width / 2 + 0.5 - across).clamp(0, 1)
+            total += paint((opacity * UNIT).round().int(), x, y, h, w, "sum")
+        return total / UNIT
+
+
+class Snow(Degradation):
+    """White flakes of several sizes, with soft edges, smeared by their fall."""
+
+    name = "snow"
+    version = 2
+    ranges = (Range("share", 0.02, 0.10, "of the picture", faint=0.01),)
+    summary = "white soft flakes, 0.7 to 6 px in radius, slightly smeared in one direction near the vertical"
+    source = "kind: unseen-degradation tests; shapes and range: ours"
+    # how much of the covered share, and the radii in pixels
+    sizes = ((0.4, 0.7, 1.4), (0.35, 1.4, 3.0), (0.25, 3.0, 6.0))
+    smear = (0.3, 1.5)  # length of the path, in radii
+
+    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
+        draws = torch.rand((2, shape[0]), generator=generator, device=generator.device)
+        return {
+            "angle": (2 * draws[0] - 1) * STEEPEST,
+            "smear": self.smear[0] + (self.smear[1] - self.smear[0]) * draws[1],
+            "seed": draw_seeds(shape[0], generator),
+        }
+
+    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        h, w = images.shape[-2:]
+        seeds = parameters["seed"].tolist()
+        cover = images.new_zeros((len(images), h, w))
+        for i, (part, low, high) in enumerate(self.sizes):
+            # things at random places overlap: so many leave the rest, 1 - share, uncovered
+            wanted = -part * torch.log1p(-parameters["share"].clamp_max(0.99))
+            density = wanted / _mean_flake(low, high, parameters["smear"])
+            margin = math.ceil(high * (1.5 + self.smear[1] / 2))
+            items = scatter(density, h, w, margin, 2, [seed + i for seed in seeds], least=int(i == 0))
+            cover = torch.maximum(cover, _flakes(items, low, high, margin, parameters, h, w))
+        return torch.lerp(images, torch.ones_like(images), cover.unsqueeze(1))
+
+
+def _mean_flake(low: float, high: float, smear: Tensor) -> Tensor:
+    """The mean area in pixels of flakes whose radii are drawn evenly on a log scale; smear is in radii."""
+    mean_square = (high**2 - low**2) / (2 * math.log(high / low))
+    return mean_square * (math.pi + 2 * smear)
+
+
+def _flakes(items: Items, low: float, high: float, half: int, parameters: Parameters, h: int, w: int) -> Tensor:
+    """The opacity of the flakes of one size, (B, h, w)."""
+    radius = low * (high / low) ** items.draws[..., :1]
+    opacity = (0.7 + 0.3 * items.draws[..., 1:]) * items.shown.unsqueeze(-1)
+    angle = torch.deg2rad(parameters["angle"]).view(-1, 1, 1)
+    x, y = patches(items, half)
+    dx, dy = x - items.x.unsqueeze(-1), y - items.y.unsqueeze(-1)
+    path = parameters["smear"].view(-1, 1, 1) * radius / 2
+    distance = segment_distance(dx, dy, angle.sin(), angle.cos(), path)
+    # half of it at the radius: large flakes are near, and out of focus
+    softness = radius.clamp_min(1)
+    return paint(opacity * ((radius - distance) / softness + 0.5).clamp(0, 1), x, y, h, w, "amax")

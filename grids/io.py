@@ -1,0 +1,100 @@
+"""Files: written whole or not at all, whatever happens meanwhile, and locked by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from grids.errors import RunError
+
+
+def make_folder(folder: Path) -> Path:
+    """Make `folder` (with its parents) and see that it can be written to.
+
+    Raises:
+        RunError: it is a file, or it cannot be made or written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"cannot write to the folder '{folder}': it is a file")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(f"cannot write to the folder '{folder}': {error.strerror or error}") from error
+    return folder
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> Path:
+    """Write `data` to `path` in one step: into a temporary file beside it, which then takes its place.
+
+    Raises:
+        RunError: the file cannot be written (full disk, read-only folder, ...); what was there stays.
+    """
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
+            stream.write(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"cannot write '{path}': {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """`write_bytes` for text, as UTF-8 with line feeds; parts of file names that are no text are escaped."""
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        RunError: it is missing, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise RunError(f"cannot read '{path}': {reason}") from error
+
+
+@contextlib.contextmanager
+def locked(what: Path, file: Path) -> Iterator[None]:
+    """Inside, no other process holds the lock `file`; it ends with the process, however that ends.
+
+    Args:
+        what: the folder or file that is to be used by one process alone, for messages.
+        file: the lock, which stays behind; who holds it is written beside it, in NAME.holder.
+
+    Raises:
+        RunError: another process, or another part of this one, holds it (the message says which); or it cannot be made.
+    """
+    from filelock import FileLock, Timeout  # a tenth of a second, for those who lock
+
+    holder = file.with_name(f"{file.name}.holder")
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            raise RunError(f"'{what}' is in use by {holder.read_text(encoding='utf-8')}") from error
+        raise RunError(f"'{what}' is in use by another process") from error
+    except OSError as error:
+        raise RunError(f"cannot lock '{what}': {error.strerror or error}") from error
+    try:
+        write_text(holder, f"process {os.getpid()} on host {platform.node()}")
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            holder.unlink()
+        lock.release()

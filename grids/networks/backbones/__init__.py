@@ -1,0 +1,1 @@
+"""Networks whose features others use: classifiers, under the names of the weights that are published."""

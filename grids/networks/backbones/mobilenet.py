@@ -1,0 +1,121 @@
+"""MobileNetV2 (Sandler et al., CVPR 2018): the classifier, and the part of it that others take maps from.
+
+The names in its state dict are torchvision's, so that the published ImageNet weights fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from torch import Tensor, nn
+
+from grids.networks.state_dict import entry, foreign
+
+STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+"""Expansion, channels, blocks, and stride of the first one. Source: table 2."""
+TAPS = {1: 16, 3: 24, 6: 32, 10: 64, 15: 160}
+"""Layers whose output the trunk returns, the last of each size (DeblurGAN-v2's choice), and their channels."""
+
+
+class InvertedResidual(nn.Module):
+    """1 x 1 to more channels, 3 x 3 depth-wise, 1 x 1 to few without an activation. Source: section 3.3."""
+
+    def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = expansion * channels
+        wider = [] if expansion == 1 else [_conv(channels, hidden, 1)]
+        depthwise = _conv(hidden, hidden, 3, stride, groups=hidden)
+        self.conv = nn.Sequential(*wider, depthwise, nn.Conv2d(hidden, out, 1, bias=False), nn.BatchNorm2d(out))
+        self.shortcut = stride == 1 and channels == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = x + self.conv(x) if self.shortcut else self.conv(x)
+        return output
+
+
+class MobileNetV2(nn.Module):
+    """The classifier: (B, 3, H, W) -> (B, classes), before a softmax.
+
+    Args:
+        width: channels of the first convolution, a multiple of 8; the published network has 32, and the channels of all
+            layers are in proportion, rounded to multiples of 8.
+        classes: how many.
+    """
+
+    def __init__(self, width: int = 32, classes: int = 1000) -> None:
+        super().__init__()
+        self.features = nn.Sequential(*_layers(width))
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(_scaled(1280, max(width, 32)), classes))
+        _initialise(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.features(images).mean(dim=(2, 3)))
+        return scores
+
+
+class MobileTrunk(nn.Module):
+    """The first 16 layers: (B, 3, H, W) -> maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
+
+    channels: of the five maps; 16, 24, 32, 64 and 160 for the published width.
+
+    Args:
+        width: see `MobileNetV2`.
+    """
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.features = nn.Sequential(*islice(_layers(width), max(TAPS) + 1))
+        self.channels = tuple(_scaled(channels, width) for channels in TAPS.values())
+        _initialise(self)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x, maps = images, []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in TAPS:
+                maps.append(x)
+        return maps
+
+
+def trunk_state(state: Mapping[str, Tensor], trunk: MobileTrunk) -> dict[str, Tensor]:
+    """The part of a MobileNetV2's state that a trunk has.
+
+    Raises:
+        WeightsError: an entry is missing or has another shape than the trunk's; the first one is named.
+    """
+    what, part = "a MobileNetV2 of this width", {}
+    for key, value in trunk.state_dict().items():
+        part[key] = entry(state, key, value.ndim, what)
+        if part[key].shape != value.shape:
+            raise foreign(what, f"'{key}' is {tuple(part[key].shape)}, not {tuple(value.shape)}")
+    return part
+
+
+def _layers(width: int) -> Iterator[nn.Module]:
+    channels = _scaled(32, width)
+    yield _conv(3, channels, 3, stride=2)
+    for expansion, published, blocks, stride in STAGES:
+        out = _scaled(published, width)
+        for block in range(blocks):
+            yield InvertedResidual(channels, out, 1 if block else stride, expansion)
+            channels = out
+    yield _conv(channels, _scaled(1280, max(width, 32)), 1)
+
+
+def _conv(channels: int, out: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(channels, out, size, stride, size // 2, groups=groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU6())
+
+
+def _scaled(published: int, width: int) -> int:
+    """The nearest multiple of 8 to the channels in proportion, but not less than 90% of them."""
+    exact = published * width / 32
+    rounded = max(8, int(exact + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * exact else rounded + 8
+
+
+def _initialise(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")

@@ -1,0 +1,51 @@
+"""Loading a state dict into the network that was read off it, with errors that name the key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from grids.errors import WeightsError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_strict(network: Network, state: Mapping[str, Tensor], what: str) -> Network:
+    """The network with the state in it.
+
+    Raises:
+        WeightsError: a key is missing, does not belong to the network, or has another shape.
+    """
+    expected = network.state_dict()
+    for key in sorted(expected.keys() | state.keys()):
+        if key not in state:
+            raise foreign(what, f"there is no '{key}'")
+        if key not in expected:
+            raise foreign(what, f"'{key}' does not belong to it")
+        if state[key].shape != expected[key].shape:
+            shapes = f"{tuple(state[key].shape)}, not {tuple(expected[key].shape)}"
+            raise foreign(what, f"'{key}' is {shapes}")
+    network.load_state_dict(dict(state))
+    return network
+
+
+def entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str) -> Tensor:
+    """One tensor of a state, whose shape says how large the network is. Raises WeightsError."""
+    found = state.get(key)
+    if found is None:
+        raise foreign(what, f"there is no '{key}'")
+    if found.ndim != dimensions:
+        raise foreign(what, f"'{key}' has {found.ndim} dimensions, not {dimensions}")
+    return found
+
+
+def numbered(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many numbered parts there are below a prefix: "body." of body.0.x, body.1.x is 2."""
+    return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
+
+
+def foreign(what: str, why: str) -> WeightsError:
+    """The error for a state of another network."""
+    return WeightsError(f"these are not the weights of {what}: {why}")

@@ -1,0 +1,111 @@
+"""What restorers start from: weights of a file, of a restorer for all tasks that is trained first, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grids import weights
+from grids.errors import GridsError
+from grids.networks import preset
+from grids.pipeline.experiments import MIX, SCRATCH, TrainingSettings
+from grids.restoration.models import read_record, start_weights
+from grids.training.evaluator import TrainingEvaluator
+from grids.training.experiment import Callbacks, Experiment
+from grids.weights import sha256
+
+OTHER = 0x5EED
+LONGER = 4
+"""A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
+FASTER = 2.0
+"""And so many times their learning rate, where its network bears that."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Common weights, their checksum, and in words what they are; None and "" where each restorer starts afresh.
+
+    seconds: spent training them here.
+    """
+
+    state: Mapping[str, Tensor] | None
+    sha256: str
+    words: str
+    seconds: float = 0.0
+
+
+def check_system(settings: TrainingSettings, experiment: Experiment) -> None:
+    """Raises GridsError where a start, a trunk or a crop is not for the network, before anything is written."""
+    names = tuple(task.name for task in experiment.tasks)
+    if settings.start not in (MIX, SCRATCH):
+        experiment = replace(experiment, start=start_weights(settings.start, settings.network))
+    experiment.system(names, 0)
+
+
+def start_of(
+    experiment: Experiment,
+    settings: TrainingSettings,
+    folder: Path,
+    device: torch.device,
+    deadline: float,
+    callbacks: Callbacks,
+) -> Start:
+    """The start that the settings ask for; a restorer for all tasks is trained now, or read from the run folder.
+
+    Raises:
+        GridsError: the file cannot be used, or the training fails.
+        OutOfTimeError: the deadline has passed.
+    """
+    if settings.start == SCRATCH:
+        return Start(None, "", "from scratch")
+    if settings.start != MIX:
+        file = Path(settings.start)
+        state = start_weights(file, settings.network)
+        return Start(state, sha256(file), f"from the weights in '{file.name}'")
+    # crops of its own: the restorer for all tasks would else see the start's again, and the others new ones
+    config = replace(experiment.config, seed=experiment.config.seed ^ OTHER)
+    shipped, rate = shipped_start(experiment.network), config.learning_rate
+    if settings.recipe is None:  # the rate of a paper is the paper's
+        rate = max(rate, min(FASTER * rate, preset(experiment.network).rate))
+    if shipped is None:
+        first = replace(
+            experiment,
+            config=replace(
+                config,
+                iterations=LONGER * config.iterations,
+                learning_rate=rate,
+            ),
+        )
+        origin = "from scratch"
+    else:
+        first = replace(
+            experiment, config=config, start=start_weights(shipped, experiment.network), start_sha256=sha256(shipped)
+        )
+        origin = "from the weights that ship"
+    trained = TrainingEvaluator(
+        first, folder / MIX, device=device, deadline=deadline, every=settings.every, callbacks=callbacks
+    )
+    run = trained.run(trained.names)
+    file = folder / MIX / run.file
+    words = f"from a restorer for all tasks ({first.config.steps(len(trained.names))} steps {origin})"
+    return Start(start_weights(file, experiment.network), _digest(file), words, run.seconds)
+
+
+def shipped_start(network: str) -> Path | None:
+    """The restorer for all tasks that ships for this network, if there is one."""
+    for name, entry in weights.manifest().items():
+        if entry.get("start_for") == network:
+            return weights.builtin(name)
+    return None
+
+
+def _digest(file: Path) -> str:
+    """What determines the weights of a file that was trained here: the file itself holds the time it took."""
+    record = read_record(file)
+    if record is None:
+        raise GridsError(f"'{file}' does not tell how it was trained")
+    return str(record["key"])

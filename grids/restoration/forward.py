@@ -1,0 +1,39 @@
+"""A network on a batch of images: in float32, in evaluation mode, in parts that fit the caches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from grids.devices import exact_float32
+
+PART = 2**16
+"""Pixels that a network is given at once: its maps stay small enough to be used again."""
+
+
+@torch.no_grad()
+def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> Tensor:
+    """What a network makes of images of one size: float32 (N, 3, H, W) on the CPU, computed in float32.
+
+    Args:
+        network: any; its mode is left as it was.
+        inputs: (N, 3, H, W), uint8, or floating point in [0, 1].
+        device: where the network lies.
+    """
+    device = torch.device(device)
+    training = network.training
+    network.eval()
+    step = max(1, PART // (inputs.shape[-1] * inputs.shape[-2]))
+    try:
+        with exact_float32(), torch.autocast(device.type, enabled=False):
+            parts = [
+                network(_scaled(part.to(device)).to(memory_format=torch.channels_last)).float().cpu()
+                for part in inputs.split(step)
+            ]
+    finally:
+        network.train(training)
+    return torch.cat(parts)
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() if images.is_floating_point() else images.float().div(255)

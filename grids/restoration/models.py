@@ -1,0 +1,169 @@
+"""Restorers in files: weights as safetensors, with what they were trained for beside them in the same file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from grids import networks
+from grids.errors import GridsError, WeightsError
+from grids.io import write_bytes
+from grids.networks.heads import ANY, MultiHead, heads_of
+from grids.networks.shen import ShenFace
+from grids.networks.state_dict import load_strict
+from grids.weights import load_state, sha256
+
+_KEY = "grids_restorer"
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A trained network.
+
+    network: in eval mode, on the CPU.
+    preset: the name of its size in `grids.networks.TABLE`.
+    tasks: what it was trained for.
+    record: what else the file says of itself.
+    """
+
+    network: nn.Module
+    preset: str
+    tasks: tuple[str, ...]
+    record: Mapping[str, Any]
+
+
+def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], half: bool = False) -> Path:
+    """Write weights and their record in one step.
+
+    Args:
+        path: the file.
+        network: its weights are kept.
+        record: as JSON; `preset` and `tasks` must be in it.
+        half: as float16, for files half as large; counts of batches are too large for it and stay float32.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    state = {
+        key: (value.half() if half and value.is_floating_point() else value.float()).detach().cpu().contiguous()
+        for key, value in network.state_dict().items()
+    }
+    return write_bytes(path, save(state, {_KEY: json.dumps(dict(record))}))
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """What a file says of the restorer in it; None where it is missing, or no restorer's, or damaged."""
+    try:
+        with safe_open(path, "pt") as content:
+            text = (content.metadata() or {}).get(_KEY)
+        record = None if text is None else json.loads(text)
+    except (OSError, SafetensorError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str, ...] = ()) -> Restorer:
+    """Read a restorer that was trained here, or, where a preset is named, the weights of such a network.
+
+    Raises:
+        WeightsError: the file cannot be read, is no restorer's and no preset was named, or is another network's.
+        GridsError: the preset is unknown, or a network that does not keep the size of images.
+    """
+    file = Path(path)
+    sha256(file)  # says that a file is missing or unreadable
+    record = read_record(file) or {}
+    name = preset or record.get("preset")
+    if not isinstance(name, str):
+        load_state(file)  # a damaged file says nothing either
+        raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")
+    preset_of_scale(name)
+    try:
+        network = networks.preset(name).network.from_state(load_state(file))  # type: ignore[attr-defined]
+    except WeightsError as error:
+        raise WeightsError(f"cannot use '{file}': {error}") from error
+    network.requires_grad_(False)
+    return Restorer(network.eval(), name, tuple(record.get("tasks", tasks)), record)
+
+
+def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
+    """Weights that a network of this preset, with these options of its class, can start from.
+
+    Raises:
+        WeightsError: they are of any other network, or cannot be read.
+    """
+    file, what = Path(path), f"the network '{preset}'"
+    try:
+        state = load_state(file)
+        if not heads_of(state):
+            return load_strict(networks.build(preset, **(options or {})), state, what).state_dict()
+        network = networks.preset(preset).network.from_state(state)  # type: ignore[attr-defined]
+        # of the preset's sizes, with all heads in one place: blocks between heads are for `started` to compare
+        plain = {key: value for key, value in (options or {}).items() if key != "topology"}
+        sized = networks.build(preset, network.tasks, **plain)
+        load_strict(sized, {key: value for key, value in state.items() if key in sized.state_dict()}, what)
+        return dict(state)
+    except WeightsError as error:
+        raise WeightsError(f"cannot start from '{file}': {error}") from error
+
+
+def preset_of_scale(preset: str, scale: int = 1) -> networks.Preset:
+    """The preset of that name. Raises GridsError for one whose outputs are not `scale` times as large as its inputs."""
+    chosen = networks.preset(preset)
+    if (found := getattr(chosen.network, "scale", 1)) == scale:
+        return chosen
+    if scale == 1:
+        raise GridsError(f"the network '{preset}' enlarges images: it cannot restore them at their own size")
+    raise GridsError(f"the network '{preset}' enlarges images {found} times, not {scale}")
+
+
+def initialize(
+    preset: str, seed: int, scale: int = 1, tasks: Iterable[str] = ANY, options: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """A network with weights drawn from a seed, with a head for each task where it has such, and options of its class.
+
+    With heads, and for faces, it begins by giving back its input.
+
+    Raises:
+        GridsError: it is of another scale (see `preset_of_scale`).
+    """
+    preset_of_scale(preset, scale)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = networks.build(preset, tasks, **(options or {}))
+    if isinstance(network, MultiHead | ShenFace):
+        network.begin_with_the_input()
+    return network
+
+
+def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping[str, Any]) -> str:
+    """A checksum of the names and shapes of a network's weights: another one is another network of the same name."""
+    state = initialize(
+        preset, 0, scale, tasks, options
+    ).state_dict()  # on the meta device torch imports for two seconds
+    shapes = {key: list(value.shape) for key, value in state.items()}
+    return hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_start(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    """The network with the weights of a state, of which it may have the heads of a part of the tasks.
+
+    Raises:
+        WeightsError: the state lacks a task's head, or its heads attach elsewhere.
+    """
+    if isinstance(network, MultiHead):
+        if missing := sorted(set(network.tasks) - set(heads_of(state))):
+            raise WeightsError(f"cannot start from these weights: they have no head for '{missing[0]}'")
+        state = network.without(state, network.tasks)
+        places = {key: value for key, value in network.state_dict().items() if key.endswith(".stage")}
+        if any(not torch.equal(state[key], value) for key, value in places.items()):
+            raise WeightsError("cannot start from these weights: their heads attach at other places (--topology)")
+    return load_strict(network, state, "the network to be trained")

@@ -1,0 +1,195 @@
+"""Restoring a photograph with the restorer that it needs, once or several times over."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from grids.errors import GridsError, unknown_name
+from grids.images import Photo
+from grids.networks.heads import MultiHead, TaskView, for_task
+from grids.restoration.models import load_restorer
+from grids.restoration.tiling import OVERLAP, restore_image
+from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
+
+DONE, NO_GAIN, UNKNOWN = "done", "no gain", "unknown"
+"""Why restoring ended, besides "clean": all steps are done, the next would not help, or it is like nothing known."""
+LEAST_TILE = 128
+
+
+class GroupWithWeights(Protocol):
+    """A group as a selector knows it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def degradations(self) -> tuple[str, ...]: ...
+    @property
+    def weights(self) -> Path | None: ...
+    @property
+    def network(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """A look at the photograph, and what followed from it.
+
+    Args:
+        selection: what the image needed at this point.
+        group: the id of the group whose restorer was run; None where none was.
+        seconds: that the restorer took; 0 where none was run.
+        head: the degradation whose head of the restorer was run; None where it has one for all.
+    """
+
+    selection: Selection
+    group: str | None = None
+    seconds: float = 0.0
+    head: str | None = None
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A photograph after restoring.
+
+    Args:
+        photo: the result; the photograph itself where nothing was restored.
+        steps: all looks at it, in order; the last may be one after which nothing was run.
+        why: why it ended: "done", "clean", "unknown" or "no gain".
+    """
+
+    photo: Photo
+    steps: tuple[Step, ...]
+    why: str
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The ids of the groups whose restorers were run, in order; empty for an untouched photograph."""
+        return tuple(step.group for step in self.steps if step.group is not None)
+
+    @property
+    def restorers(self) -> tuple[str, ...]:
+        """The same with their heads: "C1", or "C1 (rain)" where a restorer has a head for each degradation."""
+        return tuple(
+            step.group if step.head is None else f"{step.group} ({step.head})"
+            for step in self.steps
+            if step.group is not None
+        )
+
+
+def restore_photo(
+    photo: Photo,
+    select: Callable[[Tensor], Selection],
+    restorers: Callable[[str], nn.Module],
+    *,
+    group: str | None = None,
+    head: str | None = None,
+    tile: int | None = None,
+    overlap: int = OVERLAP,
+    steps: int = 1,
+    device: torch.device | str = "cpu",
+) -> Restoration:
+    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown or would not gain.
+
+    Colours below transparent pixels are treated as they are stored.
+
+    Args:
+        photo: of any size; alpha, EXIF, colour profile and bit depth are kept.
+        select: from pixels, (3, H, W) float32 in [0, 1], what they need. It is shown what a file would hold: values
+            rounded to the bits of the photograph.
+        restorers: the network of a group's id, on the device.
+        group: the id of the group for the first step, whatever the selection says; later steps are free.
+        head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
+        tile, overlap: as for `restore_image`.
+        steps: how often to restore at most.
+        device: where the networks lie.
+
+    Raises:
+        GridsError: a value is wrong, a network is missing, gives values that are not finite, or needs too much memory.
+    """
+    check_settings(steps, tile, overlap, group, head)
+    pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
+    why = DONE
+    while sum(step.group is not None for step in done) < steps:
+        selection = select(pixels.mul(white).round_().div_(white))
+        forced = group if not done else None
+        stop = None if forced else _reason_to_stop(selection)
+        if stop is not None:
+            done.append(Step(selection))
+            why = stop
+            break
+        chosen = forced or selection.group
+        assert chosen is not None
+        network, begun = restorers(chosen), time.perf_counter()
+        # with a head for each degradation, that of the likeliest one
+        network = view_of(network, chosen, head) if forced and head else for_task(network, *selection.degradations)
+        pixels = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
+        if not bool(torch.isfinite(pixels).all()):
+            raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
+        used = network.task if isinstance(network, TaskView) else None
+        done.append(Step(selection, chosen, time.perf_counter() - begun, used))
+    restored = any(step.group is not None for step in done)
+    return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
+
+
+def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
+    """A head of a group's restorer. Raises GridsError where there is none of that name, or one for all."""
+    if not isinstance(network, MultiHead):
+        raise GridsError(
+            f"the restorer of the group '{group}' has one head for all its degradations: --head has no use"
+        )
+    return TaskView(network, head)
+
+
+def check_settings(
+    steps: int, tile: int | None, overlap: int, group: str | None = None, head: str | None = None
+) -> None:
+    """Raises GridsError for what `restore_photo` cannot work with."""
+    if head is not None and group is None:
+        raise GridsError("--head goes with --group")
+    if steps < 1:
+        raise GridsError(f"the number of steps must be at least 1, but is {steps}")
+    if overlap < 0:
+        raise GridsError(f"the overlap must be at least 0 pixels, but is {overlap}")
+    if tile is not None and tile < LEAST_TILE:
+        raise GridsError(f"the side of the tiles must be at least {LEAST_TILE} pixels, but is {tile}")
+    if overlap > (tile or LEAST_TILE) // 2:
+        raise GridsError(
+            f"the overlap must be at most half the side of the tiles"
+            f"{f', {tile} pixels' if tile else f' ({LEAST_TILE // 2} pixels without --tile)'}, but is {overlap}"
+        )
+
+
+def _reason_to_stop(selection: Selection) -> str | None:
+    if selection.verdict == CLEAN:
+        return CLEAN
+    if selection.verdict == OUT_OF_DISTRIBUTION or selection.group is None:
+        return UNKNOWN
+    gain = selection.predicted_gain
+    return NO_GAIN if gain is not None and gain <= 0 else None
+
+
+def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:
+    """The restorer of a group's id, read when it is first asked for.
+
+    The function raises GridsError for an unknown group, one without weights, and weights that cannot be used.
+    """
+    by_id = {group.id: group for group in groups}
+
+    @functools.cache
+    def restorer(name: str) -> nn.Module:
+        if name not in by_id:
+            raise unknown_name("group", name, by_id)
+        group = by_id[name]
+        if group.weights is None:
+            members = ", ".join(group.degradations)
+            raise GridsError(f"the group '{name}' ({members}) has no restorer: there are no weights for it in the run")
+        return load_restorer(group.weights, group.network).network.to(device)
+
+    return restorer

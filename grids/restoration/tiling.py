@@ -1,0 +1,268 @@
+"""Whole photographs through a network, in tiles where they are large."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from grids import devices
+from grids.errors import GridsError
+from grids.networks.blocks import GlobalMean
+from grids.restoration.forward import restore
+
+WHOLE = 2 * 2**20
+"""Pixels of a photograph that a network is given in one piece, at most."""
+TILE, OVERLAP = 512, 32
+SMALLEST = 128
+"""Tiles become no smaller than this where memory runs out."""
+MEMORY = 2 * 2**30
+"""Bytes that a network may take; it is given fewer pixels at once where it takes more. One with a finite reach may take
+more, up to half of what is free, where tiles would else be mostly margin."""
+SHARE = 4.5
+"""Memory that Restormer takes, in terms of its widest map: 9.3 kB for a pixel with 510 channels of 4 bytes."""
+WINDOW = math.ceil(2 / (1 - math.sqrt(2 / 3)))
+"""A window of so many margins leaves two thirds of itself to a tile; larger ones take more memory for little."""
+PROBE = 32
+SETTLED = 1 / 255
+"""A pass over all tiles that changes no value by more was the last one."""
+FIRST = 16
+"""So many tiles, or a quarter of them, give the means that the first pass over all of them begins with."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def restore_image(
+    network: nn.Module,
+    image: Tensor,
+    device: torch.device | str = "cpu",
+    *,
+    tile: int | None = None,
+    overlap: int = OVERLAP,
+) -> Tensor:
+    """What a restorer makes of a photograph of any size.
+
+    A network that says how far it sees (`reach`, with `multiple`) and pools nothing over the image gets every tile with
+    as much around it, so that tiles give the whole's result, up to the rounding of float32. Tiles of others overlap and
+    fade into one another, so that no seam shows.
+
+    Args:
+        network: keeps the size of images; it must lie on the device.
+        image: (3, H, W), uint8, or floating point in [0, 1].
+        device: where the network lies.
+        tile: side of the tiles; None for what the memory allows: none up to 2 megapixels; beyond, with what is around
+            them, so large that less than a third of the work is done twice, or else 512 at most. Where the memory of
+            the device runs out nevertheless, tiles of half the side are tried, down to 128.
+        overlap: pixels that tiles which fade into one another share at least; less than `tile`. They share more where
+            the network says that it sees farther, up to half a tile.
+
+    Returns:
+        (3, H, W) float32, not clipped, on the CPU. Where the network says how far it sees, and takes means from the
+        whole image besides (`GlobalMean`), tiles give the whole's result within 1/255: at first each network pass
+        gathers the means for the next one, until they change nothing any more.
+        Computed in float32: bf16 errs by 1.1 to 3.5 / 255 with the restorers that ship.
+
+    Raises:
+        GridsError: the smallest tile is too much for the memory of the device.
+    """
+    side = tile or default_side(network, image, device)
+    while True:
+        try:
+            return _in_tiles(network, image, device, side, min(overlap, side - 1))
+        except (MemoryError, RuntimeError) as error:
+            # PyTorch has no exception of its own for the memory of CPUs and of Apple's GPUs
+            said = re.search("allocate memory|out of memory|not enough memory|ALLOC_FAILED", str(error))
+            if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and said is None:
+                raise
+            side = min(side, max(image.shape[-2:]))
+        torch.cuda.empty_cache()  # here, since the traceback of the error holds what fills the memory
+        if side <= SMALLEST:
+            raise GridsError(f"out of memory: the network is too large for tiles of {side} pixels on this device")
+        side = max(SMALLEST, min(TILE, side // 2))
+
+
+def default_side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
+    """The side of tiles that the network has memory for; that of the whole photograph where it is small enough."""
+    height, width = image.shape[-2:]
+    if height * width <= SMALLEST**2:
+        return max(height, width)
+    each = 4 * SHARE * _widest(network, device)
+    pixels = min(WHOLE, int(MEMORY / each))
+    if height * width <= pixels:
+        return max(height, width)
+    if not (margin := _margin(network)):
+        return max(SMALLEST, min(TILE, math.isqrt(pixels) // 32 * 32))
+    window = min(WINDOW * margin, math.isqrt(int(devices.free_memory(device) / 2 / each)))
+    return max(SMALLEST, window - 2 * margin)
+
+
+def _margin(network: nn.Module) -> int:
+    """What a tile needs around it for the whole's result: pixels, a multiple of the network's; 0 where none will do."""
+    reach, multiple = getattr(network, "reach", 0), _multiple(network)
+    pools = any(isinstance(module, GlobalMean) for module in network.modules())
+    return 0 if pools else math.ceil(reach / multiple) * multiple
+
+
+def _multiple(network: nn.Module) -> int:
+    """Images that begin at multiples of this are shrunk alike by the network."""
+    return int(getattr(network, "multiple", 1))
+
+
+def _widest(network: nn.Module, device: torch.device | str) -> float:
+    """Values of the largest map in a network, for each pixel of its input; at least the 3 of the image."""
+    values = [3.0]
+
+    def note(_module: nn.Module, _given: object, made: object) -> None:
+        if isinstance(made, Tensor):
+            values.append(made.numel() / PROBE**2)
+
+    hooks = [module.register_forward_hook(note) for module in network.modules()]
+    try:
+        restore(network, torch.zeros(1, 3, PROBE, PROBE), device)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(values)
+
+
+def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
+    height, width = image.shape[-2:]
+    if max(height, width) <= side:
+        return restore(network, image[None], device)[0]
+    if margin := _margin(network):
+        return _with_margins(network, image, device, side, margin)
+    multiple, reach = _multiple(network), getattr(network, "reach", 0)
+    overlap = max(overlap, min(2 * reach, side // 2))
+    rows, columns = (_spans(size, max(side, multiple), overlap, multiple) for size in (height, width))
+    order = _scattered(list(itertools.product(rows, columns)))
+    pools = [module for module in network.modules() if isinstance(module, GlobalMean)]
+    try:
+        if pools:
+            _one_pass(network, image, device, order[: max(FIRST, len(order) // 4)], pools)
+        result = _one_pass(network, image, device, order, pools)
+        for _ in pools:  # the means of a pool are those of the whole once all before it have had theirs
+            before, result = result, _one_pass(network, image, device, order, pools)
+            if _largest_change(before, result) <= SETTLED:
+                break
+    finally:
+        for pool in pools:
+            pool.forget()
+    return result
+
+
+def _with_margins(network: nn.Module, image: Tensor, device: torch.device | str, side: int, margin: int) -> Tensor:
+    """Tiles side by side, each made from what is around it, too."""
+    result = torch.empty(image.shape)
+    rows, columns = (_cores(size, side, _multiple(network), margin) for size in image.shape[-2:])
+    for row, column in itertools.product(rows, columns):
+        made = restore(network, image[None, :, row.seen, column.seen], device)[0]
+        result[:, row.core, column.core] = made[:, row.inner, column.inner]
+    return result
+
+
+class _Core(NamedTuple):
+    """Rows or columns of a tile: where it goes, what it is made from, and where it lies in that."""
+
+    core: slice
+    seen: slice
+    inner: slice
+
+
+def _cores(size: int, side: int, multiple: int, margin: int) -> list[_Core]:
+    """Tiles of equal sides, of `side` or the least multiple; the last may be smaller."""
+    count = math.ceil(size / side)
+    step = max(1, min(side // multiple, math.ceil(size / (count * multiple)))) * multiple
+    found = []
+    for start in range(0, size, step):
+        end, first = min(size, start + step), max(0, start - margin)
+        seen = slice(first, min(size, end + margin))
+        found.append(_Core(slice(start, end), seen, slice(start - first, end - first)))
+    return found
+
+
+class _Span(NamedTuple):
+    """Rows or columns of a tile: from `start`, with `weights` for each, `core` (of `padded`) being no other tile's."""
+
+    start: int
+    weights: Tensor
+    core: tuple[int, int]
+    padded: int
+
+
+def _one_pass(
+    network: nn.Module,
+    image: Tensor,
+    device: torch.device | str,
+    order: Sequence[tuple[_Span, _Span]],
+    pools: Sequence[GlobalMean],
+) -> Tensor:
+    """All tiles once, with the means that the pools know; then these know better ones."""
+    result = torch.zeros(image.shape)
+    for row, column in order:
+        window = slice(row.start, row.start + len(row.weights)), slice(column.start, column.start + len(column.weights))
+        for pool in pools:
+            pool.window = tuple(edge / span.padded for span in (row, column) for edge in span.core)  # type: ignore
+        made = restore(network, image[None, :, window[0], window[1]], device)[0]
+        result[:, window[0], window[1]] += made.mul_(row.weights[:, None]).mul_(column.weights)
+    for pool in pools:
+        pool.know()
+    return result
+
+
+def _largest_change(before: Tensor, after: Tensor) -> float:
+    """Between two results as files would hold them; a plane at a time, for less memory."""
+    return max(float((a.clamp(0, 1) - b.clamp(0, 1)).abs().amax()) for a, b in zip(before, after, strict=True))
+
+
+def _scattered(tiles: list[tuple[_Span, _Span]]) -> list[tuple[_Span, _Span]]:
+    """The tiles in an order in which any few that follow one another come from all over the image.
+
+    So the means that are gathered on the way soon resemble those of the whole.
+    """
+    places = sorted(range(len(tiles)), key=lambda k: k * GOLDEN % 1)
+    return [tiles[k] for k in places]
+
+
+def _spans(size: int, tile: int, overlap: int, multiple: int) -> list[_Span]:
+    starts = _places(size, tile, overlap, multiple)
+    weights = _weights(size, tile, starts)
+    ends = [start + len(weight) for start, weight in zip(starts, weights, strict=True)]
+    # between two tiles the cores meet in the middle of what they share
+    meets = [(start + end) // 2 // multiple * multiple for start, end in zip(starts[1:], ends, strict=False)]
+    padded = [math.ceil(len(weight) / multiple) * multiple for weight in weights]
+    borders = [0, *meets, starts[-1] + padded[-1]]
+    return [
+        _Span(start, weight, (borders[k] - start, borders[k + 1] - start), padded[k])
+        for k, (start, weight) in enumerate(zip(starts, weights, strict=True))
+    ]
+
+
+def _places(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
+    """Where tiles begin: evenly, at multiples, the first at 0; the last may be shorter than a tile."""
+    if size <= tile:
+        return [0]
+    step = max(1, (tile - overlap) // multiple) * multiple
+    count = math.ceil((size - tile) / step)
+    return [math.ceil(k * (size - tile) / (count * multiple)) * multiple for k in range(count + 1)]
+
+
+def _weights(size: int, tile: int, places: Sequence[int]) -> list[Tensor]:
+    """For each place the weights of its pixels: they climb over what tiles share, and add up to 1 everywhere.
+
+    The outer three eighths of what is shared weigh nothing: there a network sees the edge of the tile.
+    """
+    shared = tile - max((after - place for place, after in itertools.pairwise(places)), default=0)
+    margin = 3 * shared // 8 if len(places) > 1 else 0
+    windows = []
+    for place in places:
+        length = min(tile, size - place)
+        climb = (torch.arange(1, length + 1) - margin).clamp(0, shared + 1 - 2 * margin).float()
+        windows.append(torch.minimum(climb, climb.flip(0)).clamp_min(1e-6))  # nobody else's at the edge of the image
+    total = torch.zeros(size)
+    for place, window in zip(places, windows, strict=True):
+        total[place : place + len(window)] += window
+    return [window / total[place : place + len(window)] for place, window in zip(places, windows, strict=True)]

@@ -1,0 +1,153 @@
+"""Known drops, from a CSV file: the evaluator that only looks up."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from grids.errors import GridsError, RunError, unknown_name
+from grids.io import read_text
+from grids.results import WORST
+from grids.search.problem import Answer, label
+
+COLUMNS = ("group", "degradation", "drop")
+OPTIONAL = ("noise",)
+JOIN = "+"
+PAPER, STUDY = "paper", "study"
+SHIPPED = {PAPER: "paper_drops.csv", STUDY: "study_drops.csv"}
+
+
+@dataclass(frozen=True)
+class DropTable:
+    """The drops of some groups, as an evaluator.
+
+    Args:
+        answers: group -> its drops.
+        source: what the table says of itself (its first lines, if they begin with #), or its file's name.
+        sha256: of its text.
+    """
+
+    answers: Mapping[frozenset[str], Answer]
+    source: str
+    sha256: str
+
+    def __call__(self, group: frozenset[str]) -> Answer | None:
+        """The drops of a group; None if the table does not hold it."""
+        return self.answers.get(group)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every degradation that the table names, sorted."""
+        return tuple(sorted(set().union(*self.answers)))
+
+    @classmethod
+    def load(cls, path: str | Path) -> DropTable:
+        """Read a table, or one that ships: "study" (trainings of our own) or "paper" (what GRIDS published).
+
+        The file is a CSV with the columns group (names joined by +), degradation (a name, or * for the group's worst),
+        drop (dB; negative is a gain) and, if wanted, noise (its standard error, dB). A degradation of a group that has
+        no row is unknown. Lines that begin with # are comments.
+
+        Raises:
+            RunError: the file cannot be read.
+            GridsError: a row is malformed or repeats another; the message names its line.
+        """
+        if (shipped := SHIPPED.get(str(path))) is not None:
+            return cls.parse(resources.files("grids.search").joinpath(shipped).read_text("utf-8"), str(path))
+        file = Path(path)
+        if file.is_dir():
+            raise RunError(f"cannot read '{file}': a table of drops is a CSV file, not a folder")
+        return cls.parse(read_text(file), str(file))
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> DropTable:
+        """`load` for a text; `name` stands for it in messages."""
+        lines = text.removeprefix("\ufeff").splitlines()
+        head = itertools.takewhile(lambda line: line.startswith("#"), lines)
+        source = " ".join(line.lstrip("# ").strip() for line in head)
+        reader = csv.reader(io.StringIO("\n".join("" if line.startswith("#") else line for line in lines)), strict=True)
+        drops: dict[frozenset[str], dict[str, float]] = {}
+        noise: dict[frozenset[str], dict[str, float]] = {}
+        for where, row in _rows(reader, name):
+            group, degradation = _group(row["group"], where), row["degradation"]
+            if degradation != WORST and degradation not in group:
+                raise unknown_name(f"degradation in the group of {where}", degradation, group)
+            if degradation in drops.setdefault(group, {}):
+                raise GridsError(f"{where}: {degradation} of {label(sorted(group))} has a row already")
+            drops[group][degradation] = _number(row["drop"], "drop", where)
+            if row.get("noise"):
+                noise.setdefault(group, {})[degradation] = _number(row["noise"], "noise", where, least=0.0)
+        if not drops:
+            raise GridsError(f"'{name}' holds no drops: it needs rows under {','.join(COLUMNS)}")
+        answers = {group: Answer(values, noise.get(group, {})) for group, values in drops.items()}
+        return cls(answers, source or name, hashlib.sha256(text.encode()).hexdigest())
+
+    def within(self, names: Iterable[str]) -> DropTable:
+        """The groups that are made of these degradations only."""
+        kept = set(names)
+        answers = {group: answer for group, answer in self.answers.items() if group <= kept}
+        return DropTable(answers, self.source, self.sha256)
+
+    def check_names(self, known: Iterable[str]) -> None:
+        """Raise UnknownNameError for a degradation of the table that is not among those known."""
+        choices = tuple(known)
+        for name in self.names:
+            if name not in choices:
+                raise unknown_name("degradation in the table of drops:", name, choices)
+
+
+def _rows(reader: Iterator[list[str]], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """(where it stands, its cells by column) of every row; blank lines are passed over."""
+    header: list[str] | None = None
+    number = 0
+    try:
+        for cells in reader:
+            number = reader.line_num  # type: ignore[attr-defined]
+            cells = [cell.strip() for cell in cells]
+            if not any(cells):
+                continue
+            where = f"'{name}', line {number}"
+            if header is None:
+                header = _header(cells, where)
+            elif len(cells) != len(header):
+                raise GridsError(
+                    f"{where}: {len(header)} values are needed ({','.join(header)}), but there are {len(cells)}"
+                )
+            else:
+                yield where, dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise GridsError(f"'{name}', line {number + 1}: it is not CSV ({error})") from error
+
+
+def _header(cells: list[str], where: str) -> list[str]:
+    names = [cell.lower() for cell in cells]
+    if len(set(names)) < len(names) or not set(COLUMNS) <= set(names) <= {*COLUMNS, *OPTIONAL}:
+        allowed = f"{', '.join(COLUMNS)} and, if wanted, noise"
+        hint = ", separated by commas" if len(cells) == 1 else ""
+        raise GridsError(f"{where}: the columns must be {allowed}{hint}, not '{', '.join(cells)}'")
+    return names
+
+
+def _group(text: str, where: str) -> frozenset[str]:
+    names = [name.strip() for name in text.split(JOIN)]
+    if not all(names) or len(set(names)) < len(names) or WORST in names:
+        raise GridsError(f"{where}: a group is distinct names joined by {JOIN}, not '{text}'")
+    return frozenset(names)
+
+
+def _number(text: str, what: str, where: str, least: float = -math.inf) -> float:
+    try:
+        value = math.nan if "_" in text else float(text)  # Python takes 1_0 for 10
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < least:
+        allowed = "a number of dB" if least == -math.inf else f"a number of dB, {least:g} or more"
+        raise GridsError(f"{where}: the {what} must be {allowed}, not '{text}'")
+    return value

@@ -1,0 +1,91 @@
+"""The truly smallest partition: believe every group that is not refuted, and ask until the best belief is verified.
+
+With few degradations (or few groups that can be asked for) all groups are looked at. As long as the fewest groups that
+are believed possible are not all verified, the next question is the one expected to break most of those partitions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.search.answers import Answers, Table
+from grids.search.feasibility import check_covered
+from grids.search.listed import ExactListed
+from grids.search.methods.base import Ask, Done, Strategy
+from grids.search.methods.exact_milp import ExactColoring
+from grids.search.partitions import Best, fewest, shares
+from grids.search.problem import ENUMERATED, Problem
+from grids.search.surrogate import CERTAIN, Likelihood
+
+LIKELY = 0.05
+"""From this chance on that all of a partition is within delta, it is verified; below, it is rather broken."""
+TIE = 1e-3
+SHARPNESS = 0.7
+"""Exponent of P(beyond) in the score of a question: below 1, breaking many partitions counts more than being sure."""
+
+
+def exact(problem: Problem, *, least_drop: bool = False) -> Strategy:
+    """The exact method for a problem: over all groups, or by integer programs where those are too many."""
+    if problem.n <= ENUMERATED:
+        return Exact(least_drop=least_drop)
+    return ExactColoring() if problem.askable is None else ExactListed()
+
+
+class Exact:
+    """The exact method where all groups can be enumerated.
+
+    Args:
+        least_drop: afterwards ask for every group that could be part of another partition with as few groups, so that
+            the total drop is the least of all; without, the least among the answers at hand.
+    """
+
+    def __init__(self, *, least_drop: bool = False) -> None:
+        self.least_drop = least_drop
+
+    def next(self, answers: Answers) -> Ask | Done:
+        """See Strategy."""
+        problem, table = answers.problem, Table(answers)
+        groups = table.usable
+        likelihood = Likelihood(problem, answers)
+        beyond = likelihood.beyond(groups)
+        beyond[table.within[groups]] = CERTAIN
+        beyond[table.direct[groups]] = 0.0
+        best = Best(groups, 1 - TIE * np.log1p(-beyond), problem.n)
+        check_covered(answers, np.isfinite(best.value[problem.full]))
+        hopeful = best.partition(problem.full)
+        count = len(hopeful)
+        if fewest(table.verified, problem.n)[problem.full] == count:
+            return self._finish(answers, table, count)
+        chance = dict(zip(groups.tolist(), beyond.tolist(), strict=True))
+        doubtful = [mask for mask in hopeful if not table.direct[mask]]
+        if np.prod([1 - chance[mask] for mask in doubtful]) > LIKELY:
+            worst = max(doubtful, key=lambda mask: (chance[mask], mask))
+            return Ask(worst, f"verify the likeliest partition into {count}")
+        weights = np.where(table.direct[groups] | table.within[groups], 1.0, 1 - beyond)
+        # what a group beyond delta breaks: with shortcuts, also the partitions in which it is part of a group
+        kept = shares(groups, weights, problem.n, count, as_part=problem.shortcuts)[groups]
+        score = np.where(table.within[groups] | table.direct[groups], -1.0, beyond**SHARPNESS * kept)
+        at = int(score.argmax())
+        return Ask(int(groups[at]), f"would break {kept[at]:.0%} of the partitions into {count} that are left")
+
+    def _finish(self, answers: Answers, table: Table, count: int) -> Ask | Done:
+        problem = answers.problem
+        if self.least_drop:
+            groups = table.usable
+            needed = fewest(groups, problem.n)
+            for mask in groups[~table.direct[groups]].tolist():
+                if needed[problem.full ^ mask] + 1 <= count:
+                    return Ask(mask, f"could lower the total drop of {count} groups")
+        return Done(tuple(least_total_drop(answers, table, count)), fewest=True)
+
+
+def least_total_drop(answers: Answers, table: Table, count: int) -> list[int]:
+    """Of the partitions into `count` verified groups, the one whose drops add up to the least."""
+    problem = answers.problem
+    groups = table.verified
+    drops = np.array([answers.total_drop(mask) for mask in groups.tolist()])
+    # one group more must cost more than any sum of drops could save
+    spread = 2 * problem.n * (float(np.abs(drops).max(initial=0.0)) + 1)
+    found = Best(groups, drops + spread, problem.n).partition(problem.full)
+    assert len(found) == count
+    return found

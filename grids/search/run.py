@@ -1,0 +1,157 @@
+"""`search_groups`: ask, evaluate, tell, until the partition is there."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from grids.errors import GridsError
+from grids.results import Grouping, SimilarityMatrix, Trial
+from grids.search.problem import Answer, Problem
+from grids.search.search import Search
+from grids.search.trial_log import TrialLog
+
+Drops = Mapping[str, float]
+Evaluation = Drops | tuple[Drops, Drops] | Answer | None
+Evaluator = Callable[[frozenset[str]], Evaluation]
+OnTrial = Callable[[Trial], None]
+Running = dict[Future[tuple[Evaluation, float]], frozenset[str]]
+WAIT = 0.2  # s, for answers of other processes
+
+
+def search_groups(
+    similarity: SimilarityMatrix,
+    evaluate: Evaluator,
+    delta: float,
+    method: str = "exact",
+    *,
+    delta_for: Mapping[str, float] | None = None,
+    shortcuts: bool = True,
+    least_drop: bool = False,
+    max_groups: int | None = None,
+    all_solutions: bool = False,
+    at_once: int = 1,
+    seed: int = 0,
+    log: TrialLog | None = None,
+    on_trial: OnTrial | None = None,
+) -> Grouping:
+    """Find the fewest groups of degradations whose restorers each lose at most delta. Source: GRIDS, section 5.1.
+
+    Args:
+        similarity: S between the degradations; it decides in which order groups are asked for.
+        evaluate: the drops of a group (a frozenset of two or more names) as a mapping name -> dB; or these with their
+            standard errors, a pair of mappings; or an Answer, where drops are known in part or from below; or None
+            where there is no answer, and the group is left out.
+        delta: the largest drop that a degradation may have in its group, dB, at least 0.
+        method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
+        delta_for: degradations with a delta of their own, dB.
+        shortcuts: take a group to be never better than a part of it, which saves most questions.
+        least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.
+        max_groups: more groups are an error.
+        all_solutions: list every partition with as few groups that the answers allow.
+        at_once: how many groups are evaluated at the same time, each in a thread.
+        seed: of the order of groups whose distances tie; nothing else is drawn.
+        log: keeps every answer, and is asked first.
+        on_trial: called after every answer.
+
+    Returns:
+        The partition with its certificate and all trials.
+
+    Raises:
+        GridsError: a value is wrong, no partition is within delta, or more than max_groups are needed.
+        UnknownNameError: a name or the method is unknown.
+        Exception: whatever `evaluate` raises; the answers so far are in the log.
+    """
+    if at_once < 1:
+        raise GridsError(f"the number of groups evaluated at once must be at least 1, but is {at_once}")
+    problem = Problem(similarity, delta, dict(delta_for or {}), shortcuts, seed=seed)
+    search = Search(problem, method, least_drop=least_drop, max_groups=max_groups, log=log)
+    run_search(search, evaluate, at_once=at_once, on_trial=on_trial)
+    return search.result(all_solutions=all_solutions)
+
+
+def run_search(
+    search: Search,
+    evaluate: Evaluator,
+    *,
+    at_once: int = 1,
+    on_trial: OnTrial | None = None,
+) -> None:
+    """Ask, evaluate and tell until the search is finished; `search_groups` says with what.
+
+    With several at once, what is still out at the end is waited for, and its answer kept. Ctrl-C does not wait for an
+    answer, but the process ends only when the threads have finished what they are at.
+    """
+    running: Running = {}
+    pool: Executor = _Here() if at_once == 1 else ThreadPoolExecutor(at_once)
+    try:
+        while not search.finished:
+            while len(running) < at_once and (group := search.ask()) is not None:
+                running[pool.submit(_timed, evaluate, group)] = group
+            if not running:
+                time.sleep(0 if search.finished else WAIT)  # what is missing is evaluated by another process
+                continue
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                _tell(search, running.pop(done), done, on_trial)
+    except KeyboardInterrupt:
+        running.clear()  # their threads end by themselves, after what they are at
+        raise
+    finally:
+        _tell_rest(search, running, on_trial)
+        pool.shutdown(wait=False, cancel_futures=True)
+        search.close()
+
+
+def _tell_rest(search: Search, running: Running, on_trial: OnTrial | None) -> None:
+    """Wait for what is still out at the end: an answer that was paid for is not thrown away."""
+    for done, group in running.items():
+        with contextlib.suppress(Exception):  # the search has its result, or an error of its own
+            _tell(search, group, done, on_trial)
+
+
+class _Here(Executor):
+    """Runs what is submitted at once, in the calling thread, so that Ctrl-C ends an evaluation in its midst."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See concurrent.futures.Executor."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+def _timed(evaluate: Evaluator, group: frozenset[str]) -> tuple[Evaluation, float]:
+    start = time.monotonic()
+    return evaluate(group), time.monotonic() - start
+
+
+def _tell(search: Search, group: frozenset[str], done: Future[Any], on_trial: OnTrial | None) -> None:
+    try:
+        found, seconds = done.result()
+    except Exception as error:
+        search.tell(group, failed=f"{type(error).__name__}: {error}")
+        raise
+    if found is None:
+        search.tell(group, failed="no answer", seconds=seconds)
+    else:
+        answer = _answer(found)
+        search.tell(group, answer.drops, answer.noise, at_least=answer.at_least or None, seconds=seconds)
+    if on_trial is not None:
+        on_trial(search.trials[-1])
+
+
+def _answer(found: Any) -> Answer:
+    """What an evaluator returned. Raises GridsError for what it may not return."""
+    if isinstance(found, Answer):
+        return found
+    if isinstance(found, Mapping):
+        return Answer(found)
+    if isinstance(found, tuple) and len(found) == 2 and all(isinstance(part, Mapping) for part in found):
+        return Answer(*found)
+    kinds = "a mapping name -> dB, a pair of mappings, an Answer or None"
+    raise GridsError(f"an evaluator must return {kinds}, but returned {found!r:.80}")

@@ -1,0 +1,1 @@
+"""What describes an image: the statistics that a selector compares."""

@@ -1,0 +1,117 @@
+"""From described samples to a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from grids.errors import GridsError
+from grids.results import CLEAN, OTHER, FloatArray, GGDParams
+from grids.selection.calibration import fewest, temperature, upper_quantile
+from grids.selection.classifier import SHRINKAGE, fit
+from grids.selection.gain_model import fit_gains
+from grids.selection.profile import Candidate, Profile, Thresholds
+from grids.selection.samples import Indices, Samples
+
+PARTS = 8
+"""Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart. Images that
+were saved as JPEG share them: with centres of their own fewer kinds were told."""
+RANK = 160
+"""Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
+CLEAN_KEPT = 0.985
+"""Share of clean photographs whose probability of "clean" is enough for that verdict, where this is below even odds."""
+CLEAN_KNOWN, DEGRADED_KNOWN = 0.965, 0.995
+"""Shares of the clean and of the degraded images that are not called unknown for their probability of "other": a clean
+one that is called unknown stays as it is either way, but a degraded one would not be restored."""
+NEAR_KEPT = 0.999
+"""Share of all of them that are not called unknown for their distance."""
+MARGIN = 1.5
+"""Where there are too few of them to tell: times the largest distance among them."""
+COVERAGE = 0.9
+"""Of the intervals of predicted gains."""
+
+
+def learn(
+    examples: Samples,
+    calibration: Samples,
+    kinds: Sequence[str],
+    groups: Sequence[Candidate],
+    *,
+    descriptor_sha256: str,
+    shrinkage: float = SHRINKAGE,
+    ggd: Mapping[str, GGDParams] | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> Profile:
+    """Learn a profile.
+
+    Args:
+        examples: of all kinds, to learn from.
+        calibration: of other photographs, for temperature, thresholds and intervals; gains are not predicted where it
+            measured too few of them for an interval.
+        kinds: the names that the samples' indices stand for, "clean" first and "other", if there are such, last.
+        groups: the candidates, in the order of the samples' gains.
+        descriptor_sha256: of the network that described the samples.
+        shrinkage: of the covariance, see `grids.selection.classifier.fit`.
+        ggd: for equation 7 of GRIDS.
+        record: of how the samples were made.
+
+    Raises:
+        GridsError: a kind has no examples.
+    """
+    for number, name in enumerate(kinds):
+        if not (examples.kinds == number).any():
+            raise GridsError(f"there are no examples of '{name}' to learn from")
+    discriminant = fit(examples.statistics, examples.kinds, parts_of(examples, kinds), RANK, shrinkage)
+    whitened = discriminant.whiten(calibration.statistics)
+    densities = discriminant.log_densities(whitened)
+    heat = temperature(densities, calibration.kinds)
+    chances = softmax(densities / heat, axis=1)
+    known = calibration.kinds != len(kinds) - 1 if kinds[-1] == OTHER else np.full(len(calibration), True)
+    squares = discriminant.squared_distances(whitened[known]).min(1)
+    thresholds = Thresholds(
+        heat,
+        _clean_threshold(chances, calibration, kinds),
+        _upper(squares, NEAR_KEPT, MARGIN),
+        _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
+    )
+    gains = None
+    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest(COVERAGE):
+        gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
+        gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
+    return Profile(
+        tuple(kinds), tuple(groups), discriminant, thresholds, gains, ggd or {}, descriptor_sha256, record or {}
+    )
+
+
+def parts_of(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
+    """(N,), which of its kind's centres each sample belongs to: by severity, or by the sort of distortion."""
+    found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
+    if OTHER in kinds:
+        distorted = samples.kinds == kinds.index(OTHER)
+        found[distorted] = samples.severities[distorted].astype(np.int64)
+    return found
+
+
+def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
+    """(K, G): 1 where the group restores the kind."""
+    return np.array([[float(kind in group.degradations) for group in groups] for kind in kinds])
+
+
+def _clean_threshold(chances: FloatArray, samples: Samples, kinds: Sequence[str]) -> float:
+    clean = chances[samples.kinds == kinds.index(CLEAN), kinds.index(CLEAN)]
+    return min(0.5, float(np.quantile(clean, 1 - CLEAN_KEPT))) if len(clean) else 0.5
+
+
+def _other_threshold(others: FloatArray, samples: Samples, kinds: Sequence[str]) -> float:
+    clean = samples.kinds == kinds.index(CLEAN)
+    degraded = ~clean & (samples.kinds != kinds.index(OTHER))
+    shares = ((clean, CLEAN_KNOWN), (degraded, DEGRADED_KNOWN))
+    return max(0.5, *(_upper(others[some], share) for some, share in shares if some.any()))
+
+
+def _upper(values: FloatArray, share: float, margin: float = 1.0) -> float:
+    """The value that so large a share stays below; the largest, times a margin, where there are too few to tell."""
+    return margin * float(values.max()) if len(values) < fewest(share) else upper_quantile(values, share)

@@ -1,0 +1,87 @@
+"""The selector as it was published: one pooled GGD for an image, and the nearest group by equation 7.
+
+Source: GRIDS, section 5.2. It leaves open how many patches an image is cropped into, how large they are, of which
+layer the features are, and how many principal components the pooled distribution takes (SRGA: 300 of 800 patches, of
+the last layer). What is chosen here takes half a second on one thread; of thirty choices tried on calibration
+photographs none was surely better. Sigma depends on the numbers of patches and components, so the groups' parameters
+must be averages over images that were measured the same way, and not those of a similarity matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grids.errors import GridsError
+from grids.results import GGDParams
+from grids.similarity import ggd
+from grids.similarity.descriptor import Descriptor
+from grids.similarity.divergence import kl
+from grids.similarity.gram import gram_matrix, principal_scores
+
+SIDE = 32
+GRID = 4
+"""Patches across and down."""
+COMPONENTS = GRID * GRID - 1
+"""All that 16 patches have."""
+LAYER = "body"
+LEAST_SIDE = SIDE + SIDE // 2
+"""Smaller images are padded to this: with fewer pixels the patches would all be the same one."""
+LEAST_VARIANCE = 1e-9
+"""Of the features, per feature and patch: what is below is rounding (a flat image has none)."""
+
+
+def image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams:
+    """The generalized Gaussian of an image's features: the pooled component scores of 16 evenly spaced patches.
+
+    It depends on nothing but the pixels. Source: GRIDS, section 5.2; SRGA.
+
+    Args:
+        descriptor: what describes the patches.
+        image: (3, H, W) in [0, 1], of any size; one with a side below 48 pixels is padded with its border.
+
+    Raises:
+        GridsError: the image has another form, is not finite, or is flat: then there is nothing to fit.
+    """
+    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape or not image.is_floating_point():
+        raise GridsError(f"an image must be (3, H, W), floating point, but is {tuple(image.shape)} of {image.dtype}")
+    if not bool(torch.isfinite(image).all()):
+        raise GridsError("an image must be finite, but holds NaN or infinite values")
+    gram = gram_matrix(descriptor.feature_blocks(even_patches(image.float()), LAYER))
+    if not np.trace(gram) / len(gram) > LEAST_VARIANCE * SIDE * SIDE:
+        raise GridsError("the image is flat: all of its patches are alike, so no distribution can be fitted")
+    alpha, sigma = ggd.fit(principal_scores(gram, COMPONENTS).ravel())
+    return GGDParams(float(alpha), float(sigma))
+
+
+def even_patches(image: Tensor) -> Tensor:
+    """(3, H, W) -> (16, 3, 32, 32): patches in four rows and columns, evenly from border to border."""
+    height, width = image.shape[-2:]
+    right, below = max(LEAST_SIDE - width, 0), max(LEAST_SIDE - height, 0)
+    if right or below:
+        image = F.pad(image[None], (0, right, 0, below), mode="replicate")[0]
+    tops, lefts = (_starts(length) for length in image.shape[-2:])
+    return torch.stack([image[:, top : top + SIDE, left : left + SIDE] for top in tops for left in lefts])
+
+
+def _starts(length: int) -> list[int]:
+    return [k * (length - SIDE) // (GRID - 1) for k in range(GRID)]
+
+
+def average(params: Sequence[GGDParams]) -> GGDParams:
+    """The GGD of a group: the means of its members' alpha and sigma. Raises GridsError where there are none."""
+    if not params:
+        raise GridsError("there are no distributions to average")
+    return GGDParams(float(np.mean([p.alpha for p in params])), float(np.mean([p.sigma for p in params])))
+
+
+def paper_divergences(image: GGDParams, groups: Mapping[str, GGDParams]) -> dict[str, float]:
+    """KL(GGD(C) || GGD(d)) of every group C from the image d, in nats; the smallest names the group (equation 7)."""
+    return {
+        name: float(kl(np.array(group.alpha), np.array(group.sigma), np.array(image.alpha), np.array(image.sigma)))
+        for name, group in groups.items()
+    }

@@ -1,0 +1,51 @@
+"""The state of a training in a file: whole or not at all, with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grids.errors import RunError
+from grids.io import write_bytes
+
+_HEAD = b"grids training 1\n"
+_BEFORE = len(_HEAD) + 2 * hashlib.sha256().digest_size + 1  # bytes: the head, the checksum as hex, a line feed
+
+
+def save(path: Path, state: Mapping[str, Any]) -> Path:
+    """Write a checkpoint in one step; what was there stays good until then.
+
+    Raises:
+        RunError: it cannot be written (full disk, ...).
+    """
+    buffer = io.BytesIO()
+    buffer.write(bytes(_BEFORE))
+    torch.save(dict(state), buffer)
+    with buffer.getbuffer() as content:  # in place: states are large
+        content[:_BEFORE] = _HEAD + hashlib.sha256(content[_BEFORE:]).hexdigest().encode() + b"\n"
+        return write_bytes(path, content)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, onto the CPU.
+
+    Raises:
+        RunError: it cannot be read, is no checkpoint, or is damaged.
+    """
+    try:
+        head, digest, content = path.read_bytes().split(b"\n", 2)
+    except OSError as error:
+        raise RunError(f"cannot read the checkpoint '{path}': {error.strerror or error}") from error
+    except ValueError:
+        head, digest, content = b"", b"", b""
+    if head + b"\n" != _HEAD:
+        raise RunError(f"'{path}' is not a checkpoint of this version of grids: remove it to train from the start")
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        raise RunError(f"the checkpoint '{path}' is damaged: remove it to train from the start")
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state

@@ -1,0 +1,1 @@
+"""What is trained: modules, their optimizers, and the losses of one step."""

@@ -1,0 +1,140 @@
+"""Restorers with a critic for each task, and their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grids.random import generator_for
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch
+from grids.training.losses.adversarial import critic_wgan, generator_wgan, gradient_penalty
+from grids.training.losses.perceptual import contextual, features_of, perceptual
+from grids.training.systems.base import Modules, SupervisedSystem, adamw
+
+PENALTY = 10.0
+"""Of the gradient (Gulrajani et al., NeurIPS 2017)."""
+CRITIC_SEED = 0xC2171C
+RESTED = 3 / 80
+"""Share of the steps in which a trunk that was given rests: 3 of 80 epochs in Martyniuk's code."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the losses of a restorer weigh.
+
+    Args:
+        features: the squared error of features.
+        pixels: L1.
+        adversarial: what the critic says; it is the weight of the critic's own loss, too (Martyniuk 2019).
+        contextual: the contextual loss of the same features.
+        critic_rate: the critics' learning rate, in terms of the restorer's.
+        critic_steps: steps of the critics for one of the restorer.
+    """
+
+    features: float = 1.0
+    pixels: float = 0.5
+    adversarial: float = 0.01
+    contextual: float = 0.0
+    critic_rate: float = 2.0
+    critic_steps: int = 1
+
+
+class Adversarial(SupervisedSystem):
+    """A network with a head for each task, and a critic for each: features, L1, and what the critic says.
+
+    Critics compare by the Wasserstein distance with a penalty on the gradient, each on the images of its task. What the
+    tasks share gets the sum of their gradients, from one backward for all (Martyniuk 2019, section 3; Walha et al.
+    2024, eqs. 2 to 5). Tasks weigh by their number of images in the batch.
+
+    Args:
+        network: to train.
+        tasks: that the numbers of a batch stand for.
+        config: of the training; its loss is not used.
+        critic: makes a critic, (B, 3, H, W) in [0, 1] -> (B, ...) scores.
+        features: images -> maps, frozen; None where no term needs them.
+        terms: what the losses weigh.
+        given: a part of the network that has weights of another training: it rests at first, while the others are
+            still random.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tasks: Sequence[str],
+        config: TrainingConfig,
+        critic: Callable[[], nn.Module],
+        features: nn.Module | None,
+        terms: Terms,
+        given: nn.Module | None = None,
+    ) -> None:
+        super().__init__(network, "l1", tasks)
+        self._given = given
+        self._recipe, self._features, self._terms = config, features, terms
+        critics = fresh_modules(critic, config, len(tasks))
+        self.modules |= {_critic_of(task): made for task, made in zip(tasks, critics, strict=True)}
+
+    def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        critics = nn.ModuleList(self.modules[_critic_of(task)] for task in self.tasks)
+        return {
+            "network": adamw(self.modules["network"], config),
+            "critics": adamw(critics, config, self._terms.critic_rate),
+        }
+
+    def started(self) -> None:
+        self._given = None
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        if self._given is not None:
+            self._given.requires_grad_(step >= RESTED * self._recipe.iterations)
+        restored = self.restored(modules, batch)
+        rows = [(self.tasks[number], batch.tasks == number) for number in batch.tasks.unique().tolist()]
+        for turn in range(self._terms.critic_steps):
+            generator = generator_for(self._recipe.seed, step, turn, 9)
+            judged = [
+                own.float().mean()
+                * self._criticised(modules, task, batch.targets[own], restored[own].detach(), generator)
+                for task, own in rows
+            ]
+            yield "critics", self._terms.adversarial * torch.stack(judged).sum()
+        loss = restoring(restored, batch.targets, self._features, self._terms)
+        said = [
+            own.float().mean() * generator_wgan(modules[_critic_of(task)](restored[own]).float()) for task, own in rows
+        ]
+        yield "network", loss + self._terms.adversarial * torch.stack(said).sum()
+
+    def _criticised(
+        self, modules: Modules, task: str, real: Tensor, fake: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """The loss of a task's critic."""
+        scores = modules[_critic_of(task)](torch.cat((real, fake))).float()
+        loss = critic_wgan(*scores.chunk(2))
+        return loss + PENALTY * gradient_penalty(self.modules[_critic_of(task)], real, fake, generator)
+
+
+def restoring(restored: Tensor, targets: Tensor, features: nn.Module | None, terms: Terms) -> Tensor:
+    """The losses between images and targets, without a critic."""
+    loss = terms.pixels * F.l1_loss(restored, targets)
+    if features is None or not (terms.features or terms.contextual):
+        return loss
+    maps = features_of(features, restored, targets)
+    if terms.features:
+        loss = loss + terms.features * perceptual(*maps)
+    if terms.contextual:
+        loss = loss + terms.contextual * contextual(*maps)
+    return loss
+
+
+def fresh_modules(make: Callable[[], nn.Module], config: TrainingConfig, count: int) -> list[nn.Module]:
+    """Modules with weights drawn from the recipe's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed ^ CRITIC_SEED)
+        return [make() for _ in range(count)]
+
+
+def _critic_of(task: str) -> str:
+    return f"critic of {task}"

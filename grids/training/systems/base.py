@@ -1,0 +1,90 @@
+"""What is trained: modules, their optimizers, and the losses of one step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from grids.networks.heads import MultiHead
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch
+from grids.training.losses import LOSSES
+
+Modules = Mapping[str, nn.Module]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class System(ABC):
+    """Modules that are trained together. The loop does the rest: devices, precision, steps, checkpoints.
+
+    modules: by name; all of them go into checkpoints.
+    kept: the name of the module that is measured, averaged over steps and kept.
+    """
+
+    modules: dict[str, nn.Module]
+    kept: str
+
+    @abstractmethod
+    def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        """The optimizers by name; their learning rates follow the recipe's, in the ratio that they start with."""
+
+    @abstractmethod
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        """The losses of one step, in their order: (name of the optimizer, loss).
+
+        After each the loop goes backward and steps that optimizer, so that what is computed next sees the new weights:
+        a critic first, then what it judges. Nothing need be given for an optimizer that rests in this step.
+
+        Args:
+            modules: as `modules`, wrapped for the precision of the training: call these.
+            batch: on the device of the training.
+            step: counted from 0.
+        """
+
+    def started(self) -> None:
+        """Hear that the kept module has the weights of another training: none of them is random."""
+        return
+
+
+class SupervisedSystem(System):
+    """One network that maps inputs to targets, with a loss between the two (GRIDS, section 5.3).
+
+    Args:
+        network: with one head, or one for each task.
+        loss: its name, or itself: (images, targets) -> ().
+        tasks: that the numbers of a batch stand for; needed where the network has a head for each.
+    """
+
+    kept = "network"
+
+    def __init__(self, network: nn.Module, loss: str | Loss = "l1", tasks: Sequence[str] = ()) -> None:
+        self.modules = {"network": network}
+        self.tasks = tuple(tasks)
+        self._loss = LOSSES[loss] if isinstance(loss, str) else loss
+
+    def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        return {"network": adamw(self.modules["network"], config)}
+
+    def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        yield "network", self._loss(self.restored(modules, batch), batch.targets)
+
+    def restored(self, modules: Modules, batch: Batch) -> Tensor:
+        """What the network makes of a batch, each input by its task's head: (B, 3, H, W) float32.
+
+        What the tasks share gets the sum of their gradients, as a loss of all goes backward once.
+        """
+        network = modules["network"]
+        if not isinstance(self.modules["network"], MultiHead):
+            return network(batch.inputs).float()
+        return network(batch.inputs, [self.tasks[number] for number in batch.tasks.tolist()]).float()
+
+
+def adamw(module: nn.Module, config: TrainingConfig, faster: float = 1.0) -> torch.optim.Optimizer:
+    """AdamW with the settings of the recipe, its learning rate so many times as large."""
+    fused = None if config.precision == "fp16" else True  # gradients of fp16 cannot be clipped for the fused one
+    return torch.optim.AdamW(
+        module.parameters(), faster * config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=fused
+    )
