@@ -24,6 +24,7 @@ SKIPPED = {
     tokenize.DEDENT,
     tokenize.ENDMARKER,
 }
+MOST = 10
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -31,10 +32,8 @@ def docstring_lines(tree: ast.Module) -> set[int]:
     """The numbers of the lines of all docstrings, and of the texts that stand below a constant to describe it."""
     found: set[int] = set()
     for node in ast.walk(tree):
-        if not isinstance(node, DOCUMENTED):
-            continue
-        for part in node.body:
-            if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) and isinstance(part.value.value, str):
+        for part in node.body if isinstance(node, DOCUMENTED) else ():
+            if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant):
                 found |= set(range(part.lineno, (part.end_lineno or part.lineno) + 1))
     return found
 
@@ -67,11 +66,11 @@ if __name__ == "__main__":
         sizes.setdefault(part, []).append(code_lines(source))
         if (physical := len(source.splitlines())) > 300:
             long.append((physical, str(name)))
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.FunctionDef) and (count := parameters(node)) > 10:
-                wide.append((count, f"{name}: {node.name}"))
+        functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+        wide += [(parameters(node), f"{name}: {node.name}") for node in functions if parameters(node) > MOST]
     rows = [(part, f"{len(counts)}", f"{sum(counts):,}") for part, counts in sorted(sizes.items())]
     rows.append(("all", f"{sum(map(len, sizes.values()))}", f"{sum(map(sum, sizes.values())):,}"))
     print(table(("part", "files", "lines of code"), rows))
-    print("\nfunctions with more than ten parameters:", *(f"{count:3d}  {name}" for count, name in sorted(wide)), sep="\n")
+    print(f"\nfunctions with more than {MOST} parameters:")
+    print(*(f"{count:3d}  {name}" for count, name in sorted(wide)), sep="\n")
     print("\nfiles of more than 300 lines:", *(f"{count:4d}  {name}" for count, name in sorted(long)), sep="\n")

@@ -253,7 +253,8 @@ def test_killed_at_any_moment_and_resumed(call: Grids, tmp_path: Path) -> None:
     unbroken = json.loads(call(*given, "--out", "whole", "--json")[1])
     # dies without any clean-up after so many answers
     code = (
-        "import os, signal, sys\nfrom grids.search import drop_table as table\nfrom grids.cli import run\nleft = int(sys.argv[1])\n"
+        "import os, signal, sys\nfrom grids.search import drop_table as table\nfrom grids.cli import run\n"
+        "left = int(sys.argv[1])\n"
         "look = table.DropTable.__call__\n"
         "def dying(self, group):\n    global left\n    left -= 1\n"
         "    if left < 0: os.kill(os.getpid(), signal.SIGKILL)\n    return look(self, group)\n"

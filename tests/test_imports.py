@@ -17,7 +17,7 @@ import grids
 PACKAGE = Path(grids.__file__).parent
 # docs: "The house". A part may import its own modules and the parts above it in this list.
 RANKS = (
-    ("errors",),
+    ("errors", "names"),
     ("io", "random", "metrics", "devices"),
     ("results", "images", "weights"),
     ("degradations", "networks", "search", "reports"),

@@ -2,7 +2,8 @@
 
 from grids.degradations.base import Degradation, Parameters, Range
 from grids.degradations.plugins import FunctionDegradation, check_name, load_function
-from grids.degradations.table import ELEVEN, NAMES, WEATHER, all_degradations, degradation
+from grids.degradations.table import all_degradations, degradation
+from grids.names import ELEVEN, NAMES, WEATHER
 
 __all__ = [
     "ELEVEN",

@@ -40,15 +40,6 @@ TABLE: tuple[Degradation, ...] = (
     SensorNoise(),
 )
 
-NAMES: tuple[str, ...] = tuple(kind.name for kind in TABLE)
-"""The names of all built-in degradations."""
-
-ELEVEN: tuple[str, ...] = NAMES[:11]
-"""The names of the paper's eleven degradations, in its order: what commands take where none are named."""
-
-WEATHER: tuple[str, ...] = NAMES[11:16]
-"""The names of five others, which no restorer has seen unless they were named as tasks: weather and darkness."""
-
 
 def all_degradations() -> dict[str, Degradation]:
     """All degradations by name: the table's, then those of installed packages.

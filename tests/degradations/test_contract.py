@@ -9,7 +9,7 @@ import torch
 from contracts import DEGRADATION_CHECKS, generator, noise_images
 from torch import Tensor
 
-from grids.degradations import ELEVEN, WEATHER, Degradation, FunctionDegradation, all_degradations, degradation
+from grids.degradations import ELEVEN, NAMES, WEATHER, Degradation, FunctionDegradation, all_degradations, degradation
 from grids.degradations.table import TABLE
 from grids.errors import UnknownNameError
 
@@ -59,3 +59,7 @@ def test_the_table_begins_with_the_eleven_of_the_paper_in_its_order() -> None:
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'gaussian_blur'"):
         degradation("gausian_blur")
+
+
+def test_the_names_are_the_tables() -> None:
+    assert tuple(kind.name for kind in TABLE) == NAMES
