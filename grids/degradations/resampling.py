@@ -38,13 +38,13 @@ class SuperResolution(Degradation):
         result = images.new_empty(images.shape)
         # PyTorch's own threads reduce with antialiasing; what OpenCV does is shared out among images
         smaller = {
-            i: reduced(images[i], sizes[i], DOWN[down]).clamp_(0, 1)
+            i: reduce_size(images[i], sizes[i], DOWN[down]).clamp_(0, 1)
             for i, (_, down, _) in enumerate(rows)
             if DOWN[down] != "area" or not kernels.on_cpu(images)
         }
 
         def work(i: int) -> None:
-            small = smaller[i] if i in smaller else reduced(images[i], sizes[i], "area")
+            small = smaller[i] if i in smaller else reduce_size(images[i], sizes[i], "area")
             enlarge(small, result[i], UP[rows[i][2]])
 
         for_each(len(images), work, images[0].numel() if kernels.on_cpu(images) else 0)
@@ -65,7 +65,7 @@ class Ringing(Degradation):
         return kernels.filter2d(images, kernels.sinc(parameters["cutoff"], self.window))
 
 
-def reduced(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
+def reduce_size(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
     """An image (C, H, W) at a smaller size (h, w), antialiased: each pixel the mean of those under it ("area"; on a CPU
     of uint8 too), or "bilinear" or "bicubic" as PyTorch does it."""
     if mode != "area":

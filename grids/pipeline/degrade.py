@@ -19,6 +19,7 @@ from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
+from grids.images.tensors import to_pixels
 from grids.io import make_folder, write_bytes
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
@@ -361,4 +362,4 @@ def _middle(image: Tensor, side: int) -> Tensor:
 
 
 def _to_bytes(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.asarray(image.mul(255).round().byte().permute(1, 2, 0).numpy())
+    return to_pixels(image)

@@ -17,7 +17,7 @@ from grids.degradations import Degradation
 from grids.degradations.base import check_rows
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
-from grids.images.photo import to_8_bit
+from grids.images.tensors import from_bytes, to_8_bit
 from grids.random import seed_for, seeded
 
 CROP = 256
@@ -145,8 +145,8 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
         check_rows(parameters, len(rows))
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
-            images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]])).permute(0, 3, 1, 2)
-            images = images.float().div_(255)
+            pixels = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]]))
+            images = from_bytes(pixels.permute(0, 3, 1, 2))
             if degradation is not None:
                 images = degradation.apply(images, {name: value[part] for name, value in parameters.items()})
             for row, image in zip(rows[part], images, strict=True):
