@@ -22,7 +22,6 @@ from grids.images.tensors import checked_image
 from grids.results import KNOWN, UNKNOWN, Candidate, FloatArray, GGDParams, Ranked, Selection
 from grids.similarity import ggd
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.divergence import kl
 from grids.similarity.gram import gram_matrix, principal_scores
 
 SIDE = 32
@@ -128,7 +127,8 @@ def average_ggd(params: Sequence[GGDParams]) -> GGDParams:
 
 def compute_divergences(image: GGDParams, groups: Mapping[str, GGDParams]) -> dict[str, float]:
     """KL(GGD(C) || GGD(d)) of every group C from the image d, in nats; the smallest names the group (equation 7)."""
+    alpha, sigma = np.array(image.alpha), np.array(image.sigma)
     return {
-        name: float(kl(np.array(group.alpha), np.array(group.sigma), np.array(image.alpha), np.array(image.sigma)))
+        name: float(ggd.kl_divergence(np.array(group.alpha), np.array(group.sigma), alpha, sigma))
         for name, group in groups.items()
     }

@@ -7,8 +7,6 @@ Idea: outlier exposure (Hendrycks et al., ICLR 2019).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,8 +14,6 @@ from torch import Tensor
 from grids.degradations import kernels
 from grids.degradations.compression import Jpeg
 from grids.images.tensors import round_to_8_bit
-
-Outlier = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def _uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -47,7 +43,7 @@ def add_grain(image: Tensor, generator: torch.Generator) -> Tensor:
     return image + noise / noise.std() * _uniform(generator, 0.03, 0.2)
 
 
-def reduce_levels(image: Tensor, generator: torch.Generator) -> Tensor:
+def posterize(image: Tensor, generator: torch.Generator) -> Tensor:
     """Few levels of brightness."""
     count = round(_uniform(generator, 3, 20))
     return (image * count).round() / count
@@ -94,10 +90,10 @@ def compress_noise(image: Tensor, generator: torch.Generator) -> Tensor:
 
 _JPEG = Jpeg()
 
-OUTLIERS: tuple[Outlier, ...] = (
+OUTLIERS = (
     add_stripes,
     add_grain,
-    reduce_levels,
+    posterize,
     pixelate,
     oversharpen,
     shift_channels,

@@ -60,34 +60,24 @@ class Samples:
         return len(self.kinds)
 
     @classmethod
+    def single(
+        cls,
+        statistics: FloatArray,
+        kind: int,
+        severity: float,
+        photograph: int,
+        gains: Sequence[float],
+        quality: float,
+    ) -> Samples:
+        """One sample, as a set."""
+        columns = (kind, float(severity), photograph, np.array(gains, dtype=float), float(quality))
+        return cls(statistics[None], *(np.array([value]) for value in columns))
+
+    @classmethod
     def join(cls, parts: Sequence[Samples]) -> Samples:
         """All samples of several sets, one after the other; the photographs keep their numbers."""
         columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
         return cls(*map(np.concatenate, columns))
-
-
-class Sample(NamedTuple):
-    """One row of `Samples`; as many gains as there are restorers."""
-
-    statistics: FloatArray
-    kind: int
-    severity: float
-    photograph: int
-    gains: Sequence[float]
-    quality: int
-
-
-def stack_samples(rows: Sequence[Sample]) -> Samples:
-    """At least one sample -> all of them."""
-    statistics, kinds, severities, photographs, gains, qualities = zip(*rows, strict=True)
-    return Samples(
-        np.stack(statistics),
-        np.array(kinds),
-        np.array(severities, dtype=float),
-        np.array(photographs),
-        np.array(gains, dtype=float),
-        np.array(qualities, dtype=float),
-    )
 
 
 @dataclass(frozen=True)
@@ -198,7 +188,7 @@ def make_samples(
         device: of the restorers.
         on_done: called after every photograph.
     """
-    found: list[Sample] = []
+    found = []
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
             heads = [for_task(one, label) for one in restorers]
@@ -207,9 +197,9 @@ def make_samples(
                 drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data)
                 gains = measure_gains(drawn, heads, settings.side, device) if again == 0 else [np.nan] * len(heads)
                 statistics = describe(descriptor, drawn.degraded)
-                found.append(Sample(statistics, kind, drawn.severity, number, gains, drawn.quality))
+                found.append(Samples.single(statistics, kind, drawn.severity, number, gains, drawn.quality))
         on_done()
-    return stack_samples(found)
+    return Samples.join(found)
 
 
 def make_outliers(
@@ -231,7 +221,7 @@ def make_outliers(
         restorers: how many gains the samples have, all of them not measured.
         on_done: called after every photograph.
     """
-    found: list[Sample] = []
+    found = []
     for number, (name, clean) in enumerate(photographs):
         for again in range(settings.draws):
             own = seed_for(settings.seed, f"{OTHER} {again} {name}")
@@ -242,9 +232,9 @@ def make_outliers(
                 worse = worse[1:2].expand_as(worse)
             saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
             statistics = describe(descriptor, saved[0])
-            found.append(Sample(statistics, kind, which, number, [np.nan] * restorers, int(quality)))
+            found.append(Samples.single(statistics, kind, which, number, [np.nan] * restorers, int(quality)))
         on_done()
-    return stack_samples(found)
+    return Samples.join(found)
 
 
 def measure_gains(
