@@ -36,6 +36,7 @@ from grids.degradations import degradation
 from grids.images import builtin_photos, list_images, read_photo
 from grids.images.faces import crop_face, find_faces
 from grids.images.photo import Photo
+from grids.images.tensors import crop_middle
 from grids.io import write_text
 from grids.networks import DuRBM
 from grids.networks.heads import select_head
@@ -43,7 +44,6 @@ from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.random import seed_for, seeded
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
-from grids.selection.samples import crop_middle
 from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import resolved
 from grids.training.trainer import OutOfTimeError

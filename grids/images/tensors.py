@@ -82,3 +82,9 @@ def to_bytes(images: Tensor) -> Tensor:
 def round_to_8_bit(images: Tensor) -> Tensor:
     """The nearest multiples of 1/255 in [0, 1], as an 8-bit file would hold them; any shape."""
     return images.mul(255).round().clamp(0, 255).div(255)
+
+
+def crop_middle(image: Tensor, side: int) -> Tensor:
+    """(..., H, W): at most so many rows and columns, from the middle."""
+    top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,13 +37,7 @@ class SelectionMap:
     width: int
 
 
-def map_image(
-    profile: Profile,
-    descriptor: Descriptor,
-    image: Tensor,
-    side: int | None = None,
-    on_cell: Callable[[], object] = lambda: None,
-) -> SelectionMap:
+def map_image(profile: Profile, descriptor: Descriptor, image: Tensor, side: int | None = None) -> SelectionMap:
     """Choose a group for every cell of an image.
 
     Args:
@@ -52,7 +45,6 @@ def map_image(
         descriptor: describes them.
         image: (3, H, W) float32 in [0, 1], on the CPU.
         side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
-        on_cell: called after every cell.
 
     Raises:
         GridsError: the side is too small.
@@ -63,11 +55,11 @@ def map_image(
     rows, columns = _count_cells(height, width, side)
     tops = [row * height // rows for row in range(rows + 1)]
     lefts = [column * width // columns for column in range(columns + 1)]
-    statistics = []
-    for top, bottom in itertools.pairwise(tops):
-        for left, right in itertools.pairwise(lefts):
-            statistics.append(describe(descriptor, image[:, top:bottom, left:right]))
-            on_cell()
+    statistics = [
+        describe(descriptor, image[:, top:bottom, left:right])
+        for top, bottom in itertools.pairwise(tops)
+        for left, right in itertools.pairwise(lefts)
+    ]
     numbers = {group.id: number for number, group in enumerate(profile.groups)}
     found = [_label(one, numbers) for one in judge(profile, np.stack(statistics), ("",) * len(statistics))]
     labels, chances = (np.array(values).reshape(rows, columns) for values in zip(*found, strict=True))

@@ -123,15 +123,14 @@ def read_profile(path: Path) -> Profile:
         with safe_open(path, "np") as content:
             head = dict(json.loads((content.metadata() or {})[_KEY]))
             arrays = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
+        if head.get("statistics") != VERSION:
+            raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
+        return _profile(head, arrays)
+    except RunError:
+        raise
     except FileNotFoundError as error:
         raise RunError(f"cannot read '{path}': there is no such file") from error
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
-    if head.get("statistics") != VERSION:
-        raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
-    try:
-        return _profile(head, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError, GridsError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError, GridsError) as error:
         raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from grids.degradations import Degradation
 from grids.degradations.resampling import reduce_size
-from grids.images.tensors import round_to_8_bit
+from grids.images.tensors import crop_middle, round_to_8_bit
 from grids.metrics import image_psnr
 from grids.networks.heads import for_task
 from grids.random import seed_for, seeded
@@ -151,12 +151,6 @@ def draw(
     worse, quality = save_some(made.inputs[..., top:, left:], data, generator)
     target = worse if degradation is None else made.targets[..., top:, left:]
     return Drawn(target[0], worse[0], 0.0 if degradation is None else severity, factor, int(quality))
-
-
-def crop_middle(image: Tensor, side: int) -> Tensor:
-    """At most so many rows and columns, from the middle."""
-    top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
-    return image[..., top : top + side, left : left + side]
 
 
 def reduce_photo(image: Tensor, factor: float) -> Tensor:

@@ -137,26 +137,19 @@ class Selector:
     def _restorers(self) -> Callable[[str], nn.Module]:
         return loader(self.groups, self.descriptor.device)
 
-    def map(
-        self,
-        image: Image,
-        side: int | None = None,
-        max_pixels: int = MAX_PIXELS,
-        on_cell: Callable[[], object] = lambda: None,
-    ) -> SelectionMap:
+    def map(self, image: Image, side: int | None = None, max_pixels: int = MAX_PIXELS) -> SelectionMap:
         """Choose a group for every cell of an image, where damage differs from place to place.
 
         Args:
             image: as for `select`.
             side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
             max_pixels: refuse larger files.
-            on_cell: called after every cell.
 
         Raises:
             GridsError: the image cannot be used, or the side is too small.
         """
         pixels, _ = _pixels(image, max_pixels)
-        return map_image(self.profile, self.descriptor, pixels, side, on_cell)
+        return map_image(self.profile, self.descriptor, pixels, side)
 
 
 def check_method(method: str) -> None:

@@ -103,20 +103,15 @@ def _choose(paths: Sequence[Path], patches: int, seed: int) -> list[Path]:
 
 def _cut(photos: Iterator[Photo], count: int, patches: int, patch_size: int, seed: int) -> Crops:
     rng = np.random.default_rng([seed, 2])
-    pixels: list[Uint8Array] = []
-    corners: list[tuple[int, int]] = []
-    photo_index: list[int] = []
+    found: list[tuple[Uint8Array, tuple[int, int], int]] = []
     names: list[str] = []
-    for i, photo in enumerate(photos):
-        share = patches * (i + 1) // count - patches * i // count
+    for number, photo in enumerate(photos):
+        share = patches * (number + 1) // count - patches * number // count
         whole = to_8_bit(photo.pixels)
-        for _ in range(share):
-            crop, corner = _cut_one(whole, patch_size, rng)
-            pixels.append(crop)
-            corners.append(corner)
-            photo_index.append(i)
-        names.append(photo.path.name if photo.path else str(i))
-    return Crops(pixels, np.array(corners).reshape(-1, 2), np.array(photo_index), tuple(names), patch_size)
+        found += [(*_cut_one(whole, patch_size, rng), number) for _ in range(share)]
+        names.append(photo.path.name if photo.path else str(number))
+    pixels, corners, photo_index = zip(*found, strict=True)
+    return Crops(list(pixels), np.array(corners), np.array(photo_index), tuple(names), patch_size)
 
 
 def _cut_one(whole: Uint8Array, patch_size: int, rng: np.random.Generator) -> tuple[Uint8Array, tuple[int, int]]:

@@ -11,6 +11,7 @@ from skimage.transform import downscale_local_mean
 from torch import Tensor, nn
 
 from grids.degradations import degradation
+from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
 from grids.selection.features import describe
@@ -20,7 +21,6 @@ from grids.selection.samples import (
     Drawn,
     Samples,
     SampleSettings,
-    crop_middle,
     draw,
     make_outliers,
     make_samples,
