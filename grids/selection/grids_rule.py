@@ -19,7 +19,7 @@ from torch import Tensor
 
 from grids.errors import GridsError
 from grids.images.tensors import checked_image
-from grids.results import KNOWN, UNKNOWN, Candidate, FloatArray, GGDParams, Ranked, Selection
+from grids.results import KNOWN, UNKNOWN, Candidate, GGDParams, Ranked, Selection
 from grids.similarity import ggd
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.gram import gram_matrix, principal_scores
@@ -61,10 +61,10 @@ def select_by_rule(
     if any(member not in params for group in groups for member in group.degradations):
         raise GridsError("this profile holds no generalized Gaussians, so --method paper cannot be used with it")
     averages = {group.id: average_ggd([params[member] for member in group.degradations]) for group in groups}
-    gram = _gram(descriptor, image)
-    if _is_flat(gram):
+    fitted = fit_image_ggd(descriptor, image)
+    if fitted is None:
         return Selection(name, UNKNOWN, ())
-    divergences = compute_divergences(_fit(gram), averages)
+    divergences = compute_divergences(fitted, averages)
     chances = softmax(-np.array([divergences[group.id] for group in groups]))
     ranked = [
         Ranked(group.id, group.degradations, divergences[group.id], float(chance))
@@ -73,7 +73,7 @@ def select_by_rule(
     return Selection(name, KNOWN, tuple(sorted(ranked, key=lambda one: (one.divergence, one.group))))
 
 
-def fit_image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams:
+def fit_image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams | None:
     """The generalized Gaussian of an image's features: the pooled component scores of 16 evenly spaced patches.
 
     It depends on nothing but the pixels. Source: GRIDS, section 5.2; SRGA.
@@ -82,24 +82,15 @@ def fit_image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams:
         descriptor: what describes the patches.
         image: (3, H, W) in [0, 1], of any size; one with a side below 48 pixels is padded with its border.
 
+    Returns:
+        alpha and sigma; None for a flat image, whose patches are all alike: there is nothing to fit.
+
     Raises:
-        GridsError: the image has another form, is not finite, or is flat: then there is nothing to fit.
+        ImageError: the image has another form, or is not finite.
     """
-    gram = _gram(descriptor, image)
-    if _is_flat(gram):
-        raise GridsError("the image is flat: all of its patches are alike, so no distribution can be fitted")
-    return _fit(gram)
-
-
-def _gram(descriptor: Descriptor, image: Tensor) -> FloatArray:
-    return gram_matrix(descriptor.feature_blocks(cut_even_patches(checked_image(image)), LAYER))
-
-
-def _is_flat(gram: FloatArray) -> bool:
-    return not np.trace(gram) / len(gram) > LEAST_VARIANCE * SIDE * SIDE
-
-
-def _fit(gram: FloatArray) -> GGDParams:
+    gram = gram_matrix(descriptor.feature_blocks(cut_even_patches(checked_image(image)), LAYER))
+    if not np.trace(gram) / len(gram) > LEAST_VARIANCE * SIDE * SIDE:
+        return None
     alpha, sigma = ggd.fit(principal_scores(gram, COMPONENTS).ravel())
     return GGDParams(float(alpha), float(sigma))
 

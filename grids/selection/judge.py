@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +36,7 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
             image,
             _verdict(profile, members, chances[row], distance),
             _rank(profile, members, divergences, chances[row], None if gains is None else gains[row]),
-            _sorted({name: float(p) for name, p in zip(profile.kinds, chances[row], strict=True)}),
+            dict(sorted(zip(profile.kinds, map(float, chances[row]), strict=True), key=lambda item: -item[1])),
             distance=distance,
         )
         found.append(_with_interval(profile, selection, chances[row]))
@@ -82,7 +82,3 @@ def _with_interval(profile: Profile, selection: Selection, chances: FloatArray) 
     gain, half = selection.ranking[0].predicted_gain, float(profile.gains.half_width(chances[None])[0])
     assert gain is not None
     return replace(selection, predicted_gain=gain, interval=(gain - half, gain + half), coverage=profile.gains.coverage)
-
-
-def _sorted(chances: Mapping[str, float]) -> dict[str, float]:
-    return dict(sorted(chances.items(), key=lambda item: -item[1]))

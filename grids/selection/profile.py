@@ -72,11 +72,9 @@ class Profile:
             GridsError: a group holds a degradation that is not among the kinds.
         """
         for group in groups:
-            for name in group.degradations:
-                if name not in self.kinds:
-                    raise GridsError(
-                        f"the profile knows {', '.join(self.kinds)}, but not '{name}' of the group '{group.id}'"
-                    )
+            if strange := [name for name in group.degradations if name not in self.kinds]:
+                known = ", ".join(self.kinds)
+                raise GridsError(f"the profile knows {known}, but not '{strange[0]}' of the group '{group.id}'")
         return replace(self, groups=groups, gains=None)
 
     def write(self, path: Path) -> Path:

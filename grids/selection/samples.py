@@ -60,20 +60,6 @@ class Samples:
         return len(self.kinds)
 
     @classmethod
-    def single(
-        cls,
-        statistics: FloatArray,
-        kind: int,
-        severity: float,
-        photograph: int,
-        gains: Sequence[float],
-        quality: float,
-    ) -> Samples:
-        """One sample, as a set."""
-        columns = (kind, float(severity), photograph, np.array(gains, dtype=float), float(quality))
-        return cls(statistics[None], *(np.array([value]) for value in columns))
-
-    @classmethod
     def join(cls, parts: Sequence[Samples]) -> Samples:
         """All samples of several sets, one after the other; the photographs keep their numbers."""
         columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
@@ -102,6 +88,15 @@ class SampleSettings:
 
 
 DEFAULT = SampleSettings()
+
+
+Row = tuple[FloatArray, int, float, int, list[float], float]
+"""The statistics of one sample, its kind, severity, photograph, gains and quality."""
+
+
+def stack_samples(rows: Sequence[Row]) -> Samples:
+    """At least one sample."""
+    return Samples(*map(np.array, zip(*rows, strict=True)))
 
 
 class Drawn(NamedTuple):
@@ -182,7 +177,7 @@ def make_samples(
         device: of the restorers.
         on_done: called after every photograph.
     """
-    found = []
+    rows: list[Row] = []
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
             heads = [for_task(one, label) for one in restorers]
@@ -191,9 +186,9 @@ def make_samples(
                 drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data)
                 gains = measure_gains(drawn, heads, settings.side, device) if again == 0 else [np.nan] * len(heads)
                 statistics = describe(descriptor, drawn.degraded)
-                found.append(Samples.single(statistics, kind, drawn.severity, number, gains, drawn.quality))
+                rows.append((statistics, kind, drawn.severity, number, gains, float(drawn.quality)))
         on_done()
-    return Samples.join(found)
+    return stack_samples(rows)
 
 
 def make_outliers(
@@ -215,7 +210,7 @@ def make_outliers(
         restorers: how many gains the samples have, all of them not measured.
         on_done: called after every photograph.
     """
-    found = []
+    rows: list[Row] = []
     for number, (name, clean) in enumerate(photographs):
         for again in range(settings.draws):
             own = seed_for(settings.seed, f"{OTHER} {again} {name}")
@@ -226,9 +221,9 @@ def make_outliers(
                 worse = worse[1:2].expand_as(worse)
             saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
             statistics = describe(descriptor, saved[0])
-            found.append(Samples.single(statistics, kind, which, number, [np.nan] * restorers, int(quality)))
+            rows.append((statistics, kind, float(which), number, [np.nan] * restorers, float(quality)))
         on_done()
-    return Samples.join(found)
+    return stack_samples(rows)
 
 
 def measure_gains(

@@ -57,13 +57,13 @@ def load_state(path: Path) -> dict[str, Tensor]:
         WeightsError: the file cannot be read, holds no state dict, or a value that is not finite.
     """
     try:
-        with path.open("rb"):  # before any format is guessed
-            pass
+        path.open("rb").close()  # before any format is guessed
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
         content = _read(path)
     except WeightsError:
         raise
-    except OSError as error:
-        raise _unreadable(path, error) from error
     except Exception as error:  # the loaders raise whatever a broken file makes of them
         raise WeightsError(f"'{path}' is neither safetensors nor a PyTorch checkpoint of weights alone") from error
     return _checked(content, path)

@@ -11,7 +11,6 @@ from skimage.transform import downscale_local_mean
 from torch import Tensor, nn
 
 from grids.degradations import degradation
-from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
 from grids.selection.features import describe
@@ -120,12 +119,6 @@ def test_reducing_by_parts_of_pixels_keeps_the_mean() -> None:
     assert float(found.mean()) == pytest.approx(float(image.mean()), abs=1e-3)
     assert reduce_photo(image, 1.0) is image
     assert torch.equal(reduce_photo(torch.full((3, 9, 9), 1.0), 100.0), torch.ones(3, 1, 1))
-
-
-def test_the_middle() -> None:
-    ramp = torch.arange(100.0).view(10, 10).expand(3, -1, -1)
-    assert torch.equal(crop_middle(ramp, 4), ramp[:, 3:7, 3:7])
-    assert torch.equal(crop_middle(ramp, 20), ramp)
 
 
 def test_gains() -> None:
