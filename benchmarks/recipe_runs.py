@@ -36,6 +36,7 @@ from grids.degradations import degradation
 from grids.images import builtin_photos, list_images, read_photo
 from grids.images.faces import crop_face, find_faces
 from grids.images.photo import Photo
+from grids.images.tensors import crop_middle
 from grids.io import write_text
 from grids.networks import DuRBM
 from grids.networks.heads import select_head
@@ -43,7 +44,6 @@ from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.random import seed_for, seeded
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
-from grids.selection.samples import middle
 from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import resolved
 from grids.training.trainer import OutOfTimeError
@@ -190,7 +190,7 @@ def sheet() -> None:
         loaded = load_restorer(RUNS / f"{recipe}.safetensors")
         for task in loaded.tasks:
             path = paths[len(rows) % len(paths)]
-            clean = _face() if recipe == "shen-face" else middle(read_photo(path).tensor(), 192)
+            clean = _face() if recipe == "shen-face" else crop_middle(read_photo(path).tensor(), 192)
             image = degraded(clean, task, path.name)
             made = restore_image(select_head(loaded.network, task), image, torch.device("cpu"))
             rows[f"{recipe}: {task}"] = Restored(image, clean, {"restored": made.clamp(0, 1)})
@@ -220,7 +220,7 @@ def features() -> None:
     names, numbers = [], []
     assert isinstance(loaded.network, DuRBM)
     for number, path in enumerate(split_files("calib")[:60]):
-        clean = middle(read_photo(path).tensor(), 256)
+        clean = crop_middle(read_photo(path).tensor(), 256)
         for task in tasks:
             image = degradation(task)(clean[None], seeded(seed_for(SEED, f"{task} {path.name}")))
             with torch.no_grad():

@@ -26,11 +26,10 @@ from grids.degradations import ELEVEN, Degradation, degradation
 from grids.images import read_photo
 from grids.random import seed_for
 from grids.restoration.models import load_restorer
-from grids.results import CLEAN, OTHER, GGDParams
-from grids.selection.fit_profile import learn
-from grids.selection.grids_rule import image_ggd
-from grids.selection.profile import Candidate
-from grids.selection.samples import Samples, draw, make_outliers, make_samples
+from grids.results import CLEAN, OTHER, Candidate, GGDParams
+from grids.selection.fit_profile import fit_profile
+from grids.selection.grids_rule import fit_image_ggd
+from grids.selection.samples import Samples, SampleSettings, draw, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 
@@ -85,21 +84,18 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved
             (f"{name} {paths[n].name}" if learnt else paths[n].name, read_photo(paths[n]).tensor()) for n in numbers
         ]
         if name in ("fit", "calib"):
-            others = make_outliers(read, descriptor, kind=len(KINDS), draws=DISTORTED, restorers=len(names))
+            others = make_outliers(read, descriptor, len(KINDS), SampleSettings(DISTORTED), restorers=len(names))
             others = replace(others, photographs=np.array(numbers)[others.photographs])
             np.savez(folder / f"{name}-other-{chunk:03d}.npz", **{f"{k}@0": v for k, v in vars(others).items()})
         found = {}
         for factor in factors:
-            made = make_samples(
-                read,
-                kinds_of(unseen),
-                descriptor,
-                restorers,
+            settings = SampleSettings(
                 side=SIDE if learnt else None,
                 factor=factor,
                 data=PHOTOGRAPHS if learnt or name == "calib" else JPEG_90 if saved else PRISTINE,
                 seed={"fit": 0, "more": 1}.get(name, 2),
             )
+            made = make_samples(read, kinds_of(unseen), descriptor, restorers, settings)
             whole = replace(made, photographs=np.array(numbers)[made.photographs])
             found |= {f"{key}@{factor or 0:g}": value for key, value in vars(whole).items()}
         np.savez(file, **found)
@@ -114,7 +110,7 @@ def load(name: str, folder: Path, factor: float | None = None, unseen: bool = Fa
             parts.append(Samples(**{key: content[f"{key}@{factor or 0:g}"] for key in Samples.__dataclass_fields__}))
     if not parts:
         raise SystemExit(f"there are no samples of '{name}' in '{folder}': make them with `samples {name}`")
-    return Samples.joined(parts)
+    return Samples.join(parts)
 
 
 def learnt_from(folder: Path) -> Samples:
@@ -123,7 +119,7 @@ def learnt_from(folder: Path) -> Samples:
     if not list(folder.glob("more-[0-9]*.npz")):
         return fit
     more = load("more", folder)
-    return Samples.joined([fit, replace(more, gains=np.full((len(more), fit.gains.shape[1]), np.nan))])
+    return Samples.join([fit, replace(more, gains=np.full((len(more), fit.gains.shape[1]), np.nan))])
 
 
 def groups_of(partition: str) -> tuple[Candidate, ...]:
@@ -132,7 +128,7 @@ def groups_of(partition: str) -> tuple[Candidate, ...]:
     found = []
     for number, file in enumerate(sorted(files), 1):
         restorer = load_restorer(weights.builtin(file))
-        found.append(Candidate(f"C{number}", restorer.tasks, file))
+        found.append(Candidate(f"C{number}", restorer.tasks, Path(file)))
     return tuple(found)
 
 
@@ -147,7 +143,7 @@ def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = No
         clean, row = read_photo(path).tensor(), []
         for label, kind in kinds_of(False).items():
             drawn = draw(clean, kind, seed_for(2, f"{label} 0 {path.name}"), factor)
-            fitted = image_ggd(descriptor, drawn.degraded)
+            fitted = fit_image_ggd(descriptor, drawn.degraded)
             row.append((fitted.alpha, fitted.sigma))
         rows.append(row)
     np.save(file, np.array(rows))
@@ -156,14 +152,16 @@ def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = No
 
 def learn_profile(folder: Path) -> None:
     """Fit the profile that ships and write it, with its line of the manifest."""
-    fit = Samples.joined([learnt_from(folder), load("fit-other", folder)])
-    calib = Samples.joined([load("calib", folder), load("calib-other", folder)])
+    fit = Samples.join([learnt_from(folder), load("fit-other", folder)])
+    calib = Samples.join([load("calib", folder), load("calib-other", folder)])
     fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0)
     ggd = {kind: GGDParams(float(a), float(s)) for kind, (a, s) in zip(KINDS, fitted, strict=True)}
     counts = [len(np.unique(one.photographs)) for one in (fit, calib)]
     record = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
-    profile = learn(fit, calib, (*KINDS, OTHER), groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record)
+    profile = fit_profile(
+        fit, calib, (*KINDS, OTHER), groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record
+    )
     path = profile.write(Path(weights.__file__).parent / weights.PROFILE)
     entries = weights.manifest()
     entries[weights.PROFILE] = {

@@ -15,9 +15,9 @@ from scipy.stats import spearmanr
 from grids import weights
 from grids.results import OTHER, GGDParams
 from grids.selection import fit_profile
-from grids.selection.classifier import fit
-from grids.selection.grids_rule import average, paper_divergences
-from grids.selection.profile import Profile, read_profile
+from grids.selection.classifier import fit_discriminant
+from grids.selection.grids_rule import average_ggd, compute_divergences
+from grids.selection.profile import Profile, group_membership, read_profile
 from grids.selection.samples import Samples
 
 SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p", "other")
@@ -52,7 +52,7 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
 
 def joined(parts: list[Samples]) -> Samples:
     """All of several sets, without gains, which not all have."""
-    return Samples.joined([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
+    return Samples.join([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
 
 
 def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
@@ -61,7 +61,7 @@ def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
 
 def members(partition: str) -> np.ndarray:
     """(13, groups), also for "other", which is in none."""
-    return fit_profile.membership((*source.KINDS, OTHER), source.groups_of(partition))
+    return group_membership((*source.KINDS, OTHER), source.groups_of(partition))
 
 
 def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -125,12 +125,12 @@ def paper_accuracy(profile: Profile, name: str, factor: float, folder: Path) -> 
     found = []
     for partition in PARTITIONS:
         groups = source.groups_of(partition)
-        reference = {group.id: average([profile.ggd[kind] for kind in group.degradations]) for group in groups}
+        reference = {group.id: average_ggd([profile.ggd[kind] for kind in group.degradations]) for group in groups}
         own = members(partition)
         right = []
         for photograph in fitted:
             for kind in range(1, len(source.KINDS)):
-                divergences = paper_divergences(GGDParams(*map(float, photograph[kind])), reference)
+                divergences = compute_divergences(GGDParams(*map(float, photograph[kind])), reference)
                 chosen = min(divergences, key=lambda one: divergences[one])
                 right.append(groups[int(own[kind].argmax())].id == chosen)
         found.append(100 * float(np.mean(right)))
@@ -191,8 +191,10 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     }
     rows = []
     for what, examples, columns, parts, shrinkage in steps:
-        part = fit_profile.parts_of(examples, (*source.KINDS, OTHER), parts)
-        discriminant = fit(examples.statistics[:, columns], examples.kinds, part, fit_profile.RANK, shrinkage)
+        part = fit_profile.assign_centres(examples, (*source.KINDS, OTHER), parts)
+        discriminant = fit_discriminant(
+            examples.statistics[:, columns], examples.kinds, part, fit_profile.RANK, shrinkage
+        )
         row = [what, len(columns), len(examples)]
         for some in sets.values():
             densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))
@@ -282,9 +284,9 @@ def plain_distance(
         return "-"
     fitted = source.ggd_of(name, folder, factor)
     groups = source.groups_of("found")
-    reference = {group.id: average([profile.ggd[kind] for kind in group.degradations]) for group in groups}
+    reference = {group.id: average_ggd([profile.ggd[kind] for kind in group.degradations]) for group in groups}
     least = [
-        min(paper_divergences(GGDParams(*map(float, fitted[photograph, kind])), reference).values())
+        min(compute_divergences(GGDParams(*map(float, fitted[photograph, kind])), reference).values())
         for photograph, kind in zip(some.photographs, some.kinds, strict=True)
     ]
     return f"{spearmanr(-np.array(least)[known], true[known])[0]:.2f}"

@@ -28,10 +28,11 @@ from selection_report import auroc
 
 from grids.degradations import ELEVEN, degradation
 from grids.images import builtin_photos, photo_from_tensor, read_photo, write_photo
+from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
 from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.random import seed_for, seeded
-from grids.selection.samples import middle, reduced
+from grids.selection.samples import reduce_photo
 from grids.selection.selector import Selector
 
 PROGRAM = Path(sys.executable).with_name("grids")
@@ -74,7 +75,7 @@ def real(selector: Selector) -> None:
             [
                 folder.relative_to(DATA),
                 len(found),
-                *(verdicts[name] for name in ("clean", "out-of-distribution", "in-distribution")),
+                *(verdicts[name] for name in ("clean", "unknown", "known")),
                 ", ".join(f"{name} {count}" for name, count in sorted(groups.items())),
                 ", ".join(f"{name} {count}" for name, count in kinds.most_common(4)),
                 f"{np.median([one.distance for one in found]):.2f}",
@@ -90,13 +91,13 @@ def stability(selector: Selector) -> None:
     paths = sorted(need(DATA / "eval" / "kodak24").iterdir())[::4]
     changes = {
         "moved by 3 pixels": lambda image: image[:, 3:, 3:],
-        "half of it": lambda image: middle(image, 384),
-        "a quarter of it": lambda image: middle(image, 256),
-        "128 x 128 of it": lambda image: middle(image, 128),
+        "half of it": lambda image: crop_middle(image, 384),
+        "a quarter of it": lambda image: crop_middle(image, 256),
+        "128 x 128 of it": lambda image: crop_middle(image, 128),
         "mirrored": lambda image: image.flip(-1),
         "turned by 90 degrees": lambda image: image.rot90(1, (1, 2)),
-        "reduced to 9/10": lambda image: reduced(image, 10 / 9),
-        "reduced to half": lambda image: reduced(image, 2),
+        "reduced to 9/10": lambda image: reduce_photo(image, 10 / 9),
+        "reduced to half": lambda image: reduce_photo(image, 2),
     }
     same: dict[str, list[tuple[bool, bool]]] = {name: [] for name in changes}
     files = []
@@ -137,7 +138,7 @@ def twice(selector: Selector) -> None:
     verdicts = Counter[str]()
     for first, second in itertools.permutations(ELEVEN, 2):
         for path in paths:
-            clean = middle(read_photo(path).tensor(), SIDE)
+            clean = crop_middle(read_photo(path).tensor(), SIDE)
             image = degraded(degraded(clean, first, path.name), second, path.name)
             found = selector.select(image)
             total += 1
@@ -165,7 +166,7 @@ def sheet(selector: Selector) -> None:
     paths = builtin_photos()
     rows = {}
     for number, kind in enumerate(SHOWN):
-        clean = middle(read_photo(paths[number % len(paths)]).tensor(), 224)
+        clean = crop_middle(read_photo(paths[number % len(paths)]).tensor(), 224)
         image = degraded(clean, kind, paths[number % len(paths)].name)
         found = selector.restore(photo_from_tensor(image))
         first = found.steps[0].selection

@@ -12,14 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from grids.errors import GridsError, unknown_name
 
 if TYPE_CHECKING:
     import torch
 
-NAMES = ("auto", "cpu", "cuda", "mps")
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
 POOL = "grids-work"
 SMALL = 2**18
 """Values that the calling thread goes through alone."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from grids.errors import ImageError
 from grids.images import Photo
-from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results import CLEAN, KNOWN, UNKNOWN, Ranked, Selection
 
 DARK = Ranked("C1", ("jpeg", "ringing"), 0.0123, 0.7, 3.1)
 BRIGHT = Ranked("C2", ("motion_blur", "salt_pepper"), 0.31, 0.3, -0.4)
@@ -57,7 +57,7 @@ def made(**changes: object) -> Selection:
     """A selection for C1, or with changes."""
     values: dict[str, object] = {
         "image": "photo.png",
-        "verdict": IN_DISTRIBUTION,
+        "verdict": KNOWN,
         "ranking": (DARK, BRIGHT),
         "degradations": {"jpeg": 0.704, "ringing": 0.2, "salt_pepper": 0.09, "motion_blur": 0.004, "clean": 0.002},
         "predicted_gain": 3.1,
@@ -76,6 +76,4 @@ def clean(**changes: object) -> Selection:
 
 def unknown(**changes: object) -> Selection:
     """A selection for an image that is unlike anything known."""
-    return made(
-        **{"verdict": OUT_OF_DISTRIBUTION, "predicted_gain": None, "interval": None, "distance": 2.5, **changes}
-    )
+    return made(**{"verdict": UNKNOWN, "predicted_gain": None, "interval": None, "distance": 2.5, **changes})

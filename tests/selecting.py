@@ -16,9 +16,9 @@ from grids.networks import NAFNet
 from grids.networks.table import TABLE, Preset
 from grids.random import seeded
 from grids.restoration.models import save_restorer
-from grids.results import GGDParams, Group, Grouping
-from grids.selection.fit_profile import learn
-from grids.selection.profile import Candidate, Profile
+from grids.results import Candidate, GGDParams, Group, Grouping
+from grids.selection.fit_profile import fit_profile
+from grids.selection.profile import Profile
 from grids.selection.samples import make_samples
 from grids.similarity.descriptor import Descriptor
 
@@ -53,7 +53,7 @@ def learnt(photographs: Sequence[Tensor], descriptor: Descriptor) -> Profile:
     for numbers in ([i for i in range(len(photographs)) if i % 4], range(0, len(photographs), 4)):
         chosen = [(f"photo {i}", photographs[i]) for i in numbers]
         parts.append(make_samples(chosen, kinds, descriptor, (Mean(), nn.Identity())))
-    return learn(*parts, KINDS, GROUPS, descriptor_sha256=descriptor.sha256, ggd=GGD, record={"photographs": 12})
+    return fit_profile(*parts, KINDS, GROUPS, descriptor_sha256=descriptor.sha256, ggd=GGD, record={"photographs": 12})
 
 
 def save_image(path: Path, image: Tensor) -> Path:

@@ -71,7 +71,7 @@ def test_examples(call: Call, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert out.splitlines() == ["  denoise  denoise", f"profile of 2 kinds, without predicted gains  own/{FILE}"]
     (group,) = read_profile(tmp_path / "own" / FILE).groups
-    assert group.weights == str(tmp_path / "net.safetensors")
+    assert group.weights == tmp_path / "net.safetensors"
     assert group.network == "nafnet"
 
 

@@ -19,7 +19,7 @@ from grids.images import read_photo
 from grids.networks import NAFNet, build
 from grids.networks.table import TABLE, Preset
 from grids.restoration.models import save_restorer
-from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results.selection import CLEAN, KNOWN, UNKNOWN, Ranked, Selection
 from grids.selection import selector
 
 Output = tuple[int, str, str]
@@ -41,7 +41,7 @@ class Told:
 
     def select(self, image: Tensor, method: str = "ours") -> Selection:
         mean = float(image.mean())
-        verdict = CLEAN if mean < 0.1 else OUT_OF_DISTRIBUTION if mean > 0.9 else IN_DISTRIBUTION
+        verdict = CLEAN if mean < 0.1 else UNKNOWN if mean > 0.9 else KNOWN
         ranking = (Ranked("C1", ("jpeg",), 0.1, 0.8, 1.5), Ranked("C2", ("ringing",), 2.0, 0.2, None))
         return Selection("", verdict, ranking, {"jpeg": 0.8, "clean": 0.2}, 1.5, (0.5, 2.5))
 
@@ -92,7 +92,7 @@ def test_one_image(call: Call, tmp_path: Path) -> None:
     code, out, err = call("in/a.png", "--compare", "side.png", "--report", "page.html")
     assert (code, err) == (0, "")
     first, second = out.splitlines()
-    assert first == "in/a.png: group C1, likely jpeg (80 %), predicted gain +1.50 dB (+0.50 to +2.50)"
+    assert first == "in/a.png: known, group C1, likely jpeg (80 %), predicted gain +1.50 dB (+0.50 to +2.50)"
     assert second.startswith("  restored with C1 (")
     assert second.endswith("->  a_restored.png")
     before, after = read_photo(tmp_path / "in" / "a.png"), read_photo(tmp_path / "a_restored.png")
@@ -150,7 +150,7 @@ def test_json(call: Call) -> None:
     code, out, err = call("in/sub/bright.png", "--group", "C1", "--json")
     assert (code, err) == (0, "")
     (record,) = json.loads(out)
-    assert record["verdict"] == OUT_OF_DISTRIBUTION
+    assert record["verdict"] == UNKNOWN
     assert [step["group"] for step in record["steps"]] == ["C1"]
     assert record["image"] == "in/sub/bright.png"
 

@@ -55,7 +55,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def test_one_image_prints_text(call: Call) -> None:
     code, out, err = call("dark.png")
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "dark.png: group C1 (jpeg, ringing)"
+    assert out.splitlines()[0] == "dark.png: known, group C1 (jpeg, ringing)"
     assert out.splitlines()[-1].startswith("Restore it with group C1")
 
 

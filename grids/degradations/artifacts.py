@@ -8,7 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, covered, per_image
+from grids.degradations.base import Degradation, Parameters, Range, cover, draw_integers, draw_uniform, per_image
 
 
 class Inpainting(Degradation):
@@ -26,9 +26,7 @@ class Inpainting(Degradation):
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         b, _, h, w = shape
         most = _line_count(max(self.ranges[0].mild, self.ranges[0].strong), h, w)
-        ends = torch.rand((b, int(most), 4), generator=generator, device=generator.device)
-        white = torch.randint(2, (b,), generator=generator, device=generator.device)
-        return {"ends": ends, "white": white}
+        return {"ends": draw_uniform(generator, b, int(most), 4), "white": draw_integers(generator, b, 0, 2)}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         b, _, h, w = images.shape
@@ -37,7 +35,7 @@ class Inpainting(Degradation):
         shown = torch.arange(ends.shape[1], device=images.device) < count.view(-1, 1)
         scale = torch.tensor([w - 1, h - 1, w - 1, h - 1], device=images.device, dtype=torch.float32)
         mask = line_mask(ends * scale, parameters["thickness"].view(b, 1).expand(shown.shape), shown, h, w)
-        return covered(images, mask.unsqueeze(1), per_image(parameters["white"]))
+        return cover(images, mask.unsqueeze(1), per_image(parameters["white"]))
 
 
 def _line_count(lines: Tensor | float, h: int, w: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from grids.devices import exact_float32, for_each, keep_freed_memory, moved
 from grids.errors import GridsError, unknown_name
-from grids.random import spread_evenly
+from grids.random import draw_seeds, spread_evenly
 
 Parameters = dict[str, Tensor]
 OURS = "grids.degradations."
 """Where the modules of the built-in kinds lie."""
 Span = Literal["default", "wide", "low"]
-SPANS: tuple[Span, ...] = ("default", "wide", "low")
+SPANS: tuple[Span, ...] = get_args(Span)
 """Which values are drawn: mildest to strongest, faintest to strongest, or faintest to mildest ("low severity")."""
 
 
@@ -183,6 +183,23 @@ class Degradation(ABC):
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor: ...
 
 
+class SeededDegradation(Degradation):
+    """A degradation that draws while it is applied, from one seed for each image."""
+
+    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
+        return {"seed": draw_seeds(shape[0], generator)}
+
+
+def draw_uniform(generator: torch.Generator, *size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Numbers uniform in [low, high), of that size, on the generator's device."""
+    return low + (high - low) * torch.rand(size, generator=generator, device=generator.device)
+
+
+def draw_integers(generator: torch.Generator, count: int, low: int, high: int) -> Tensor:
+    """(count,): whole numbers from low to high - 1 with equal odds, on the generator's device."""
+    return torch.randint(low, high, (count,), generator=generator, device=generator.device)
+
+
 def check_rows(parameters: Parameters, count: int) -> None:
     """Raise GridsError where a parameter has not one row for each of so many images."""
     for name, value in parameters.items():
@@ -213,7 +230,7 @@ def draw_by_image(out: Tensor, parameters: Parameters, draw: Draw) -> Tensor:
     return out
 
 
-def covered(images: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
+def cover(images: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
     """Images with other values where `hidden` is 1 and not 0: (B, C, H, W), and (B, 1, H, W) twice."""
     # many times as fast as torch.where or addcmul, which are not vectorised where one mask serves several channels
     return (images * (1 - hidden)).add_(values * hidden)

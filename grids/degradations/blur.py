@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range, Span
+from grids.degradations.base import Degradation, Parameters, Range, Span, draw_uniform
 
 
 class GaussianBlur(Degradation):
@@ -37,7 +37,7 @@ class MotionBlur(Degradation):
     window = 33  # the longest streak, and its anti-aliased ends
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"angle": 180 * torch.rand(shape[0], generator=generator, device=generator.device)}
+        return {"angle": draw_uniform(generator, shape[0], high=180)}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         # the time is that of the window, so it is no wider than the longest streak of the batch, and its soft ends

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range
+from grids.degradations.base import Degradation, Parameters, Range, draw_integers, draw_uniform
 from grids.errors import GridsError
 
 FULL = 61  # instants of a walk that lasts as long as the exposure of a photograph
@@ -65,7 +65,7 @@ class FrameBlur(Shaken):
     gamma = 2.2
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        frames = 7 + 2 * torch.randint(4, shape[:1], generator=generator, device=generator.device)
+        frames = 7 + 2 * draw_integers(generator, shape[0], 0, 4)
         return super()._sample(shape, generator) | {"frames": frames}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
@@ -88,10 +88,9 @@ def walk(count: int, instants: int, generator: torch.Generator) -> Tensor:
     a full exposure, on average) are drawn for every path. A walk of this kind in three dimensions, seen along an axis,
     is such a plane one.
     """
-    device = generator.device
-    lasts, swings, shakes = torch.rand((3, count, 1), generator=generator, device=device)
-    kicks = torch.randn((instants, count, 2), generator=generator, device=device)
-    shaken = torch.rand((instants, count, 1), generator=generator, device=device) < 2 * shakes / FULL
+    lasts, swings, shakes = draw_uniform(generator, 3, count, 1)
+    kicks = torch.randn((instants, count, 2), generator=generator, device=generator.device)
+    shaken = draw_uniform(generator, instants, count, 1) < 2 * shakes / FULL
     inertia = torch.exp(-1 / (5 + 35 * lasts))
     speed = (1 - inertia**2) ** -0.5  # what the pushes alone would make of it
     pull = (2 * swings * 2 * math.pi / FULL) ** 2

@@ -114,17 +114,13 @@ def torch_jpeg(images: Tensor, quality: Tensor, full_colour: bool = False) -> Te
     h, w = images.shape[-2:]
     pixels = images.mul(255).round().clamp(0, 255)
     padded = F.pad(pixels, (0, -w % 16, 0, -h % 16), mode="replicate") if h % 16 or w % 16 else pixels
-    y, cb, cr = _to_ycbcr(padded).unbind(1)
-    if full_colour:
-        planes = _through_blocks(torch.stack([cb, cr], 1), _table(CHROMINANCE, quality))
-        y = _through_blocks(y.unsqueeze(1), _table(LUMINANCE, quality))
-        return _to_rgb(torch.cat([y, planes], 1)[..., :h, :w]).div(255)
-    chroma = _halve(torch.stack([cb, cr], 1))
-    y = _through_blocks(y.unsqueeze(1), _table(LUMINANCE, quality))[..., :h, :w]
-    chroma = _through_blocks(chroma, _table(CHROMINANCE, quality))
-    # the decoder knows only the chroma samples of the true size: what it sees beyond them is their border
-    chroma = _double(chroma[..., : math.ceil(h / 2), : math.ceil(w / 2)])[..., :h, :w]
-    return _to_rgb(torch.cat([y, chroma], 1)).div(255)
+    y, chroma = _to_ycbcr(padded).split((1, 2), 1)
+    y = _through_blocks(y, _table(LUMINANCE, quality))
+    chroma = _through_blocks(chroma if full_colour else _halve(chroma), _table(CHROMINANCE, quality))
+    if not full_colour:
+        # the decoder knows only the chroma samples of the true size: what it sees beyond them is their border
+        chroma = _double(chroma[..., : math.ceil(h / 2), : math.ceil(w / 2)])
+    return _to_rgb(torch.cat([y[..., :h, :w], chroma[..., :h, :w]], 1)).div(255)
 
 
 def _to_ycbcr(rgb: Tensor) -> Tensor:
@@ -167,7 +163,7 @@ def _through_blocks(plane: Tensor, steps: Tensor) -> Tensor:
     """Transform, quantize and back: (B, C, H, W), sides in eights -> the same shape."""
     b, c, h, w = plane.shape
     dct = _dct_matrix().to(plane.device)
-    blocks = (plane - 128).view(b, c, h // 8, 8, w // 8, 8).transpose(3, 4)
+    blocks = (plane - 128).reshape(b, c, h // 8, 8, w // 8, 8).transpose(3, 4)
     levels = (dct @ blocks @ dct.T / steps).round() * steps
     back = (dct.T @ levels @ dct).transpose(3, 4).reshape(b, c, h, w)
     return (back + 128).round().clamp(0, 255)

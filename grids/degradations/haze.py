@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, per_image
-from grids.degradations.noise import Noise, photon_noise
+from grids.degradations.base import Degradation, Parameters, Range, SeededDegradation, draw_uniform, per_image
+from grids.degradations.noise import photon_noise
 from grids.errors import GridsError
 
 
@@ -30,10 +30,9 @@ class Haze(Degradation):
     relief = 0.25  # of the plane's rise
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        def draw(*size: int) -> Tensor:
-            return torch.rand((shape[0], *size), generator=generator, device=generator.device)
-
-        return {"airlight": 0.8 + 0.2 * draw(), "depth": self._depth(draw(), draw(1, 5, 5))}
+        airlight, turn = (draw_uniform(generator, shape[0]) for _ in range(2))
+        depth = self._depth(turn, draw_uniform(generator, shape[0], 1, 5, 5))
+        return {"airlight": 0.8 + 0.2 * airlight, "depth": depth}
 
     def _depth(self, turn: Tensor, noise: Tensor) -> Tensor:
         """A plane with relief, least 0 and most 1: (B,) and (B, 1, 5, 5) in [0, 1] -> (B, side, side)."""
@@ -52,7 +51,7 @@ class Haze(Degradation):
         return torch.lerp(per_image(parameters["airlight"]), images, passed)
 
 
-class LowLight(Noise):
+class LowLight(SeededDegradation):
     """A dark picture: x^gamma, then photon noise."""
 
     name = "low_light"

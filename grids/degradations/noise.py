@@ -5,21 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, covered, draw_by_image, per_image
-from grids.random import draw_seeds
+from grids.degradations.base import Parameters, Range, SeededDegradation, cover, draw_by_image, per_image
 
 PART = 2**14
 """Values that PyTorch works through on one thread."""
 
 
-class Noise(Degradation):
-    """A degradation that draws for every pixel, from one seed for each image."""
-
-    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"seed": draw_seeds(shape[0], generator)}
-
-
-class GaussianNoise(Noise):
+class GaussianNoise(SeededDegradation):
     """White Gaussian noise, independent in every pixel and channel."""
 
     name = "gaussian_noise"
@@ -32,7 +24,7 @@ class GaussianNoise(Noise):
         return normal(images, parameters).mul_(per_image(parameters["sigma"]) / 255).add_(images)
 
 
-class PoissonNoise(Noise):
+class PoissonNoise(SeededDegradation):
     """Photon noise: the variance is the brightness over the photons at white."""
 
     name = "poisson_noise"
@@ -45,7 +37,7 @@ class PoissonNoise(Noise):
         return photon_noise(images, parameters["photons"], parameters)
 
 
-class SaltPepper(Noise):
+class SaltPepper(SeededDegradation):
     """Whole pixels replaced by white or black, half and half."""
 
     name = "salt_pepper"
@@ -59,10 +51,10 @@ class SaltPepper(Noise):
         draw_by_image(draw, parameters, lambda _, out, generator: out.uniform_(generator=generator))
         share = per_image(parameters["share"])
         white = draw.clone().lt_(share / 2)  # in place the result is 0 or 1 in floats: bool is slow to convert
-        return covered(images, draw.lt_(share), white)
+        return cover(images, draw.lt_(share), white)
 
 
-class SensorNoise(Noise):
+class SensorNoise(SeededDegradation):
     """The noise of a camera's sensor: normal, stronger where there is more light, clipped as the sensor clips.
 
     The variance is a x + a / 20 in linear light x, so black has the noise that a signal of 0.05 adds.

@@ -13,15 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, generators
+from grids.degradations.base import Degradation, Parameters, Range, SeededDegradation, generators
 from grids.errors import GridsError
-from grids.random import draw_seeds
 
 DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 ENTRY_POINT_GROUP = "grids.degradations"
 
 
-class FunctionDegradation(Degradation):
+class FunctionDegradation(SeededDegradation):
     """A plain function `(images, severity, generator) -> images` as a degradation.
 
     Args:
@@ -41,9 +40,6 @@ class FunctionDegradation(Degradation):
         self.function = function
         self.source = origin or getattr(function, "__module__", "?")  # type: ignore[misc]
         self._text = text
-
-    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"seed": draw_seeds(shape[0], generator)}
 
     def identity(self) -> str | None:
         if not self._text:

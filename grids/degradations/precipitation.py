@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range
-from grids.degradations.scatter import Items, paint, patches, scatter, segment_distance
+from grids.degradations.base import Degradation, Parameters, Range, draw_integers, draw_uniform
+from grids.degradations.scatter import Items, item_pixels, mean_square, paint, scatter, segment_distance, summed_cover
 from grids.random import draw_seeds
 
 UNIT = 2**16  # opacities are added up as whole numbers of 1 / UNIT
@@ -29,15 +29,15 @@ class Rain(Degradation):
     width = 1.4  # px
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        def draw(low: float, high: float, *size: int) -> Tensor:
-            return low + (high - low) * torch.rand((shape[0], *size), generator=generator, device=generator.device)
+        def draw(low: float, high: float, count: int = self.layers) -> Tensor:
+            return draw_uniform(generator, shape[0], count, low=low, high=high)
 
         common = draw(-STEEPEST, STEEPEST, 1)
         return {
-            "layers": torch.randint(1, self.layers + 1, shape[:1], generator=generator, device=generator.device),
-            "angle": (common + draw(-self.spread, self.spread, self.layers)).clamp(-STEEPEST, STEEPEST),
-            "length": draw(*self.length, self.layers),
-            "brightness": draw(0.15, 0.45, self.layers),
+            "layers": draw_integers(generator, shape[0], 1, self.layers + 1),
+            "angle": (common + draw(-self.spread, self.spread)).clamp(-STEEPEST, STEEPEST),
+            "length": draw(*self.length),
+            "brightness": draw(0.15, 0.45),
             "seed": draw_seeds(shape[0], generator),
         }
 
@@ -87,7 +87,7 @@ class Snow(Degradation):
     smear = (0.3, 1.5)  # length of the path, in radii
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        draws = torch.rand((2, shape[0]), generator=generator, device=generator.device)
+        draws = draw_uniform(generator, 2, shape[0])
         return {
             "angle": (2 * draws[0] - 1) * STEEPEST,
             "smear": self.smear[0] + (self.smear[1] - self.smear[0]) * draws[1],
@@ -99,19 +99,12 @@ class Snow(Degradation):
         seeds = parameters["seed"].tolist()
         cover = images.new_zeros((len(images), h, w))
         for i, (part, low, high) in enumerate(self.sizes):
-            # things at random places overlap: so many leave the rest, 1 - share, uncovered
-            wanted = -part * torch.log1p(-parameters["share"].clamp_max(0.99))
-            density = wanted / _mean_flake(low, high, parameters["smear"])
+            area = mean_square(low, high) * (math.pi + 2 * parameters["smear"])
+            density = part * summed_cover(parameters["share"]) / area
             margin = math.ceil(high * (1.5 + self.smear[1] / 2))
             items = scatter(density, h, w, margin, 2, [seed + i for seed in seeds], least=int(i == 0))
             cover = torch.maximum(cover, _flakes(items, low, high, margin, parameters, h, w))
         return torch.lerp(images, torch.ones_like(images), cover.unsqueeze(1))
-
-
-def _mean_flake(low: float, high: float, smear: Tensor) -> Tensor:
-    """The mean area in pixels of flakes whose radii are drawn evenly on a log scale; smear is in radii."""
-    mean_square = (high**2 - low**2) / (2 * math.log(high / low))
-    return mean_square * (math.pi + 2 * smear)
 
 
 def _flakes(items: Items, low: float, high: float, half: int, parameters: Parameters, h: int, w: int) -> Tensor:
@@ -119,8 +112,7 @@ def _flakes(items: Items, low: float, high: float, half: int, parameters: Parame
     radius = low * (high / low) ** items.draws[..., :1]
     opacity = (0.7 + 0.3 * items.draws[..., 1:]) * items.shown.unsqueeze(-1)
     angle = torch.deg2rad(parameters["angle"]).view(-1, 1, 1)
-    x, y = patches(items, half)
-    dx, dy = x - items.x.unsqueeze(-1), y - items.y.unsqueeze(-1)
+    x, y, dx, dy = item_pixels(items, half)
     path = parameters["smear"].view(-1, 1, 1) * radius / 2
     distance = segment_distance(dx, dy, angle.sin(), angle.cos(), path)
     # half of it at the radius: large flakes are near, and out of focus

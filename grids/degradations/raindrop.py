@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range
-from grids.degradations.scatter import Items, paint, patches, scatter
-from grids.random import draw_seeds
+from grids.degradations.base import Parameters, Range, SeededDegradation
+from grids.degradations.scatter import Items, item_pixels, mean_square, paint, scatter, summed_cover
 
 STEPS, DEEPEST = 256, 64  # depths are compared in whole steps of 1 / STEPS px, from -DEEPEST px on
 BITS = 24  # of a key, for the number of the drop; the rest is its depth
@@ -18,7 +17,7 @@ WAVES = (0.14, 0.08)  # how far an outline departs from a circle, twice and thre
 SOFT = 0.3  # the width of an edge, in radii
 
 
-class Raindrop(Degradation):
+class Raindrop(SeededDegradation):
     """Drops on the lens: each shows the scene around it upside down, small and blurred, and has a soft edge."""
 
     name = "raindrop"
@@ -29,20 +28,17 @@ class Raindrop(Degradation):
     sizes = ((5.0, 9.0), (9.0, 15.0), (15.0, 25.0))  # radii in pixels; each size covers as much
     reduction = 4  # drops show the picture averaged over squares of so many pixels
 
-    def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {"seed": draw_seeds(shape[0], generator)}
-
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         h, w = images.shape[-2:]
         seeds = parameters["seed"].tolist()
-        # things at random places overlap: so many leave the rest, 1 - share, uncovered
-        wanted = -torch.log1p(-parameters["share"].clamp_max(0.99)) / len(self.sizes)
         keys = torch.zeros((len(images), h, w), dtype=torch.int64, device=images.device)
         tables: list[Tensor] = []
         for i, (low, high) in enumerate(self.sizes):
             half = math.ceil(high * (1 + sum(WAVES) + SOFT / 2))
             own = [seed + i for seed in seeds]
-            items = scatter(wanted / _mean_area(low, high), h, w, half, 4, own, least=int(i == 0))
+            area = math.pi * mean_square(low, high) * (1 + sum(wave**2 for wave in WAVES) / 2)
+            density = summed_cover(parameters["share"]) / len(self.sizes) / area  # each size covers as much
+            items = scatter(density, h, w, half, 4, own, least=int(i == 0))
             table = _table(items, low, high)
             first = sum(other.shape[1] for other in tables)
             keys = torch.maximum(keys, _keys(table, items, half, first, h, w))
@@ -67,12 +63,6 @@ class Raindrop(Degradation):
         return torch.lerp(images, view, cover.unsqueeze(1))
 
 
-def _mean_area(low: float, high: float) -> float:
-    """The mean area in pixels of drops whose radii are drawn evenly on a log scale."""
-    mean_square = (high**2 - low**2) / (2 * math.log(high / low))
-    return math.pi * mean_square * (1 + sum(wave**2 for wave in WAVES) / 2)
-
-
 def _table(items: Items, low: float, high: float) -> Tensor:
     """x, y, radius, two phases and how far the view reaches, in pixels and radians: (B, N, 6)."""
     size, turn, other_turn, reach = items.draws.unbind(-1)
@@ -84,8 +74,7 @@ def _table(items: Items, low: float, high: float) -> Tensor:
 def _keys(table: Tensor, items: Items, half: int, first: int, h: int, w: int) -> Tensor:
     """(B, h, w) of int64: the depth in the drop that a pixel is deepest in, and in its last bits the drop's number."""
     radius, turn, other_turn = (part.unsqueeze(-1) for part in table.unbind(-1)[2:5])
-    x, y = patches(items, half)
-    dx, dy = x - items.x.unsqueeze(-1), y - items.y.unsqueeze(-1)
+    x, y, dx, dy = item_pixels(items, half)
     out = torch.hypot(dx, dy)
     angle = torch.atan2(dy, dx)
     edge = radius * (1 + WAVES[0] * torch.cos(2 * angle + turn) + WAVES[1] * torch.cos(3 * angle + other_turn))

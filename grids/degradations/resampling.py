@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range
+from grids.degradations.base import Degradation, Parameters, Range, draw_integers
 from grids.devices import for_each
 from grids.images.libraries import opencv
 
-DOWN = ("area", "bilinear", "bicubic")
-UP = ("bilinear", "bicubic")
+Mode = Literal["area", "bilinear", "bicubic"]
+DOWN: tuple[Mode, ...] = ("area", "bilinear", "bicubic")
+UP: tuple[Mode, ...] = ("bilinear", "bicubic")
 
 
 class SuperResolution(Degradation):
@@ -27,10 +29,10 @@ class SuperResolution(Degradation):
     source = "kind: GRIDS; range: after GLV (scale 0.25 to 1, random modes), antialiased"
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        def draw(choices: int) -> Tensor:
-            return torch.randint(choices, (shape[0],), generator=generator, device=generator.device)
-
-        return {"down": draw(len(DOWN)), "up": draw(len(UP))}
+        return {
+            "down": draw_integers(generator, shape[0], 0, len(DOWN)),
+            "up": draw_integers(generator, shape[0], 0, len(UP)),
+        }
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         rows = list(zip(*(parameters[name].tolist() for name in ("factor", "down", "up")), strict=True))
@@ -38,13 +40,13 @@ class SuperResolution(Degradation):
         result = images.new_empty(images.shape)
         # PyTorch's own threads reduce with antialiasing; what OpenCV does is shared out among images
         smaller = {
-            i: reduced(images[i], sizes[i], DOWN[down]).clamp_(0, 1)
+            i: reduce_size(images[i], sizes[i], DOWN[down]).clamp_(0, 1)
             for i, (_, down, _) in enumerate(rows)
             if DOWN[down] != "area" or not kernels.on_cpu(images)
         }
 
         def work(i: int) -> None:
-            small = smaller[i] if i in smaller else reduced(images[i], sizes[i], "area")
+            small = smaller[i] if i in smaller else reduce_size(images[i], sizes[i], "area")
             enlarge(small, result[i], UP[rows[i][2]])
 
         for_each(len(images), work, images[0].numel() if kernels.on_cpu(images) else 0)
@@ -65,7 +67,7 @@ class Ringing(Degradation):
         return kernels.filter2d(images, kernels.sinc(parameters["cutoff"], self.window))
 
 
-def reduced(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
+def reduce_size(image: Tensor, size: Sequence[int], mode: Mode) -> Tensor:
     """An image (C, H, W) at a smaller size (h, w), antialiased: each pixel the mean of those under it ("area"; on a CPU
     of uint8 too), or "bilinear" or "bicubic" as PyTorch does it."""
     if mode != "area":
@@ -76,7 +78,7 @@ def reduced(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
     return rows @ image @ columns.T
 
 
-def enlarge(image: Tensor, result: Tensor, mode: str) -> None:
+def enlarge(image: Tensor, result: Tensor, mode: Mode) -> None:
     """Fill `result`, (C, H, W), with an image (C, h, w) that is no larger, "bilinear" or "bicubic"."""
     if kernels.on_cpu(image):
         _resize(image, result, {"bilinear": "INTER_LINEAR", "bicubic": "INTER_CUBIC"}[mode])

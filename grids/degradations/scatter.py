@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -60,14 +62,29 @@ def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seeds: S
     return Items(*(part.to(density.device) for part in (x, y, shown, draws[..., 2:])))
 
 
-def patches(items: Items, half: int) -> tuple[Tensor, Tensor]:
-    """The pixels of a square about every item, `half` of them to each side of its own: x and y, (B, N, k) int64."""
+def mean_square(low: float, high: float) -> float:
+    """The mean of the squares of radii that are drawn evenly on a log scale from low to high."""
+    return (high**2 - low**2) / (2 * math.log(high / low))
+
+
+def summed_cover(share: Tensor) -> Tensor:
+    """The summed areas, in terms of the picture's, of items at random places that cover a share of it: they overlap."""
+    return -torch.log1p(-share.clamp_max(0.99))
+
+
+def item_pixels(items: Items, half: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The pixels of a square about every item, `half` of them to each side of its own.
+
+    Returns:
+        x and y, (B, N, k) int64, and their offsets from the item's centre, (B, N, k).
+    """
     side = torch.arange(-half, half + 1, device=items.x.device)
     x, y = (centre.round().long().unsqueeze(-1) for centre in (items.x, items.y))
-    return x + side.repeat(len(side)), y + side.repeat_interleave(len(side))
+    x, y = x + side.repeat(len(side)), y + side.repeat_interleave(len(side))
+    return x, y, x - items.x.unsqueeze(-1), y - items.y.unsqueeze(-1)
 
 
-def paint(values: Tensor, x: Tensor, y: Tensor, h: int, w: int, reduce: str) -> Tensor:
+def paint(values: Tensor, x: Tensor, y: Tensor, h: int, w: int, reduce: Literal["sum", "amax"]) -> Tensor:
     """What lies on every pixel, (B, h, w): the sum or the largest of the values there, 0 where there are none.
 
     Args:

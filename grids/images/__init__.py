@@ -1,8 +1,9 @@
 """Photographs in and out: strict reading, writing that loses nothing the format can hold, and lists of files."""
 
 from grids.images.listing import IMAGE_SUFFIXES, builtin_photos, list_images
-from grids.images.photo import Photo, Pixels, Skipped, photo_from_tensor
+from grids.images.photo import Photo, Skipped, photo_from_tensor
 from grids.images.reading import MAX_PIXELS, read_photo, read_photos
+from grids.images.tensors import Pixels
 from grids.images.writing import encode, write_photo
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from grids.errors import ImageError
-from grids.images.photo import Pixels, to_8_bit
+from grids.images.tensors import Pixels, to_8_bit
 
 LONG_SIDE = 480
 """Photographs are reduced to so many pixels before they are searched."""

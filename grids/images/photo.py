@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from grids.errors import ImageError
+from grids.images.tensors import Pixels, to_pixels, to_tensor
 
 if TYPE_CHECKING:
-    import torch
-
-Pixels = npt.NDArray[Any]  # uint8 or uint16
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +57,11 @@ class Photo:
         """Bits per channel: 8 or 16."""
         return 8 * self.pixels.dtype.itemsize
 
-    def tensor(self) -> torch.Tensor:
+    def tensor(self) -> Tensor:
         """The pixels as float32 in [0, 1], shape (3, H, W), on the CPU."""
-        import torch
+        return to_tensor(self.pixels)
 
-        planes = self.pixels.transpose(2, 0, 1).astype(np.float32, order="C")
-        return torch.from_numpy(planes).div_(float(np.iinfo(self.pixels.dtype).max))
-
-    def with_pixels(self, images: torch.Tensor) -> Photo:
+    def with_pixels(self, images: Tensor) -> Photo:
         """This photo with other pixels, clipped and rounded to its bit depth; alpha and metadata stay.
 
         Args:
@@ -75,7 +70,7 @@ class Photo:
         Raises:
             ImageError: another shape, not floating point, or not finite.
         """
-        pixels = _quantize(images, self.bits)
+        pixels = to_pixels(images, self.bits)
         if pixels.shape != self.pixels.shape:
             was, got = f"{self.width} x {self.height}", f"{pixels.shape[1]} x {pixels.shape[0]}"
             raise ImageError(f"the new pixels must be {was}, the size of the photo, but are {got}")
@@ -89,13 +84,6 @@ class Photo:
         return replace(self, pixels=self.pixels.astype(np.uint16) * 257, alpha=alpha)
 
 
-def to_8_bit(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """uint8 or uint16 pixels as uint8, rounded."""
-    if pixels.dtype == np.uint16:
-        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.asarray(pixels, dtype=np.uint8)
-
-
 @dataclass(frozen=True)
 class Skipped:
     """A file that `read_photos` passed over, and why (the reason does not repeat the path)."""
@@ -104,7 +92,7 @@ class Skipped:
     reason: str
 
 
-def photo_from_tensor(images: torch.Tensor, bits: int = 8) -> Photo:
+def photo_from_tensor(images: Tensor, bits: int = 8) -> Photo:
     """A photo without metadata from a tensor, clipped and rounded.
 
     Args:
@@ -116,16 +104,4 @@ def photo_from_tensor(images: torch.Tensor, bits: int = 8) -> Photo:
     """
     if bits not in (8, 16):
         raise ImageError(f"a photo has 8 or 16 bits a channel, but {bits} were asked for")
-    return Photo(_quantize(images, bits))
-
-
-def _quantize(images: torch.Tensor, bits: int) -> Pixels:
-    import torch
-
-    if images.ndim != 3 or images.shape[0] != 3 or not images.is_floating_point():
-        raise ImageError(f"pixels must be (3, H, W), floating point, but got {tuple(images.shape)} of {images.dtype}")
-    images = images.detach().to("cpu", torch.float32)
-    if not bool(torch.isfinite(images).all()):
-        raise ImageError("pixels must be finite, but some are NaN or infinite")
-    rounded = images.clamp(0, 1).mul(2**bits - 1).round().numpy()
-    return np.ascontiguousarray(rounded.transpose(1, 2, 0)).astype(np.uint8 if bits == 8 else np.uint16)
+    return Photo(to_pixels(images, bits))

@@ -16,7 +16,8 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from grids.errors import ImageError
 from grids.images.libraries import opencv, quiet_opencv, strict_pillow
-from grids.images.photo import Photo, Pixels, Skipped
+from grids.images.photo import Photo, Skipped
+from grids.images.tensors import Pixels
 
 MAX_PIXELS = 200_000_000
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from grids.errors import ImageError
 from grids.images.libraries import opencv
-from grids.images.photo import Photo, Pixels, to_8_bit
+from grids.images.photo import Photo
+from grids.images.tensors import Pixels, to_8_bit
 from grids.io import write_bytes
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from grids.errors import GridsError
-from grids.metrics import psnr, to_8_bit
+from grids.images.tensors import from_bytes, to_pixels
+from grids.metrics import psnr
 from grids.reports.sheet import contact_sheet
 
 SIDE = 256
@@ -74,11 +75,11 @@ def _image(crop: Tensor, what: str) -> Tensor:
     if crop.dtype != torch.uint8 and not crop.is_floating_point():
         raise GridsError(f"the {what} must be uint8 or floating point, but is {crop.dtype}")
     values = crop.detach().cpu().float()
-    return values / 255 if crop.dtype == torch.uint8 else values
+    return from_bytes(values) if crop.dtype == torch.uint8 else values
 
 
 def _pixels(image: Tensor) -> Pixels:
     """(H, W, 3) uint8, enlarged if small."""
     factor = max(1, SIDE // max(image.shape[1:]))
-    pixels = to_8_bit(image).byte().permute(1, 2, 0).numpy()
+    pixels = to_pixels(image)
     return np.asarray(pixels.repeat(factor, 0).repeat(factor, 1))

@@ -19,6 +19,7 @@ from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
+from grids.images.tensors import crop_middle, to_pixels
 from grids.io import make_folder, write_bytes
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
@@ -85,7 +86,7 @@ def contact_sheet_of(
     side: int = 512,
 ) -> bytes:
     """A PNG of the photograph (its middle, `side` pixels at most) under every degradation, with the PSNR in dB."""
-    clean = _middle(photo.tensor(), side)
+    clean = crop_middle(photo.tensor(), side)
     size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape[1:] != (photo.height, photo.width) else "clean"
     tiles = [(size, _to_bytes(clean))]
     for name, kind in kinds.items():
@@ -355,10 +356,5 @@ def _listed(parameters: Parameters) -> dict[str, Any]:
     return {name: value[0].tolist() for name, value in parameters.items()}
 
 
-def _middle(image: Tensor, side: int) -> Tensor:
-    top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
-    return image[:, top : top + side, left : left + side]
-
-
 def _to_bytes(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.asarray(image.mul(255).round().byte().permute(1, 2, 0).numpy())
+    return to_pixels(image)

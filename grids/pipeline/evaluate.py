@@ -13,7 +13,8 @@ from grids import devices
 from grids.degradations import ELEVEN, NAMES, Degradation
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
-from grids.images.photo import Photo, to_8_bit
+from grids.images.photo import Photo
+from grids.images.tensors import to_8_bit, to_tensor
 from grids.metrics import WINDOW, whole_scores
 from grids.networks.heads import select_head
 from grids.pipeline.experiments import pair_folders, synthesized
@@ -159,4 +160,4 @@ def _score(
 
 def _pixels(photo: Photo) -> Tensor:
     """(3, H, W) float32 in [0, 1], rounded to 8 bit."""
-    return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy()).float().div(255)
+    return to_tensor(to_8_bit(photo.pixels))

@@ -21,12 +21,12 @@ from grids.pipeline.experiments import lot_of
 from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
 from grids.random import seeded
 from grids.restoration.models import load_restorer
-from grids.results import CLEAN, OTHER, Grouping
+from grids.results import CLEAN, OTHER, Candidate, Grouping
 from grids.selection.classifier import Discriminant
-from grids.selection.features.moments import describe
-from grids.selection.fit_profile import learn
-from grids.selection.profile import FILE, Candidate, Profile, read_profile
-from grids.selection.samples import Samples, make_outliers, make_samples
+from grids.selection.features import describe
+from grids.selection.fit_profile import fit_profile
+from grids.selection.profile import FILE, Profile, list_candidates, read_profile
+from grids.selection.samples import Samples, SampleSettings, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, pair_settings
 
@@ -102,25 +102,18 @@ def profile_run(
     parts = []
     for some, side in ((learnt, SIDE), (kept, None)):
         photographs = _pixels(some, max_pixels, on_skip)
-        options = {"draws": draws, "side": side, "most": MOST, "seed": seed, "device": where, "data": settings}
-        made = make_samples(photographs, kinds, descriptor, restorers, on_done=on_done, **options)  # type: ignore[arg-type]
-        others = make_outliers(
-            _pixels(some, max_pixels, None),
-            descriptor,
-            kind=len(kinds),
-            draws=DISTORTED,
-            most=MOST,
-            data=settings,
-            seed=seed,
-            restorers=len(restorers),
-        )
-        parts.append(Samples.joined([made, others]))
+        drawing = SampleSettings(draws, side, most=MOST, data=settings, seed=seed)
+        made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
+        drawing = replace(drawing, draws=DISTORTED)
+        photographs = _pixels(some, max_pixels, None)
+        others = make_outliers(photographs, descriptor, len(kinds), drawing, restorers=len(restorers))
+        parts.append(Samples.join([made, others]))
     used = [len(np.unique(part.photographs)) for part in parts]
     if min(used) < 2 or sum(used) < FEWEST:
         raise _too_few(sum(used))
     known = read_profile(weights.builtin(weights.PROFILE)).ggd
     record = {"photographs": sum(used), "draws": draws, "data": data, "seed": seed, "grids_version": __version__}
-    profile = learn(
+    profile = fit_profile(
         parts[0],
         parts[1],
         (*kinds, OTHER),
@@ -186,16 +179,16 @@ def profile_examples(
             if name == CLEAN:
                 part.append(_others(some, len(folders), descriptor, basis, max_pixels, seed))
     record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
-    profile = learn(
-        Samples.joined(learnt),
-        Samples.joined(kept),
+    profile = fit_profile(
+        Samples.join(learnt),
+        Samples.join(kept),
         (*folders, OTHER),
         groups,
         descriptor_sha256=descriptor.sha256,
         shrinkage=EXAMPLES_SHRINKAGE,
         record=record,
     )
-    profile = replace(profile, discriminant=profile.discriminant.after(basis))
+    profile = replace(profile, discriminant=profile.discriminant.compose(basis))
     profile.write(make_folder(folder) / FILE)
     return profile
 
@@ -218,7 +211,7 @@ def _candidates(
         if isinstance(network, MultiHead) and name not in network.tasks:
             heads = ", ".join(network.tasks)
             raise GridsError(f"'{file}' has a head for each of {heads}: call its group by one of these, not '{name}'")
-    files = {name: str(Path(file).resolve()) for name, file in restorers.items()}
+    files = {name: Path(file).resolve() for name, file in restorers.items()}
     return tuple(Candidate(name, (name,), files.get(name), networks.get(name)) for name in examples)
 
 
@@ -226,7 +219,7 @@ def _groups_of(folder: Path, device: torch.device) -> tuple[tuple[Candidate, ...
     """The groups of a run, and their restorers if all of them are there."""
     if not (folder / "groups.json").is_file():
         raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give --group")
-    groups = tuple(Candidate(group.id, group.degradations, group.weights) for group in Grouping.load(folder).groups)
+    groups = list_candidates(Grouping.load(folder))
     files = [folder / group.weights if group.weights else None for group in groups]
     if any(file is None for file in files):
         return groups, []
@@ -300,7 +293,7 @@ def _others(
     """Clean photographs, distorted, in the whitened space of the basis."""
     draws = max(DISTORTED, math.ceil(LEAST_DISTORTED / len(paths)))
     photographs = _pixels(paths, max_pixels, None)
-    made = make_outliers(photographs, descriptor, kind=kind, draws=draws, most=MOST, seed=seed, restorers=1)
+    made = make_outliers(photographs, descriptor, kind, SampleSettings(draws, most=MOST, seed=seed), restorers=1)
     return replace(made, statistics=basis.whiten(made.statistics))
 
 

@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from grids import devices
 from grids.errors import GridsError
 from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, encode, read_photos, write_photo
-from grids.images.photo import to_8_bit
+from grids.images.tensors import to_8_bit
 from grids.io import make_folder, write_bytes, write_text
 from grids.pipeline.degrade import absolute, target_names
 from grids.pipeline.similarity import check_apart, photo_paths
 from grids.reports.html import restoring_page
 from grids.reports.restoring import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
-from grids.restoration.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo, view_of
+from grids.restoration.restore import Restoration, check_settings, loader, restore_photo, view_of
 from grids.restoration.tiling import OVERLAP
-from grids.results.selection import Selection
+from grids.results.selection import Candidate, Selection
 
 RECORDS, REPORT = "restored.json", "report.html"
 PICTURES = 24
@@ -34,7 +34,7 @@ class Selecting(Protocol):
     """What says which group an image needs: `grids.selection.selector.Selector`."""
 
     @property
-    def groups(self) -> Sequence[GroupWithWeights]: ...
+    def groups(self) -> Sequence[Candidate]: ...
     def select(self, image: Tensor, /) -> Selection: ...
 
 

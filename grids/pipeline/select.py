@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grids.errors import GridsError, ImageError, RunError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
-from grids.images.photo import to_8_bit
+from grids.images.tensors import to_8_bit
 from grids.io import make_folder, write_bytes
 from grids.pipeline.similarity import Images, photo_paths
 from grids.reports.selection_map import paint_map

@@ -18,8 +18,8 @@ from grids.pipeline.degrade import contact_sheet_of
 from grids.results import SimilarityMatrix
 from grids.similarity import matrix as matrices
 from grids.similarity.descriptor import Descriptor
+from grids.similarity.matrix import DegradationRow, measure_row, row_key
 from grids.similarity.patches import Crops, draw_crops
-from grids.similarity.rows import Row, measure_row, row_key
 
 CLEAN = "clean"
 BUILTIN = "builtin"
@@ -220,13 +220,13 @@ def _row(
     kind: Degradation | None,
     descriptor: Descriptor,
     settings: SimilaritySettings,
-) -> tuple[Row, bool]:
+) -> tuple[DegradationRow, bool]:
     # what a function of unknown source does cannot be known from a file: it is measured every time
     reusable = kind is None or kind.identity() is not None
     file = folder / f"{name}.safetensors" if folder is not None and reusable else None
     if file is not None:
         key = row_key(crops, name, kind, descriptor, settings.layer, settings.seed)
-        if (stored := Row.load(file, key)) is not None:
+        if (stored := DegradationRow.load(file, key)) is not None:
             return stored, True
     row = measure_row(crops, name, kind, descriptor, settings.layer, settings.seed)
     if file is not None:
@@ -235,7 +235,7 @@ def _row(
 
 
 def _assemble(
-    rows: Sequence[Row],
+    rows: Sequence[DegradationRow],
     kinds: Mapping[str, Degradation | None],
     settings: SimilaritySettings,
     descriptor: Descriptor,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from grids.reports.lines import folded, table_lines
 from grids.reports.tables import TEXT_WIDTH, printable
-from grids.results import CLEAN, IN_DISTRIBUTION, OTHER, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
 
 LEAST_GAIN = 0.1
 """dB that restoring must be expected to gain to be advised: less is hardly seen, though done if it is above 0."""
@@ -16,7 +16,6 @@ LEAST_CHANCE = 0.01
 DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
 NAME_WIDTH = 48
-VERDICTS = {IN_DISTRIBUTION: "", CLEAN: "clean", OUT_OF_DISTRIBUTION: "unknown"}
 _TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
 
 
@@ -111,10 +110,10 @@ def _reach(selection: Selection) -> str:
 def _verdict(selection: Selection) -> str:
     name = printable(selection.image) or "the image"
     if selection.verdict == CLEAN:
-        return f"{name}: clean"
+        return f"{name}: {CLEAN}"
     if selection.group is None:
-        return f"{name}: {unknown_text(selection)}"
-    return f"{name}: group {_named(selection.ranking[0])}"
+        return f"{name}: {UNKNOWN}, {unknown_text(selection)}"
+    return f"{name}: {KNOWN}, group {_named(selection.ranking[0])}"
 
 
 def unknown_text(selection: Selection) -> str:
@@ -151,12 +150,14 @@ def _image_row(selection: Selection) -> tuple[str, ...]:
 
 
 def _needs(selection: Selection) -> str:
-    return printable(selection.group) if selection.group is not None else VERDICTS[selection.verdict] or "unknown"
+    if selection.group is not None:
+        return printable(selection.group)
+    return CLEAN if selection.verdict == CLEAN else UNKNOWN
 
 
 def _summary(selections: Sequence[Selection]) -> str:
     counts = Counter(map(_needs, selections))
-    last = ("clean", "unknown")
+    last = (CLEAN, UNKNOWN)
     parts = [f"{name} {counts[name]}" for name in sorted(counts.keys() - set(last))]
     parts += [f"{name} {counts[name]}" for name in last if name in counts]
     return f"{len(selections)} image{'s' if len(selections) > 1 else ''}: {', '.join(parts)}"

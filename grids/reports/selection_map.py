@@ -35,11 +35,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def paint_map(pixels: Array, labels: Array, probabilities: Array, names: Sequence[str]) -> bytes:
     """A PNG of the photograph, each cell tinted by its group, the stronger the likelier, over a legend.
 
-    Clean cells keep their colours; those unlike anything known are grey and hatched. The same bytes for the same input.
+    Clean cells keep their colours; unknown ones are grey and hatched. The same bytes for the same input.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
-        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unlike anything known. The cells
+        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unknown. The cells
             divide the photograph evenly.
         probabilities: (rows, columns) of the labels, in [0, 1].
         names: of the groups, their ids first: "C1 (jpeg, ringing)". The first word stands in the picture too.
@@ -142,7 +142,7 @@ def _entries(labels: Array, names: Sequence[str]) -> list[tuple[int, str]]:
     if np.any(labels == CLEAN_CELL):
         entries.append((CLEAN_CELL, f"clean, not tinted: {_share(labels, CLEAN_CELL)}"))
     if np.any(labels == UNKNOWN_CELL):
-        entries.append((UNKNOWN_CELL, f"unlike anything known: {_share(labels, UNKNOWN_CELL)}"))
+        entries.append((UNKNOWN_CELL, f"unknown: {_share(labels, UNKNOWN_CELL)}"))
     return entries
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.devices import exact_float32
+from grids.images.tensors import from_bytes
 
 PART = 2**16
 """Pixels that a network is given at once: its maps stay small enough to be used again."""
@@ -36,4 +37,4 @@ def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> T
 
 
 def _scaled(images: Tensor) -> Tensor:
-    return images.float() if images.is_floating_point() else images.float().div(255)
+    return images.float() if images.is_floating_point() else from_bytes(images)

@@ -6,8 +6,6 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,24 +15,11 @@ from grids.images import Photo
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import OVERLAP, restore_image
-from grids.results.selection import CLEAN, OUT_OF_DISTRIBUTION, Selection
+from grids.results.selection import CLEAN, UNKNOWN, Candidate, Selection
 
-DONE, NO_GAIN, UNKNOWN = "done", "no gain", "unknown"
-"""Why restoring ended, besides "clean": all steps are done, the next would not help, or it is like nothing known."""
+DONE, NO_GAIN = "done", "no gain"
+"""Why restoring ended, besides "clean" and "unknown": all steps are done, or the next would not help."""
 LEAST_TILE = 128
-
-
-class GroupWithWeights(Protocol):
-    """A group as a selector knows it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def degradations(self) -> tuple[str, ...]: ...
-    @property
-    def weights(self) -> Path | None: ...
-    @property
-    def network(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -169,13 +154,13 @@ def check_settings(
 def _reason_to_stop(selection: Selection) -> str | None:
     if selection.verdict == CLEAN:
         return CLEAN
-    if selection.verdict == OUT_OF_DISTRIBUTION or selection.group is None:
+    if selection.group is None:
         return UNKNOWN
     gain = selection.predicted_gain
     return NO_GAIN if gain is not None and gain <= 0 else None
 
 
-def loader(groups: Sequence[GroupWithWeights], device: torch.device) -> Callable[[str], nn.Module]:
+def loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:
     """The restorer of a group's id, read when it is first asked for.
 
     The function raises GridsError for an unknown group, one without weights, and weights that cannot be used.

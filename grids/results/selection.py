@@ -6,16 +6,37 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
 
-IN_DISTRIBUTION = "in-distribution"
-CLEAN = "clean"
-OUT_OF_DISTRIBUTION = "out-of-distribution"
+Verdict = Literal["clean", "known", "unknown"]
+"""On an image: it bears nothing, what a group restores, or what none knows."""
+CLEAN: Literal["clean"] = "clean"
+KNOWN: Literal["known"] = "known"
+UNKNOWN: Literal["unknown"] = "unknown"
 CLEAN_CELL, UNKNOWN_CELL = -1, -2
 """In place of the number of a group, in a map of an image."""
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
-SELECTION_VERDICTS = (IN_DISTRIBUTION, CLEAN, OUT_OF_DISTRIBUTION)
+SELECTION_VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A group of degradations that images are sorted into.
+
+    Args:
+        id: "C1", or a name of the user's.
+        degradations: that it restores.
+        weights: the file of its restorer; None where it has none. In a profile relative to the profile's folder, unless
+            absolute.
+        network: the preset of that file, where it does not say so itself.
+    """
+
+    id: str
+    degradations: tuple[str, ...]
+    weights: Path | None = None
+    network: str | None = None
 
 
 class Ranked(NamedTuple):
@@ -44,7 +65,7 @@ class Selection:
 
     Args:
         image: its file, or "" for one in memory.
-        verdict: "in-distribution", "clean" or "out-of-distribution".
+        verdict: "clean", "known" (a group fits) or "unknown".
         ranking: all groups, the likeliest first.
         degradations: probabilities of the single degradations, of "clean" and of "other" (damage that no group
             restores), the likeliest first.
@@ -52,12 +73,12 @@ class Selection:
             restorer was never measured.
         interval: that holds the true gain with the probability `coverage`, dB.
         coverage: of the interval.
-        distance: how unlike anything known the image is; above 1 the verdict is "out-of-distribution". So it is for a
-            likeliest degradation that is in no group.
+        distance: how unlike anything known the image is; above 1 the verdict is "unknown". So it is for a likeliest
+            degradation that is in no group.
     """
 
     image: str
-    verdict: str
+    verdict: Verdict
     ranking: tuple[Ranked, ...]
     degradations: Mapping[str, float] = field(default_factory=dict)
     predicted_gain: float | None = None
@@ -68,7 +89,7 @@ class Selection:
     @property
     def group(self) -> str | None:
         """The id of the group whose restorer fits; None for an image that is clean or unlike anything known."""
-        return self.ranking[0].group if self.verdict == IN_DISTRIBUTION and self.ranking else None
+        return self.ranking[0].group if self.verdict == KNOWN and self.ranking else None
 
     @property
     def degradation(self) -> str | None:

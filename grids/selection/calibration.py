@@ -1,4 +1,4 @@
-"""Making numbers mean what they say, on photographs that nothing was learnt from."""
+"""Calibrating probabilities and intervals on photographs that nothing else was learnt from."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from scipy.special import log_softmax
 
 from grids.errors import GridsError
 from grids.results import FloatArray
+from grids.selection.classifier import Indices
 
 
-def temperature(log_densities: FloatArray, classes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+def fit_temperature(log_densities: FloatArray, classes: Indices) -> float:
     """What log densities are to be divided by, so that their softmax is as likely as possible on these examples.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
@@ -40,11 +41,11 @@ def upper_quantile(values: FloatArray, coverage: float) -> float:
     """
     rank = math.ceil((len(values) + 1) * coverage)
     if rank > len(values):
-        least = fewest(coverage)
+        least = fewest_values(coverage)
         raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(values)}")
     return float(np.sort(values)[rank - 1])
 
 
-def fewest(coverage: float) -> int:
+def fewest_values(coverage: float) -> int:
     """How many values `upper_quantile` needs for that coverage, below 1."""
     return next(n for n in itertools.count(1) if math.ceil((n + 1) * coverage) <= n)

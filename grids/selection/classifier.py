@@ -11,6 +11,8 @@ from scipy.special import logsumexp
 from grids.errors import GridsError
 from grids.results import FloatArray
 
+Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
 SHRINKAGE = 0.02
 """Of the correlations within centres towards none."""
 
@@ -30,7 +32,7 @@ class Discriminant:
     scale: FloatArray
     projection: FloatArray
     centres: FloatArray
-    owners: np.ndarray[tuple[int], np.dtype[np.int64]]
+    owners: Indices
 
     @property
     def classes(self) -> int:
@@ -40,7 +42,7 @@ class Discriminant:
         """(N, D) -> (N, R): images of one centre scatter about it with variance 1 in every direction."""
         return np.asarray(((statistics - self.mean) / self.scale) @ self.projection)
 
-    def after(self, basis: Discriminant) -> Discriminant:
+    def compose(self, basis: Discriminant) -> Discriminant:
         """The same classes on plain statistics, where this was learnt on those that the basis had whitened."""
         steps = self.projection / self.scale[:, None]
         shift = self.mean @ steps
@@ -59,10 +61,10 @@ class Discriminant:
         return np.asarray(np.stack(columns, 1) - np.log(np.bincount(self.owners)))
 
 
-def fit(
+def fit_discriminant(
     statistics: FloatArray,
-    classes: np.ndarray[tuple[int], np.dtype[np.int64]],
-    parts: np.ndarray[tuple[int], np.dtype[np.int64]],
+    classes: Indices,
+    parts: Indices,
     rank: int,
     shrinkage: float = SHRINKAGE,
 ) -> Discriminant:

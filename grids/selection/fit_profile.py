@@ -1,4 +1,4 @@
-"""From described samples to a profile."""
+"""Fitting a profile to described samples."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from scipy.special import softmax
 
 from grids.errors import GridsError
-from grids.results import CLEAN, OTHER, FloatArray, GGDParams
-from grids.selection.calibration import fewest, temperature, upper_quantile
-from grids.selection.classifier import SHRINKAGE, fit
+from grids.results import CLEAN, OTHER, Candidate, FloatArray, GGDParams
+from grids.selection.calibration import fewest_values, fit_temperature, upper_quantile
+from grids.selection.classifier import SHRINKAGE, Indices, fit_discriminant
 from grids.selection.gain_model import fit_gains
-from grids.selection.profile import Candidate, Profile, Thresholds
-from grids.selection.samples import Indices, Samples
+from grids.selection.profile import Profile, Thresholds, group_membership
+from grids.selection.samples import Samples
 
 PARTS = 8
 """Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart. Images that
@@ -34,7 +34,7 @@ COVERAGE = 0.9
 """Of the intervals of predicted gains."""
 
 
-def learn(
+def fit_profile(
     examples: Samples,
     calibration: Samples,
     kinds: Sequence[str],
@@ -45,7 +45,7 @@ def learn(
     ggd: Mapping[str, GGDParams] | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> Profile:
-    """Learn a profile.
+    """Fit a profile: the classifier, its thresholds, and the model of gains.
 
     Args:
         examples: of all kinds, to learn from.
@@ -54,7 +54,7 @@ def learn(
         kinds: the names that the samples' indices stand for, "clean" first and "other", if there are such, last.
         groups: the candidates, in the order of the samples' gains.
         descriptor_sha256: of the network that described the samples.
-        shrinkage: of the covariance, see `grids.selection.classifier.fit`.
+        shrinkage: of the covariance, see `grids.selection.classifier.fit_discriminant`.
         ggd: for equation 7 of GRIDS.
         record: of how the samples were made.
 
@@ -64,40 +64,36 @@ def learn(
     for number, name in enumerate(kinds):
         if not (examples.kinds == number).any():
             raise GridsError(f"there are no examples of '{name}' to learn from")
-    discriminant = fit(examples.statistics, examples.kinds, parts_of(examples, kinds), RANK, shrinkage)
+    centres = assign_centres(examples, kinds)
+    discriminant = fit_discriminant(examples.statistics, examples.kinds, centres, RANK, shrinkage)
     whitened = discriminant.whiten(calibration.statistics)
     densities = discriminant.log_densities(whitened)
-    heat = temperature(densities, calibration.kinds)
-    chances = softmax(densities / heat, axis=1)
+    temperature = fit_temperature(densities, calibration.kinds)
+    chances = softmax(densities / temperature, axis=1)
     known = calibration.kinds != len(kinds) - 1 if kinds[-1] == OTHER else np.full(len(calibration), True)
     squares = discriminant.squared_distances(whitened[known]).min(1)
     thresholds = Thresholds(
-        heat,
+        temperature,
         _clean_threshold(chances, calibration, kinds),
         _upper(squares, NEAR_KEPT, MARGIN),
         _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
     gains = None
-    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest(COVERAGE):
+    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest_values(COVERAGE):
         gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
-        gains = gains.calibrated(whitened, chances, calibration, membership(kinds, groups), COVERAGE)
+        gains = gains.calibrate(whitened, chances, calibration, group_membership(kinds, groups), COVERAGE)
     return Profile(
         tuple(kinds), tuple(groups), discriminant, thresholds, gains, ggd or {}, descriptor_sha256, record or {}
     )
 
 
-def parts_of(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
+def assign_centres(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
     """(N,), which of its kind's centres each sample belongs to: by severity, or by the sort of distortion."""
     found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
     if OTHER in kinds:
         distorted = samples.kinds == kinds.index(OTHER)
         found[distorted] = samples.severities[distorted].astype(np.int64)
     return found
-
-
-def membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
-    """(K, G): 1 where the group restores the kind."""
-    return np.array([[float(kind in group.degradations) for group in groups] for kind in kinds])
 
 
 def _clean_threshold(chances: FloatArray, samples: Samples, kinds: Sequence[str]) -> float:
@@ -114,4 +110,4 @@ def _other_threshold(others: FloatArray, samples: Samples, kinds: Sequence[str])
 
 def _upper(values: FloatArray, share: float, margin: float = 1.0) -> float:
     """The value that so large a share stays below; the largest, times a margin, where there are too few to tell."""
-    return margin * float(values.max()) if len(values) < fewest(share) else upper_quantile(values, share)
+    return margin * float(values.max()) if len(values) < fewest_values(share) else upper_quantile(values, share)

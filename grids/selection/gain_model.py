@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from grids.results import FloatArray
-from grids.selection.calibration import fewest, upper_quantile
+from grids.selection.calibration import fewest_values, upper_quantile
 from grids.selection.samples import Samples
 
 RIDGE = 30.0
@@ -47,7 +45,7 @@ class GainModel:
         """Half of the interval about the prediction, dB: (N, K) -> (N,)."""
         return np.asarray(probabilities @ self.width)
 
-    def calibrated(
+    def calibrate(
         self,
         whitened: FloatArray,
         probabilities: FloatArray,
@@ -77,7 +75,8 @@ class GainModel:
         known = np.isfinite(error)
         _, place = np.unique(samples.photographs, return_inverse=True)
         first, second = known & (place % 2 == 0), known & (place % 2 == 1)
-        if not first.any() or second.sum() < fewest(coverage):  # too few for halves: intervals come out a little narrow
+        # too few for halves: intervals come out a little narrow
+        if not first.any() or second.sum() < fewest_values(coverage):
             first = second = known
         width = np.full(probabilities.shape[1], float(np.quantile(error[first], coverage)))
         for kind in np.unique(samples.kinds[first]):
@@ -87,17 +86,6 @@ class GainModel:
         width = np.maximum(width, LEAST_WIDTH)
         ratio = error[second] / np.maximum(probabilities[second] @ width, LEAST_WIDTH)
         return replace(self, width=width * upper_quantile(ratio, coverage), coverage=coverage)
-
-    def arrays(self) -> dict[str, FloatArray]:
-        return {"weights": self.weights, "limits": self.limits, "width": self.width}
-
-    def head(self) -> dict[str, Any]:
-        return {"coverage": self.coverage}
-
-    @classmethod
-    def of(cls, head: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> GainModel:
-        """The model that `head` and `arrays` describe."""
-        return cls(arrays["weights"], arrays["limits"], arrays["width"], float(head["coverage"]))
 
 
 def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.special import softmax
 from torch import Tensor
 
 from grids.errors import GridsError
-from grids.results import GGDParams
+from grids.images.tensors import checked_image
+from grids.results import KNOWN, UNKNOWN, Candidate, GGDParams, Ranked, Selection
 from grids.similarity import ggd
 from grids.similarity.descriptor import Descriptor
-from grids.similarity.divergence import kl
 from grids.similarity.gram import gram_matrix, principal_scores
 
 SIDE = 32
@@ -35,7 +36,44 @@ LEAST_VARIANCE = 1e-9
 """Of the features, per feature and patch: what is below is rounding (a flat image has none)."""
 
 
-def image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams:
+def select_by_rule(
+    descriptor: Descriptor,
+    image: Tensor,
+    name: str,
+    groups: Sequence[Candidate],
+    params: Mapping[str, GGDParams],
+) -> Selection:
+    """Choose the nearest group by equation 7; its probabilities are a softmax of the divergences.
+
+    Args:
+        descriptor: what describes the image.
+        image: (3, H, W) in [0, 1].
+        name: of its file, for the selection.
+        groups: to choose among.
+        params: the generalized Gaussian of every degradation.
+
+    Returns:
+        A selection that is never clean; unknown for a flat image, which has no distribution.
+
+    Raises:
+        GridsError: a degradation has no generalized Gaussian.
+    """
+    if any(member not in params for group in groups for member in group.degradations):
+        raise GridsError("this profile holds no generalized Gaussians, so --method paper cannot be used with it")
+    averages = {group.id: average_ggd([params[member] for member in group.degradations]) for group in groups}
+    fitted = fit_image_ggd(descriptor, image)
+    if fitted is None:
+        return Selection(name, UNKNOWN, ())
+    divergences = compute_divergences(fitted, averages)
+    chances = softmax(-np.array([divergences[group.id] for group in groups]))
+    ranked = [
+        Ranked(group.id, group.degradations, divergences[group.id], float(chance))
+        for group, chance in zip(groups, chances, strict=True)
+    ]
+    return Selection(name, KNOWN, tuple(sorted(ranked, key=lambda one: (one.divergence, one.group))))
+
+
+def fit_image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams | None:
     """The generalized Gaussian of an image's features: the pooled component scores of 16 evenly spaced patches.
 
     It depends on nothing but the pixels. Source: GRIDS, section 5.2; SRGA.
@@ -44,21 +82,20 @@ def image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams:
         descriptor: what describes the patches.
         image: (3, H, W) in [0, 1], of any size; one with a side below 48 pixels is padded with its border.
 
+    Returns:
+        alpha and sigma; None for a flat image, whose patches are all alike: there is nothing to fit.
+
     Raises:
-        GridsError: the image has another form, is not finite, or is flat: then there is nothing to fit.
+        ImageError: the image has another form, or is not finite.
     """
-    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape or not image.is_floating_point():
-        raise GridsError(f"an image must be (3, H, W), floating point, but is {tuple(image.shape)} of {image.dtype}")
-    if not bool(torch.isfinite(image).all()):
-        raise GridsError("an image must be finite, but holds NaN or infinite values")
-    gram = gram_matrix(descriptor.feature_blocks(even_patches(image.float()), LAYER))
+    gram = gram_matrix(descriptor.feature_blocks(cut_even_patches(checked_image(image)), LAYER))
     if not np.trace(gram) / len(gram) > LEAST_VARIANCE * SIDE * SIDE:
-        raise GridsError("the image is flat: all of its patches are alike, so no distribution can be fitted")
+        return None
     alpha, sigma = ggd.fit(principal_scores(gram, COMPONENTS).ravel())
     return GGDParams(float(alpha), float(sigma))
 
 
-def even_patches(image: Tensor) -> Tensor:
+def cut_even_patches(image: Tensor) -> Tensor:
     """(3, H, W) -> (16, 3, 32, 32): patches in four rows and columns, evenly from border to border."""
     height, width = image.shape[-2:]
     right, below = max(LEAST_SIDE - width, 0), max(LEAST_SIDE - height, 0)
@@ -72,16 +109,17 @@ def _starts(length: int) -> list[int]:
     return [k * (length - SIDE) // (GRID - 1) for k in range(GRID)]
 
 
-def average(params: Sequence[GGDParams]) -> GGDParams:
+def average_ggd(params: Sequence[GGDParams]) -> GGDParams:
     """The GGD of a group: the means of its members' alpha and sigma. Raises GridsError where there are none."""
     if not params:
         raise GridsError("there are no distributions to average")
     return GGDParams(float(np.mean([p.alpha for p in params])), float(np.mean([p.sigma for p in params])))
 
 
-def paper_divergences(image: GGDParams, groups: Mapping[str, GGDParams]) -> dict[str, float]:
+def compute_divergences(image: GGDParams, groups: Mapping[str, GGDParams]) -> dict[str, float]:
     """KL(GGD(C) || GGD(d)) of every group C from the image d, in nats; the smallest names the group (equation 7)."""
+    alpha, sigma = np.array(image.alpha), np.array(image.sigma)
     return {
-        name: float(kl(np.array(group.alpha), np.array(group.sigma), np.array(image.alpha), np.array(image.sigma)))
+        name: float(ggd.kl_divergence(np.array(group.alpha), np.array(group.sigma), alpha, sigma))
         for name, group in groups.items()
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,31 +14,14 @@ from safetensors.numpy import save
 
 from grids.errors import GridsError, RunError
 from grids.io import write_bytes
-from grids.results import CLEAN, FloatArray, GGDParams
+from grids.results import Candidate, FloatArray, GGDParams, Grouping
 from grids.selection.classifier import Discriminant
-from grids.selection.features.moments import VERSION
+from grids.selection.features import VERSION
 from grids.selection.gain_model import GainModel
 
 FILE = "profile.safetensors"
 """Its name in a run folder."""
 _KEY = "grids_profile"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A group that images are sorted into.
-
-    Args:
-        id: "C1", or a name of the user's.
-        degradations: that it restores.
-        weights: the file of its restorer, relative to the profile's folder unless absolute; None where it has none.
-        network: the preset of that file, where it does not say so itself.
-    """
-
-    id: str
-    degradations: tuple[str, ...]
-    weights: str | None = None
-    network: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,37 +65,50 @@ class Profile:
     descriptor_sha256: str
     record: Mapping[str, Any] = field(default_factory=dict)
 
-    def regrouped(self, groups: tuple[Candidate, ...]) -> Profile:
+    def regroup(self, groups: tuple[Candidate, ...]) -> Profile:
         """The same kinds in other groups, whose gains are not known.
 
         Raises:
             GridsError: a group holds a degradation that is not among the kinds.
         """
         for group in groups:
-            for name in group.degradations:
-                if name not in self.kinds:
-                    raise GridsError(
-                        f"the profile knows {', '.join(self.kinds)}, but not '{name}' of the group '{group.id}'"
-                    )
+            if strange := [name for name in group.degradations if name not in self.kinds]:
+                known = ", ".join(self.kinds)
+                raise GridsError(f"the profile knows {known}, but not '{strange[0]}' of the group '{group.id}'")
         return replace(self, groups=groups, gains=None)
 
     def write(self, path: Path) -> Path:
         """Write it in one step. Raises RunError where that fails."""
-        arrays = {f"discriminant.{key}": value for key, value in asdict(self.discriminant).items()}
+        arrays = _to_arrays("discriminant", self.discriminant)
         if self.gains is not None:
-            arrays |= {f"gains.{key}": value for key, value in self.gains.arrays().items()}
+            arrays |= _to_arrays("gains", self.gains)
         head = {
             "statistics": VERSION,
             "kinds": self.kinds,
-            "groups": [asdict(group) for group in self.groups],
+            "groups": [
+                {**asdict(group), "weights": None if group.weights is None else str(group.weights)}
+                for group in self.groups
+            ],
             "thresholds": asdict(self.thresholds),
-            "gains": None if self.gains is None else self.gains.head(),
+            "gains": None if self.gains is None else {"coverage": self.gains.coverage},
             "ggd": {name: asdict(value) for name, value in self.ggd.items()},
             "descriptor_sha256": self.descriptor_sha256,
             "record": dict(self.record),
         }
-        stored = {key: _stored(np.asarray(value)) for key, value in arrays.items()}
-        return write_bytes(path, save(stored, {_KEY: json.dumps(head)}))
+        return write_bytes(path, save(arrays, {_KEY: json.dumps(head)}))
+
+
+def group_membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
+    """(K, G): 1 where the group restores the kind."""
+    return np.array([[float(kind in group.degradations) for group in groups] for kind in kinds])
+
+
+def list_candidates(grouping: Grouping) -> tuple[Candidate, ...]:
+    """The groups of a run, for a profile that lies in its folder."""
+    return tuple(
+        Candidate(group.id, group.degradations, None if group.weights is None else Path(group.weights))
+        for group in grouping.groups
+    )
 
 
 def read_profile(path: Path) -> Profile:
@@ -125,46 +121,51 @@ def read_profile(path: Path) -> Profile:
         with safe_open(path, "np") as content:
             head = dict(json.loads((content.metadata() or {})[_KEY]))
             arrays = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
+        if head.get("statistics") != VERSION:
+            raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
+        return _profile(head, arrays)
+    except RunError:
+        raise
     except FileNotFoundError as error:
         raise RunError(f"cannot read '{path}': there is no such file") from error
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
-    if head.get("statistics") != VERSION:
-        raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
-    try:
-        return _profile(head, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError, GridsError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError, GridsError) as error:
         raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
 
 
 def _profile(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Profile:
-    def part(name: str) -> dict[str, FloatArray]:
-        start = f"{name}."
-        return {
-            key.removeprefix(start): np.asarray(value, np.int64 if value.dtype.kind in "iu" else np.float64)
-            for key, value in arrays.items()
-            if key.startswith(start)
-        }
-
-    groups = tuple(
-        Candidate(group["id"], tuple(group["degradations"]), group["weights"], group["network"])
-        for group in head["groups"]
-    )
+    gains = head["gains"]
     return Profile(
         tuple(head["kinds"]),
-        groups,
-        Discriminant(**part("discriminant")),  # type: ignore[arg-type]
+        tuple(_candidate(entry) for entry in head["groups"]),
+        Discriminant(**_from_arrays("discriminant", arrays)),
         Thresholds(**head["thresholds"]),
-        None if head["gains"] is None else GainModel.of(head["gains"], part("gains")),
+        None if gains is None else GainModel(**_from_arrays("gains", arrays), coverage=float(gains["coverage"])),
         {name: GGDParams(**value) for name, value in head["ggd"].items()},
         head["descriptor_sha256"],
         head["record"],
     )
 
 
+def _candidate(entry: Mapping[str, Any]) -> Candidate:
+    file = None if entry["weights"] is None else Path(entry["weights"])
+    return Candidate(entry["id"], tuple(entry["degradations"]), file, entry["network"])
+
+
+def _to_arrays(name: str, record: Discriminant | GainModel) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of a record under "name.field", as they are stored."""
+    return {f"{name}.{key}": _stored(value) for key, value in vars(record).items() if isinstance(value, np.ndarray)}
+
+
+def _from_arrays(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a record by the names of its fields, in double precision."""
+    start = f"{name}."
+    return {
+        key.removeprefix(start): np.asarray(value, np.int64 if value.dtype.kind in "iu" else np.float64)
+        for key, value in arrays.items()
+        if key.startswith(start)
+    }
+
+
 def _stored(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # single precision: the statistics themselves have no more; in C order, since safetensors takes the memory as it is
     return np.ascontiguousarray(array, array.dtype if array.dtype.kind in "iu" else np.float32)
-
-
-assert CLEAN == "clean"  # the name of the first kind is part of the format

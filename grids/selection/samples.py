@@ -10,19 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grids.degradations import Degradation, resampling
+from grids.degradations import Degradation
+from grids.degradations.resampling import reduce_size
+from grids.images.tensors import crop_middle, round_to_8_bit
 from grids.metrics import image_psnr
 from grids.networks.heads import for_task
 from grids.random import seed_for, seeded
 from grids.restoration.tiling import restore_image
 from grids.results import OTHER, FloatArray
-from grids.selection.features.moments import describe
-from grids.selection.outlier_exposure import OUTLIERS, distorted
+from grids.selection.classifier import Indices
+from grids.selection.features import describe
+from grids.selection.outlier_exposure import OUTLIERS, distort
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
 from grids.training.pairs import make_pairs, save_some
-
-Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 REDUCTION = 4.0
 """Photographs are reduced by a factor between 1 and this, at most: profiles hold for small and large images."""
@@ -59,10 +60,43 @@ class Samples:
         return len(self.kinds)
 
     @classmethod
-    def joined(cls, parts: Sequence[Samples]) -> Samples:
+    def join(cls, parts: Sequence[Samples]) -> Samples:
         """All samples of several sets, one after the other; the photographs keep their numbers."""
         columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
         return cls(*map(np.concatenate, columns))
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """How samples are drawn from photographs.
+
+    Args:
+        draws: of severity and size, for each photograph and kind.
+        side: gains are measured on a square of this side from the middle, pixels; None for the whole.
+        factor: every photograph is reduced by this factor; None draws it, 1 to 4.
+        most: sides of a degraded photograph, at most, pixels; a larger one is cut to its middle.
+        data: how degraded ones are made of photographs.
+        seed: of all draws.
+    """
+
+    draws: int = 1
+    side: int | None = None
+    factor: float | None = None
+    most: int | None = None
+    data: PairSettings = PHOTOGRAPHS
+    seed: int = 0
+
+
+DEFAULT = SampleSettings()
+
+
+Row = tuple[FloatArray, int, float, int, list[float], float]
+"""The statistics of one sample, its kind, severity, photograph, gains and quality."""
+
+
+def stack_samples(rows: Sequence[Row]) -> Samples:
+    """At least one sample."""
+    return Samples(*map(np.array, zip(*rows, strict=True)))
 
 
 class Drawn(NamedTuple):
@@ -102,7 +136,7 @@ def draw(
         factor = REDUCTION**size if reduces >= AS_IT_IS else 1.0
         factor = max(1.0, min(factor, min(clean.shape[-2:]) / LEAST))
     top, left = torch.randint(SHIFT, (2,), generator=generator).tolist()
-    whole = reduced(clean if most is None else middle(clean, round(most * factor)), factor)
+    whole = reduce_photo(clean if most is None else crop_middle(clean, round(most * factor)), factor)
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
@@ -114,18 +148,12 @@ def draw(
     return Drawn(target[0], worse[0], 0.0 if degradation is None else severity, factor, int(quality))
 
 
-def middle(image: Tensor, side: int) -> Tensor:
-    """At most so many rows and columns, from the middle."""
-    top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
-    return image[..., top : top + side, left : left + side]
-
-
-def reduced(image: Tensor, factor: float) -> Tensor:
+def reduce_photo(image: Tensor, factor: float) -> Tensor:
     """An image `factor` times smaller, each pixel the mean of those under it, rounded to 8 bit."""
     if factor <= 1:
         return image
     size = [max(1, round(side / factor)) for side in image.shape[-2:]]
-    return resampling.reduced(image, size, "area").mul(255).round().div(255).clamp(0, 1)
+    return round_to_8_bit(reduce_size(image, size, "area"))
 
 
 def make_samples(
@@ -133,15 +161,10 @@ def make_samples(
     kinds: Mapping[str, Degradation | None],
     descriptor: Descriptor,
     restorers: Sequence[nn.Module] = (),
+    settings: SampleSettings = DEFAULT,
     *,
-    draws: int = 1,
-    side: int | None = None,
-    factor: float | None = None,
-    most: int | None = None,
-    data: PairSettings = PHOTOGRAPHS,
-    seed: int = 0,
     device: torch.device | str = "cpu",
-    on_done: Callable[[], None] = lambda: None,
+    on_done: Callable[[], object] = lambda: None,
 ) -> Samples:
     """Degrade every photograph with every kind, describe the results, and measure what restorers gain on them.
 
@@ -149,45 +172,31 @@ def make_samples(
         photographs: names and pixels, (3, H, W) in [0, 1]; what is drawn depends on the seed, the name and the kind.
         kinds: the degradation of each name; None for clean.
         descriptor: describes them.
-        restorers: networks that lie on the device.
-        draws: of severity and size, for each photograph and kind; gains are measured on the first.
-        side: measure gains on a square of this side from the middle; None on the whole.
-        factor: reduce every photograph by this factor; None draws it.
-        most: sides of a degraded photograph, at most; a larger one is cut to its middle.
-        data: how they are made of photographs.
-        seed: of all draws.
+        restorers: networks that lie on the device; their gains are measured on the first draw of each kind.
+        settings: how often and how photographs are drawn.
         device: of the restorers.
         on_done: called after every photograph.
     """
-    rows: list[tuple[FloatArray, int, float, int, list[float], int]] = []
+    rows: list[Row] = []
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
-            for again in range(draws):
-                drawn = draw(clean, degradation, seed_for(seed, f"{label} {again} {name}"), factor, most, data)
-                heads = [for_task(one, label) for one in restorers]
-                gains = measure_gains(drawn, heads, side, device) if again == 0 else [np.nan] * len(restorers)
-                rows.append((describe(descriptor, drawn.degraded), kind, drawn.severity, number, gains, drawn.quality))
+            heads = [for_task(one, label) for one in restorers]
+            for again in range(settings.draws):
+                seed = seed_for(settings.seed, f"{label} {again} {name}")
+                drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data)
+                gains = measure_gains(drawn, heads, settings.side, device) if again == 0 else [np.nan] * len(heads)
+                statistics = describe(descriptor, drawn.degraded)
+                rows.append((statistics, kind, drawn.severity, number, gains, float(drawn.quality)))
         on_done()
-    statistics, kind_of, severities, numbers, gains_of, qualities = zip(*rows, strict=True)
-    return Samples(
-        np.stack(statistics),
-        np.array(kind_of),
-        np.array(severities),
-        np.array(numbers),
-        np.array(gains_of).reshape(len(rows), len(restorers)),
-        np.array(qualities, dtype=float),
-    )
+    return stack_samples(rows)
 
 
 def make_outliers(
     photographs: Iterable[tuple[str, Tensor]],
     descriptor: Descriptor,
-    *,
     kind: int,
-    draws: int = 1,
-    most: int | None = None,
-    data: PairSettings = PHOTOGRAPHS,
-    seed: int = 0,
+    settings: SampleSettings = DEFAULT,
+    *,
     restorers: int = 0,
     on_done: Callable[[], object] = lambda: None,
 ) -> Samples:
@@ -197,35 +206,24 @@ def make_outliers(
         photographs: names and pixels, (3, H, W) in [0, 1].
         descriptor: describes them.
         kind: the index that stands for them.
-        draws: for each photograph.
-        most: sides of a distorted photograph, at most; a larger one is cut to its middle.
-        data: how they are made of photographs.
-        seed: of all draws.
+        settings: how often and how photographs are drawn; each is reduced by a factor of its own.
         restorers: how many gains the samples have, all of them not measured.
         on_done: called after every photograph.
     """
-    rows: list[tuple[FloatArray, float, int, int]] = []
+    rows: list[Row] = []
     for number, (name, clean) in enumerate(photographs):
-        for again in range(draws):
-            own = seed_for(seed, f"{OTHER} {again} {name}")
+        for again in range(settings.draws):
+            own = seed_for(settings.seed, f"{OTHER} {again} {name}")
             which = own % len(OUTLIERS)
-            whole = draw(clean, None, own, most=most, data=replace(data, saved=0.0)).clean
-            worse = distorted(whole, which, seeded(seed_for(own, "distortion")))
+            whole = draw(clean, None, own, most=settings.most, data=replace(settings.data, saved=0.0)).clean
+            worse = distort(whole, which, seeded(seed_for(own, "distortion")))
             if bool((whole == whole[:1]).all()):  # a grey photograph stays grey
                 worse = worse[1:2].expand_as(worse)
-            worse, quality = save_some(worse[None], data, seeded(seed_for(own, "saved")))
-            rows.append((describe(descriptor, worse[0]), which, number, int(quality)))
+            saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
+            statistics = describe(descriptor, saved[0])
+            rows.append((statistics, kind, float(which), number, [np.nan] * restorers, float(quality)))
         on_done()
-    statistics, sorts, numbers, qualities = zip(*rows, strict=True)
-    nothing = np.full((len(rows), restorers), np.nan)
-    return Samples(
-        np.stack(statistics),
-        np.full(len(rows), kind),
-        np.array(sorts, dtype=float),
-        np.array(numbers),
-        nothing,
-        np.array(qualities, dtype=float),
-    )
+    return stack_samples(rows)
 
 
 def measure_gains(
@@ -234,7 +232,7 @@ def measure_gains(
     """What each restorer adds to the PSNR of a degraded photograph, dB (RGB, 8 bit); NaN for a perfect one."""
     clean, degraded = drawn.clean, drawn.degraded
     if side is not None:
-        clean, degraded = middle(clean, side), middle(degraded, side)
+        clean, degraded = crop_middle(clean, side), crop_middle(degraded, side)
     before = image_psnr(degraded, clean)
     if not np.isfinite(before):
         return [np.nan] * len(restorers)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,8 @@ from grids.networks import SRResNetX4
 BATCH = 8
 CPU_MAP, GPU_MAP = 2**23, 2**27
 """Bytes that the largest map of a batch may take: on a CPU, so few that the maps stay in its cache."""
-PRECISIONS = ("auto", "fp32", "bf16")
+Precision = Literal["auto", "fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 HALO = 2
 """LR rows on either side of a strip that its features depend on: 7 pixels at x4 (1 + 2 + 4 of three convolutions)."""
 
@@ -187,9 +189,9 @@ def _enlarge(x: Tensor, layer: nn.Conv2d, above: int, below: int) -> Tensor:
     return runs.transpose(2, 3).reshape(n, 2 * (h - above - below), 2 * w, c // 4).permute(0, 3, 1, 2)
 
 
-def _resolve_precision(name: str, device: torch.device) -> str:
+def _resolve_precision(name: str, device: torch.device) -> Literal["fp32", "bf16"]:
     if name not in PRECISIONS:
         raise unknown_name("precision", name, PRECISIONS)
-    if name != "auto":
-        return name
-    return "bf16" if device.type == "cpu" and computes_in_bf16(device) else "fp32"
+    if name == "auto":
+        return "bf16" if device.type == "cpu" and computes_in_bf16(device) else "fp32"
+    return "bf16" if name == "bf16" else "fp32"

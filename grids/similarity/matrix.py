@@ -1,26 +1,116 @@
-"""From rows to the similarity matrix, and to the interval of each of its entries."""
+"""From crops to rows, one for each degradation, and from rows to the similarity matrix with its intervals."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 from scipy.stats import t
 
+from grids import __version__
+from grids.degradations import Degradation
 from grids.errors import GridsError
+from grids.io import write_bytes
+from grids.random import seed_for
 from grids.results import FloatArray, GGDParams
 from grids.similarity import ggd
-from grids.similarity.divergence import similarity
-from grids.similarity.gram import centre, principal_scores
-from grids.similarity.rows import Row
+from grids.similarity.descriptor import Descriptor
+from grids.similarity.gram import centre, gram_matrix, principal_scores
+from grids.similarity.patches import Crops, degraded_patches
 
+FORMAT = 3
+"""Raised whenever the same settings would give another row."""
 SPLITS = 20
 LEAST_PHOTOS = 5
 """Fewer photographs have too few distinct halves."""
 
 
-def fit_rows(rows: Sequence[Row], components: int) -> dict[str, GGDParams]:
+@dataclass(frozen=True)
+class DegradationRow:
+    """What is kept of one degradation's features, enough to fit it again on any part of the photographs.
+
+    name: the degradation's name.
+    key: a checksum of all that determines the rest.
+    gram: (N, N) of the centred features; float32's precision, so that a stored row gives the same results.
+    photo: (N,), which photograph each patch comes from.
+    """
+
+    name: str
+    key: str
+    gram: FloatArray
+    photo: np.ndarray[Any, np.dtype[np.int64]]
+
+    def save(self, path: Path) -> Path:
+        """Write the row as safetensors, in one step."""
+        tensors: dict[str, np.ndarray[Any, Any]] = {
+            "gram": self.gram.astype(np.float32),
+            "photo": self.photo.astype(np.int64),
+        }
+        label = {"name": self.name, "key": self.key, "sha256": _digest(tensors)}
+        # one entry of metadata: safetensors writes several in random order
+        return write_bytes(path, save(tensors, metadata={"row": json.dumps(label)}))
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> DegradationRow | None:
+        """The stored row, or None where there is none with this key; a damaged file counts as none."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                label = json.loads((file.metadata() or {})["row"])
+                tensors = {name: file.get_tensor(name) for name in ("gram", "photo")}
+            if label["key"] != key or label["sha256"] != _digest(tensors):
+                return None
+            return cls(label["name"], key, tensors["gram"].astype(np.float64), tensors["photo"])
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+            return None
+
+
+def _digest(tensors: dict[str, np.ndarray[Any, Any]]) -> str:
+    return hashlib.sha256(b"".join(tensors[name].tobytes() for name in sorted(tensors))).hexdigest()
+
+
+def row_key(
+    crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
+) -> str:
+    """A checksum of everything that a row's content depends on."""
+    parts = {
+        "version": [__version__, FORMAT],
+        "crops": crops.digest,
+        "degradation": [name, degradation.identity() if degradation else None],
+        "descriptor": descriptor.sha256,
+        "layer": layer,
+        "seed": seed,
+        "device": f"{descriptor.device.type} {descriptor.precision}",
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def measure_row(
+    crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
+) -> DegradationRow:
+    """Degrade the crops, describe their patches, and keep the Gram matrix.
+
+    Args:
+        crops: N clean crops (or, with no degradation, crops of images that already bear one).
+        name, degradation: what to apply; None for nothing.
+        descriptor, layer: what features to take.
+        seed: of the whole measurement; each degradation draws from its own seed.
+    """
+    patches = degraded_patches(crops, degradation, seed_for(seed, name))
+    gram = gram_matrix(descriptor.feature_blocks(patches, layer))
+    if bool((patches == patches[:1]).all()):  # only the rounding of the convolutions tells their features apart
+        gram = np.zeros_like(gram)
+    key = row_key(crops, name, degradation, descriptor, layer, seed)
+    return DegradationRow(name, key, gram.astype(np.float32).astype(np.float64), crops.photo)
+
+
+def fit_rows(rows: Sequence[DegradationRow], components: int) -> dict[str, GGDParams]:
     """One pooled GGD per row: all scores of its first principal components (GRIDS, 4.2; SRGA).
 
     Raises:
@@ -36,10 +126,12 @@ def fit_rows(rows: Sequence[Row], components: int) -> dict[str, GGDParams]:
 def similarity_of(params: Mapping[str, GGDParams], names: Sequence[str]) -> FloatArray:
     """S between the named distributions, (n, n)."""
     chosen = [params[name] for name in names]
-    return similarity(np.array([p.alpha for p in chosen]), np.array([p.sigma for p in chosen]))
+    return ggd.similarity(np.array([p.alpha for p in chosen]), np.array([p.sigma for p in chosen]))
 
 
-def intervals(rows: Sequence[Row], matrix: FloatArray, components: int, seed: int) -> tuple[FloatArray, FloatArray]:
+def intervals(
+    rows: Sequence[DegradationRow], matrix: FloatArray, components: int, seed: int
+) -> tuple[FloatArray, FloatArray]:
     """95 % intervals of S over the choice of photographs and patches.
 
     The photographs are split at random into halves, 20 times, the same split for every row over the same number of
@@ -71,7 +163,7 @@ def check_photos(photo: Mapping[str, np.ndarray[Any, Any]]) -> None:
             raise GridsError(f"intervals need at least {LEAST_PHOTOS} photographs, but there are {count} ({name})")
 
 
-def _half_matrix(rows: Sequence[Row], share: float, seed: int, split: int, half: int) -> FloatArray:
+def _half_matrix(rows: Sequence[DegradationRow], share: float, seed: int, split: int, half: int) -> FloatArray:
     grams = []
     for row in rows:
         photos = np.unique(row.photo)
@@ -80,7 +172,7 @@ def _half_matrix(rows: Sequence[Row], share: float, seed: int, split: int, half:
         chosen = np.flatnonzero(np.isin(row.photo, part))
         grams.append(centre(row.gram[np.ix_(chosen, chosen)]))
     fits = [_fit([gram], max(1, min(round(share * len(gram)), len(gram) - 1))) for gram in grams]
-    return similarity(np.concatenate([f[0] for f in fits]), np.concatenate([f[1] for f in fits]))
+    return ggd.similarity(np.concatenate([f[0] for f in fits]), np.concatenate([f[1] for f in fits]))
 
 
 def _fit(grams: Sequence[FloatArray], components: int) -> tuple[FloatArray, FloatArray]:

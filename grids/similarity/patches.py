@@ -17,7 +17,7 @@ from grids.degradations import Degradation
 from grids.degradations.base import check_rows
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
-from grids.images.photo import to_8_bit
+from grids.images.tensors import from_bytes, to_8_bit
 from grids.random import seed_for, seeded
 
 CROP = 256
@@ -103,20 +103,15 @@ def _choose(paths: Sequence[Path], patches: int, seed: int) -> list[Path]:
 
 def _cut(photos: Iterator[Photo], count: int, patches: int, patch_size: int, seed: int) -> Crops:
     rng = np.random.default_rng([seed, 2])
-    pixels: list[Uint8Array] = []
-    corners: list[tuple[int, int]] = []
-    photo_index: list[int] = []
+    found: list[tuple[Uint8Array, tuple[int, int], int]] = []
     names: list[str] = []
-    for i, photo in enumerate(photos):
-        share = patches * (i + 1) // count - patches * i // count
+    for number, photo in enumerate(photos):
+        share = patches * (number + 1) // count - patches * number // count
         whole = to_8_bit(photo.pixels)
-        for _ in range(share):
-            crop, corner = _cut_one(whole, patch_size, rng)
-            pixels.append(crop)
-            corners.append(corner)
-            photo_index.append(i)
-        names.append(photo.path.name if photo.path else str(i))
-    return Crops(pixels, np.array(corners).reshape(-1, 2), np.array(photo_index), tuple(names), patch_size)
+        found += [(*_cut_one(whole, patch_size, rng), number) for _ in range(share)]
+        names.append(photo.path.name if photo.path else str(number))
+    pixels, corners, photo_index = zip(*found, strict=True)
+    return Crops(list(pixels), np.array(corners), np.array(photo_index), tuple(names), patch_size)
 
 
 def _cut_one(whole: Uint8Array, patch_size: int, rng: np.random.Generator) -> tuple[Uint8Array, tuple[int, int]]:
@@ -145,8 +140,8 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
         check_rows(parameters, len(rows))
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
-            images = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]])).permute(0, 3, 1, 2)
-            images = images.float().div_(255)
+            pixels = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]]))
+            images = from_bytes(pixels.permute(0, 3, 1, 2))
             if degradation is not None:
                 images = degradation.apply(images, {name: value[part] for name, value in parameters.items()})
             for row, image in zip(rows[part], images, strict=True):

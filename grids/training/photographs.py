@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grids.degradations.resampling import reduced
+from grids.degradations.resampling import reduce_size
 from grids.errors import ImageError
 from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
-from grids.images.photo import to_8_bit
+from grids.images.tensors import byte_planes
 from grids.random import seeded
 
 MEMORY = 4 * 2**30
@@ -98,8 +98,7 @@ class Photographs:
 
 
 def _tensor(photo: Photo) -> Tensor:
-    # (H, W, 3) -> (3, H, W)
-    return torch.from_numpy(to_8_bit(photo.pixels).transpose(2, 0, 1).copy())
+    return byte_planes(photo.pixels)
 
 
 def _digest(pixels: Tensor) -> bytes:
@@ -152,7 +151,7 @@ def random_window(
     for pixels in sources:
         window = pixels(number)[:, top : top + span, left : left + span]
         if span > side:
-            window = reduced(window, (side, side), "area")  # of bytes, rounded as a smaller file would be
+            window = reduce_size(window, (side, side), "area")  # of bytes, rounded as a smaller file would be
         if draws[3] < 0.5:
             window = window.flip(1)
         if draws[4] < 0.5:

@@ -15,6 +15,7 @@ from torch import Tensor
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError
 from grids.images import MAX_PIXELS, Skipped, list_images
+from grids.images.tensors import from_bytes, to_bytes
 from grids.random import seed_for, seeded
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.pairs import make_pairs
@@ -77,8 +78,8 @@ class Synthesized(Task):
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
         clean = photographs.windows(side, count)
         generator = seeded(seed_for(seed, self.name))
-        inputs = self.degradation(clean.float().div(255), generator)
-        return inputs.mul(255).round().byte(), clean
+        inputs = self.degradation(from_bytes(clean), generator)
+        return to_bytes(inputs), clean
 
 
 class Reduced(Task):
@@ -98,7 +99,7 @@ class Reduced(Task):
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
         clean = photographs.windows(side, count)
-        return self._reduced(clean.float().div(255)).byte(), clean
+        return self._reduced(from_bytes(clean)).byte(), clean
 
     def _reduced(self, clean: Tensor) -> Tensor:
         side = clean.shape[-1] // self.scale
@@ -154,7 +155,7 @@ class Pairs(Task):
             lambda i: self._targets.pixels(self._fit[i]),
         ]
         drawn = [random_window(sources, sizes, side, generator) for _ in range(len(clean))]
-        inputs, targets = (torch.stack(part).to(clean.device).float().div(255) for part in zip(*drawn, strict=True))
+        inputs, targets = (from_bytes(torch.stack(part).to(clean.device)) for part in zip(*drawn, strict=True))
         return inputs, targets
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -45,7 +45,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise WeightsError(f"cannot read '{path}': {error.strerror or error}") from error
+        raise _unreadable(path, error) from error
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
@@ -56,7 +56,10 @@ def load_state(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file cannot be read, holds no state dict, or a value that is not finite.
     """
-    sha256(path)  # says that a file is missing or unreadable before any format is guessed
+    try:
+        path.open("rb").close()  # before any format is guessed
+    except OSError as error:
+        raise _unreadable(path, error) from error
     try:
         content = _read(path)
     except WeightsError:
@@ -64,6 +67,10 @@ def load_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # the loaders raise whatever a broken file makes of them
         raise WeightsError(f"'{path}' is neither safetensors nor a PyTorch checkpoint of weights alone") from error
     return _checked(content, path)
+
+
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"cannot read '{path}': {error.strerror or error}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def test_opencv_filters_as_pytorch_does(shape: tuple[int, int], side: int) -> No
 def test_opencv_resizes_as_pytorch_does(factor: float, mode: str) -> None:
     image = noise_images(1, 3, 90, 70)[0]
     size = (round(90 / factor), round(70 / factor))
-    small = resampling.reduced(image, size, "area")
-    assert torch.allclose(small, resampling.reduced(image.clone().requires_grad_(), size, "area"), atol=1e-6)
+    small = resampling.reduce_size(image, size, "area")
+    assert torch.allclose(small, resampling.reduce_size(image.clone().requires_grad_(), size, "area"), atol=1e-6)
     ours, theirs = torch.empty_like(image), torch.empty_like(image)
     resampling.enlarge(small, ours, mode)
     resampling.enlarge(small.clone().requires_grad_(), theirs.requires_grad_(False), mode)

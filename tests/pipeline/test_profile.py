@@ -225,7 +225,7 @@ def test_restorers_of_examples(
         networks={"sharpen": "nafnet"},
         device="cpu",
     )
-    assert [group.weights for group in profile.groups] == [str(file), str(bare)]
+    assert [group.weights for group in profile.groups] == [file, bare]
     assert [group.network for group in profile.groups] == [None, "nafnet"]
 
 

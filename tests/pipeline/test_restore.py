@@ -21,7 +21,7 @@ from grids.images import Photo, Skipped, read_photo, write_photo
 from grids.networks.table import TABLE
 from grids.pipeline.restore import RECORDS, REPORT, RestoredFile, loader, restore_files
 from grids.restoration.models import load_restorer
-from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results import CLEAN, KNOWN, UNKNOWN, Ranked, Selection
 
 
 class ByBrightness:
@@ -34,7 +34,7 @@ class ByBrightness:
     def select(self, image: Tensor) -> Selection:
         self.seen.append(image)
         mean = float(image.mean())
-        verdict = CLEAN if mean < 0.1 else OUT_OF_DISTRIBUTION if mean > 0.9 else IN_DISTRIBUTION
+        verdict = CLEAN if mean < 0.1 else UNKNOWN if mean > 0.9 else KNOWN
         return Selection("", verdict, (Ranked("C1", ("jpeg",), 0.1, 0.8, 1.5),), {"jpeg": 0.8}, 1.5, (1.0, 2.0))
 
 

@@ -60,7 +60,7 @@ def test_advice(selection: Selection, expected: str) -> None:
 
 def test_the_text_of_one_image() -> None:
     assert selection_text(made()).splitlines() == [
-        "photo.png: group C1 (jpeg, ringing)",
+        "photo.png: known, group C1 (jpeg, ringing)",
         "likeliest: jpeg 70 %, ringing 20 %, salt_pepper 9 %",
         "  group  degradations              divergence  probability  predicted gain",
         "  C1     jpeg, ringing                 0.0123         70 %         +3.1 dB",
@@ -69,7 +69,8 @@ def test_the_text_of_one_image() -> None:
     ]
     assert selection_text(clean()).splitlines()[0] == "photo.png: clean"
     assert (
-        selection_text(unknown(image="")).splitlines()[0] == "the image: unlike anything known (distance 2.5, above 1)"
+        selection_text(unknown(image="")).splitlines()[0]
+        == "the image: unknown, unlike anything known (distance 2.5, above 1)"
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from contracts import raises_line
 from scipy.special import softmax
 
-from grids.selection.calibration import temperature, upper_quantile
+from grids.selection.calibration import fit_temperature, upper_quantile
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 7.0, 60.0])
@@ -14,13 +14,13 @@ def test_the_temperature_recovers_the_scale(scale: float) -> None:
     logits = generator.normal(size=(6000, 4)) * 2
     chances = softmax(logits, axis=1)
     classes = (chances.cumsum(1) < generator.random((6000, 1))).sum(1)
-    assert temperature(logits * scale, classes) == pytest.approx(scale, rel=0.05)
+    assert fit_temperature(logits * scale, classes) == pytest.approx(scale, rel=0.05)
 
 
 def test_the_temperature_of_hopeless_densities_is_high() -> None:
     generator = np.random.default_rng(1)
     logits, classes = generator.normal(size=(2000, 3)), generator.integers(0, 3, 2000)
-    assert softmax(logits / temperature(logits, classes), axis=1).max() < 0.6
+    assert softmax(logits / fit_temperature(logits, classes), axis=1).max() < 0.6
 
 
 @pytest.mark.parametrize(("count", "coverage"), [(9, 0.9), (19, 0.9), (40, 0.8), (99, 0.99), (23, 0.5)])

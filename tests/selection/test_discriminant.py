@@ -9,7 +9,7 @@ from scipy.spatial.distance import mahalanobis
 from scipy.stats import multivariate_normal
 
 from grids.results import FloatArray
-from grids.selection.classifier import Discriminant, _directions, fit
+from grids.selection.classifier import Discriminant, _directions, fit_discriminant
 
 D = 5
 CENTRES = np.array([[0.0, 0, 0, 0, 0], [2, 0, 1, 0, 0], [0, 3, 0, 0, 1], [1, 1, -2, 0, 0]])
@@ -29,7 +29,7 @@ def examples(count: int = 4000, seed: int = 0) -> tuple[FloatArray, np.ndarray]:
 
 def fitted(rank: int = D, shrinkage: float = 1e-9, count: int = 4000) -> Discriminant:
     statistics, centre = examples(count)
-    return fit(statistics, OWNERS[centre], PARTS[centre], rank, shrinkage)
+    return fit_discriminant(statistics, OWNERS[centre], PARTS[centre], rank, shrinkage)
 
 
 def test_distances_are_those_of_mahalanobis() -> None:
@@ -89,8 +89,8 @@ def test_it_composes_after_a_basis() -> None:
     basis = fitted(rank=4)
     statistics, centre = examples(500, seed=4)
     statistics = statistics + np.arange(D)  # the mean of these lies elsewhere
-    second = fit(basis.whiten(statistics), OWNERS[centre], PARTS[centre], 4, 0.3)
-    whole = second.after(basis)
+    second = fit_discriminant(basis.whiten(statistics), OWNERS[centre], PARTS[centre], 4, 0.3)
+    whole = second.compose(basis)
     steps = second.whiten(basis.whiten(statistics))
     assert whole.squared_distances(whole.whiten(statistics)) == pytest.approx(second.squared_distances(steps), abs=1e-8)
     assert whole.log_densities(whole.whiten(statistics)) == pytest.approx(second.log_densities(steps), abs=1e-8)
@@ -104,7 +104,7 @@ def test_more_statistics_than_examples() -> None:
     classes = np.repeat(np.arange(3), 8)
     directions = generator.normal(size=(3, 60))
     statistics = 3 * directions[classes] + generator.normal(size=(24, 60))
-    found = fit(statistics, classes, np.zeros(24, np.int64), 128, 0.1)
+    found = fit_discriminant(statistics, classes, np.zeros(24, np.int64), 128, 0.1)
     assert found.projection.shape == (60, 23)  # 24 examples span no more
     new = 3 * directions[classes] + generator.normal(size=(24, 60))
     logs = found.log_densities(found.whiten(new))
@@ -132,7 +132,7 @@ def test_constant_statistics_and_classes_that_do_not_differ() -> None:
     statistics[:, 2] = 7.0
     classes = np.arange(40) % 2
     for given in (statistics, np.concatenate((statistics[::2], statistics[::2])), np.zeros((40, 6))):
-        found = fit(given, classes, np.zeros(40, np.int64), 4)
+        found = fit_discriminant(given, classes, np.zeros(40, np.int64), 4)
         assert np.isfinite(found.log_densities(found.whiten(given))).all()
 
 
@@ -140,4 +140,4 @@ def test_constant_statistics_and_classes_that_do_not_differ() -> None:
 def test_classes_that_cannot_be_told_apart(classes: list[int]) -> None:
     statistics = np.random.default_rng(0).normal(size=(len(classes), 3))
     numbers = np.array(classes, np.int64)
-    raises_line(lambda: fit(statistics, numbers, numbers, 2), "at least two classes")
+    raises_line(lambda: fit_discriminant(statistics, numbers, numbers, 2), "at least two classes")

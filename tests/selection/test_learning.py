@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from contracts import raises_line
 
-from grids.results import FloatArray
-from grids.selection.fit_profile import MARGIN, learn, membership
-from grids.selection.profile import Candidate, Profile
+from grids.results import Candidate, FloatArray
+from grids.selection.fit_profile import MARGIN, fit_profile
+from grids.selection.profile import Profile, group_membership
 from grids.selection.samples import Samples
 
 KINDS = ("clean", "dark", "red")
@@ -31,7 +31,7 @@ def made(count: int, seed: int, gains: bool = True) -> Samples:
 
 
 def learnt(count: int = 900, gains: bool = True) -> Profile:
-    return learn(made(count, 0, gains), made(300, 1, gains), KINDS, GROUPS, descriptor_sha256="d")
+    return fit_profile(made(count, 0, gains), made(300, 1, gains), KINDS, GROUPS, descriptor_sha256="d")
 
 
 def squares(profile: Profile, statistics: FloatArray) -> FloatArray:
@@ -60,26 +60,26 @@ def test_thresholds_keep_what_they_say() -> None:
 
 def test_none_of_few_is_unknown() -> None:
     few = made(30, 5)
-    profile = learn(made(300, 0), few, KINDS, GROUPS, descriptor_sha256="")
+    profile = fit_profile(made(300, 0), few, KINDS, GROUPS, descriptor_sha256="")
     assert profile.thresholds.distance == pytest.approx(MARGIN * squares(profile, few.statistics).max())
 
 
 def test_gains_that_were_not_measured_are_not_predicted() -> None:
     assert learnt(gains=False).gains is None
     measured, not_measured = made(300, 0), made(90, 1, gains=False)
-    assert learn(measured, not_measured, KINDS, GROUPS, descriptor_sha256="").gains is None
+    assert fit_profile(measured, not_measured, KINDS, GROUPS, descriptor_sha256="").gains is None
 
 
 def test_every_kind_needs_examples() -> None:
     examples = made(90, 0)
     without = replace(examples, kinds=np.where(examples.kinds == 2, 1, examples.kinds))
-    raises_line(lambda: learn(without, examples, KINDS, GROUPS, descriptor_sha256=""), "no examples of 'red'")
+    raises_line(lambda: fit_profile(without, examples, KINDS, GROUPS, descriptor_sha256=""), "no examples of 'red'")
 
 
 def test_calibration_without_clean_images_takes_even_odds() -> None:
     some = made(90, 1)
     dirty = replace(some, kinds=np.maximum(some.kinds, 1))
-    assert learn(made(90, 0), dirty, KINDS, GROUPS, descriptor_sha256="").thresholds.clean == 0.5
+    assert fit_profile(made(90, 0), dirty, KINDS, GROUPS, descriptor_sha256="").thresholds.clean == 0.5
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_calibration_without_clean_images_takes_even_odds() -> None:
     [(GROUPS, [[0, 0], [0, 1], [1, 0]]), ((Candidate("x", ("dark", "red")),), [[0], [1], [1]])],
 )
 def test_membership(groups: tuple[Candidate, ...], expected: list[list[int]]) -> None:
-    assert membership(KINDS, groups).tolist() == expected
+    assert group_membership(KINDS, groups).tolist() == expected

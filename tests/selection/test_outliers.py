@@ -7,7 +7,7 @@ import torch
 
 from grids.degradations import NAMES
 from grids.random import seeded
-from grids.selection.outlier_exposure import OUTLIERS, distorted
+from grids.selection.outlier_exposure import OUTLIERS, distort
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def image() -> torch.Tensor:
 @pytest.mark.parametrize("number", range(len(OUTLIERS)), ids=lambda number: OUTLIERS[number].__name__)
 def test_a_distortion_keeps_the_form_and_depends_on_the_seed(number: int, image: torch.Tensor) -> None:
     before = image.clone()
-    found = [distorted(image, number, seeded(seed)) for seed in (1, 1, 2, 3)]
+    found = [distort(image, number, seeded(seed)) for seed in (1, 1, 2, 3)]
     for one in found:
         assert one.shape == image.shape and one.dtype == torch.float32
         assert bool(((one >= 0) & (one <= 1)).all()) and torch.equal(one.mul(255).round().div(255), one)
@@ -31,7 +31,7 @@ def test_a_distortion_keeps_the_form_and_depends_on_the_seed(number: int, image:
 @pytest.mark.parametrize("size", [(1, 1), (1, 60), (9, 2)])
 def test_any_size(size: tuple[int, int]) -> None:
     for number in range(len(OUTLIERS)):
-        found = distorted(torch.rand(3, *size, generator=seeded(1)), number, seeded(2))
+        found = distort(torch.rand(3, *size, generator=seeded(1)), number, seeded(2))
         assert found.shape == (3, *size) and bool(found.isfinite().all())
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from grids.random import seeded
-from grids.selection.features.patches import choose_patches, enlarged
+from grids.selection.features.patches import choose_patches, pad_to_patch
 
 
 def noise(*size: int, seed: int = 0) -> Tensor:
@@ -74,10 +74,10 @@ def test_how_many_there_are(size: tuple[int, int], count: int, side: int, found:
 
 def test_small_images_are_continued_by_their_border() -> None:
     image = noise(2, 40)
-    whole = enlarged(image)
+    whole = pad_to_patch(image)
     assert whole.shape == (3, 32, 40)
     assert torch.equal(whole[:, :2], image)
     assert torch.equal(whole[:, 2:], image[:, 1:].expand(3, 30, 40))
     assert torch.equal(choose_patches(noise(1, 1), 3), noise(1, 1)[None].expand(1, 3, 32, 32))
     large = noise(32, 33)
-    assert enlarged(large) is large
+    assert pad_to_patch(large) is large

@@ -14,8 +14,9 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from grids.errors import RunError
+from grids.results import Candidate
 from grids.selection import profile as profiles
-from grids.selection.profile import Candidate, read_profile
+from grids.selection.profile import read_profile
 from grids.selection.selector import Selector
 from grids.similarity.descriptor import Descriptor
 
@@ -40,6 +41,9 @@ def test_what_is_written_is_read(profile_file: Path, tmp_path: Path) -> None:
     assert (again.kinds, again.groups, again.thresholds) == (first.kinds, first.groups, first.thresholds)
     assert again.discriminant.owners.dtype == np.int64
     assert again.discriminant.mean.dtype == np.float64
+    assert first.gains is not None and again.gains is not None
+    assert again.gains.coverage == first.gains.coverage == 0.9
+    assert np.array_equal(again.gains.weights, first.gains.weights)
 
 
 def test_a_file_gives_the_selections_of_what_was_learnt(swift: None, crops: list[Tensor], tmp_path: Path) -> None:
@@ -75,13 +79,16 @@ def test_a_profile_without_gains_or_ggd(profile_file: Path, tmp_path: Path) -> N
 
 def test_other_groups(profile_file: Path) -> None:
     profile = read_profile(profile_file)
-    groups = (Candidate("A", ("gaussian_blur", "salt_pepper"), "a.safetensors"), Candidate("B", ("gaussian_noise",)))
-    other = profile.regrouped(groups)
+    groups = (
+        Candidate("A", ("gaussian_blur", "salt_pepper"), Path("a.safetensors")),
+        Candidate("B", ("gaussian_noise",)),
+    )
+    other = profile.regroup(groups)
     assert other.groups == groups
     assert other.gains is None
     assert other.discriminant is profile.discriminant
     assert profile.gains is not None
-    message = raises_line(lambda: profile.regrouped((Candidate("A", ("salt_pepper", "haze")),)), "'haze'", "'A'")
+    message = raises_line(lambda: profile.regroup((Candidate("A", ("salt_pepper", "haze")),)), "'haze'", "'A'")
     assert "gaussian_noise" in message
 
 

@@ -14,14 +14,14 @@ from grids.images import Photo
 from grids.networks import NAFNet
 from grids.networks.heads import MultiHead
 from grids.restoration.restore import Restoration, restore_photo
-from grids.results.selection import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
+from grids.results.selection import CLEAN, KNOWN, UNKNOWN, Ranked, Selection
 
 
 def selection(verdict: str, group: str = "C1", gain: float | None = 1.0) -> Selection:
     return Selection("", verdict, (Ranked(group, ("jpeg",), 0.1, 0.9, gain),), {"jpeg": 0.9}, gain)
 
 
-BEARS = selection(IN_DISTRIBUTION)
+BEARS = selection(KNOWN)
 
 
 class Brighter(nn.Module):
@@ -47,13 +47,13 @@ def photo() -> Photo:
     ("answers", "steps", "groups", "why"),
     [
         ([selection(CLEAN)], 3, (), "clean"),
-        ([selection(OUT_OF_DISTRIBUTION)], 3, (), "unknown"),
-        ([selection(IN_DISTRIBUTION, gain=-0.1)], 3, (), "no gain"),
+        ([selection(UNKNOWN)], 3, (), "unknown"),
+        ([selection(KNOWN, gain=-0.1)], 3, (), "no gain"),
         ([BEARS], 1, ("C1",), "done"),
-        ([BEARS, selection(IN_DISTRIBUTION, "C2", None)], 2, ("C1", "C2"), "done"),
+        ([BEARS, selection(KNOWN, "C2", None)], 2, ("C1", "C2"), "done"),
         ([BEARS, selection(CLEAN)], 3, ("C1",), "clean"),
-        ([BEARS, selection(OUT_OF_DISTRIBUTION)], 3, ("C1",), "unknown"),
-        ([BEARS, BEARS, selection(IN_DISTRIBUTION, gain=0.0)], 3, ("C1", "C1"), "no gain"),
+        ([BEARS, selection(UNKNOWN)], 3, ("C1",), "unknown"),
+        ([BEARS, BEARS, selection(KNOWN, gain=0.0)], 3, ("C1", "C1"), "no gain"),
     ],
 )
 def test_what_ends_it(photo: Photo, answers: list[Selection], steps: int, groups: tuple[str, ...], why: str) -> None:
@@ -63,7 +63,7 @@ def test_what_ends_it(photo: Photo, answers: list[Selection], steps: int, groups
     assert (found.photo is photo) == (not groups)
 
 
-@pytest.mark.parametrize("verdict", [CLEAN, OUT_OF_DISTRIBUTION])
+@pytest.mark.parametrize("verdict", [CLEAN, UNKNOWN])
 def test_a_group_can_be_forced_for_the_first_step(photo: Photo, verdict: str) -> None:
     found = restored(photo, selection(verdict), selection(CLEAN), group="C7", steps=2)
     assert (found.groups, found.why) == (("C7",), "clean")
@@ -136,7 +136,7 @@ class Headed(MultiHead):
 def test_the_head_of_the_likeliest_degradation_restores(photo: Photo) -> None:
     for likeliest, other, sign in (("rain", "haze", -1), ("haze", "rain", 1)):
         group = Ranked("C1", ("haze", "rain"), 0.1, 0.9, 1.0)
-        answer = Selection("", IN_DISTRIBUTION, (group,), {"snow": 0.5, likeliest: 0.4, other: 0.1}, 1.0)
+        answer = Selection("", KNOWN, (group,), {"snow": 0.5, likeliest: 0.4, other: 0.1}, 1.0)
         found = restore_photo(photo, lambda _, answer=answer: answer, lambda _: Headed())
         assert (found.steps[0].head, found.restorers) == (likeliest, (f"C1 ({likeliest})",))
         assert sign * (found.photo.tensor() - photo.tensor()).mean() > 0.05

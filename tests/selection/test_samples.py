@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from grids.degradations import degradation
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
-from grids.selection.features.moments import describe
+from grids.selection.features import describe
 from grids.selection.samples import (
     LEAST,
     SHIFT,
     Drawn,
     Samples,
+    SampleSettings,
     draw,
     make_outliers,
     make_samples,
     measure_gains,
-    middle,
-    reduced,
+    reduce_photo,
 )
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE
@@ -106,7 +106,7 @@ def test_small_photographs_stay_as_they_are(size: tuple[int, int]) -> None:
 def test_reducing_against_another_library(factor: int) -> None:
     image = photograph(factor * 20, factor * 31)
     expected = downscale_local_mean(image.double().numpy(), (1, factor, factor))
-    found = reduced(image, factor).double().numpy()
+    found = reduce_photo(image, factor).double().numpy()
     assert found.shape == (3, 20, 31)
     assert np.abs(found - expected).max() < 0.5 / 255 + 1e-6
     assert np.allclose(found * 255, np.round(found * 255), atol=1e-4)
@@ -114,17 +114,11 @@ def test_reducing_against_another_library(factor: int) -> None:
 
 def test_reducing_by_parts_of_pixels_keeps_the_mean() -> None:
     image = photograph(100, 130)
-    found = reduced(image, 1.7)
+    found = reduce_photo(image, 1.7)
     assert found.shape == (3, 59, 76)
     assert float(found.mean()) == pytest.approx(float(image.mean()), abs=1e-3)
-    assert reduced(image, 1.0) is image
-    assert torch.equal(reduced(torch.full((3, 9, 9), 1.0), 100.0), torch.ones(3, 1, 1))
-
-
-def test_the_middle() -> None:
-    ramp = torch.arange(100.0).view(10, 10).expand(3, -1, -1)
-    assert torch.equal(middle(ramp, 4), ramp[:, 3:7, 3:7])
-    assert torch.equal(middle(ramp, 20), ramp)
+    assert reduce_photo(image, 1.0) is image
+    assert torch.equal(reduce_photo(torch.full((3, 9, 9), 1.0), 100.0), torch.ones(3, 1, 1))
 
 
 def test_gains() -> None:
@@ -150,9 +144,7 @@ def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: De
             kinds,
             descriptor,
             (nn.Identity(),),
-            draws=2,
-            most=40,
-            data=PRISTINE,
+            SampleSettings(2, most=40, data=PRISTINE),
             on_done=lambda: done.append(None),
         )
 
@@ -169,13 +161,14 @@ def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: De
     alone = made(1)
     assert np.array_equal(alone.statistics, two.statistics[4:])
     assert np.array_equal(alone.severities, two.severities[4:])
-    joined = Samples.joined((two, alone))
+    joined = Samples.join((two, alone))
     assert len(joined) == 12
     assert joined.photographs.tolist() == [*two.photographs, *alone.photographs]
 
 
 def test_the_statistics_are_those_of_the_degraded_image(crops: list[Tensor], descriptor: Descriptor) -> None:
-    samples = make_samples([("a", crops[0])], {"clean": None}, descriptor, most=60, factor=1.0, data=SAVED)
+    settings = SampleSettings(most=60, factor=1.0, data=SAVED)
+    samples = make_samples([("a", crops[0])], {"clean": None}, descriptor, settings=settings)
     assert samples.gains.shape == (1, 0)
     drawn = draw(crops[0], None, seed_for(0, "clean 0 a"), 1.0, 60, data=SAVED)
     assert samples.qualities.tolist() == [drawn.quality]
@@ -205,10 +198,10 @@ def test_outliers_are_grey_as_often_as_known_kinds(descriptor: Descriptor, monke
 
     monkeypatch.setattr("grids.selection.samples.describe", describe_nothing)
     photographs = [(str(i), photograph(70, 80)) for i in range(60)]
-    make_outliers(photographs, descriptor, kind=1, data=replace(PRISTINE, grey=0.5))
+    make_outliers(photographs, descriptor, 1, SampleSettings(data=replace(PRISTINE, grey=0.5)))
     assert 18 <= sum(seen) <= 42
     seen.clear()
-    make_outliers(photographs[:20], descriptor, kind=1, data=PRISTINE)
+    make_outliers(photographs[:20], descriptor, 1, SampleSettings(data=PRISTINE))
     assert not any(seen)
 
 

@@ -21,7 +21,8 @@ from torch import Tensor
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.images import photo_from_tensor, read_photo
 from grids.restoration.models import save_restorer
-from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, SELECTION_VERDICTS, Selection
+from grids.results import CLEAN, KNOWN, SELECTION_VERDICTS, UNKNOWN, Selection
+from grids.selection.judge import judge
 from grids.selection.profile import FILE, read_profile
 from grids.selection.selector import Selector
 
@@ -39,8 +40,8 @@ def check(selection: Selection, selector: Selector) -> None:
         assert ranked.probability == pytest.approx(sum(selection.degradations[name] for name in ranked.degradations))
         assert ranked.divergence >= 0
     assert math.isfinite(selection.distance) and selection.distance >= 0
-    assert (selection.distance > 1) == (selection.verdict == OUT_OF_DISTRIBUTION)
-    assert (selection.group is None) == (selection.verdict != IN_DISTRIBUTION) == (selection.predicted_gain is None)
+    assert (selection.distance > 1) == (selection.verdict == UNKNOWN)
+    assert (selection.group is None) == (selection.verdict != KNOWN) == (selection.predicted_gain is None)
     json.dumps(selection.to_json(), allow_nan=False)
 
 
@@ -49,7 +50,7 @@ def test_damaged_images_go_to_their_group(selector: Selector, crops: list[Tensor
     for number in (16, 20):
         found = selector.select(degraded(crops[number], name, 0.7, number))
         check(found, selector)
-        assert (found.verdict, found.group) == (IN_DISTRIBUTION, group)
+        assert (found.verdict, found.group) == (KNOWN, group)
         assert found.predicted_gain == found.ranking[0].predicted_gain
         assert found.interval is not None and found.predicted_gain is not None
         low, high = found.interval
@@ -89,7 +90,7 @@ def test_strange_images_are_judged_too(selector: Selector, image: Tensor) -> Non
 
 def test_an_image_unlike_anything_known(selector: Selector) -> None:
     found = selector.select(CHECKS)
-    assert found.verdict == OUT_OF_DISTRIBUTION
+    assert found.verdict == UNKNOWN
     assert found.distance > 1
     assert found.group is None and found.interval is None
 
@@ -135,13 +136,13 @@ def test_files_that_cannot_be_used(selector: Selector, tmp_path: Path) -> None:
 
 def test_the_method_of_the_paper(selector: Selector, crops: list[Tensor]) -> None:
     found = selector.select(degraded(crops[16], "gaussian_noise", 0.8), method="paper")
-    assert found.verdict == IN_DISTRIBUTION
+    assert found.verdict == KNOWN
     assert found.group == "C1"
     assert [ranked.divergence for ranked in found.ranking] == sorted(ranked.divergence for ranked in found.ranking)
     assert sum(ranked.probability for ranked in found.ranking) == pytest.approx(1)
     assert found.predicted_gain is None
     flat = selector.select(torch.zeros(3, 64, 64), method="paper")
-    assert (flat.verdict, flat.group, flat.ranking) == (OUT_OF_DISTRIBUTION, None, ())
+    assert (flat.verdict, flat.group, flat.ranking) == (UNKNOWN, None, ())
 
 
 def test_methods_that_cannot_be_used(selector: Selector, tmp_path: Path) -> None:
@@ -156,11 +157,9 @@ def test_a_map_shows_what_is_where(selector: Selector, crops: list[Tensor]) -> N
     scene = torch.cat((scene, crops[18].repeat(1, 1, 2)), 1)[:, :120]
     noisy, blurred = degraded(scene, "gaussian_noise", 0.9), degraded(scene, "gaussian_blur", 0.9)
     mixed = torch.cat((noisy[..., :72], blurred[..., 72:]), 2)
-    done: list[None] = []
-    found = selector.map(mixed, side=64, on_cell=lambda: done.append(None))
+    found = selector.map(mixed, side=64)
     assert (found.height, found.width) == (120, 144)
     assert found.labels.shape == found.probabilities.shape == (2, 2)
-    assert len(done) == 4
     assert found.labels.dtype.kind == "i"
     assert found.labels[:, 0].tolist() == [0, 0]
     assert found.labels[:, 1].tolist() == [1, 1]
@@ -179,7 +178,7 @@ def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | No
 
 def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
     zeros = np.zeros(936)
-    monkeypatch.setattr("grids.selection.selector.describe", lambda descriptor, image: zeros)
+    monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image: zeros)
     for size in ((3000, 3000), (100, 60000), (2000, 4100)):
         labels = selector.map(torch.zeros(1).expand(3, *size)).labels
         assert 350 < labels.size <= 400
@@ -198,7 +197,10 @@ def test_the_built_in_selector(shipped: None, selector: Selector, profile_file: 
 
 
 def test_a_run_with_a_profile(profile_file: Path, tmp_path: Path, selector: Selector) -> None:
-    groups = (replace(selecting.GROUPS[0], weights="c1.safetensors"), replace(selecting.GROUPS[1], network="nafnet-16"))
+    groups = (
+        replace(selecting.GROUPS[0], weights=Path("c1.safetensors")),
+        replace(selecting.GROUPS[1], network="nafnet-16"),
+    )
     replace(selector.profile, groups=groups).write(tmp_path / FILE)
     save_grouping(tmp_path, ("jpeg",), ("haze",))
     raises_line(lambda: Selector.from_run(tmp_path, "cpu"), FILE, "other groups", "grids profile", kind=RunError)
@@ -208,7 +210,7 @@ def test_a_run_with_a_profile(profile_file: Path, tmp_path: Path, selector: Sele
     assert [group.network for group in found.groups] == [None, "nafnet-16"]
     assert found.groups[0].degradations == ("gaussian_noise", "salt_pepper")
     far = tmp_path / "elsewhere.safetensors"
-    replace(selector.profile, groups=(replace(groups[0], weights=str(far)), groups[1])).write(tmp_path / FILE)
+    replace(selector.profile, groups=(replace(groups[0], weights=far), groups[1])).write(tmp_path / FILE)
     assert Selector.from_run(tmp_path, "cpu").groups[0].weights == far
 
 
@@ -228,7 +230,7 @@ def test_a_kind_of_no_group_is_unknown_to_the_run(shipped: None, crops: list[Ten
     found = Selector.from_run(save_grouping(tmp_path / "run", ("gaussian_noise",), ("salt_pepper",)), "cpu")
     selection = found.select(degraded(crops[20], "gaussian_blur", 0.9))
     assert selection.degradation == "gaussian_blur"
-    assert (selection.verdict, selection.group) == (OUT_OF_DISTRIBUTION, None)
+    assert (selection.verdict, selection.group) == (UNKNOWN, None)
 
 
 def test_runs_that_cannot_be_used(shipped: None, profile_file: Path, tmp_path: Path) -> None:
@@ -263,10 +265,10 @@ def test_the_descriptor_can_be_named(swift_files: dict[str, Path], tmp_path: Pat
 def test_several_are_judged_as_each_alone(selector: Selector) -> None:
     rows = np.random.default_rng(0).normal(size=(5, 936)) * selector.profile.discriminant.scale
     rows += selector.profile.discriminant.mean
-    together = selector.judge(rows, tuple("abcde"))
+    together = judge(selector.profile, rows, "abcde")
     assert [one.image for one in together] == list("abcde")
     for row, one in zip(rows, together, strict=True):
-        alone = selector.judge(row[None], (one.image,))[0]
+        alone = judge(selector.profile, row[None], (one.image,))[0]
         assert alone.verdict == one.verdict
         assert alone.degradations == pytest.approx(one.degradations)
     assert all(first.ranking != second.ranking for first, second in itertools.pairwise(together))
@@ -285,7 +287,7 @@ def test_restore_runs_the_chosen_restorer(profile_file: Path, crops: list[Tensor
     restorer = selecting.TINY.network(width=4, encoder=(1,), middle=1, decoder=(1,))
     save_restorer(tmp_path / "tiny.safetensors", restorer, {"preset": "nafnet", "tasks": ["gaussian_noise"]})
     profile = replace(read_profile(profile_file), gains=None)
-    groups = (replace(profile.groups[0], weights="tiny.safetensors"), profile.groups[1])
+    groups = (replace(profile.groups[0], weights=Path("tiny.safetensors")), profile.groups[1])
     found = Selector(replace(profile, groups=groups), tmp_path, "cpu")
     file = save_image(tmp_path / "noisy.png", degraded(crops[16], "gaussian_noise", 0.7, 16))
     restored = found.restore(file)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from grids.random import seeded
-from grids.selection.features.spectrum import FLOOR, RINGS, SIDE, _power, spectrum
+from grids.selection.features.spectrum import FLOOR, RINGS, SIDE, _power, spectrum_statistics
 
 GREY, ORIENTED, COLOUR, BLOCKS = slice(0, 32), slice(32, 56), slice(56, 70), slice(70, 78)
 
@@ -48,14 +48,14 @@ def disc(radius: float) -> Tensor:
     ids=["black", "one pixel", "flat", "strip", "noise", "checks"],
 )
 def test_78_finite_numbers(image: Tensor) -> None:
-    found = spectrum(image)
+    found = spectrum_statistics(image)
     assert found.shape == (78,)
     assert bool(torch.isfinite(found).all())
     assert bool((found[:70] >= math.log(FLOOR) - 1e-3).all())
 
 
 def test_black_has_no_power() -> None:
-    found = spectrum(torch.zeros(3, 100, 100))
+    found = spectrum_statistics(torch.zeros(3, 100, 100))
     assert torch.allclose(found[:70], torch.tensor(math.log(FLOOR)))
     assert torch.allclose(found[BLOCKS], torch.zeros(8))
 
@@ -76,7 +76,7 @@ def test_the_power_of_white_noise_is_its_variance() -> None:
 
 
 def test_white_noise_is_flat() -> None:
-    found = spectrum(noise(512))
+    found = spectrum_statistics(noise(512))
     assert torch.allclose(found[GREY], torch.tensor(2 * math.log(0.05)), atol=0.3)
     assert torch.allclose(found[ORIENTED], torch.tensor(2 * math.log(0.05)), atol=0.5)
     assert torch.allclose(found[6:32], torch.tensor(2 * math.log(0.05)), atol=0.12)  # more coefficients a ring
@@ -85,19 +85,19 @@ def test_white_noise_is_flat() -> None:
 
 
 def test_colour_noise_shows_in_the_differences_with_twice_the_variance() -> None:
-    found = spectrum(noise(512, channels=3))
+    found = spectrum_statistics(noise(512, channels=3))
     assert torch.allclose(found[COLOUR], torch.tensor(math.log(2 * 0.05**2)), atol=0.3)
     assert torch.allclose(found[6:32], torch.tensor(math.log(0.05**2 / 3)), atol=0.12)
 
 
 def test_contrast_shifts_all_powers_alike() -> None:
-    found = spectrum(noise(128, 0.1)) - spectrum(noise(128, 0.05))
+    found = spectrum_statistics(noise(128, 0.1)) - spectrum_statistics(noise(128, 0.05))
     assert torch.allclose(found[:56], torch.tensor(math.log(4)), atol=1e-3)
     assert torch.allclose(found[BLOCKS], torch.zeros(8), atol=1e-3)
 
 
 def test_a_blur_lowers_high_rings() -> None:
-    change = spectrum(filtered(noise(), disc(2.0))) - spectrum(noise())
+    change = spectrum_statistics(filtered(noise(), disc(2.0))) - spectrum_statistics(noise())
     first = [2 * k for k in range(15)]  # near the axes
     low, high = RINGS.index(0.06) * 2, RINGS.index(0.30) * 2
     assert float(change[:low].min()) > -0.7
@@ -107,11 +107,11 @@ def test_a_blur_lowers_high_rings() -> None:
 
 def test_flips_and_turns_change_little(scenes: list[np.ndarray]) -> None:
     image = torch.from_numpy(scenes[0].transpose(2, 0, 1).copy())[:, :64, :64].float() / 255
-    found = spectrum(image)
+    found = spectrum_statistics(image)
     for same in (image.flip(1), image.flip(2), image.flip(1, 2)):
-        assert torch.allclose(spectrum(same)[:70], found[:70], atol=1e-3)
+        assert torch.allclose(spectrum_statistics(same)[:70], found[:70], atol=1e-3)
     for turned in (image.transpose(1, 2), image.rot90(1, (1, 2))):
-        again = spectrum(turned)
+        again = spectrum_statistics(turned)
         assert float((again[:70] - found[:70]).abs().mean()) < 0.1
         # the two axes of the blocks change places
         assert float((again[BLOCKS].view(4, 2) - found[BLOCKS].view(4, 2).flip(1)).abs().mean()) < 0.6
@@ -121,7 +121,7 @@ def test_a_square_kernel_is_not_a_round_one() -> None:
     """Near the axes a square kernel has zeros that it has not between them; a round one has the same everywhere."""
     found = {}
     for name, kernel in (("square", box(7)), ("round", disc(4.0))):  # of the same variance, 4 square pixels
-        rings = spectrum(filtered(noise(512), kernel))[:30].view(15, 2)
+        rings = spectrum_statistics(filtered(noise(512), kernel))[:30].view(15, 2)
         found[name] = (rings[:, 0] - rings[:, 1]).abs()
     middle = slice(RINGS.index(0.15), RINGS.index(0.30))
     assert float(found["square"][middle].max()) > 2 * float(found["round"][middle].max())
@@ -135,7 +135,7 @@ def test_jpeg_blocks_stand_out() -> None:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "jpeg", quality=10)
     before, after = (
-        spectrum(torch.from_numpy(np.array(picture).transpose(2, 0, 1)).float() / 255)[BLOCKS]
+        spectrum_statistics(torch.from_numpy(np.array(picture).transpose(2, 0, 1)).float() / 255)[BLOCKS]
         for picture in (image, Image.open(stream))
     )
     assert float((after - before).mean()) > 0.3
@@ -145,8 +145,8 @@ def test_jpeg_blocks_stand_out() -> None:
 def test_a_streak_shows_in_whatever_direction_it_goes() -> None:
     line = torch.zeros(9, 9)
     line[4] = 1
-    across, down = (spectrum(filtered(noise(), kernel))[ORIENTED].view(3, 8) for kernel in (line, line.T))
-    round_ = spectrum(filtered(noise(), disc(4.0)))[ORIENTED].view(3, 8)
+    across, down = (spectrum_statistics(filtered(noise(), kernel))[ORIENTED].view(3, 8) for kernel in (line, line.T))
+    round_ = spectrum_statistics(filtered(noise(), disc(4.0)))[ORIENTED].view(3, 8)
     assert torch.allclose(across, down, atol=0.5)
     assert bool((across.diff(dim=1) >= 0).all())
     assert float(across[2, -1] - across[2, 0]) > 2 * float(round_[2, -1] - round_[2, 0])

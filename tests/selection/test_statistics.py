@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from grids.random import seeded
-from grids.selection.features.color import tone
-from grids.selection.features.moments import FLAT, FLOOR, describe, log_moments
-from grids.selection.features.spectrum import spectrum
+from grids.selection.features import describe
+from grids.selection.features.color import color_statistics
+from grids.selection.features.moments import FLAT, FLOOR, moment_statistics
+from grids.selection.features.spectrum import spectrum_statistics
 from grids.similarity.descriptor import Descriptor
 
 
@@ -54,7 +55,7 @@ def reference(channel: np.ndarray) -> list[float]:
 def test_moments_against_plain_loops() -> None:
     features = torch.randn((3, 2, 7, 9), generator=seeded(0))
     features[:, 1] = 0.3 + 2 * features[:, 1] + features[:, 1].roll(1, -1)
-    found = log_moments(features)
+    found = moment_statistics(features)
     assert found.shape == (2, 13)
     for channel in (0, 1):
         expected = reference(features[:, channel].double().numpy())
@@ -63,20 +64,25 @@ def test_moments_against_plain_loops() -> None:
 
 def test_scale_shifts_logarithms_by_its_powers() -> None:
     features = torch.randn((2, 3, 8, 8), generator=seeded(1))
-    shift = (log_moments(5 * features) - log_moments(features)) / math.log(5)
+    shift = (moment_statistics(5 * features) - moment_statistics(features)) / math.log(5)
     powers = torch.tensor([0.0, 1, 2, 4, 1, 2, 4, 1, 2, 4, 2, 2, 0])
     assert torch.allclose(shift, powers.expand(3, -1), atol=1e-4)
 
 
 def test_a_direction_is_anisotropy() -> None:
     features = torch.randn((2, 1, 32, 1), generator=seeded(2)).expand(-1, -1, -1, 32)
-    assert float(log_moments(features)[0, -1]) == pytest.approx(math.log(1 + FLAT), abs=1e-3)
+    assert float(moment_statistics(features)[0, -1]) == pytest.approx(math.log(1 + FLAT), abs=1e-3)
     noise = torch.randn((40, 1, 32, 32), generator=seeded(2))
     # differences to the right and downwards share a pixel: of white noise, that alone makes a half
-    assert float(log_moments(noise)[0, -1]) == pytest.approx(math.log(0.5 + FLAT), abs=0.05)
+    assert float(moment_statistics(noise)[0, -1]) == pytest.approx(math.log(0.5 + FLAT), abs=0.05)
     smooth = F.avg_pool2d(noise, 9, 1)
     streaked = F.avg_pool2d(noise, (1, 9), 1)
-    assert float(log_moments(smooth)[0, -1]) < math.log(0.2) < math.log(0.7) < float(log_moments(streaked)[0, -1])
+    assert (
+        float(moment_statistics(smooth)[0, -1])
+        < math.log(0.2)
+        < math.log(0.7)
+        < float(moment_statistics(streaked)[0, -1])
+    )
 
 
 def test_the_statistics_of_an_image(descriptor: Descriptor, crops: list[torch.Tensor]) -> None:
@@ -85,8 +91,8 @@ def test_the_statistics_of_an_image(descriptor: Descriptor, crops: list[torch.Te
     assert found.dtype == np.float64
     torch.manual_seed(3)
     assert np.array_equal(describe(descriptor, crops[0].clone()), found)
-    assert np.array_equal(found[-104:-26], spectrum(crops[0]).double().numpy())
-    assert np.array_equal(found[-26:], tone(crops[0]).double().numpy())
+    assert np.array_equal(found[-104:-26], spectrum_statistics(crops[0]).double().numpy())
+    assert np.array_equal(found[-26:], color_statistics(crops[0]).double().numpy())
     assert not np.array_equal(describe(descriptor, crops[1]), found)
 
 

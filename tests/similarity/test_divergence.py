@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 from scipy.special import gammaln
 
-from grids.similarity.divergence import kl, score, similarity
+from grids.similarity.ggd import kl_divergence, score, similarity
 
 ALPHAS = st.floats(0.2, 10)
 SIGMAS = st.floats(1e-3, 1e3)
@@ -28,7 +28,7 @@ REVERSED = {"SRResNet (clean)": 4.087, "SRResNet (blur 0-4)": 3.781, "DAN": 4.17
 
 def divergence(first: tuple[float, float], second: tuple[float, float]) -> float:
     (s1, a1), (s2, a2) = first, second
-    return float(kl(np.array(a1), np.array(s1), np.array(a2), np.array(s2)))
+    return float(kl_divergence(np.array(a1), np.array(s1), np.array(a2), np.array(s2)))
 
 
 def integrated(alpha1: float, sigma1: float, alpha2: float, sigma2: float) -> float:
@@ -57,7 +57,7 @@ def test_published_fits_give_the_published_divergences_and_scores(model: str) ->
 @settings(max_examples=60, deadline=None)
 @given(ALPHAS, ALPHAS, st.floats(0.2, 5))
 def test_closed_form_equals_the_integral(alpha1: float, alpha2: float, ratio: float) -> None:
-    found = float(kl(np.array(alpha1), np.array(ratio), np.array(alpha2), np.array(1.0)))
+    found = float(kl_divergence(np.array(alpha1), np.array(ratio), np.array(alpha2), np.array(1.0)))
     expected = integrated(alpha1, ratio, alpha2, 1.0)
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-7)
 

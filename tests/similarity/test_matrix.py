@@ -8,20 +8,19 @@ import pytest
 from grids.errors import GridsError
 from grids.similarity.ggd import fit
 from grids.similarity.gram import principal_scores
-from grids.similarity.matrix import LEAST_PHOTOS, check_photos, fit_rows, intervals, similarity_of
-from grids.similarity.rows import Row
+from grids.similarity.matrix import LEAST_PHOTOS, DegradationRow, check_photos, fit_rows, intervals, similarity_of
 
 
-def row(name: str, scale: float, photos: int, each: int = 2, seed: int = 0, spread: float = 0.3) -> Row:
+def row(name: str, scale: float, photos: int, each: int = 2, seed: int = 0, spread: float = 0.3) -> DegradationRow:
     """A row of `photos * each` patches whose strength varies from photograph to photograph."""
     rng = np.random.default_rng(seed)
     strength = scale * np.exp(spread * rng.standard_normal(photos)).repeat(each)
     x = rng.laplace(size=(photos * each, 400)) * strength[:, None]
     x -= x.mean(0)
-    return Row(name, "key", x @ x.T, np.arange(photos).repeat(each))
+    return DegradationRow(name, "key", x @ x.T, np.arange(photos).repeat(each))
 
 
-def rows(photos: int, seed: int = 0) -> list[Row]:
+def rows(photos: int, seed: int = 0) -> list[DegradationRow]:
     return [row(name, s, photos, seed=seed + i) for i, (name, s) in enumerate([("a", 1.0), ("b", 1.5), ("c", 4.0)])]
 
 
@@ -53,7 +52,7 @@ def test_wrong_numbers_of_components_are_refused(components: int) -> None:
 
 
 def test_rows_that_do_not_vary_are_refused() -> None:
-    flat = Row("flat", "key", np.zeros((10, 10)), np.arange(10))
+    flat = DegradationRow("flat", "key", np.zeros((10, 10)), np.arange(10))
     with pytest.raises(GridsError, match="do not vary"):
         fit_rows([flat], 4)
 

@@ -16,8 +16,9 @@ from PIL import Image
 from grids.degradations import degradation
 from grids.errors import ImageError
 from grids.images import Skipped, list_images
+from grids.images.tensors import to_8_bit
 from grids.random import seed_for
-from grids.similarity.patches import Crops, degraded_patches, draw_crops, to_8_bit
+from grids.similarity.patches import Crops, degraded_patches, draw_crops
 
 
 def write(path: Path, height: int, width: int, seed: int = 0) -> Path:

@@ -13,8 +13,8 @@ from conftest import tiny_descriptor
 from grids.degradations import FunctionDegradation, degradation
 from grids.images import list_images
 from grids.similarity.descriptor import Descriptor
+from grids.similarity.matrix import DegradationRow, measure_row, row_key
 from grids.similarity.patches import Crops, draw_crops
-from grids.similarity.rows import Row, measure_row, row_key
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def crops(photos: Path) -> Crops:
 
 
 @pytest.fixture
-def row(crops: Crops, tiny: Path) -> Row:
+def row(crops: Crops, tiny: Path) -> DegradationRow:
     return measure_row(crops, "jpeg", degradation("jpeg"), Descriptor(tiny), "body", 0)
 
 
-def test_a_measured_row(row: Row, crops: Crops) -> None:
+def test_a_measured_row(row: DegradationRow, crops: Crops) -> None:
     assert row.name == "jpeg"
     assert row.gram.shape == (10, 10)
     assert row.gram.dtype == np.float64
@@ -35,9 +35,9 @@ def test_a_measured_row(row: Row, crops: Crops) -> None:
     np.testing.assert_array_equal(row.photo, crops.photo)
 
 
-def test_a_stored_row_is_bit_equal(row: Row, tmp_path: Path) -> None:
+def test_a_stored_row_is_bit_equal(row: DegradationRow, tmp_path: Path) -> None:
     row.save(tmp_path / "row.safetensors")
-    stored = Row.load(tmp_path / "row.safetensors", row.key)
+    stored = DegradationRow.load(tmp_path / "row.safetensors", row.key)
     assert stored is not None
     assert (stored.name, stored.key) == (row.name, row.key)
     np.testing.assert_array_equal(stored.gram, row.gram)
@@ -45,12 +45,12 @@ def test_a_stored_row_is_bit_equal(row: Row, tmp_path: Path) -> None:
     np.testing.assert_array_equal(stored.photo, row.photo)
 
 
-def test_the_same_row_gives_the_same_bytes(row: Row, tmp_path: Path) -> None:
+def test_the_same_row_gives_the_same_bytes(row: DegradationRow, tmp_path: Path) -> None:
     files = [row.save(tmp_path / f"{i}.safetensors").read_bytes() for i in range(12)]
     assert len(set(files)) == 1
 
 
-def test_measuring_again_gives_the_same_row(row: Row, crops: Crops, tiny: Path) -> None:
+def test_measuring_again_gives_the_same_row(row: DegradationRow, crops: Crops, tiny: Path) -> None:
     again = measure_row(crops, "jpeg", degradation("jpeg"), Descriptor(tiny), "body", 0)
     assert again.key == row.key
     np.testing.assert_array_equal(again.gram, row.gram)
@@ -77,7 +77,7 @@ def test_the_key_changes_with_every_ingredient(crops: Crops, tiny: Path, tmp_pat
         row_key(crops, "jpeg", jpeg, descriptor, "body", 0),
         row_key(crops, "jpeg", jpeg, descriptor, "last", 1),
     ]
-    monkeypatch.setattr("grids.similarity.rows.__version__", "9.9.9")
+    monkeypatch.setattr("grids.similarity.matrix.__version__", "9.9.9")
     keys.append(row_key(crops, "jpeg", jpeg, descriptor, "last", 0))
     assert len(set(keys)) == len(keys)
     monkeypatch.undo()
@@ -96,14 +96,14 @@ def test_the_key_changes_with_the_function_of_a_plugin(crops: Crops, tiny: Path)
     assert row_key(crops, "own", dark, descriptor, "last", 0) != row_key(crops, "own", bright, descriptor, "last", 0)
 
 
-def test_a_row_with_another_key_counts_as_none(row: Row, tmp_path: Path) -> None:
+def test_a_row_with_another_key_counts_as_none(row: DegradationRow, tmp_path: Path) -> None:
     row.save(tmp_path / "row.safetensors")
-    assert Row.load(tmp_path / "row.safetensors", "another") is None
-    assert Row.load(tmp_path / "missing.safetensors", row.key) is None
+    assert DegradationRow.load(tmp_path / "row.safetensors", "another") is None
+    assert DegradationRow.load(tmp_path / "missing.safetensors", row.key) is None
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut header", "cut data", "folder", "flipped bit"])
-def test_a_damaged_row_counts_as_none(row: Row, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_row_counts_as_none(row: DegradationRow, tmp_path: Path, damage: str) -> None:
     file = tmp_path / "row.safetensors"
     data = row.save(file).read_bytes()
     if damage == "folder":
@@ -120,4 +120,4 @@ def test_a_damaged_row_counts_as_none(row: Row, tmp_path: Path, damage: str) -> 
             "flipped bit": flipped,
         }
         file.write_bytes(broken[damage])
-    assert Row.load(file, row.key) is None
+    assert DegradationRow.load(file, row.key) is None

@@ -1,1 +1,40 @@
-"""What describes an image: the statistics that a selector compares."""
+"""What describes an image: the statistics that a selector compares.
+
+Moments of the descriptor's features, and the spectrum and the colours of what the descriptor is given.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grids.results import FloatArray
+from grids.selection.features.color import color_statistics
+from grids.selection.features.moments import moment_statistics
+from grids.selection.features.patches import choose_patches
+from grids.selection.features.spectrum import spectrum_statistics
+from grids.similarity.descriptor import Descriptor
+
+VERSION = 1
+"""Of what `describe` returns: profiles of another one are refused."""
+COUNT = 12
+"""Patches of 32 x 32."""
+DEPTH = 16
+"""Residual blocks before the features: all. Fewer tell the degradations apart less well."""
+
+
+def describe(descriptor: Descriptor, image: Tensor) -> FloatArray:
+    """The statistics of an image, which depend on its pixels alone.
+
+    Args:
+        descriptor: whose features are described.
+        image: (3, H, W) in [0, 1], on the CPU.
+
+    Returns:
+        (D,), float64: 13 moments of each of the descriptor's channels, 78 of its spectrum,
+        and 26 of brightness and colour.
+    """
+    (features,) = descriptor.maps(choose_patches(image, COUNT), (DEPTH,))
+    values = torch.cat((moment_statistics(features).flatten(), spectrum_statistics(image), color_statistics(image)))
+    return np.asarray(values.double().numpy())

@@ -16,7 +16,7 @@ FLOOR = 1e-3
 """Added to levels and shares before their logarithm; a step of 8 bits is 4e-3."""
 
 
-def tone(image: Tensor) -> Tensor:
+def color_statistics(image: Tensor) -> Tensor:
     """Levels of the whole image, and how even its detail is.
 
     Quantiles of the grey image; the mean and the 0.1 and 0.9 quantiles of its dark channel (the least colour of the

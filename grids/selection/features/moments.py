@@ -1,45 +1,17 @@
-"""What describes an image: moments of the descriptor's features; spectrum and tone of what the descriptor is given."""
+"""Moments of the descriptor's features."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from grids.results import FloatArray
-from grids.selection.features.color import tone
-from grids.selection.features.patches import choose_patches
-from grids.selection.features.spectrum import spectrum
-from grids.similarity.descriptor import Descriptor
-
-VERSION = 1
-"""Of what `describe` returns: profiles of another one are refused."""
-COUNT = 12
-"""Patches of 32 x 32."""
-DEPTH = 16
-"""Residual blocks before the features: all. Fewer tell the degradations apart less well."""
 FLOOR = 1e-10
 """Added to moments before their logarithm."""
 FLAT = 0.02
 """Added to the anisotropy, 0 to 1, before its logarithm."""
 
 
-def describe(descriptor: Descriptor, image: Tensor) -> FloatArray:
-    """The statistics of an image, which depend on its pixels alone.
-
-    Args:
-        descriptor: whose features are described.
-        image: (3, H, W) in [0, 1], on the CPU.
-
-    Returns:
-        (D,), float64: 13 moments of each of the descriptor's channels, the spectrum, and the tone.
-    """
-    (features,) = descriptor.maps(choose_patches(image, COUNT), (DEPTH,))
-    values = torch.cat((log_moments(features).flatten(), spectrum(image), tone(image)))
-    return np.asarray(values.double().numpy())
-
-
-def log_moments(features: Tensor) -> Tensor:
+def moment_statistics(features: Tensor) -> Tensor:
     """Moments of every channel over all patches; logarithms, so that contrast shifts them all alike.
 
     Of the features, their differences between neighbours, and their Laplacian: the means of |x|, x^2 and x^4. Of

@@ -1,4 +1,4 @@
-"""Which patches of an image speak for it."""
+"""Patches of an image, chosen by their detail."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE) -> Tensor:
     Returns:
         (N, 3, side, side), N = count, or fewer where the image has no more.
     """
-    image = enlarged(image, side)
-    detail, stride = detail_map(image, count / DETAILED, side)
+    image = pad_to_patch(image, side)
+    detail, stride = measure_detail(image, count / DETAILED, side)
     order = detail.flatten().argsort(descending=True, stable=True)
     eligible = min(len(order), max(round(DETAILED * len(order)), count))
     wanted = min(count, eligible)
     ranks = [(2 * i + 1) * eligible // (2 * wanted) for i in range(wanted)]
     places = [divmod(int(place), detail.shape[1]) for place in order[ranks]]
-    return cut(image, [(row * stride, column * stride) for row, column in places], side)
+    return cut_patches(image, [(row * stride, column * stride) for row, column in places], side)
 
 
-def enlarged(image: Tensor, side: int = SIDE) -> Tensor:
+def pad_to_patch(image: Tensor, side: int = SIDE) -> Tensor:
     """The image, continued to at least one patch by its last row and column."""
     height, width = image.shape[-2:]
     below, right = max(0, side - height), max(0, side - width)
     return F.pad(image[None], (0, right, 0, below), mode="replicate")[0] if below or right else image
 
 
-def cut(image: Tensor, corners: list[tuple[int, int]], side: int = SIDE) -> Tensor:
+def cut_patches(image: Tensor, corners: list[tuple[int, int]], side: int = SIDE) -> Tensor:
     """The patches whose top left corners (y, x) are given: (N, 3, side, side)."""
     return torch.stack([image[:, y : y + side, x : x + side] for y, x in corners])
 
 
-def detail_map(image: Tensor, wanted: float, side: int = SIDE) -> tuple[Tensor, int]:
+def measure_detail(image: Tensor, wanted: float, side: int = SIDE) -> tuple[Tensor, int]:
     """The mean absolute difference between neighbours, in grey, of every candidate; and their stride in pixels.
 
     Args:

@@ -25,7 +25,7 @@ BLOCK = 8
 """Side of a JPEG block, pixels."""
 
 
-def spectrum(image: Tensor) -> Tensor:
+def spectrum_statistics(image: Tensor) -> Tensor:
     """Logarithms of mean powers in the spectra of detailed patches, each under a Hann window.
 
     Of the grey image: rings of frequency, each near the axes and between them (square and round kernels differ there);

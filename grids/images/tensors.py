@@ -1,0 +1,90 @@
+"""Pixels (H, W, 3) of 8 or 16 bits and tensors in [0, 1]: here alone the one becomes the other.
+
+Nothing is imported from torch before it is needed: who only reads and writes photographs does without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grids.errors import ImageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pixels = npt.NDArray[Any]  # uint8 or uint16
+
+
+def to_8_bit(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """uint8 or uint16 pixels as uint8, rounded."""
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def to_tensor(pixels: Pixels) -> Tensor:
+    """(H, W, 3) of uint8 or uint16 -> (3, H, W) float32 in [0, 1], on the CPU."""
+    import torch
+
+    planes = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
+    return torch.from_numpy(planes).div_(float(np.iinfo(pixels.dtype).max))
+
+
+def to_pixels(image: Tensor, bits: int = 8) -> Pixels:
+    """The reverse, clipped and rounded: (3, H, W) -> (H, W, 3) of uint8 or uint16.
+
+    Args:
+        image: (3, H, W), floating point, [0, 1], on any device.
+        bits: 8 or 16.
+
+    Raises:
+        ImageError: another shape, not floating point, or not finite.
+    """
+    rounded = checked_image(image).clamp(0, 1).mul(2**bits - 1).round().numpy()
+    return np.ascontiguousarray(rounded.transpose(1, 2, 0)).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def checked_image(image: Tensor) -> Tensor:
+    """An image as float32 on the CPU, its values as they are.
+
+    Raises:
+        ImageError: it is not (3, H, W) with H and W above 0, not floating point, or not finite.
+    """
+    import torch
+
+    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape or not image.is_floating_point():
+        raise ImageError(f"an image must be (3, H, W), floating point, but is {tuple(image.shape)} of {image.dtype}")
+    if not bool(torch.isfinite(image).all()):
+        raise ImageError("an image must be finite, but holds NaN or infinite values")
+    return image.detach().to("cpu", torch.float32)
+
+
+def byte_planes(pixels: Pixels) -> Tensor:
+    """(H, W, 3) of uint8 or uint16 -> (3, H, W) uint8, on the CPU; a quarter of the memory of `to_tensor`."""
+    import torch
+
+    return torch.from_numpy(to_8_bit(pixels).transpose(2, 0, 1).copy())
+
+
+def from_bytes(images: Tensor) -> Tensor:
+    """uint8 of any shape -> float32 in [0, 1]."""
+    return images.float().div(255)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Values in [0, 1] of any shape -> uint8, rounded."""
+    return images.mul(255).round().byte()
+
+
+def round_to_8_bit(images: Tensor) -> Tensor:
+    """The nearest multiples of 1/255 in [0, 1], as an 8-bit file would hold them; any shape."""
+    return images.mul(255).round().clamp(0, 255).div(255)
+
+
+def crop_middle(image: Tensor, side: int) -> Tensor:
+    """(..., H, W): at most so many rows and columns, from the middle."""
+    top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]

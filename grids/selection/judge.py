@@ -1,0 +1,84 @@
+"""From the statistics of images to verdicts, rankings and predicted gains, by a profile alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import softmax
+
+from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, Verdict
+from grids.selection.profile import Profile, group_membership
+
+
+def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> list[Selection]:
+    """Choose a group for every image.
+
+    Args:
+        profile: what images are compared with.
+        statistics: (N, D), of `grids.selection.features.describe`.
+        images: N names, which the selections bear.
+
+    Returns:
+        N selections.
+    """
+    members = group_membership(profile.kinds, profile.groups)
+    whitened = profile.discriminant.whiten(statistics)
+    squares = profile.discriminant.squared_distances(whitened)
+    chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
+    gains = None if profile.gains is None else profile.gains.predict(whitened, chances)
+    found = []
+    for row, image in enumerate(images):
+        distance = _distance(profile, chances[row], float(squares[row].min()))
+        divergences = squares[row] / whitened.shape[1]
+        selection = Selection(
+            image,
+            _verdict(profile, members, chances[row], distance),
+            _rank(profile, members, divergences, chances[row], None if gains is None else gains[row]),
+            dict(sorted(zip(profile.kinds, map(float, chances[row]), strict=True), key=lambda item: -item[1])),
+            distance=distance,
+        )
+        found.append(_with_interval(profile, selection, chances[row]))
+    return found
+
+
+def _distance(profile: Profile, chances: FloatArray, square: float) -> float:
+    """How unlike anything known an image is, as the ratio to what still counts as known."""
+    far = square / profile.thresholds.distance
+    if profile.kinds[-1] != OTHER:
+        return far
+    ratio = float(chances[-1] / profile.thresholds.other)
+    return max(far, ratio) if far > 1 else ratio
+
+
+def _verdict(profile: Profile, members: FloatArray, chances: FloatArray, distance: float) -> Verdict:
+    if distance > 1:
+        return UNKNOWN
+    likeliest = max((k for k, kind in enumerate(profile.kinds) if kind != OTHER), key=lambda k: float(chances[k]))
+    if profile.kinds[likeliest] == CLEAN:
+        return CLEAN if chances[likeliest] >= profile.thresholds.clean else KNOWN
+    # the built-in profile may know kinds that no group of a run restores
+    return KNOWN if members[likeliest].any() else UNKNOWN
+
+
+def _rank(
+    profile: Profile, members: FloatArray, divergences: FloatArray, chances: FloatArray, gains: FloatArray | None
+) -> tuple[Ranked, ...]:
+    """All groups, the likeliest first."""
+    ranked = []
+    for number, group in enumerate(profile.groups):
+        own = np.flatnonzero(members[:, number])
+        nearest = float(divergences[np.isin(profile.discriminant.owners, own)].min())
+        gain = None if gains is None else float(gains[number])
+        ranked.append(Ranked(group.id, group.degradations, nearest, float(chances[own].sum()), gain))
+    return tuple(sorted(ranked, key=lambda one: (-one.probability, one.divergence, one.group)))
+
+
+def _with_interval(profile: Profile, selection: Selection, chances: FloatArray) -> Selection:
+    """The selection with the gain of its group, where one is chosen and gains are known."""
+    if selection.group is None or profile.gains is None:
+        return selection
+    gain, half = selection.ranking[0].predicted_gain, float(profile.gains.half_width(chances[None])[0])
+    assert gain is not None
+    return replace(selection, predicted_gain=gain, interval=(gain - half, gain + half), coverage=profile.gains.coverage)
