@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -49,3 +50,12 @@ def numbered(state: Mapping[str, Tensor], prefix: str) -> int:
 def foreign(what: str, why: str) -> WeightsError:
     """The error for a state of another network."""
     return WeightsError(f"these are not the weights of {what}: {why}")
+
+
+@contextmanager
+def explaining(what: str) -> Iterator[None]:
+    """Begin the message of any WeightsError inside with `what`: "cannot use 'x.pth'"."""
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{what}: {error}") from error

@@ -14,8 +14,10 @@ from grids.io import make_folder
 from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.training.experiment import Callbacks, Experiment, NullCallbacks, run_of, train_experiment
-from grids.training.trainer import EVERY, OutOfTimeError
+from grids.training.callbacks import Callbacks, NullCallbacks
+from grids.training.checkpoint import EVERY, Checkpointing
+from grids.training.experiment import Experiment, run_of, train_experiment
+from grids.training.trainer import OutOfTimeError
 
 LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
@@ -224,12 +226,10 @@ class TrainingEvaluator:
             group,
             repeat,
             self.folder / file,
-            checkpoint,
+            Checkpointing(checkpoint, every=self.every, deadline=self.deadline),
             name=file,
             device=self.device,
             stop=lambda point: self._stops(group, repeat, point),
-            every=self.every,
-            deadline=self.deadline,
             callbacks=self.callbacks,
         )
 

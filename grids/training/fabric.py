@@ -9,6 +9,7 @@ import torch
 
 from grids.devices import computes_in_bf16
 from grids.errors import GridsError
+from grids.training.config import Precision
 
 try:
     from lightning_fabric import Fabric
@@ -23,7 +24,7 @@ __all__ = ["Fabric", "strategy_of"]
 _NAMES = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def strategy_of(device: torch.device, precision: str) -> dict[str, Any]:
+def strategy_of(device: torch.device, precision: Precision) -> dict[str, Any]:
     """The arguments of Fabric for one device. Raises GridsError for fp16 on a CPU."""
     if precision == "auto":
         precision = "bf16" if computes_in_bf16(device) else "fp32"

@@ -74,7 +74,7 @@ class Adversarial(SupervisedSystem):
     ) -> None:
         super().__init__(network, "l1", tasks)
         self._given = given
-        self._recipe, self._features, self._terms = config, features, terms
+        self._config, self._features, self._terms = config, features, terms
         critics = fresh_modules(critic, config, len(tasks))
         self.modules |= {_critic_of(task): made for task, made in zip(tasks, critics, strict=True)}
 
@@ -90,11 +90,11 @@ class Adversarial(SupervisedSystem):
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         if self._given is not None:
-            self._given.requires_grad_(step >= RESTED * self._recipe.iterations)
+            self._given.requires_grad_(step >= RESTED * self._config.iterations)
         restored = self.restored(modules, batch)
         rows = [(self.tasks[number], batch.tasks == number) for number in batch.tasks.unique().tolist()]
         for turn in range(self._terms.critic_steps):
-            generator = generator_for(self._recipe.seed, step, turn, 9)
+            generator = generator_for(self._config.seed, step, turn, 9)
             judged = [
                 own.float().mean()
                 * self._criticised(modules, task, batch.targets[own], restored[own].detach(), generator)
@@ -130,7 +130,7 @@ def restoring(restored: Tensor, targets: Tensor, features: nn.Module | None, ter
 
 
 def fresh_modules(make: Callable[[], nn.Module], config: TrainingConfig, count: int) -> list[nn.Module]:
-    """Modules with weights drawn from the recipe's seed."""
+    """Modules with weights drawn from the seed of a training."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed ^ CRITIC_SEED)
         return [make() for _ in range(count)]
