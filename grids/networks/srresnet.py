@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import ResidualBlock
-from grids.networks.state_dict import entry, load_strict, numbered
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
 
 class SRResNetX4(nn.Module):
@@ -68,8 +68,8 @@ class SRResNetX4(nn.Module):
             WeightsError: it is not the state of an SRResNet x4.
         """
         what = "an SRResNet x4"
-        first = entry(state, "conv_first.weight", 4, what)
-        return load_strict(cls(first.shape[0], numbered(state, "body."), global_residual), state, what)
+        first = get_entry(state, "conv_first.weight", 4, what)
+        return load_strict(cls(first.shape[0], count_parts(state, "body."), global_residual), state, what)
 
 
 class SRResNet(nn.Module):
@@ -102,5 +102,5 @@ class SRResNet(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor]) -> SRResNet:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "an SRResNet"
-        first = entry(state, "conv_first.weight", 4, what)
-        return load_strict(cls(first.shape[0], numbered(state, "body.")), state, what)
+        first = get_entry(state, "conv_first.weight", 4, what)
+        return load_strict(cls(first.shape[0], count_parts(state, "body.")), state, what)

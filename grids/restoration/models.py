@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from grids import networks
 from grids.errors import GridsError, WeightsError
 from grids.io import write_bytes
-from grids.networks.heads import ANY, MultiHead, heads_of
+from grids.networks.heads import ANY, MultiHead, list_heads
 from grids.networks.shen import ShenFace
-from grids.networks.state_dict import explaining, load_strict
+from grids.networks.state_dict import load_strict, prefix_errors
 from grids.weights import load_state
 
 _KEY = "grids_restorer"
@@ -85,7 +85,7 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     if not isinstance(name, str):
         raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")
     check_scale(name)
-    with explaining(f"cannot use '{file}'"):
+    with prefix_errors(f"cannot use '{file}'"):
         network = networks.preset(name).network.from_state(state)  # type: ignore[attr-defined]
     network.requires_grad_(False)
     return Restorer(network.eval(), name, tuple(record.get("tasks", tasks)), record)
@@ -98,9 +98,9 @@ def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | No
         WeightsError: they are of any other network, or cannot be read.
     """
     file, what = Path(path), f"the network '{preset}'"
-    with explaining(f"cannot start from '{file}'"):
+    with prefix_errors(f"cannot start from '{file}'"):
         state = load_state(file)
-        if not heads_of(state):
+        if not list_heads(state):
             return load_strict(networks.build(preset, **(options or {})), state, what).state_dict()
         network = networks.preset(preset).network.from_state(state)  # type: ignore[attr-defined]
         # of the preset's sizes, with all heads in one place: blocks between heads are for `load_start` to compare
@@ -134,7 +134,7 @@ def initialize(
         torch.manual_seed(seed)
         network = networks.build(preset, tasks, **(options or {}))
     if isinstance(network, MultiHead | ShenFace):
-        network.begin_with_the_input()
+        network.init_to_identity()
     return network
 
 
@@ -160,9 +160,9 @@ def load_start(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
         WeightsError: the state lacks a task's head, or its heads attach elsewhere.
     """
     if isinstance(network, MultiHead):
-        if missing := sorted(set(network.tasks) - set(heads_of(state))):
+        if missing := sorted(set(network.tasks) - set(list_heads(state))):
             raise WeightsError(f"cannot start from these weights: they have no head for '{missing[0]}'")
-        state = network.without(state, network.tasks)
+        state = network.keep_tasks(state, network.tasks)
         places = {key: value for key, value in network.state_dict().items() if key.endswith(".stage")}
         if any(not torch.equal(state[key], value) for key, value in places.items()):
             raise WeightsError("cannot start from these weights: their heads attach at other places (--topology)")

@@ -205,7 +205,7 @@ def test_no_pixel_farther_than_the_reach_acts_but_through_means(
     network = make().double().eval()
     for norm in network.modules():
         if isinstance(norm, InstanceNorm):
-            norm.moments.known = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
+            norm.moments.fixed = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
     for part in network.modules():  # convolutions average: no ReLU closes, and no two ways cancel each other
         if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
             part.weight.data.abs_().div_(part.weight.detach().abs().sum(dim=(1, 2, 3), keepdim=True))

@@ -19,11 +19,11 @@ from grids import networks
 from grids.errors import GridsError, UnknownNameError
 from grids.networks import ShenFace
 from grids.networks.discriminators import PatchCritic
-from grids.networks.heads import MultiHead, Tasks
+from grids.networks.heads import MultiHead
 from grids.restoration.models import initialize, load_start
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan
-from grids.training.losses.structure import gradient_magnitude
+from grids.training.losses.pixel import gradient_magnitude
 from grids.training.recipes import TABLE, Extras, get_recipe
 from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoring
 from grids.training.systems.base import SupervisedSystem, System
@@ -42,10 +42,10 @@ class Forked(MultiHead):
         self.shared = nn.Conv2d(3, 4, 3, padding=1)
         self.decoders = nn.ModuleDict({task: nn.Conv2d(4, 3, 3, padding=1) for task in self.tasks})
 
-    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
-        return self.through_heads(task, [self.shared(images)], images)
+    def encode(self, images: Tensor) -> list[Tensor]:
+        return [self.shared(images)]
 
-    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+    def decode(self, task: str, *shared: Tensor) -> Tensor:
         change: Tensor = self.decoders[task](*shared)
         return change
 

@@ -163,15 +163,7 @@ def _mixed_5b(width: int) -> Mixed:
 
 
 def _block35(width: int) -> Residual:
-    n = _proportion(width)
-    return Residual(
-        n(320),
-        n(128),
-        0.17,
-        ConvUnit(n(320), n(32)),
-        _chain(width, 320, (32, 1), (32, 3)),
-        _chain(width, 320, (32, 1), (48, 3), (64, 3)),
-    )
+    return _residual(width, 320, 0.17, 32, ((32, 1), (32, 3)), ((32, 1), (48, 3), (64, 3)))
 
 
 def _mixed_6a(width: int) -> Mixed:
@@ -184,9 +176,7 @@ def _mixed_6a(width: int) -> Mixed:
 
 
 def _block17(width: int) -> Residual:
-    n = _proportion(width)
-    branches = ConvUnit(n(1088), n(192)), _chain(width, 1088, (128, 1), (160, (1, 7)), (192, (7, 1)))
-    return Residual(n(1088), n(384), 0.10, *branches)
+    return _residual(width, 1088, 0.10, 192, ((128, 1), (160, (1, 7)), (192, (7, 1))))
 
 
 def _mixed_7a(width: int) -> Mixed:
@@ -199,6 +189,14 @@ def _mixed_7a(width: int) -> Mixed:
 
 
 def _block8(width: int, last: bool = False) -> Residual:
+    return _residual(width, 2080, 0.20, 192, ((192, 1), (224, (1, 3)), (256, (3, 1))), last=last)
+
+
+def _residual(
+    width: int, channels: int, scale: float, first: int, *chains: Sequence[tuple[int, Kernel]], last: bool = False
+) -> Residual:
+    """A block of one 1 x 1 unit of `first` channels and some chains; all channels at the published width."""
     n = _proportion(width)
-    branches = ConvUnit(n(2080), n(192)), _chain(width, 2080, (192, 1), (224, (1, 3)), (256, (3, 1)))
-    return Residual(n(2080), n(448), 0.20, *branches, last=last)
+    inner = first + sum(steps[-1][0] for steps in chains)
+    branches = [ConvUnit(n(channels), n(first)), *(_chain(width, channels, *steps) for steps in chains)]
+    return Residual(n(channels), n(inner), scale, *branches, last=last)

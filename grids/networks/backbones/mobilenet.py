@@ -10,7 +10,7 @@ from itertools import islice
 
 from torch import Tensor, nn
 
-from grids.networks.state_dict import entry, foreign
+from grids.networks.state_dict import get_entry, mismatch_error
 
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """Expansion, channels, blocks, and stride of the first one. Source: table 2."""
@@ -86,9 +86,9 @@ def trunk_state(state: Mapping[str, Tensor], trunk: MobileTrunk) -> dict[str, Te
     """
     what, part = "a MobileNetV2 of this width", {}
     for key, value in trunk.state_dict().items():
-        part[key] = entry(state, key, value.ndim, what)
+        part[key] = get_entry(state, key, value.ndim, what)
         if part[key].shape != value.shape:
-            raise foreign(what, f"'{key}' is {tuple(part[key].shape)}, not {tuple(value.shape)}")
+            raise mismatch_error(what, f"'{key}' is {tuple(part[key].shape)}, not {tuple(value.shape)}")
     return part
 
 

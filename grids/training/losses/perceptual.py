@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from grids import weights
 from grids.networks import SRResNetX4
 from grids.networks.backbones.vgg import VGG19Features
-from grids.networks.state_dict import explaining
+from grids.networks.state_dict import prefix_errors
 
 MOST = 32
 """Positions a side between which the contextual loss compares all with all: 4 MiB an image for each matrix."""
@@ -58,7 +58,7 @@ def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str]
     if vgg is None:
         say("perceptual loss: features of the descriptor (SRResNet x4), as no VGG-19 weights are given")
         return DescriptorFeatures()
-    with explaining(f"cannot use the VGG-19 '{vgg}'"):
+    with prefix_errors(f"cannot use the VGG-19 '{vgg}'"):
         network = VGG19Features.from_state(weights.load_state(vgg), layers)
     say(f"perceptual loss: {', '.join(layers)} of the VGG-19 '{vgg}'")
     return network

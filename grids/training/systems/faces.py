@@ -13,7 +13,7 @@ from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_logistic, generator_logistic
 from grids.training.losses.perceptual import features_of, perceptual
-from grids.training.losses.structure import gradient_magnitude
+from grids.training.losses.pixel import gradient_magnitude
 from grids.training.systems.adversarial import fresh_modules
 from grids.training.systems.base import Modules, System, adamw
 

@@ -15,7 +15,7 @@ from grids import networks, weights
 from grids.errors import GridsError
 from grids.networks import MartyniukFPN, WalhaNet
 from grids.networks.discriminators import ConvCritic, PatchCritic
-from grids.networks.state_dict import explaining
+from grids.networks.state_dict import prefix_errors
 from grids.networks.topology import parse
 from grids.training.config import TrainingConfig
 from grids.training.losses.perceptual import DEPTH, feature_network
@@ -96,7 +96,7 @@ def _prepare_critics(recipe: Recipe, tasks: tuple[str, ...], extras: Extras, sma
     trunk: Mapping[str, Tensor] = {}
     if extras.trunk is not None:
         settings |= {"rested": RESTED, "trunk_sha256": sha256(extras.trunk)}
-        with explaining(f"cannot use the trunk '{extras.trunk}'"):
+        with prefix_errors(f"cannot use the trunk '{extras.trunk}'"):
             trunk = load_state(extras.trunk)
 
     def make(network: nn.Module, names: tuple[str, ...], config: TrainingConfig) -> Adversarial:
@@ -154,6 +154,6 @@ def _put_trunk(network: nn.Module, file: Path, state: Mapping[str, Tensor], smal
     """The trunk of a network, now with the weights of a file."""
     assert isinstance(network, MartyniukFPN | WalhaNet)  # those whose recipes take a trunk
     hint = " (a small network's is narrower than the published one)" if small else ""
-    with explaining(f"cannot use the trunk '{file}'{hint}"):
+    with prefix_errors(f"cannot use the trunk '{file}'{hint}"):
         network.load_trunk(state)
     return network.encoder.trunk
