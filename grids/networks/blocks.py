@@ -162,8 +162,7 @@ class TransposedAttention(nn.Module):
         q, k, v = self.qkv_depthwise(self.qkv(x)).reshape(b, 3 * self.heads, c // self.heads, h * w).chunk(3, dim=1)
         q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
         attention = (q @ k.transpose(-2, -1) * self.temperature).softmax(dim=-1)  # (B, heads, C / heads, C / heads)
-        output: Tensor = self.project((attention @ v).reshape(b, c, h, w))
-        return output
+        return self.project((attention @ v).reshape(b, c, h, w))
 
 
 class GatedFeedForward(nn.Module):
@@ -186,8 +185,7 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
-        output: Tensor = self.project(F.gelu(gate) * value)
-        return output
+        return self.project(F.gelu(gate) * value)
 
 
 class TransformerBlock(nn.Module):
@@ -202,8 +200,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))
-        output: Tensor = x + self.feed_forward(self.norm2(x))
-        return output
+        return x + self.feed_forward(self.norm2(x))
 
 
 def init_for_relu(network: nn.Module) -> None:

@@ -29,8 +29,7 @@ class TotalVariation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         down, right = (x.diff(dim=dim).abs().pow(BETA) for dim in (2, 3))
-        variation: Tensor = self.vertical(down) + self.horizontal(right)
-        return variation
+        return self.vertical(down) + self.horizontal(right)
 
 
 Statistic = Literal["gap", "tv"]

@@ -117,8 +117,7 @@ class TaskView(nn.Module):
             self.reach = network.reach
 
     def forward(self, images: Tensor) -> Tensor:
-        restored: Tensor = self.network(images, self.task)
-        return restored
+        return self.network(images, self.task)
 
 
 def select_head(network: nn.Module, task: str) -> nn.Module:

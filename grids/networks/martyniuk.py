@@ -121,8 +121,7 @@ class _ResNetEncoder(nn.Module):
         self.blocks = nn.Sequential(*(_ResNetBlock(4 * width) for _ in range(blocks)))
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.blocks(self.down(self.first(images)))
-        return features
+        return self.blocks(self.down(self.first(images)))
 
 
 class _ResNetBlock(nn.Module):
@@ -138,8 +137,7 @@ class _ResNetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.dropout(F.relu(self.norm1(self.conv1(x))))
-        output: Tensor = x + self.norm2(self.conv2(y))
-        return output
+        return x + self.norm2(self.conv2(y))
 
 
 def _resnet_decoder(width: int) -> nn.Sequential:
@@ -190,8 +188,7 @@ class _PyramidDecoder(nn.Module):
     def forward(self, maps: tuple[Tensor, Tensor]) -> Tensor:
         finest, joined = maps
         x = F.interpolate(self.smooth1(joined), scale_factor=2) + finest
-        output: Tensor = self.last(F.interpolate(self.smooth2(x), scale_factor=2))
-        return output
+        return self.last(F.interpolate(self.smooth2(x), scale_factor=2))
 
 
 def _normalised(conv: nn.Module) -> nn.Sequential:

@@ -30,8 +30,7 @@ class WideBlock(nn.Module):
         self.conv2 = _conv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = x + self.conv2(F.relu(self.conv1(F.relu(x))))
-        return output
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
 class ShenFace(nn.Module):

@@ -43,8 +43,7 @@ class SRResNetX4(nn.Module):
 
     def body_features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, C, H, W): the output of the residual blocks."""
-        features: Tensor = self.body(self.first_features(images))
-        return features
+        return self.body(self.first_features(images))
 
     def last_features(self, body: Tensor) -> Tensor:
         """(B, C, H, W), the body's output -> (B, C, 4H, 4W): what the output convolution gets."""
@@ -95,8 +94,7 @@ class SRResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
         features = self.body(F.leaky_relu(self.conv_first(images), 0.1))
-        output: Tensor = self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1)) + images
-        return output
+        return self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1)) + images
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> SRResNet:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.errors import unknown_name
-from grids.networks.backbones.mobilenet import MobileTrunk, trunk_state
+from grids.networks.backbones.mobilenet import MobileTrunk, load_trunk
 from grids.networks.blocks import TransformerBlock, pad_to_multiple
 from grids.networks.heads import MultiHead, list_heads, read_tasks
 from grids.networks.state_dict import count_parts, get_entry, load_strict
@@ -29,7 +29,7 @@ class Pyramid(nn.Module):
     batch norm, as in the trunk.
 
     Args:
-        width: of the trunk, see `grids.networks.backbones.mobilenet.MobileNetV2`.
+        width: of the trunk, see `grids.networks.backbones.mobilenet.MobileTrunk`.
         channels: of M1 to M4; M0 has half as many.
     """
 
@@ -71,8 +71,7 @@ class ConvPoolBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for convolution in self.units:
             x = F.relu(self._pooled(convolution(x)))
-        output: Tensor = self.project(x)
-        return output
+        return self.project(x)
 
     def _pooled(self, x: Tensor) -> Tensor:
         if not self.literal:
@@ -171,8 +170,7 @@ class WalhaNet(MultiHead):
         return self._features(maps), maps[0]
 
     def decode(self, task: str, *shared: Tensor) -> Tensor:
-        change: Tensor = self.decoders[task](*shared)
-        return change
+        return self.decoders[task](*shared)
 
     def _features(self, maps: Sequence[Tensor]) -> Tensor:
         """What the decoders share, at the size of M1: what the blocks make of M1 to M4, or M1 itself."""
@@ -188,7 +186,7 @@ class WalhaNet(MultiHead):
         Raises:
             WeightsError: an entry is missing or has another shape; the first one is named.
         """
-        self.encoder.trunk.load_state_dict(trunk_state(state, self.encoder.trunk))
+        load_trunk(self.encoder.trunk, state)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> WalhaNet:

@@ -147,10 +147,14 @@ def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping
     key = (chosen.network, repr(chosen.options), scale, names, repr(options))
     if key not in _DIGESTS:
         # on the meta device nothing would be drawn, but torch imports for two seconds
-        state = initialize(preset, 0, scale, names, options).state_dict()
-        shapes = {name: list(value.shape) for name, value in state.items()}
-        _DIGESTS[key] = hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
+        _DIGESTS[key] = digest_of(initialize(preset, 0, scale, names, options))
     return _DIGESTS[key]
+
+
+def digest_of(network: nn.Module) -> str:
+    """The same checksum, of a network that is there."""
+    shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
+    return hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_start(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:

@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contracts import noise_images, raises_line
+from networks.classifiers import InceptionResNetV2
 from torch import Tensor, nn
 
 from grids.errors import WeightsError
 from grids.networks import MartyniukFPN, MartyniukResNet, build
-from grids.networks.backbones.inception import InceptionResNetV2
 from grids.networks.blocks import InstanceNorm
 from grids.networks.heads import MultiHead, TaskView
 from grids.networks.table import TABLE, parameters

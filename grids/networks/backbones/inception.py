@@ -101,30 +101,6 @@ class InceptionTrunk(nn.Module):
         return [first, second, third, fourth, self.mixed_7a(self.repeat_1(fourth))]
 
 
-class InceptionResNetV2(InceptionTrunk):
-    """The whole classifier: the trunk, residual blocks at a stride of 32, the mean over the map, a linear layer.
-
-    Args:
-        classes: 1000 of ImageNet; 1001 with a background.
-        width: see `InceptionTrunk`.
-        repeats: residual blocks at strides of 8, 16 and 32; the last one, `block8`, has no ReLU.
-    """
-
-    def __init__(self, classes: int = 1000, width: int = 32, repeats: Sequence[int] = (10, 20, 10)) -> None:
-        super().__init__(width, repeats[:2])
-        n = _proportion(width)
-        self.repeat_2 = nn.Sequential(*(_block8(width) for _ in range(repeats[2] - 1)))
-        self.block8 = _block8(width, last=True)
-        self.conv2d_7b = ConvUnit(n(2080), n(1536))
-        self.last_linear = nn.Linear(n(1536), classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> logits (B, classes)."""
-        features = self.conv2d_7b(self.block8(self.repeat_2(self.maps(images)[-1])))
-        logits: Tensor = self.last_linear(features.mean(dim=(2, 3)))
-        return logits
-
-
 def trunk_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state of an `InceptionTrunk` in that of the classifier, or of a trunk.
 
@@ -186,10 +162,6 @@ def _mixed_7a(width: int) -> Mixed:
         _chain(width, 1088, (256, 1), (288, 3), (320, 3), stride=2),
         _halving_pool(),
     )
-
-
-def _block8(width: int, last: bool = False) -> Residual:
-    return _residual(width, 2080, 0.20, 192, ((192, 1), (224, (1, 3)), (256, (3, 1))), last=last)
 
 
 def _residual(

@@ -12,8 +12,6 @@ from torch import Tensor
 
 from grids.training.losses.pixel import charbonnier, log_mse, ssim_l1
 
-__all__ = ["LOSSES"]
-
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": F.l1_loss,
     "charbonnier": charbonnier,
