@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """x + conv3(ReLU(conv3(x))), without batch normalisation: (B, C, H, W) -> the same."""
+    """x + conv3(ReLU(conv3(x))), without batch normalisation: (B, C, H, W) -> the same.
+
+    Args:
+        channels: C.
+        bias: of the convolutions.
+    """
 
     def __init__(self, channels: int, bias: bool = True) -> None:
         super().__init__()
@@ -189,7 +194,12 @@ class GatedFeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Restormer's block: x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same."""
+    """Restormer's block: x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same.
+
+    Args:
+        channels: C, a multiple of heads.
+        heads: see `TransposedAttention`.
+    """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -218,7 +228,12 @@ def init_for_relu(network: nn.Module) -> None:
 
 @torch.no_grad()
 def shrink_weights(*last: nn.Conv2d, share: float = 0.1) -> None:
-    """Shrink the last convolutions of residual branches, or every sum would double the variance."""
+    """Shrink the last convolutions of residual branches, or every sum would double the variance.
+
+    Args:
+        last: these convolutions; their weights are changed.
+        share: what is left of the weights.
+    """
     for convolution in last:
         convolution.weight.mul_(share)
 

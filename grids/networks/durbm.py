@@ -24,6 +24,11 @@ class Encoder(nn.Module):
     (B, 3, H, W), H and W multiples of 8, -> x (B, C, H / 4, W / 4), r (B, C, H / 2, W / 2). Source: section 4.3; the
     7 x 7 of the first convolution is that of the dual residual networks, as are the norms of all three. Five blocks
     have 68 weight layers.
+
+    Args:
+        width: C.
+        blocks: the DuRB-Ms.
+        norm: normalise the three convolutions.
     """
 
     def __init__(self, width: int, blocks: Iterable[DualBlock], norm: bool = True) -> None:

@@ -107,7 +107,12 @@ class MultiHead(nn.Module):
 
 
 class TaskView(nn.Module):
-    """A network as one of its tasks sees it: called with images alone."""
+    """A network as one of its tasks sees it: called with images alone.
+
+    Args:
+        network: with a head for each task; it is shared, not copied.
+        task: one of its tasks. Another raises UnknownNameError.
+    """
 
     def __init__(self, network: MultiHead, task: str) -> None:
         super().__init__()

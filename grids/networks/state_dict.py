@@ -16,6 +16,11 @@ Network = TypeVar("Network", bound=nn.Module)
 def load_strict(network: Network, state: Mapping[str, Tensor], what: str) -> Network:
     """The network with the state in it.
 
+    Args:
+        network: whose weights are replaced.
+        state: all of its entries and no others, of the same shapes.
+        what: what the network is called in errors, such as "a U-Net".
+
     Raises:
         WeightsError: a key is missing, does not belong to the network, or has another shape.
     """
@@ -33,7 +38,17 @@ def load_strict(network: Network, state: Mapping[str, Tensor], what: str) -> Net
 
 
 def get_entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str) -> Tensor:
-    """One tensor of a state, whose shape says how large the network is. Raises WeightsError."""
+    """One tensor of a state, whose shape says how large the network is.
+
+    Args:
+        state: of a network that is not known yet.
+        key: of the tensor.
+        dimensions: how many it must have.
+        what: what the network is called in errors.
+
+    Raises:
+        WeightsError: there is no such entry, or it has other dimensions.
+    """
     found = state.get(key)
     if found is None:
         raise mismatch_error(what, f"there is no '{key}'")

@@ -273,7 +273,7 @@ def test_long_names_make_short_files(experiment: Experiment, tmp_path: Path) -> 
     evaluator = TrainingEvaluator(experiment, tmp_path)
     names = [f"task_{i:02}_{'x' * 20}" for i in range(10)]
     evaluator.names = tuple(names)
-    files = {evaluator._file(tuple(names[:k]), repeat) for k in range(1, 11) for repeat in (0, 1)}
+    files = {evaluator._name_file(tuple(names[:k]), repeat) for k in range(1, 11) for repeat in (0, 1)}
     assert len(files) == 20
     assert max(map(len, files)) < 130
     assert {"all", "all.1"} <= files

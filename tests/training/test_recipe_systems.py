@@ -25,7 +25,7 @@ from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan
 from grids.training.losses.pixel import gradient_magnitude
 from grids.training.recipes import TABLE, Extras, get_recipe
-from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoring
+from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoration_loss
 from grids.training.systems.base import SupervisedSystem, System
 from grids.training.systems.faces import FaceDeblurring, Stages
 from grids.training.systems.makers import PLAIN, prepare_maker
@@ -69,7 +69,7 @@ def adversarial(terms: Terms = Terms(features=0), network: nn.Module | None = No
 
 def test_each_input_goes_through_its_tasks_head() -> None:
     network, given = forked(), batch()
-    made = SupervisedSystem(network, "l1", TASKS).restored({"network": network}, given)
+    made = SupervisedSystem(network, "l1", TASKS).restore({"network": network}, given)
     for row, number in enumerate(given.tasks.tolist()):
         expected = network(given.inputs[row : row + 1], TASKS[number])[0]
         assert torch.allclose(made[row], expected, atol=1e-6)
@@ -98,7 +98,7 @@ def test_the_losses_of_a_restorer_with_critics() -> None:
     system, given = adversarial(Terms(features=0, critic_steps=2)), batch()
     names, values = zip(*system.losses(system.modules, given, 0), strict=True)
     assert names == ("critics", "critics", "network")
-    restored = system.restored(system.modules, given)
+    restored = system.restore(system.modules, given)
     expected = 0.5 * F.l1_loss(restored, given.targets)
     for number, task in enumerate(TASKS):
         scores = system.modules[f"critic of {task}"](restored[given.tasks == number])
@@ -130,10 +130,10 @@ def test_features_and_context_are_added() -> None:
         def forward(self, images: Tensor) -> list[Tensor]:
             return [halved(images)]
 
-    plain = restoring(given.inputs, given.targets, Pooled(), Terms(features=0, contextual=0))
-    featured = restoring(given.inputs, given.targets, Pooled(), Terms(features=2))
+    plain = restoration_loss(given.inputs, given.targets, Pooled(), Terms(features=0, contextual=0))
+    featured = restoration_loss(given.inputs, given.targets, Pooled(), Terms(features=2))
     assert float(featured - plain) == pytest.approx(2 * float(F.mse_loss(halved(given.inputs), halved(given.targets))))
-    assert float(restoring(given.inputs, given.targets, Pooled(), Terms(contextual=0.5))) > float(plain)
+    assert float(restoration_loss(given.inputs, given.targets, Pooled(), Terms(contextual=0.5))) > float(plain)
 
 
 class Same(nn.Module):

@@ -14,7 +14,13 @@ CLASSIFIER = ("repeat_2.", "block8.", "conv2d_7b.", "last_linear.")
 
 
 class ConvUnit(nn.Module):
-    """ReLU(batch norm(convolution)): (B, inputs, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride))."""
+    """ReLU(batch norm(convolution)): (B, inputs, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        inputs, channels: of the input and of the output.
+        kernel: side of the convolution, or its (height, width); odd.
+        stride: in both directions.
+    """
 
     def __init__(self, inputs: int, channels: int, kernel: Kernel = 1, stride: int = 1) -> None:
         super().__init__()

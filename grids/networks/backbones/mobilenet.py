@@ -19,7 +19,15 @@ TAPS = {1: 16, 3: 24, 6: 32, 10: 64, 15: 160}
 
 
 class InvertedResidual(nn.Module):
-    """1 x 1 to more channels, 3 x 3 depth-wise, 1 x 1 to few without an activation. Source: section 3.3."""
+    """1 x 1 to more channels, 3 x 3 depth-wise, 1 x 1 to few without an activation. Source: section 3.3.
+
+    (B, channels, H, W) -> (B, out, H / stride, W / stride); the input is added where the two are of one size.
+
+    Args:
+        channels, out: of the input and of the output.
+        stride: of the depth-wise convolution, 1 or 2.
+        expansion: channels of the depth-wise convolution, in terms of the input's.
+    """
 
     def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
         super().__init__()

@@ -64,7 +64,7 @@ def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str]
     return network
 
 
-def features_of(network: nn.Module, images: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+def compute_features(network: nn.Module, images: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
     """The maps of images, to be learnt through, and of their targets, on the device of these."""
     network.to(targets.device)
     with torch.no_grad():

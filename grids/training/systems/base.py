@@ -69,9 +69,9 @@ class SupervisedSystem(System):
         return {"network": adamw(self.modules["network"], config)}
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        yield "network", self._loss(self.restored(modules, batch), batch.targets)
+        yield "network", self._loss(self.restore(modules, batch), batch.targets)
 
-    def restored(self, modules: Modules, batch: Batch) -> Tensor:
+    def restore(self, modules: Modules, batch: Batch) -> Tensor:
         """What the network makes of a batch, each input by its task's head: (B, 3, H, W) float32.
 
         What the tasks share gets the sum of their gradients, as a loss of all goes backward once.
