@@ -152,8 +152,7 @@ class DuRBM(MultiHead):
         return tuple(tuple(stage) for stage in stages)
 
     def encode(self, images: Tensor) -> Sequence[Tensor]:
-        x_and_r: Sequence[Tensor] = self.encoder(images)
-        return x_and_r
+        return self.encoder(images)
 
     def decode(self, task: str, *shared: Tensor) -> Tensor:
         decoder = self._decoder(task)

@@ -27,7 +27,7 @@ from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.experiment import Experiment, run_of, train_experiment
-from grids.training.fabric import strategy_of
+from grids.training.fabric import check_precision
 from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import Extras, get_recipe, resolve_config
 from grids.training.systems.makers import prepare_maker
@@ -106,7 +106,7 @@ def train_restorer(
     file = _target(out)
     check_scale(network)
     where = devices.resolve(device)
-    strategy_of(where, used.precision)  # a precision that the device lacks is said before photographs are read
+    check_precision(where, used.precision)  # a precision that the device lacks is said before photographs are read
     if tasks is None and recipe is not None:
         tasks = (*get_recipe(recipe).tasks, *(functions or {}), *(pairs or {}))
     chosen = make_tasks(tasks, functions, pairs, least=used.crop)
@@ -150,7 +150,7 @@ def train_descriptor(
     used = config or DESCRIPTOR_RECIPE
     file = _target(out)
     where = devices.resolve(device)
-    strategy_of(where, used.precision)
+    check_precision(where, used.precision)
     task = Reduced()
     experiment = _experiment([task], images, val, DESCRIPTOR, used, max_pixels, on_skip)
     run = _train(experiment, file, where, resume, deadline, callbacks or NullCallbacks())

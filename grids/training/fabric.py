@@ -28,9 +28,14 @@ def make_fabric(device: torch.device, precision: Precision) -> Any:
 
 def strategy_of(device: torch.device, precision: Precision) -> dict[str, Any]:
     """The arguments of Fabric for one device. Raises GridsError for fp16 on a CPU."""
+    check_precision(device, precision)
     if precision == "auto":
         precision = "bf16" if computes_in_bf16(device) else "fp32"
-    if precision == "fp16" and device.type != "cuda":
-        raise GridsError(f"fp16 needs an NVIDIA GPU, but the device is {device.type}: use bf16 or fp32")
     index = [device.index] if device.index is not None else 1
     return {"accelerator": device.type, "devices": index, "precision": _NAMES[precision]}
+
+
+def check_precision(device: torch.device, precision: Precision) -> None:
+    """Raise GridsError for fp16 on anything but a GPU of NVIDIA."""
+    if precision == "fp16" and device.type != "cuda":
+        raise GridsError(f"fp16 needs an NVIDIA GPU, but the device is {device.type}: use bf16 or fp32")
