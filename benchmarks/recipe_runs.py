@@ -45,7 +45,7 @@ from grids.random import seed_for, seeded
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.training.pair_settings import PRISTINE
-from grids.training.recipes import resolved
+from grids.training.recipes import resolve_config
 from grids.training.trainer import OutOfTimeError
 
 STEPS = {
@@ -88,7 +88,7 @@ def photographs(recipe: str) -> tuple[list[Path], list[Path]]:
 def train(recipe: str, seconds: float) -> None:
     learnt, measured = photographs(recipe)
     val = measured if recipe == "shen-face" else split_files("val")[::3]
-    _, settings = resolved(recipe, iterations=STEPS[recipe], data=PRISTINE)
+    _, settings = resolve_config(recipe, iterations=STEPS[recipe], data=PRISTINE)
     out = RUNS / f"{recipe}.safetensors"
     found = train_restorer(learnt, config=settings, recipe=recipe, val=val, out=out, time_budget=seconds, device="cpu")
     (run,) = found.runs

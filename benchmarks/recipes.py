@@ -36,15 +36,16 @@ from grids.pipeline.faces import crop_faces
 from grids.random import seeded
 from grids.restoration.forward import restore
 from grids.restoration.models import load_restorer
+from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.experiment import Experiment, train_experiment
 from grids.training.losses.perceptual import feature_network
-from grids.training.methods import PLAIN, Method
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.photographs import Photographs
-from grids.training.recipes import TABLE, Extras, method_of, system_recipe
+from grids.training.recipes import TABLE, Extras, get_recipe
 from grids.training.systems.base import SupervisedSystem
 from grids.training.systems.faces import FaceDeblurring, Stages
+from grids.training.systems.makers import PLAIN, SystemMaker, prepare_maker
 from grids.training.tasks import Synthesized
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -86,7 +87,7 @@ class Variant:
     tasks: tuple[str, ...]
     network: str
     steps: int = SHORT
-    method: Callable[[], Method] = lambda: PLAIN
+    method: Callable[[], SystemMaker] = lambda: PLAIN
     changes: Mapping[str, Any] = field(default_factory=dict)
     faces: bool = False
     starved: str = ""
@@ -107,32 +108,32 @@ class Starved(Synthesized):
         return super().draw(few.to(clean.device).float().div(255), generator, data)
 
 
-def single_head(loss: str) -> Callable[[], Method]:
+def single_head(loss: str) -> Callable[[], SystemMaker]:
     """One head for all tasks, at the same multiply-adds: nothing tells the network what an image suffers from."""
-    return lambda: Method(
+    return lambda: SystemMaker(
         "single head", lambda network, tasks, recipe: SupervisedSystem(for_task(network), loss), settings={"loss": loss}
     )
 
 
-def options(**given: Any) -> Callable[[], Method]:
+def options(**given: Any) -> Callable[[], SystemMaker]:
     """The plain method with options of the network."""
     return lambda: replace(PLAIN, name="options", options=given)
 
 
-def named(recipe: str) -> Callable[[], Method]:
+def named(recipe: str) -> Callable[[], SystemMaker]:
     """The method of a recipe."""
-    entry = system_recipe(recipe)
-    return lambda: method_of(recipe, entry.small, entry.tasks, Extras())
+    entry = get_recipe(recipe)
+    return lambda: prepare_maker(recipe, entry.small, entry.tasks, Extras())
 
 
-def face(stages: Stages, **given: Any) -> Callable[[], Method]:
+def face(stages: Stages, **given: Any) -> Callable[[], SystemMaker]:
     """Shen's system with these stages, on a network with these options."""
 
     def make(network: nn.Module, names: tuple[str, ...], recipe: TrainingConfig) -> FaceDeblurring:
         critic = partial(ConvCritic, 16, recipe.crop)
         return FaceDeblurring(network, recipe, critic, feature_network(None, (), print), stages)
 
-    return lambda: Method("faces", make, options=given, settings={"stages": vars(stages)})
+    return lambda: SystemMaker("faces", make, options=given, settings={"stages": vars(stages)})
 
 
 def _alone(tasks: Sequence[str], network: str, **changes: Any) -> list[Variant]:
@@ -151,7 +152,7 @@ def _face(label: str, stages: Stages, **given: Any) -> Variant:
     return Variant(label, FACE, "shen-face-small", 400, face(stages, **given), SHEN_SETTINGS, faces=True)
 
 
-def _walha(label: str, method: Callable[[], Method] = lambda: PLAIN) -> Variant:
+def _walha(label: str, method: Callable[[], SystemMaker] = lambda: PLAIN) -> Variant:
     return Variant(label, WALHA, "walha-mtlgan-small", SHORT, method, WALHA_SETTINGS)
 
 
@@ -298,10 +299,9 @@ def train_claims(claims: Sequence[str], seeds: int, limit: float, worker: int, w
                 variant.tasks,
                 seed,
                 file,
-                file.with_suffix(".ckpt"),
+                Checkpointing(file.with_suffix(".ckpt"), deadline=deadline),
                 name=file.name,
                 device=torch.device(device),
-                deadline=deadline,
             )
         except OutOfTimeError:
             return

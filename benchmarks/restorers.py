@@ -28,8 +28,8 @@ from grids.images import list_images
 from grids.io import write_text
 from grids.restoration.models import load_restorer, read_record, save_restorer
 from grids.results import TrainingRun
+from grids.training.callbacks import NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.experiment import NullCallbacks
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 

@@ -33,6 +33,8 @@ from torch import Tensor
 from grids.degradations import ELEVEN, degradation
 from grids.io import write_text
 from grids.restoration.models import initialize, load_restorer, load_start, read_record, save_restorer, start_weights
+from grids.training.callbacks import NullCallbacks
+from grids.training.checkpoint import Checkpointing
 from grids.training.checkpoint import load as load_checkpoint
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch, Batches
@@ -222,13 +224,17 @@ class Start:
         deadline: float,
         spent: Hours | None,
     ) -> TrainingResult:
-        def told(step: int) -> None:
-            if spent is not None:
-                spent.count()
-                if step % EVERY == 0:
-                    spent.write(step)
-                if step % (10 * EVERY) == 0:
-                    print(f"step {step}, {spent.spent:.3f} hours", flush=True)
+        class Told(NullCallbacks):
+            def step(self, done: int) -> None:
+                if spent is not None:
+                    spent.count()
+                    if done % EVERY == 0:
+                        spent.write(done)
+                    if done % (10 * EVERY) == 0:
+                        print(f"step {done}, {spent.spent:.3f} hours", flush=True)
+
+            def say(self, text: str) -> None:
+                print(text, flush=True)
 
         network = initialize(self.network, config.seed)
         if self.begin is not None:
@@ -238,11 +244,8 @@ class Start:
             batches,
             config,
             device=self.device,
-            checkpoint=checkpoint,
-            identity=self.identity,
-            deadline=deadline,
-            on_step=told,
-            say=lambda text: print(text, flush=True),
+            checkpointing=Checkpointing(checkpoint, self.identity, deadline=deadline),
+            callbacks=Told(),
         )
 
 

@@ -35,9 +35,10 @@ from grids.restoration.models import load_restorer, save_restorer, start_weights
 from grids.results import TrainingRun
 from grids.search import Answer, DropTable, Problem, Search, run_search
 from grids.search.drop_table import JOIN
+from grids.training.callbacks import NullCallbacks
 from grids.training.config import STEPS_PER, TrainingConfig
 from grids.training.evaluator import LASTING, TrainingEvaluator, clearly_lost
-from grids.training.experiment import Experiment, NullCallbacks, record_of, run_of
+from grids.training.experiment import Experiment, record_of, run_of
 from grids.training.pair_settings import PRISTINE
 from grids.training.photographs import Photographs
 from grids.training.tasks import Synthesized

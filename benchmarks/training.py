@@ -36,6 +36,7 @@ from grids.devices import resolve, use_threads
 from grids.errors import GridsError
 from grids.random import seeded
 from grids.restoration.models import initialize
+from grids.training.callbacks import NullCallbacks
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch, Batches
 from grids.training.fabric import strategy_of
@@ -128,7 +129,11 @@ def ours(network: nn.Module, batches: Any, config: TrainingConfig, clock: Clock)
             found: Batch = batches(step, retry)
             return found
 
-    train(SupervisedSystem(network), timed, config, device=clock.device, on_step=lambda _: clock.step())
+    class Ticks(NullCallbacks):
+        def step(self, done: int) -> None:
+            clock.step()
+
+    train(SupervisedSystem(network), timed, config, device=clock.device, callbacks=Ticks())
 
 
 def plain(network: nn.Module, crops: Degraded, config: TrainingConfig, workers: int, half: bool, clock: Clock) -> None:

@@ -365,7 +365,7 @@ def check_heads(preset: Preset) -> None:
     assert not torch.equal(shown["haze"], shown["rain"])
     assert torch.equal(for_task(network, "snow")(images), shown["haze"])
     raises_line(lambda: network(images, "snow"), "'snow'", kind=UnknownNameError)
-    alone = preset.network.without(network.state_dict(), ("rain",))
+    alone = preset.network.keep_tasks(network.state_dict(), ("rain",))
     assert preset.network.from_state(alone).tasks == ("rain",)
     assert torch.equal(preset.network.from_state(alone).eval()(images), shown["rain"])
     several = network(noise_images(4, 3, 40, 40), ["rain", "haze", "haze", "rain"])

@@ -15,7 +15,7 @@ from grids.cli import run
 from grids.networks import build
 from grids.pipeline.experiments import TrainingSettings
 from grids.restoration.models import load_restorer
-from grids.training.recipes import TABLE, resolved, settings_of
+from grids.training.recipes import TABLE, resolve_config
 
 Call = Callable[..., tuple[int, str, str]]
 SMALL = ("--iterations", "2", "--crop", "32", "--batch", "4", "--device", "cpu", "--jobs", "1")
@@ -155,13 +155,13 @@ def test_groups_of_a_recipe_are_of_its_tasks(call: Call) -> None:
 
 
 def test_networks_without_normalisation_learn_at_the_rate_that_they_bear(call: Call) -> None:
-    assert resolved("liu-durbm")[1].learning_rate == 1e-3  # this one is normalised
-    assert resolved("liu-durbm", network="liu-durbm")[1].learning_rate == 1e-4
-    assert resolved("shen-face", learning_rate=1e-3) == (
+    assert resolve_config("liu-durbm")[1].learning_rate == 1e-3  # this one is normalised
+    assert resolve_config("liu-durbm", network="liu-durbm")[1].learning_rate == 1e-4
+    assert resolve_config("shen-face", learning_rate=1e-3) == (
         "shen-face-small",
-        replace(settings_of(TABLE["shen-face"]), learning_rate=1e-3),
+        replace(TABLE["shen-face"].get_config(), learning_rate=1e-3),
     )
-    assert TrainingSettings.by_recipe("liu-durbm").config == resolved("liu-durbm")[1]
+    assert TrainingSettings.by_recipe("liu-durbm").config == resolve_config("liu-durbm")[1]
     for network, rate in {"shen-face-small": 3e-4, "nafnet": 5e-4}.items():
         out = f"{network}.safetensors"
         assert call("train", "photos", "--tasks", "haze", "--network", network, *SMALL, "--out", out)[0] == 0

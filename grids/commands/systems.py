@@ -7,7 +7,7 @@ from typing import Any
 from grids.commands.options import changes_of
 from grids.errors import GridsError
 from grids.pipeline.experiments import SCRATCH
-from grids.training.recipes import resolved, system_recipe
+from grids.training.recipes import get_recipe, resolve_config
 
 QUICK = "quick"
 
@@ -26,7 +26,7 @@ def system_of(options: dict[str, Any], usual: str = QUICK) -> dict[str, Any]:
     """
     name = options["recipe"]
     budget = options["budget"] or (usual if name is None else QUICK)
-    if name is not None and options.get("loss") is not None and "vgg" in system_recipe(name).takes:
+    if name is not None and options.get("loss") is not None and "vgg" in get_recipe(name).takes:
         raise GridsError(f"the recipe '{name}' has losses of its own: --loss is not for it")
-    chosen, config = resolved(name, budget, options["network"], seed=options["seed"], **changes_of(options))
+    chosen, config = resolve_config(name, budget, options["network"], seed=options["seed"], **changes_of(options))
     return {"recipe": name, "network": chosen, "config": config}

@@ -16,7 +16,7 @@ from grids.reports.grouping import counted, decibels
 from grids.reports.training import time_text
 from grids.results import TrainingRun, Trial
 from grids.search import Search
-from grids.training.experiment import NullCallbacks
+from grids.training.callbacks import NullCallbacks
 
 COLUMNS = ("tasks", "repeat", "step", "steps", "loss", "steps_per_second", "seconds")
 WINDOW = 10.0

@@ -1,28 +1,16 @@
 """The networks: one file an architecture, all presets in the `TABLE` of table.py."""
 
-from grids.networks.durbm import DuRBM
-from grids.networks.martyniuk import MartyniukFPN, MartyniukResNet
-from grids.networks.nafnet import NAFNet
-from grids.networks.restormer import Restormer
-from grids.networks.shen import ShenFace
-from grids.networks.srresnet import SRResNet, SRResNetX4
-from grids.networks.table import TABLE, Preset, build, preset
-from grids.networks.unet import UNet
-from grids.networks.walha import WalhaNet
-
-__all__ = [
-    "TABLE",
-    "DuRBM",
-    "MartyniukFPN",
-    "MartyniukResNet",
-    "NAFNet",
-    "Preset",
-    "Restormer",
-    "SRResNet",
-    "SRResNetX4",
-    "ShenFace",
-    "UNet",
-    "WalhaNet",
-    "build",
-    "preset",
-]
+from grids.networks.durbm import DuRBM as DuRBM
+from grids.networks.martyniuk import MartyniukFPN as MartyniukFPN
+from grids.networks.martyniuk import MartyniukResNet as MartyniukResNet
+from grids.networks.nafnet import NAFNet as NAFNet
+from grids.networks.restormer import Restormer as Restormer
+from grids.networks.shen import ShenFace as ShenFace
+from grids.networks.srresnet import SRResNet as SRResNet
+from grids.networks.srresnet import SRResNetX4 as SRResNetX4
+from grids.networks.table import TABLE as TABLE
+from grids.networks.table import Preset as Preset
+from grids.networks.table import build as build
+from grids.networks.table import preset as preset
+from grids.networks.unet import UNet as UNet
+from grids.networks.walha import WalhaNet as WalhaNet

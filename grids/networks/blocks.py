@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """x + conv3(ReLU(conv3(x))), without batch normalisation: (B, C, H, W) -> the same."""
+    """x + conv3(ReLU(conv3(x))), without batch normalisation: (B, C, H, W) -> the same.
+
+    Args:
+        channels: C.
+        bias: of the convolutions.
+    """
 
     def __init__(self, channels: int, bias: bool = True) -> None:
         super().__init__()
@@ -22,54 +27,58 @@ class ResidualBlock(nn.Module):
 class GlobalMean(nn.Module):
     """The mean of every channel over the image: (B, C, H, W) -> (B, C, 1, 1).
 
-    What a network sees of the whole image passes through here, so that an image can come in tiles too: `known` holds
-    the means of the whole, and while `window` is set, the means of what it cuts out of each tile are gathered. Nothing
-    of this is in the state dict.
+    What a network sees of the whole image passes through here, so that an image can come in tiles too: while `window`
+    is set, the means of what it cuts out of each tile are gathered, and `fixed` is returned for every tile once it
+    holds the means of the whole. Nothing of this is in the state dict.
 
-    known: (1, C, 1, 1), what to return for every tile; None for the mean of what comes.
+    fixed: (1, C, 1, 1), what to return for every tile; None for the mean of what comes.
     window: (top, bottom, left, right) of the part to gather, as fractions of the maps; None to gather nothing.
     """
 
+    fixed: Tensor | None
+    window: tuple[float, float, float, float] | None
+    _total: Tensor
+    _count: int
+
     def __init__(self) -> None:
         super().__init__()
-        self.known: Tensor | None = None
-        self.window: tuple[float, float, float, float] | None = None
-        self._total, self._count = torch.zeros(()), 0
+        self.reset()
 
     def forward(self, x: Tensor) -> Tensor:
         if self.window is None:
-            return self.measured(x) if self.known is None else self.known
+            return self.average(x) if self.fixed is None else self.fixed
         (height, width), (top, bottom, left, right) = x.shape[-2:], self.window
         part = x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
         wide = torch.float32 if x.device.type == "mps" else torch.float64  # which has no float64
         count = part.numel() // part.shape[1]
-        self._total = self._total + count * self.measured(part, wide).mean(dim=0, keepdim=True)
+        self._total = self._total + count * self.average(part, wide).mean(dim=0, keepdim=True)
         self._count += count
-        return self._gathered() if self.known is None else self.known
+        return self._average_gathered() if self.fixed is None else self.fixed
 
-    def measured(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    def average(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """The means of one map."""
         return x.mean(dim=(2, 3), keepdim=True, dtype=dtype)
 
-    def know(self) -> None:
+    def fix_gathered(self) -> None:
         """Return from now on the mean of what was gathered, and begin to gather anew."""
-        self.known, self.window = self._gathered(), None
-        self._total, self._count = torch.zeros(()), 0
+        gathered = self._average_gathered()
+        self.reset()
+        self.fixed = gathered
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Return the mean of what comes, as at the beginning."""
-        self.known = self.window = None
+        self.fixed = self.window = None
         self._total, self._count = torch.zeros(()), 0
 
-    def _gathered(self) -> Tensor:
+    def _average_gathered(self) -> Tensor:
         return (self._total / self._count).float()
 
 
 class GlobalMoments(GlobalMean):
     """The mean of every channel, then that of its squares: (B, C, H, W) -> (B, 2 C, 1, 1)."""
 
-    def measured(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        return torch.cat((super().measured(x, dtype), super().measured(x.square(), dtype)), dim=1)
+    def average(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.cat((super().average(x, dtype), super().average(x.square(), dtype)), dim=1)
 
 
 class InstanceNorm(nn.Module):
@@ -158,8 +167,7 @@ class TransposedAttention(nn.Module):
         q, k, v = self.qkv_depthwise(self.qkv(x)).reshape(b, 3 * self.heads, c // self.heads, h * w).chunk(3, dim=1)
         q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
         attention = (q @ k.transpose(-2, -1) * self.temperature).softmax(dim=-1)  # (B, heads, C / heads, C / heads)
-        output: Tensor = self.project((attention @ v).reshape(b, c, h, w))
-        return output
+        return self.project((attention @ v).reshape(b, c, h, w))
 
 
 class GatedFeedForward(nn.Module):
@@ -182,12 +190,16 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
-        output: Tensor = self.project(F.gelu(gate) * value)
-        return output
+        return self.project(F.gelu(gate) * value)
 
 
 class TransformerBlock(nn.Module):
-    """Restormer's block: x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same."""
+    """Restormer's block: x + MDTA(norm(x)), then x + GDFN(norm(x)). (B, C, H, W) -> the same.
+
+    Args:
+        channels: C, a multiple of heads.
+        heads: see `TransposedAttention`.
+    """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -198,11 +210,10 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))
-        output: Tensor = x + self.feed_forward(self.norm2(x))
-        return output
+        return x + self.feed_forward(self.norm2(x))
 
 
-def draw_for_relu(network: nn.Module) -> None:
+def init_for_relu(network: nn.Module) -> None:
     """Draw the weights of all convolutions so that maps keep their size through ReLUs; biases are 0.
 
     Source: He et al., ICCV 2015. For layers that nothing normalises: with torch's own weights the last of some twenty
@@ -216,14 +227,19 @@ def draw_for_relu(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def begin_small(*last: nn.Conv2d, share: float = 0.1) -> None:
-    """Shrink the last convolutions of residual branches, or every sum would double the variance."""
+def shrink_weights(*last: nn.Conv2d, share: float = 0.1) -> None:
+    """Shrink the last convolutions of residual branches, or every sum would double the variance.
+
+    Args:
+        last: these convolutions; their weights are changed.
+        share: what is left of the weights.
+    """
     for convolution in last:
         convolution.weight.mul_(share)
 
 
-def descended(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple[Tensor, list[Tensor]]:
-    """The way down of a U-shaped network: what reaches the bottom, and the output of every level, the top one first."""
+def run_encoder(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple[Tensor, list[Tensor]]:
+    """The way down of a U-shaped network: what reaches its bottom, and the output of every level, the top one first."""
     skips = []
     for encode, shrink in zip(encoder, down, strict=True):
         x = encode(x)
@@ -232,7 +248,7 @@ def descended(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple[T
     return x, skips
 
 
-def padded(images: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Images enlarged at the bottom and right, by repeating their edge, to a multiple of `multiple` pixels a side."""
     h, w = images.shape[-2:]
     return F.pad(images, (0, -w % multiple, 0, -h % multiple), mode="replicate")

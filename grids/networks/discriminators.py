@@ -30,8 +30,7 @@ class PatchCritic(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> scores (B, 1, h, w), of which 256 x 256 pixels have 35 x 35."""
-        scores: Tensor = self.layers(2 * images - 1)
-        return scores
+        return self.layers(2 * images - 1)
 
 
 class ConvCritic(nn.Module):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import GlobalMean, LearnedInstanceNorm, begin_small
+from grids.networks.blocks import GlobalMean, LearnedInstanceNorm, shrink_weights
 
 BETA = 3
 SHARE = 0.2
@@ -28,11 +29,11 @@ class TotalVariation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         down, right = (x.diff(dim=dim).abs().pow(BETA) for dim in (2, 3))
-        variation: Tensor = self.vertical(down) + self.horizontal(right)
-        return variation
+        return self.vertical(down) + self.horizontal(right)
 
 
-STATISTICS = {"gap": GlobalMean, "tv": TotalVariation}
+Statistic = Literal["gap", "tv"]
+STATISTICS: dict[Statistic, type[nn.Module]] = {"gap": GlobalMean, "tv": TotalVariation}
 """What the attention can know of a channel: its mean, its total variation."""
 
 
@@ -48,7 +49,7 @@ class ChannelAttention(nn.Module):
         statistics: names out of `STATISTICS`, at least one.
     """
 
-    def __init__(self, channels: int, hidden: int, statistics: Sequence[str]) -> None:
+    def __init__(self, channels: int, hidden: int, statistics: Sequence[Statistic]) -> None:
         super().__init__()
         self.statistics = nn.ModuleList(STATISTICS[name]() for name in statistics)
         # named after the statistics, since shapes alone would not tell one from another
@@ -71,7 +72,7 @@ class AttendedResidual(nn.Module):
         hidden, statistics: see `ChannelAttention`; without statistics there is no attention.
     """
 
-    def __init__(self, channels: int, hidden: int, statistics: Sequence[str]) -> None:
+    def __init__(self, channels: int, hidden: int, statistics: Sequence[Statistic]) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
@@ -98,7 +99,7 @@ class DualBlock(nn.Module):
     """
 
     def __init__(
-        self, channels: int, kernel: int, hidden: int, statistics: Sequence[str], fusion: bool, norm: bool = True
+        self, channels: int, kernel: int, hidden: int, statistics: Sequence[Statistic], fusion: bool, norm: bool = True
     ) -> None:
         super().__init__()
         self.lead = AttendedResidual(channels, hidden, statistics)
@@ -111,16 +112,16 @@ class DualBlock(nn.Module):
         self.fuse = nn.Conv2d(2 * channels, channels, 3, padding=1) if fusion else None
         names = ("large", "attended", "plain", "fuse") if fusion else ("large", "attended")
         residuals = ("large", names[-1])  # what is added to r, and to x
-        self.norms = nn.ModuleDict({"up": normalising(4 * channels, norm)})
+        self.norms = nn.ModuleDict({"up": make_norm(4 * channels, norm)})
         for name in names:
-            self.norms[name] = normalising(channels, norm, SHARE if name in residuals else 1.0)
+            self.norms[name] = make_norm(channels, norm, SHARE if name in residuals else 1.0)
 
-    def begin(self) -> None:
+    def shrink_residuals(self) -> None:
         """Let all residuals begin small, after their weights were drawn: norms see to theirs."""
         assert isinstance(self.attended[0], AttendedResidual) and isinstance(self.attended[1], nn.Conv2d)
-        begin_small(self.lead.conv2, self.attended[0].conv2)
+        shrink_weights(self.lead.conv2, self.attended[0].conv2)
         if not isinstance(self.norms["large"], LearnedInstanceNorm):
-            begin_small(self.large, self.fuse or self.attended[1])
+            shrink_weights(self.large, self.fuse or self.attended[1])
 
     def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""
@@ -133,7 +134,7 @@ class DualBlock(nn.Module):
         return F.relu(x + shrunk), r
 
 
-def normalising(channels: int, norm: bool, scale: float = 1.0) -> nn.Module:
+def make_norm(channels: int, norm: bool, scale: float = 1.0) -> nn.Module:
     """A norm that begins with a scale, or none."""
     return LearnedInstanceNorm(channels, scale) if norm else nn.Identity()
 

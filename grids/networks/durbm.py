@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import draw_for_relu, padded
-from grids.networks.dual_residual import DualBlock, normalising
-from grids.networks.heads import MultiHead, Tasks, heads_of, select_tasks, tasks_of
-from grids.networks.state_dict import entry, foreign, load_strict, numbered
-from grids.networks.topology import Stages, stages_of
+from grids.networks.blocks import init_for_relu
+from grids.networks.dual_residual import STATISTICS, DualBlock, Statistic, make_norm
+from grids.networks.heads import MultiHead, list_heads, read_tasks, select_tasks
+from grids.networks.state_dict import count_parts, get_entry, load_strict, mismatch_error
+from grids.networks.topology import Stages, resolve_stages
 
 WHAT = "a DuRB-M network"
 
@@ -24,6 +24,11 @@ class Encoder(nn.Module):
     (B, 3, H, W), H and W multiples of 8, -> x (B, C, H / 4, W / 4), r (B, C, H / 2, W / 2). Source: section 4.3; the
     7 x 7 of the first convolution is that of the dual residual networks, as are the norms of all three. Five blocks
     have 68 weight layers.
+
+    Args:
+        width: C.
+        blocks: the DuRB-Ms.
+        norm: normalise the three convolutions.
     """
 
     def __init__(self, width: int, blocks: Iterable[DualBlock], norm: bool = True) -> None:
@@ -31,15 +36,15 @@ class Encoder(nn.Module):
         self.first = nn.Conv2d(3, width, 7, padding=3)
         self.second = nn.Conv2d(width, width, 3, stride=2, padding=1)
         self.third = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.norms = nn.ModuleList(normalising(width, norm) for _ in range(3))
+        self.norms = nn.ModuleList(make_norm(width, norm) for _ in range(3))
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        for _, x, r in self.passed(images):  # noqa: B007
+        for _, x, r in self.trace(images):  # noqa: B007
             pass
         return x, r
 
-    def passed(self, images: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+    def trace(self, images: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
         """The name of each layer or block, and x and r behind it."""
         x = F.relu(self.norms[0](self.first(images)))
         yield "relu1", x, x
@@ -94,8 +99,8 @@ class DuRBM(MultiHead):
             encoder.
         width: C, channels of the encoder.
         decoder: channels of the decoders at half the size; half of them at the whole size.
-        kernels: side of the larger convolution of each block of the encoder, odd.
-        kernel: the same of the blocks between decoders.
+        kernels: side of the larger convolution of each block of the encoder, odd; blocks between decoders have the
+            first one's.
         hidden: inner width of the attentions.
         gap, tv: what the attention of the leading modules knows of each channel, its mean and its total variation;
             without both there is none, while the convolutions stay (Table 3). The attention in branch (b), which
@@ -116,7 +121,6 @@ class DuRBM(MultiHead):
         width: int = 96,
         decoder: int = 96,
         kernels: Sequence[int] = (5, 5, 7, 7, 11),
-        kernel: int = 5,
         hidden: int = 32,
         gap: bool = True,
         tv: bool = True,
@@ -124,17 +128,17 @@ class DuRBM(MultiHead):
         norm: bool = True,
     ) -> None:
         super().__init__(tasks)
-        stages = stages_of(topology, self.tasks)
-        further = [kernel] * (len(stages) - 1)
-        known = [name for name, on in (("gap", gap), ("tv", tv)) if on]
-        made = [DualBlock(width, side, hidden, known, fusion, norm) for side in (*kernels, *further)]
+        stages = resolve_stages(topology, self.tasks)
+        further = [kernels[0]] * (len(stages) - 1)
+        statistics: list[Statistic] = [name for name, on in zip(STATISTICS, (gap, tv), strict=True) if on]
+        made = [DualBlock(width, side, hidden, statistics, fusion, norm) for side in (*kernels, *further)]
         self.encoder = Encoder(width, made[: len(kernels)], norm)
         self.stages = nn.ModuleList(made[len(kernels) :])
         stage = {task: number for number, stage in enumerate(stages) for task in stage}
         self.decoders = nn.ModuleDict({task: Decoder(width, decoder, stage[task]) for task in self.tasks})
-        draw_for_relu(self)
+        init_for_relu(self)
         for block in made:
-            block.begin()
+            block.shrink_residuals()
         # pixels that a pixel acts on, but through means: the stem's kernels at their scale; those of a block, and what
         # its PixelShuffle spreads; the decoder's, and what its two spread
         self.reach = (3 + 1 + 2) + sum(22 + 2 * (side // 2) + 2 for side in (*kernels, *further)) + (10 + 3)
@@ -147,13 +151,10 @@ class DuRBM(MultiHead):
             stages[self._decoder(task).depth].append(task)
         return tuple(tuple(stage) for stage in stages)
 
-    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the decoder of a task; see `MultiHead.forward`."""
-        whole = padded(images, self.multiple)
-        output = self.through_heads(task, self.encoder(2 * whole - 1), whole)
-        return output[..., : images.shape[-2], : images.shape[-1]]
+    def encode(self, images: Tensor) -> Sequence[Tensor]:
+        return self.encoder(images)
 
-    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+    def decode(self, task: str, *shared: Tensor) -> Tensor:
         decoder = self._decoder(task)
         x, r = shared
         for block in self.stages[: decoder.depth]:
@@ -168,7 +169,7 @@ class DuRBM(MultiHead):
             "block5" (B, C, H / 4, W / 4), behind those DuRB-Ms that there are.
         """
         wanted = ("relu1", "relu2", "block1", "block3", "block5")
-        steps = self.encoder.passed(2 * padded(images, self.multiple) - 1)
+        steps = self.encoder.trace(2 * self.pad(images) - 1)
         return {name: x for name, x, _ in steps if name in wanted}
 
     def _decoder(self, task: str) -> Decoder:
@@ -179,29 +180,27 @@ class DuRBM(MultiHead):
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> DuRBM:
         """The network that a state dict belongs to: tasks, topology and sizes are read off it. Raises WeightsError."""
-        width = entry(state, "encoder.first.weight", 4, WHAT).shape[0]
-        return load_strict(cls(tasks_of(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
+        width = get_entry(state, "encoder.first.weight", 4, WHAT).shape[0]
+        return load_strict(cls(read_tasks(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
 
     @classmethod
-    def without(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
+    def keep_tasks(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
         """The part of a state that a network of fewer tasks has: no other decoders, no blocks that lead to none."""
         kept = select_tasks(state, tasks)
-        deepest = max((_stage(kept, task) for task in heads_of(kept)), default=0)
-        unused = tuple(f"stages.{i}." for i in range(deepest, numbered(state, "stages.")))
+        deepest = max((_stage(kept, task) for task in list_heads(kept)), default=0)
+        unused = tuple(f"stages.{i}." for i in range(deepest, count_parts(state, "stages.")))
         return {key: value for key, value in kept.items() if not key.startswith(unused)}
 
 
 def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Sizes and switches beside the width."""
     first = "encoder.blocks.0."
-    large = [f"encoder.blocks.{i}.large.weight" for i in range(numbered(state, "encoder.blocks."))]
-    between = "stages.0.large.weight" if numbered(state, "stages.") else f"{first}large.weight"
-    known = "_".join(heads_of(state, f"{first}lead.attention.squeeze.")).split("_")
+    large = [f"encoder.blocks.{i}.large.weight" for i in range(count_parts(state, "encoder.blocks."))]
+    known = "_".join(list_heads(state, f"{first}lead.attention.squeeze.")).split("_")
     return {
-        "decoder": entry(state, f"decoders.{heads_of(state)[0]}.0.weight", 4, WHAT).shape[0] // 4,
-        "kernels": [entry(state, key, 4, WHAT).shape[-1] for key in large],
-        "kernel": entry(state, between, 4, WHAT).shape[-1],
-        "hidden": entry(state, f"{first}attended.0.attention.excite.weight", 2, WHAT).shape[1],
+        "decoder": get_entry(state, f"decoders.{list_heads(state)[0]}.0.weight", 4, WHAT).shape[0] // 4,
+        "kernels": [get_entry(state, key, 4, WHAT).shape[-1] for key in large],
+        "hidden": get_entry(state, f"{first}attended.0.attention.excite.weight", 2, WHAT).shape[1],
         "gap": "gap" in known,
         "tv": "tv" in known,
         "fusion": f"{first}fuse.weight" in state,
@@ -211,18 +210,18 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _topology(state: Mapping[str, Tensor]) -> Stages:
     """Where each decoder of a state attaches."""
-    tasks, last = tasks_of(state, WHAT), numbered(state, "stages.")
+    tasks, last = read_tasks(state, WHAT), count_parts(state, "stages.")
     stage = {task: _stage(state, task) for task in tasks}
     if max(stage.values()) != last:
-        raise foreign(WHAT, f"its decoders need {max(stage.values())} blocks behind the encoder, not {last}")
+        raise mismatch_error(WHAT, f"its decoders need {max(stage.values())} blocks behind the encoder, not {last}")
     return tuple(tuple(task for task in tasks if stage[task] == number) for number in range(last + 1))
 
 
 def _stage(state: Mapping[str, Tensor], task: str) -> int:
     key = f"decoders.{task}.stage"
-    value = float(entry(state, key, 0, WHAT))  # files hold it as a floating-point number, too
+    value = float(get_entry(state, key, 0, WHAT))  # files hold it as a floating-point number, too
     if not (value >= 0 and value.is_integer()):
-        raise foreign(WHAT, f"'{key}' is {value:g}, not a number of blocks")
+        raise mismatch_error(WHAT, f"'{key}' is {value:g}, not a number of blocks")
     return int(value)
 
 

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.backbones.inception import InceptionTrunk, trunk_state
-from grids.networks.blocks import InstanceNorm, padded
-from grids.networks.heads import ANY, MultiHead, Tasks, tasks_of
-from grids.networks.state_dict import entry, load_strict, numbered
+from grids.networks.blocks import InstanceNorm, pad_to_multiple
+from grids.networks.heads import ANY, MultiHead, read_tasks
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
 
 class _Martyniuk(MultiHead):
@@ -25,16 +25,16 @@ class _Martyniuk(MultiHead):
     encoder: nn.Module
     decoders: nn.ModuleDict
 
-    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; see `MultiHead.forward`."""
+    def pad(self, images: Tensor) -> Tensor:
         # batch normalisation refuses to learn from a single pixel
         single = self.training and max(images.shape[-2:]) <= self.multiple
-        whole = padded(images, 2 * self.multiple if single else self.multiple)
-        shared = self.encoder(2 * whole - 1)
-        output = self.through_heads(task, [shared] if isinstance(shared, Tensor) else shared, whole)
-        return output[..., : images.shape[-2], : images.shape[-1]]
+        return pad_to_multiple(images, 2 * self.multiple if single else self.multiple)
 
-    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+    def encode(self, images: Tensor) -> Sequence[Tensor]:
+        shared = self.encoder(images)
+        return [shared] if isinstance(shared, Tensor) else shared
+
+    def decode(self, task: str, *shared: Tensor) -> Tensor:
         return torch.tanh(self.decoders[task](shared[0] if len(shared) == 1 else shared))
 
 
@@ -62,8 +62,8 @@ class MartyniukResNet(_Martyniuk):
     def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukResNet:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a ResNet of Martyniuk"
-        width = entry(state, "encoder.first.0.weight", 4, what).shape[0]
-        return load_strict(cls(tasks_of(state, what), width, numbered(state, "encoder.blocks.")), state, what)
+        width = get_entry(state, "encoder.first.0.weight", 4, what).shape[0]
+        return load_strict(cls(read_tasks(state, what), width, count_parts(state, "encoder.blocks.")), state, what)
 
 
 class MartyniukFPN(_Martyniuk):
@@ -102,10 +102,10 @@ class MartyniukFPN(_Martyniuk):
     def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukFPN:
         """The network that a state dict belongs to. Raises WeightsError."""
         what, trunk = "an FPN of Martyniuk", "encoder.trunk"
-        width = entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
-        channels = entry(state, "encoder.laterals.4.weight", 4, what).shape[0]
-        repeats = [numbered(state, f"{trunk}.{part}.") for part in ("repeat", "repeat_1")]
-        return load_strict(cls(tasks_of(state, what), width, repeats, channels), state, what)
+        width = get_entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
+        channels = get_entry(state, "encoder.laterals.4.weight", 4, what).shape[0]
+        repeats = [count_parts(state, f"{trunk}.{part}.") for part in ("repeat", "repeat_1")]
+        return load_strict(cls(read_tasks(state, what), width, repeats, channels), state, what)
 
 
 class _ResNetEncoder(nn.Module):
@@ -121,8 +121,7 @@ class _ResNetEncoder(nn.Module):
         self.blocks = nn.Sequential(*(_ResNetBlock(4 * width) for _ in range(blocks)))
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.blocks(self.down(self.first(images)))
-        return features
+        return self.blocks(self.down(self.first(images)))
 
 
 class _ResNetBlock(nn.Module):
@@ -138,8 +137,7 @@ class _ResNetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.dropout(F.relu(self.norm1(self.conv1(x))))
-        output: Tensor = x + self.norm2(self.conv2(y))
-        return output
+        return x + self.norm2(self.conv2(y))
 
 
 def _resnet_decoder(width: int) -> nn.Sequential:
@@ -190,8 +188,7 @@ class _PyramidDecoder(nn.Module):
     def forward(self, maps: tuple[Tensor, Tensor]) -> Tensor:
         finest, joined = maps
         x = F.interpolate(self.smooth1(joined), scale_factor=2) + finest
-        output: Tensor = self.last(F.interpolate(self.smooth2(x), scale_factor=2))
-        return output
+        return self.last(F.interpolate(self.smooth2(x), scale_factor=2))
 
 
 def _normalised(conv: nn.Module) -> nn.Sequential:

@@ -34,8 +34,7 @@ class NAFBlock(nn.Module):
         y = y * self.attention(self.pool(y))  # simplified channel attention
         x = x + _scaled(self.project1, y, self.beta)
         y = _gate(self.expand2(self.norm2(x)))
-        output: Tensor = x + _scaled(self.project2, y, self.gamma)
-        return output
+        return x + _scaled(self.project2, y, self.gamma)
 
 
 class NAFNet(UShaped):

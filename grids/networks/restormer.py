@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from grids.networks.blocks import TransformerBlock, descended, padded
-from grids.networks.state_dict import entry, load_strict, numbered
+from grids.networks.blocks import TransformerBlock, pad_to_multiple, run_encoder
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
 
 class Restormer(nn.Module):
@@ -51,8 +51,8 @@ class Restormer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
-        whole = padded(images, self.multiple)
-        x, skips = descended(self.first(whole), self.encoder, self.down)
+        whole = pad_to_multiple(images, self.multiple)
+        x, skips = run_encoder(self.first(whole), self.encoder, self.down)
         x = self.bottom(x)
         for level, (up, decode) in enumerate(zip(self.up, self.decoder, strict=True)):
             x = torch.cat([up(x), skips.pop()], dim=1)
@@ -66,11 +66,11 @@ class Restormer(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor]) -> Restormer:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a Restormer"
-        width = entry(state, "first.weight", 4, what).shape[0]
+        width = get_entry(state, "first.weight", 4, what).shape[0]
         levels = [*(f"encoder.{i}" for i in range(3)), "bottom"]
-        heads = [entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]
-        blocks = [numbered(state, f"{level}.") for level in levels]
-        return load_strict(cls(width, blocks, numbered(state, "refinement."), heads), state, what)
+        heads = [get_entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]
+        blocks = [count_parts(state, f"{level}.") for level in levels]
+        return load_strict(cls(width, blocks, count_parts(state, "refinement."), heads), state, what)
 
 
 def _conv(channels: int, out: int) -> nn.Conv2d:

@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
-from grids.networks.blocks import begin_small, draw_for_relu, padded
-from grids.networks.state_dict import entry, load_strict, numbered
+from grids.networks.blocks import init_for_relu, pad_to_multiple, shrink_weights
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
-IMAGE, STRUCTURE = "image", "structure"
+Stream = Literal["image", "structure"]
+IMAGE: Stream = "image"
+STRUCTURE: Stream = "structure"
 
 
 class WideBlock(nn.Module):
@@ -28,8 +30,7 @@ class WideBlock(nn.Module):
         self.conv2 = _conv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = x + self.conv2(F.relu(self.conv1(F.relu(x))))
-        return output
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
 class ShenFace(nn.Module):
@@ -72,11 +73,11 @@ class ShenFace(nn.Module):
         self.heads = nn.ModuleDict({stream: _head(width) for stream in streams})
         ups = streams if scales == 2 else ()
         self.ups = nn.ModuleDict({stream: nn.ConvTranspose2d(3, 3, 4, stride=2, padding=1) for stream in ups})
-        draw_for_relu(self)
-        begin_small(*(block.conv2 for block in self.blocks))  # type: ignore[arg-type]
+        init_for_relu(self)
+        shrink_weights(*(block.conv2 for block in self.blocks))  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def begin_with_the_input(self) -> None:
+    def init_to_identity(self) -> None:
         """Let three channels of every layer carry the image, and the last layers of the heads give back these alone.
 
         As the input is not added to the output, random layers begin some 20 dB below it.
@@ -93,12 +94,12 @@ class ShenFace(nn.Module):
             _carry(last)
 
     @overload
-    def forward(self, images: Tensor, stream: str = IMAGE, every_scale: Literal[False] = False) -> Tensor: ...
+    def forward(self, images: Tensor, stream: Stream = IMAGE, every_scale: Literal[False] = False) -> Tensor: ...
 
     @overload
-    def forward(self, images: Tensor, stream: str = IMAGE, *, every_scale: Literal[True]) -> list[Tensor]: ...
+    def forward(self, images: Tensor, stream: Stream = IMAGE, *, every_scale: Literal[True]) -> list[Tensor]: ...
 
-    def forward(self, images: Tensor, stream: str = IMAGE, every_scale: bool = False) -> Tensor | list[Tensor]:
+    def forward(self, images: Tensor, stream: Stream = IMAGE, every_scale: bool = False) -> Tensor | list[Tensor]:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped.
 
         Args:
@@ -112,7 +113,7 @@ class ShenFace(nn.Module):
         if stream not in self.heads:
             raise unknown_name("stream of this face network", stream, self.heads)
         results: list[Tensor] = []
-        for given in self._scaled(padded(images, self.multiple)):
+        for given in self._scaled(pad_to_multiple(images, self.multiple)):
             coarser = self.ups[stream](results[-1]) if results else given
             results.append(self.heads[stream](self._trunk(torch.cat([coarser, given], dim=1))))
         results[-1] = results[-1][..., : images.shape[-2], : images.shape[-1]]
@@ -127,16 +128,16 @@ class ShenFace(nn.Module):
 
         Halved by area, an odd side padded first, so that (H + 1) // 2 rows remain.
         """
-        return [*self._scaled(padded(images, self.multiple))[:-1], images]
+        return [*self._scaled(pad_to_multiple(images, self.multiple))[:-1], images]
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> ShenFace:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a face network"
-        width = entry(state, "first.weight", 4, what).shape[0]
-        scales = 2 if numbered(state, "ups.") else 1
+        width = get_entry(state, "first.weight", 4, what).shape[0]
+        scales = 2 if count_parts(state, "ups.") else 1
         structure = any(key.startswith(f"heads.{STRUCTURE}.") for key in state)
-        return load_strict(cls(width, numbered(state, "blocks."), scales, structure), state, what)
+        return load_strict(cls(width, count_parts(state, "blocks."), scales, structure), state, what)
 
     def _scaled(self, whole: Tensor) -> list[Tensor]:
         return [whole] if self.scales == 1 else [F.avg_pool2d(whole, 2), whole]

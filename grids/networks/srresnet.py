@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import ResidualBlock
-from grids.networks.state_dict import entry, load_strict, numbered
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
 
 class SRResNetX4(nn.Module):
@@ -43,8 +43,7 @@ class SRResNetX4(nn.Module):
 
     def body_features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, C, H, W): the output of the residual blocks."""
-        features: Tensor = self.body(self.first_features(images))
-        return features
+        return self.body(self.first_features(images))
 
     def last_features(self, body: Tensor) -> Tensor:
         """(B, C, H, W), the body's output -> (B, C, 4H, 4W): what the output convolution gets."""
@@ -68,8 +67,8 @@ class SRResNetX4(nn.Module):
             WeightsError: it is not the state of an SRResNet x4.
         """
         what = "an SRResNet x4"
-        first = entry(state, "conv_first.weight", 4, what)
-        return load_strict(cls(first.shape[0], numbered(state, "body."), global_residual), state, what)
+        first = get_entry(state, "conv_first.weight", 4, what)
+        return load_strict(cls(first.shape[0], count_parts(state, "body."), global_residual), state, what)
 
 
 class SRResNet(nn.Module):
@@ -95,12 +94,11 @@ class SRResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
         features = self.body(F.leaky_relu(self.conv_first(images), 0.1))
-        output: Tensor = self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1)) + images
-        return output
+        return self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1)) + images
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> SRResNet:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "an SRResNet"
-        first = entry(state, "conv_first.weight", 4, what)
-        return load_strict(cls(first.shape[0], numbered(state, "body.")), state, what)
+        first = get_entry(state, "conv_first.weight", 4, what)
+        return load_strict(cls(first.shape[0], count_parts(state, "body.")), state, what)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -15,37 +16,61 @@ Network = TypeVar("Network", bound=nn.Module)
 def load_strict(network: Network, state: Mapping[str, Tensor], what: str) -> Network:
     """The network with the state in it.
 
+    Args:
+        network: whose weights are replaced.
+        state: all of its entries and no others, of the same shapes.
+        what: what the network is called in errors, such as "a U-Net".
+
     Raises:
         WeightsError: a key is missing, does not belong to the network, or has another shape.
     """
     expected = network.state_dict()
     for key in sorted(expected.keys() | state.keys()):
         if key not in state:
-            raise foreign(what, f"there is no '{key}'")
+            raise mismatch_error(what, f"there is no '{key}'")
         if key not in expected:
-            raise foreign(what, f"'{key}' does not belong to it")
+            raise mismatch_error(what, f"'{key}' does not belong to it")
         if state[key].shape != expected[key].shape:
             shapes = f"{tuple(state[key].shape)}, not {tuple(expected[key].shape)}"
-            raise foreign(what, f"'{key}' is {shapes}")
+            raise mismatch_error(what, f"'{key}' is {shapes}")
     network.load_state_dict(dict(state))
     return network
 
 
-def entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str) -> Tensor:
-    """One tensor of a state, whose shape says how large the network is. Raises WeightsError."""
+def get_entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str) -> Tensor:
+    """One tensor of a state, whose shape says how large the network is.
+
+    Args:
+        state: of a network that is not known yet.
+        key: of the tensor.
+        dimensions: how many it must have.
+        what: what the network is called in errors.
+
+    Raises:
+        WeightsError: there is no such entry, or it has other dimensions.
+    """
     found = state.get(key)
     if found is None:
-        raise foreign(what, f"there is no '{key}'")
+        raise mismatch_error(what, f"there is no '{key}'")
     if found.ndim != dimensions:
-        raise foreign(what, f"'{key}' has {found.ndim} dimensions, not {dimensions}")
+        raise mismatch_error(what, f"'{key}' has {found.ndim} dimensions, not {dimensions}")
     return found
 
 
-def numbered(state: Mapping[str, Tensor], prefix: str) -> int:
-    """How many numbered parts there are below a prefix: "body." of body.0.x, body.1.x is 2."""
+def count_parts(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many count_parts parts there are below a prefix: "body." of body.0.x, body.1.x is 2."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
 
 
-def foreign(what: str, why: str) -> WeightsError:
+def mismatch_error(what: str, why: str) -> WeightsError:
     """The error for a state of another network."""
     return WeightsError(f"these are not the weights of {what}: {why}")
+
+
+@contextmanager
+def prefix_errors(what: str) -> Iterator[None]:
+    """Begin the message of any WeightsError inside with `what`: "cannot use 'x.pth'"."""
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{what}: {error}") from error

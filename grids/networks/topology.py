@@ -54,7 +54,7 @@ def write(stages: Sequence[Sequence[str]], letters: Mapping[str, str] = LETTERS)
     )
 
 
-def stages_of(topology: str | Sequence[Sequence[str]] | None, tasks: Sequence[str]) -> Stages:
+def resolve_stages(topology: str | Sequence[Sequence[str]] | None, tasks: Sequence[str]) -> Stages:
     """The stages of a topology as text or as stages, of which inner ones may be empty; None for a single one.
 
     Raises:

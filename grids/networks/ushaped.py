@@ -8,8 +8,8 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from grids.networks.blocks import descended, padded
-from grids.networks.state_dict import entry, load_strict, numbered
+from grids.networks.blocks import pad_to_multiple, run_encoder
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
 
 class UShaped(nn.Module):
@@ -64,8 +64,8 @@ class UShaped(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
-        whole = padded(images, self.multiple)
-        x, skips = descended(self.first(whole), self.encoder, self.down)
+        whole = pad_to_multiple(images, self.multiple)
+        x, skips = run_encoder(self.first(whole), self.encoder, self.down)
         x = self.middle(x)
         for up, decode in zip(self.up, self.decoder, strict=True):
             x = decode(up(x) + skips.pop())
@@ -75,12 +75,13 @@ class UShaped(nn.Module):
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Self:
         """The network that a state dict belongs to. Raises WeightsError."""
-        width = entry(state, "first.weight", 4, cls.title).shape[0]
+        width = get_entry(state, "first.weight", 4, cls.title).shape[0]
         encoder, decoder = (
-            [numbered(state, f"{part}.{level}.") for level in range(numbered(state, f"{part}."))]
+            [count_parts(state, f"{part}.{level}.") for level in range(count_parts(state, f"{part}."))]
             for part in ("encoder", "decoder")
         )
-        return load_strict(cls._of_sizes(width, encoder, numbered(state, "middle."), decoder, state), state, cls.title)
+        network = cls._of_sizes(width, encoder, count_parts(state, "middle."), decoder, state)
+        return load_strict(network, state, cls.title)
 
     @classmethod
     @abstractmethod

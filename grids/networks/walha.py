@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.errors import unknown_name
-from grids.networks.backbones.mobilenet import MobileTrunk, trunk_state
-from grids.networks.blocks import TransformerBlock, padded
-from grids.networks.heads import MultiHead, Tasks, heads_of, tasks_of
-from grids.networks.state_dict import entry as found
-from grids.networks.state_dict import load_strict, numbered
+from grids.networks.backbones.mobilenet import MobileTrunk, load_trunk
+from grids.networks.blocks import TransformerBlock, pad_to_multiple
+from grids.networks.heads import MultiHead, list_heads, read_tasks
+from grids.networks.state_dict import count_parts, get_entry, load_strict
 
 WIDTHS = (32, 32, 64, 128, 256, 256, 256, 256)
 """Filters of the eight units of a block. The paper goes on to 2048: 101 million parameters for the four blocks."""
-ENTRIES: dict[str, Callable[[Tensor], Tensor]] = {"softmax": lambda x: x.softmax(dim=1), "relu": F.relu}
+Entry = Literal["softmax", "relu"]
+ENTRIES: dict[Entry, Callable[[Tensor], Tensor]] = {"softmax": lambda x: x.softmax(dim=1), "relu": F.relu}
 KEPT, LITERAL = "kept", "literal"
 
 
@@ -28,7 +29,7 @@ class Pyramid(nn.Module):
     batch norm, as in the trunk.
 
     Args:
-        width: of the trunk, see `grids.networks.backbones.mobilenet.MobileNetV2`.
+        width: of the trunk, see `grids.networks.backbones.mobilenet.MobileTrunk`.
         channels: of M1 to M4; M0 has half as many.
     """
 
@@ -70,8 +71,7 @@ class ConvPoolBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for convolution in self.units:
             x = F.relu(self._pooled(convolution(x)))
-        output: Tensor = self.project(x)
-        return output
+        return self.project(x)
 
     def _pooled(self, x: Tensor) -> Tensor:
         if not self.literal:
@@ -93,7 +93,7 @@ class TransformerDecoder(nn.Module):
         entry: "softmax" or "relu", after the batch norm.
     """
 
-    def __init__(self, given: int, channels: int, blocks: int, heads: Sequence[int], entry: str) -> None:
+    def __init__(self, given: int, channels: int, blocks: int, heads: Sequence[int], entry: Entry) -> None:
         super().__init__()
         fine = channels // 2
         # the name is in the keys, so that a state tells which it is
@@ -113,7 +113,7 @@ class TransformerDecoder(nn.Module):
     def entered(self, features: Tensor) -> Tensor:
         """What the features are after convolution, batch norm and softmax or ReLU."""
         [(name, convolution)] = self.entry.items()
-        return ENTRIES[name](convolution(features))
+        return ENTRIES[name](convolution(features))  # type: ignore[index]
 
 
 class WalhaNet(MultiHead):
@@ -145,7 +145,7 @@ class WalhaNet(MultiHead):
         widths: Sequence[int] = WIDTHS,
         blocks: int = 1,
         heads: Sequence[int] = (4, 2),
-        entry: str = "softmax",
+        entry: Entry = "softmax",
         literal: bool = False,
         multi_scale: bool = True,
     ) -> None:
@@ -162,16 +162,15 @@ class WalhaNet(MultiHead):
             {task: TransformerDecoder(given, channels, blocks, heads, entry) for task in self.tasks}
         )
 
-    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped, by the head of a task; see `MultiHead.forward`."""
-        whole = padded(images, self.multiple if max(images.shape[-2:]) > self.multiple else 2 * self.multiple)
-        maps = self.encoder(2 * whole - 1)
-        output = self.through_heads(task, (self._features(maps), maps[0]), whole)
-        return output[..., : images.shape[-2], : images.shape[-1]]
+    def pad(self, images: Tensor) -> Tensor:
+        return pad_to_multiple(images, self.multiple if max(images.shape[-2:]) > self.multiple else 2 * self.multiple)
 
-    def decoded(self, task: str, *shared: Tensor) -> Tensor:
-        change: Tensor = self.decoders[task](*shared)
-        return change
+    def encode(self, images: Tensor) -> Sequence[Tensor]:
+        maps = self.encoder(images)
+        return self._features(maps), maps[0]
+
+    def decode(self, task: str, *shared: Tensor) -> Tensor:
+        return self.decoders[task](*shared)
 
     def _features(self, maps: Sequence[Tensor]) -> Tensor:
         """What the decoders share, at the size of M1: what the blocks make of M1 to M4, or M1 itself."""
@@ -187,28 +186,28 @@ class WalhaNet(MultiHead):
         Raises:
             WeightsError: an entry is missing or has another shape; the first one is named.
         """
-        self.encoder.trunk.load_state_dict(trunk_state(state, self.encoder.trunk))
+        load_trunk(self.encoder.trunk, state)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> WalhaNet:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a WalhaNet"
-        width = found(state, "encoder.trunk.features.0.0.weight", 4, what).shape[0]
-        channels = found(state, "encoder.lateral.1.weight", 4, what).shape[0]
-        tasks = tasks_of(state, what)
+        width = get_entry(state, "encoder.trunk.features.0.0.weight", 4, what).shape[0]
+        channels = get_entry(state, "encoder.lateral.1.weight", 4, what).shape[0]
+        tasks = read_tasks(state, what)
         head = f"decoders.{tasks[0]}"
         parts = [f"{head}.{part}.0.attention.temperature" for part in ("first", "third")]
-        scales = heads_of(state, "scales.")
+        scales = list_heads(state, "scales.")
         units = f"scales.{LITERAL if LITERAL in scales else KEPT}.0.units"
-        count = max(1, numbered(state, f"{units}.")) if scales else 0
+        count = max(1, count_parts(state, f"{units}.")) if scales else 0
         network = cls(
             tasks,
             width,
             channels,
-            [found(state, f"{units}.{i}.weight", 4, what).shape[0] for i in range(count)],
-            numbered(state, f"{head}.first."),
-            [found(state, part, 3, what).shape[0] for part in parts],
-            entry="relu" if "relu" in heads_of(state, f"{head}.entry.") else "softmax",
+            [get_entry(state, f"{units}.{i}.weight", 4, what).shape[0] for i in range(count)],
+            count_parts(state, f"{head}.first."),
+            [get_entry(state, part, 3, what).shape[0] for part in parts],
+            entry="relu" if "relu" in list_heads(state, f"{head}.entry.") else "softmax",
             literal=LITERAL in scales,
             multi_scale=bool(scales),
         )

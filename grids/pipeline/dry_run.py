@@ -18,6 +18,7 @@ from grids.pipeline.similarity import Images, Plugin
 from grids.pipeline.warm_start import LONGER, check_system, shipped_start
 from grids.results import Grouping
 from grids.search import METHODS
+from grids.training.callbacks import NullCallbacks
 from grids.training.experiment import Experiment
 from grids.training.trainer import train
 
@@ -86,10 +87,14 @@ def typical_answers(tasks: int, method: str) -> int:
 def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str, ...]) -> float:
     """The time of a training step of a restorer of these tasks, the median of a few."""
     times: list[float] = []
+
+    class Clock(NullCallbacks):
+        def step(self, done: int) -> None:
+            times.append(time.monotonic())
+
     config = replace(experiment.config, iterations=TIMED + 2)
-    batches = experiment.batches([experiment.task(name) for name in names], config.seed, device)
-    system = experiment.system(names, 0)
-    trained = train(system, batches, config, device=device, on_step=lambda _: times.append(time.monotonic()))
+    batches = experiment.make_batches([experiment.task(name) for name in names], config.seed, device)
+    trained = train(experiment.make_system(names, 0), batches, config, device=device, callbacks=Clock())
     if trained.interrupted:
         raise KeyboardInterrupt
     steps = sorted(b - a for a, b in itertools.pairwise(times))

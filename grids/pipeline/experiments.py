@@ -15,13 +15,14 @@ from grids.pipeline.matrices import BUILTIN, load_similarity
 from grids.pipeline.similarity import Images, Plugin, measure_similarity, named_degradations, photo_paths
 from grids.results import ALL, Grouping, SimilarityMatrix
 from grids.search.problem import label
+from grids.training.checkpoint import EVERY
 from grids.training.config import TrainingConfig
 from grids.training.experiment import Experiment
 from grids.training.photographs import Photographs
-from grids.training.recipes import Extras, method_of, resolved, system_recipe
+from grids.training.recipes import Extras, get_recipe, resolve_config
 from grids.training.samplers import check_counted, sampler
+from grids.training.systems.makers import prepare_maker
 from grids.training.tasks import Pairs, Synthesized, Task
-from grids.training.trainer import EVERY
 from grids.training.validation import COUNT, SIDE, Validation
 
 MIX, SCRATCH = "mix", "scratch"
@@ -80,7 +81,7 @@ class TrainingSettings:
             vgg, trunk: files, see `grids.training.recipes.Extras`.
             changes: of `grids.training.config.TrainingConfig`.
         """
-        chosen, config = resolved(recipe, budget, network, **changes)
+        chosen, config = resolve_config(recipe, budget, network, **changes)
         return cls(chosen, config, recipe=recipe, vgg=vgg, trunk=trunk)
 
     def __post_init__(self) -> None:
@@ -223,7 +224,7 @@ def make_experiment(
     """
     crop, config = settings.config.crop, settings.config
     if names is None and settings.recipe is not None:
-        names = (*system_recipe(settings.recipe).tasks, *(functions or {}), *(pairs or {}))
+        names = (*get_recipe(settings.recipe).tasks, *(functions or {}), *(pairs or {}))
     tasks = make_tasks(names, functions, pairs, least=crop, max_pixels=max_pixels)
     if len(tasks) < 2:
         raise GridsError("grouping needs at least two tasks")
@@ -231,8 +232,8 @@ def make_experiment(
     check_batches(config, tasks, photographs, settings.recipe)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
     vgg, trunk = (None if file is None else Path(file) for file in (settings.vgg, settings.trunk))
-    method = method_of(settings.recipe, settings.network, (), Extras(vgg, trunk, say=say))
-    return Experiment(tasks, photographs, validation, settings.network, config, method)
+    maker = prepare_maker(settings.recipe, settings.network, (), Extras(vgg, trunk, say=say))
+    return Experiment(tasks, photographs, validation, settings.network, config, maker)
 
 
 def check_start(start: str | Path | None, trunk: str | Path | None) -> None:

@@ -21,13 +21,16 @@ from grids.pipeline.run_folder import keep_settings
 from grids.pipeline.similarity import Images, Plugin
 from grids.pipeline.warm_start import shipped_start
 from grids.reports.training import time_text
-from grids.restoration.models import preset_of_scale, read_record, start_weights
+from grids.restoration.models import check_scale, read_record, start_weights
 from grids.results import TrainingReport, TrainingRun
+from grids.training.callbacks import Callbacks, NullCallbacks
+from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
-from grids.training.experiment import Callbacks, Experiment, NullCallbacks, run_of, train_experiment
-from grids.training.fabric import strategy_of
+from grids.training.experiment import Experiment, run_of, train_experiment
+from grids.training.fabric import check_precision
 from grids.training.pair_settings import PRISTINE
-from grids.training.recipes import Extras, method_of, resolved, system_recipe
+from grids.training.recipes import Extras, get_recipe, resolve_config
+from grids.training.systems.makers import prepare_maker
 from grids.training.tasks import Reduced, Task
 from grids.training.trainer import OutOfTimeError
 from grids.training.validation import Validation
@@ -74,8 +77,7 @@ def train_restorer(
         tasks: names of degradations, functions and pairs; None for the eleven (or those of the system) and whatever
             else is given.
         network: a preset of `grids.networks.TABLE`; None for "unet", or the small one of the system.
-        config: the settings; `grids.training.config.budget` and, for a system, `grids.training.recipes.settings_of`
-            make those of --budget.
+        config: the settings; `grids.training.recipes.resolve_config` makes those of --budget.
         recipe: a recipe of `grids.training.recipes.TABLE`: its network, tasks, batches and losses; None for one network
             and one loss.
         vgg, trunk, topology: for the system, see `grids.training.recipes.Extras`.
@@ -99,27 +101,26 @@ def train_restorer(
     """
     deadline = time.monotonic() + time_budget
     hears = callbacks or NullCallbacks()
-    chosen_system = None if recipe is None else system_recipe(recipe)
-    network, settings = resolved(recipe, network=network)
+    network, settings = resolve_config(recipe, network=network)
     used = config or settings
     file = _target(out)
-    preset_of_scale(network)
+    check_scale(network)
     where = devices.resolve(device)
-    strategy_of(where, used.precision)  # a precision that the device lacks is said before photographs are read
-    if tasks is None and chosen_system is not None:
-        tasks = (*chosen_system.tasks, *(functions or {}), *(pairs or {}))
+    check_precision(where, used.precision)  # a precision that the device lacks is said before photographs are read
+    if tasks is None and recipe is not None:
+        tasks = (*get_recipe(recipe).tasks, *(functions or {}), *(pairs or {}))
     chosen = make_tasks(tasks, functions, pairs, least=used.crop)
     names = tuple(task.name for task in chosen)
     said: list[str] = []  # and told once nothing is wrong
     extras = Extras(_path(vgg), _path(trunk), topology, said.append)
-    method = method_of(recipe, network, names, extras)
+    maker = prepare_maker(recipe, network, names, extras)
     check_start(None if start == SCRATCH else start, trunk)
     shipped = shipped_start(network) if start is None and recipe is None else None
     source = None if start == SCRATCH else shipped if start is None else Path(start)
-    first = None if source is None else start_weights(source, network, method.options)
+    first = None if source is None else start_weights(source, network, maker.options)
     digest = "" if source is None else sha256(source)
     experiment = _experiment(chosen, images, val, network, used, max_pixels, on_skip, recipe)
-    experiment = replace(experiment, method=method, start=first, start_sha256=digest)
+    experiment = replace(experiment, maker=maker, start=first, start_sha256=digest)
     run = _train(experiment, file, where, resume, deadline, hears, said)
     words = "from scratch" if source is None else f"from the weights in '{source.name}'"
     return _report(experiment, run, where, "from the weights that ship" if shipped is not None else words, None)
@@ -149,7 +150,7 @@ def train_descriptor(
     used = config or DESCRIPTOR_RECIPE
     file = _target(out)
     where = devices.resolve(device)
-    strategy_of(where, used.precision)
+    check_precision(where, used.precision)
     task = Reduced()
     experiment = _experiment([task], images, val, DESCRIPTOR, used, max_pixels, on_skip)
     run = _train(experiment, file, where, resume, deadline, callbacks or NullCallbacks())
@@ -206,7 +207,7 @@ def _train(
     there = next((path for path in (file, checkpoint) if path.exists()), None)
     if there is None and resume:
         raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
-    experiment.system(names, 0)  # says what is wrong with a trunk, a crop or a start before anything is written
+    experiment.check_system()  # before anything is written
     make_folder(file.parent)
     keep_settings(settings, wanted, there, "another --out")
     for text in said:
@@ -220,10 +221,9 @@ def _train(
             names,
             0,
             file,
-            checkpoint,
+            Checkpointing(checkpoint, deadline=deadline),
             name=file.name,
             device=device,
-            deadline=deadline,
             callbacks=callbacks,
         )
     except OutOfTimeError as error:

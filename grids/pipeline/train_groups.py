@@ -23,12 +23,13 @@ from grids.pipeline.run_folder import keep_settings
 from grids.pipeline.run_report import GIVEN, report_of, with_restorers
 from grids.pipeline.similarity import Images, Plugin, check_apart
 from grids.pipeline.warm_start import Start, check_system, start_of
-from grids.restoration.models import preset_of_scale
+from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
 from grids.search import Answer, Problem, Search, TrialLog, run_search
 from grids.search.problem import label
+from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.experiment import Callbacks, Experiment, NullCallbacks
+from grids.training.experiment import Experiment
 from grids.training.fabric import strategy_of
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
@@ -111,7 +112,7 @@ def train_groups(
         raise unknown_name("part", only, ONLY)
     if partition is not None and (only or set(degradations or partition.degradations) != set(partition.degradations)):
         raise GridsError("a partition is trained whole: with its own degradations, and not in part")
-    preset_of_scale(used.network)
+    check_scale(used.network)
     deadline = time.monotonic() + time_budget
     for source in (images, val):
         check_apart(source, out)
@@ -287,7 +288,7 @@ def _log(
         "recipe precision": strategy_of(evaluator.device, settings.config.precision)["precision"],
     }
     if settings.recipe is not None:
-        identity["system"] = experiment.method.identity()
+        identity["system"] = experiment.maker.identity()
     identity["delta"] = [problem.delta, dict(problem.delta_for)]
     file = folder / TRIALS
     there = TrialLog.identity_of(file)

@@ -14,8 +14,9 @@ from grids.errors import GridsError
 from grids.networks import preset
 from grids.pipeline.experiments import MIX, SCRATCH, TrainingSettings
 from grids.restoration.models import read_record, start_weights
+from grids.training.callbacks import Callbacks
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.experiment import Callbacks, Experiment
+from grids.training.experiment import Experiment
 from grids.weights import sha256
 
 OTHER = 0x5EED
@@ -40,10 +41,9 @@ class Start:
 
 def check_system(settings: TrainingSettings, experiment: Experiment) -> None:
     """Raises GridsError where a start, a trunk or a crop is not for the network, before anything is written."""
-    names = tuple(task.name for task in experiment.tasks)
     if settings.start not in (MIX, SCRATCH):
         experiment = replace(experiment, start=start_weights(settings.start, settings.network))
-    experiment.system(names, 0)
+    experiment.check_system()
 
 
 def start_of(

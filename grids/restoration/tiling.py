@@ -150,7 +150,7 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
                 break
     finally:
         for pool in pools:
-            pool.forget()
+            pool.reset()
     return result
 
 
@@ -209,7 +209,7 @@ def _one_pass(
         made = restore(network, image[None, :, window[0], window[1]], device)[0]
         result[:, window[0], window[1]] += made.mul_(row.weights[:, None]).mul_(column.weights)
     for pool in pools:
-        pool.know()
+        pool.fix_gathered()
     return result
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,29 @@ import torch
 from grids.errors import RunError
 from grids.io import write_bytes
 
+EVERY = 60.0
+"""Seconds between checkpoints, unless something else is asked for."""
 _HEAD = b"grids training 1\n"
 _BEFORE = len(_HEAD) + 2 * hashlib.sha256().digest_size + 1  # bytes: the head, the checksum as hex, a line feed
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Where a training keeps its state, how often, and how long it may go on.
+
+    Args:
+        file: the checkpoint, from which a training goes on where it is there; removed by the caller. None for none.
+        identity: of the training; a checkpoint of another one is an error.
+        every: seconds between checkpoints, more where writing one takes long; 0 for one after each step.
+        every_steps: steps between checkpoints, too.
+        deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
+    """
+
+    file: Path | None = None
+    identity: str = ""
+    every: float = EVERY
+    every_steps: int | None = None
+    deadline: float = math.inf
 
 
 def save(path: Path, state: Mapping[str, Any]) -> Path:

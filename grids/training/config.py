@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from grids.errors import GridsError, unknown_name
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
@@ -15,13 +15,17 @@ VERSION = 2
 """Raised when training itself changes, so that what older code trained is told apart."""
 MOST = 4096
 """Crops in a batch."""
-LOSSES = ("l1", "charbonnier", "ssim-l1", "log-mse")
+LossName = Literal["l1", "charbonnier", "ssim-l1", "log-mse"]
+Schedule = Literal["cosine", "linear", "constant"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+StepsPer = Literal["task", "model"]
+LOSSES: tuple[LossName, ...] = get_args(LossName)
 """Names of `grids.training.losses.LOSSES`: this module knows no torch."""
-SCHEDULES = ("cosine", "linear", "constant")
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 LANDING = 1 / 11
 """Share of the steps of the schedule "constant" in which the rate goes down: a further tenth of those before."""
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-STEPS_PER = ("task", "model")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+STEPS_PER: tuple[StepsPer, ...] = get_args(StepsPer)
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,16 @@ class TrainingConfig:
     warm_up: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
-    loss: str = "l1"
-    precision: str = "auto"
+    loss: LossName = "l1"
+    precision: Precision = "auto"
     clip: float = 1.0
     accumulate: int = 1
     average: float = 0.99
     seed: int = 0
-    schedule: str = "cosine"
+    schedule: Schedule = "cosine"
     sampler: str = "mixed"
     data: PairSettings = PHOTOGRAPHS
-    steps_per: str = "task"
+    steps_per: StepsPer = "task"
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "accumulate"):
@@ -114,13 +118,16 @@ class TrainingConfig:
         return self.iterations * (tasks if self.steps_per == "task" else 1)
 
     def of_model(self, tasks: int, seed: int) -> TrainingConfig:
-        """The recipe of one model of so many tasks, with its own number of steps and seed."""
+        """The settings of one model of so many tasks, with its own number of steps and seed."""
         return replace(self, iterations=self.steps(tasks), steps_per="model", seed=seed)
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: a linear climb, then half a cosine (GRIDS, section 5.3), or the
-        schedule "linear" (Martyniuk 2019, section 4: constant for half of the epochs, then linearly down), or
-        "constant" (warm-up, stable, decay: Hu et al., MiniCPM, 2024)."""
+        """The learning rate of a step, counted from 0.
+
+        A linear climb, then half a cosine (GRIDS, section 5.3), or the schedule "linear" (Martyniuk 2019, section 4:
+        constant for half of the epochs, then linearly down), or "constant" (warm-up, stable, decay: Hu et al.,
+        MiniCPM, 2024).
+        """
         climb = max(1, round(self.warm_up * self.iterations))
         if step < climb:
             return self.learning_rate * (step + 1) / climb
@@ -132,7 +139,7 @@ class TrainingConfig:
         return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON, its version with it; as before there was a choice where steps are the model's."""
+        """The settings as JSON, with their version; as before there was a choice where steps are the model's."""
         data = asdict(self.data) | {"qualities": list(self.data.qualities)}
         found = {"version": VERSION, **asdict(self), "betas": list(self.betas), "data": data}
         if self.steps_per == "model":
@@ -141,7 +148,7 @@ class TrainingConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainingConfig:
-        """The inverse of `to_json`. Raises GridsError for a recipe of another version or form."""
+        """The inverse of `to_json`. Raises GridsError for settings of another version or form."""
         given = dict(data)
         if (version := given.pop("version", None)) != VERSION:
             raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")
@@ -171,10 +178,3 @@ BUDGETS: dict[str, TrainingConfig] = {
     ),
 }
 """The settings behind --budget."""
-
-
-def budget(name: str, **changes: Any) -> TrainingConfig:
-    """The recipe of a budget, with what is given changed. Raises GridsError."""
-    if name not in BUDGETS:
-        raise unknown_name("budget", name, BUDGETS)
-    return replace(BUDGETS[name], **{key: value for key, value in changes.items() if value is not None})

@@ -14,8 +14,10 @@ from grids.io import make_folder
 from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.training.experiment import Callbacks, Experiment, NullCallbacks, run_of, train_experiment
-from grids.training.trainer import EVERY, OutOfTimeError
+from grids.training.callbacks import Callbacks, NullCallbacks
+from grids.training.checkpoint import EVERY, Checkpointing
+from grids.training.experiment import Experiment, run_of, train_experiment
+from grids.training.trainer import OutOfTimeError
 
 LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
@@ -69,26 +71,27 @@ class TrainingEvaluator:
         """The drops of a group with their standard errors; bounds from below if its training was stopped early."""
         first = self.run(group)
         if first.stopped:
-            return Answer({}, {}, {t: LASTING * loss for t, loss in self._lost(first.group, first.curve[-1]).items()})
+            lost = self._find_lost(first.group, first.curve[-1])
+            return Answer({}, {}, {task: LASTING * loss for task, loss in lost.items()})
         seeds = dict.fromkeys(first.group, 1)
-        answer = self._answer(seeds)
+        answer = self._compute_answer(seeds)
         for repeat in range(1, self.repeats):
-            if self.problem is None or not (near := self._straddling(first.group, answer)):
+            if self.problem is None or not (near := self._find_straddling(first.group, answer)):
                 break
             self.run(group, repeat)
             for task in near:
                 for earlier in range(1, repeat + 1):
                     self.run((task,), earlier)
                 seeds[task] = repeat + 1
-            answer = self._answer(seeds)
+            answer = self._compute_answer(seeds)
         return answer
 
     def run(self, group: Iterable[str], repeat: int = 0) -> TrainingRun:
         """The training of a group: done now, gone on with, or read from its file."""
         members = frozenset(group)
         names = tuple(name for name in self.names if name in members)
-        found = self.runs.get((members, repeat)) or self._stored(names, repeat)
-        if found is not None and found.stopped and not self._stops(names, repeat, found.curve[-1]):
+        found = self.runs.get((members, repeat)) or self._load_stored(names, repeat)
+        if found is not None and found.stopped and not self._explain_stop(names, repeat, found.curve[-1]):
             found = None  # it was stopped under a smaller delta
         reused = found is not None
         if found is None:
@@ -138,16 +141,16 @@ class TrainingEvaluator:
         pooled = sum(squares.values()) / len(squares)
         return {task: math.sqrt((own + PRIOR * pooled) / (1 + PRIOR)) for task, own in squares.items()}
 
-    def _answer(self, seeds: Mapping[str, int]) -> Answer:
+    def _compute_answer(self, seeds: Mapping[str, int]) -> Answer:
         """The drops of the group of these tasks, each over so many seeds, with their standard errors."""
         for task in seeds:
             self.run((task,))
         drops = {task: self.drop(task, seeds, count) for task, count in seeds.items()}
-        usual, own = self.noise(), self._own_noise(seeds)
+        usual, own = self.noise(), self._estimate_own_noise(seeds)
         errors = {t: math.sqrt(2) * usual[t] for t, count in seeds.items() if count == 1 and t in usual}
         return Answer(drops, errors | {t: own / math.sqrt(count) for t, count in seeds.items() if count > 1})
 
-    def _own_noise(self, seeds: Mapping[str, int]) -> float:
+    def _estimate_own_noise(self, seeds: Mapping[str, int]) -> float:
         """Standard deviation over seeds of this group's drops, dB: the tasks' own, together, drawn towards `USUAL`.
 
         A restorer for all tasks varies more than one for a few: once a group has seeds of its own, these say more.
@@ -160,20 +163,20 @@ class TrainingEvaluator:
             free += count - 1
         return math.sqrt((squares + PRIOR * USUAL**2) / (free + PRIOR))
 
-    def _straddling(self, group: tuple[str, ...], answer: Answer) -> list[str]:
+    def _find_straddling(self, group: tuple[str, ...], answer: Answer) -> list[str]:
         """The tasks that keep a group undecided; none if it is decided."""
         assert self.problem is not None
         if self.problem.verdict(self.problem.mask(group), answer) != "undecided":
             return []
         return [
-            task for task in group if abs(answer.drops[task] - self._delta(task)) <= 2 * answer.noise.get(task, 0.0)
+            task for task in group if abs(answer.drops[task] - self._get_delta(task)) <= 2 * answer.noise.get(task, 0.0)
         ]
 
-    def _delta(self, task: str) -> float:
+    def _get_delta(self, task: str) -> float:
         assert self.problem is not None
         return self.problem.delta_for.get(task, self.problem.delta)
 
-    def _early_loss(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
+    def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""
         found = {}
         for task in group:
@@ -182,29 +185,29 @@ class TrainingEvaluator:
                 found[task] = at[half] - point.psnr[task]
         return found
 
-    def _stops(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
+    def _explain_stop(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
         """Why a training ends at this point; empty if it goes on."""
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
         if not self.early or self.problem is None or repeat or len(group) < 2 or whole:
             return ""
         if point.step != self.experiment.half(group):
             return ""
-        lost = self._lost(group, point)
+        lost = self._find_lost(group, point)
         return "; ".join(f"{task} had lost {loss:.2f} dB after {point.step} steps" for task, loss in lost.items())
 
-    def _lost(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
+    def _find_lost(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """The tasks that put a group clearly beyond delta half way, with what they have lost."""
-        losses = self._early_loss(group, point)
-        return clearly_lost(losses, {task: self._delta(task) for task in losses}, self.noise())
+        losses = self._compute_early_losses(group, point)
+        return clearly_lost(losses, {task: self._get_delta(task) for task in losses}, self.noise())
 
-    def _file(self, group: tuple[str, ...], repeat: int) -> str:
+    def _name_file(self, group: tuple[str, ...], repeat: int) -> str:
         name = "all" if len(group) == len(self.names) and len(group) > 1 else "+".join(group)
         if len(name) > 120:
             name = f"{name[:100]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         return f"{name}.{repeat}" if repeat else name
 
-    def _stored(self, group: tuple[str, ...], repeat: int) -> TrainingRun | None:
-        file = f"models/{self._file(group, repeat)}.safetensors"
+    def _load_stored(self, group: tuple[str, ...], repeat: int) -> TrainingRun | None:
+        file = f"models/{self._name_file(group, repeat)}.safetensors"
         record = read_record(self.folder / file)
         if record is None or record.get("key") != self.experiment.key(group, repeat, self.device):
             return None
@@ -217,19 +220,17 @@ class TrainingEvaluator:
             for task in group:  # they tell when to stop
                 self.run((task,))
         key = self.experiment.key(group, repeat, self.device)
-        file = f"models/{self._file(group, repeat)}.safetensors"
-        checkpoint = self.folder / "checkpoints" / f"{self._file(group, repeat)}-{key[:8]}.ckpt"
+        file = f"models/{self._name_file(group, repeat)}.safetensors"
+        checkpoint = self.folder / "checkpoints" / f"{self._name_file(group, repeat)}-{key[:8]}.ckpt"
         return train_experiment(
             self.experiment,
             group,
             repeat,
             self.folder / file,
-            checkpoint,
+            Checkpointing(checkpoint, every=self.every, deadline=self.deadline),
             name=file,
             device=self.device,
-            stop=lambda point: self._stops(group, repeat, point),
-            every=self.every,
-            deadline=self.deadline,
+            stop=lambda point: self._explain_stop(group, repeat, point),
             callbacks=self.callbacks,
         )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,51 +16,20 @@ from torch import Tensor
 from grids.errors import RunError
 from grids.restoration.models import initialize, load_start, save_restorer, state_digest
 from grids.results import Point, TrainingRun
+from grids.training.callbacks import Callbacks, NullCallbacks
+from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batches
 from grids.training.fabric import strategy_of
-from grids.training.methods import PLAIN, Method
 from grids.training.photographs import Photographs
 from grids.training.systems.base import System
+from grids.training.systems.makers import PLAIN, SystemMaker
 from grids.training.tasks import Task, fingerprint
-from grids.training.trainer import EVERY, train
+from grids.training.trainer import Measuring, train
 from grids.training.validation import Validation
 
 CHECKS = (1 / 4, 1 / 2, 1.0)
 """Shares of the steps after which a restorer is measured: each twice the one before."""
-
-
-class Callbacks(Protocol):
-    """What hears of trainings."""
-
-    def expects(self, tasks: int, trainings: int) -> None:
-        """There are so many tasks, and at least so many trainings to come, those that are done already with them."""
-
-    def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
-        """A training begins, or goes on."""
-
-    def step(self, done: int) -> None:
-        """So many steps are done."""
-
-    def loss(self, done: int, mean: float) -> None:
-        """The mean loss of the last few steps."""
-
-    def finished(self, run: TrainingRun, reused: bool) -> None:
-        """A training is finished, now or earlier."""
-
-    def say(self, text: str) -> None:
-        """Something went wrong and was mended."""
-
-
-class NullCallbacks:
-    """Hears nothing."""
-
-    def expects(self, tasks: int, trainings: int) -> None: ...
-    def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None: ...
-    def step(self, done: int) -> None: ...
-    def loss(self, done: int, mean: float) -> None: ...
-    def finished(self, run: TrainingRun, reused: bool) -> None: ...
-    def say(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +42,7 @@ class Experiment:
         validation: to measure on.
         network: a preset of `grids.networks.TABLE`.
         config: of every restorer.
-        method: what its network is trained as.
+        maker: of the systems that their networks are trained in.
         start: weights that all restorers start from; None for weights drawn from the seed.
         start_sha256: of them; "" for None.
     """
@@ -84,7 +52,7 @@ class Experiment:
     validation: Validation
     network: str
     config: TrainingConfig
-    method: Method = PLAIN
+    maker: SystemMaker = PLAIN
     start: Mapping[str, Tensor] | None = None
     start_sha256: str = ""
 
@@ -96,13 +64,13 @@ class Experiment:
         """All that determines a restorer."""
         members = [task for task in self.tasks if task.name in set(group)]
         config = self.config.to_json() | {"precision": strategy_of(device, self.config.precision)["precision"]}
-        method = {} if self.method is PLAIN else {"method": self.method.identity()}
+        method = {} if self.maker is PLAIN else {"method": self.maker.identity()}
         return method | {
             "tasks": fingerprint(members),
             "photographs": self.photographs.digest,
             "validation": self.validation.digest,
             "network": self.network,
-            "state": state_digest(self.network, members[0].scale, [task.name for task in members], self.method.options),
+            "state": state_digest(self.network, members[0].scale, [task.name for task in members], self.maker.options),
             "recipe": config,
             "start": self.start_sha256,
             "repeat": repeat,
@@ -113,22 +81,26 @@ class Experiment:
         """The step after which a restorer of these tasks is measured half way."""
         return max(1, round(self.config.steps(len(group)) / 2))
 
-    def system(self, group: tuple[str, ...], seed: int) -> System:
+    def make_system(self, group: tuple[str, ...], seed: int) -> System:
         """What is trained for these tasks, its weights drawn from the seed, or those of the start."""
-        network = initialize(self.network, seed, self.task(group[0]).scale, group, self.method.options)
-        system = self.method.make(network, group, self.config.of_model(len(group), seed))
+        network = initialize(self.network, seed, self.task(group[0]).scale, group, self.maker.options)
+        system = self.maker.make(network, group, self.config.of_model(len(group), seed))
         if self.start is not None:  # after `make`, which may give the trunk weights
             load_start(network, self.start)
             system.started()
         return system
 
-    def batches(self, tasks: Sequence[Task], seed: int, device: torch.device) -> Batches:
+    def check_system(self) -> None:
+        """Make the system of all tasks once. Raises GridsError for a trunk, a crop or a start that is not for it."""
+        self.make_system(tuple(task.name for task in self.tasks), 0)
+
+    def make_batches(self, tasks: Sequence[Task], seed: int, device: torch.device) -> Batches:
         """The batches that a restorer of these tasks learns from."""
         config = self.config
         return Batches(tasks, self.photographs, config.crop, config.batch, seed, device, config.sampler, config.data)
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
-        """The same as one checksum."""
+        """All that determines a restorer, as one checksum."""
         parts = self.parts(group, repeat, device)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -138,13 +110,11 @@ def train_experiment(
     group: tuple[str, ...],
     repeat: int,
     file: Path,
-    checkpoint: Path,
+    checkpointing: Checkpointing,
     *,
     name: str,
     device: torch.device,
-    stop: Callable[[Point], str] | None = None,
-    every: float = EVERY,
-    deadline: float = math.inf,
+    stop: Callable[[Point], str] = lambda point: "",
     callbacks: Callbacks | None = None,
 ) -> TrainingRun:
     """One training, from its start or from its checkpoint, into a file.
@@ -152,40 +122,38 @@ def train_experiment(
     Args:
         experiment: what to train with.
         group: names of the tasks, in the order of the experiment.
-        repeat: number of the repetition: its seed is that of the recipe plus this.
+        repeat: number of the repetition: its seed is that of the settings plus this.
         file: of the weights and their record; written at the end.
-        checkpoint: removed at the end.
+        checkpointing: its checkpoint is removed at the end; its identity is the key of the training.
         name: of the file, in the record.
-        device, stop, every, deadline: see `grids.training.trainer.train`, with its errors.
+        device, stop: see `grids.training.trainer`; errors are those of `train`.
         callbacks: hears of the training.
     """
     hears = callbacks or NullCallbacks()
     config = experiment.config.of_model(len(group), experiment.config.seed + repeat)
     hears.started(group, repeat, config.iterations)
     key = experiment.key(group, repeat, device)
-    tasks = [experiment.task(name) for name in group]
+    tasks = [experiment.task(task) for task in group]
     result = train(
-        experiment.system(group, config.seed),
-        experiment.batches(tasks, config.seed, device),
+        experiment.make_system(group, config.seed),
+        experiment.make_batches(tasks, config.seed, device),
         config,
         device=device,
-        checkpoint=checkpoint,
-        identity=key,
-        checks=[max(1, round(share * config.iterations)) for share in CHECKS],
-        measure=lambda network: experiment.validation.psnr(network, group, device),
-        stop=stop,
-        every=every,
-        deadline=deadline,
-        on_step=hears.step,
-        on_loss=hears.loss,
-        say=hears.say,
+        measuring=Measuring(
+            [max(1, round(share * config.iterations)) for share in CHECKS],
+            lambda network: experiment.validation.psnr(network, group, device),
+            stop,
+        ),
+        checkpointing=replace(checkpointing, identity=key),
+        callbacks=hears,
     )
     saved = experiment.validation.psnr(result.network.to(device), group, device, saved=True)
     result.network.cpu()
     run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name, saved)
     save_restorer(file, result.network, record_of(run, experiment, key))
-    with contextlib.suppress(OSError):
-        checkpoint.unlink(missing_ok=True)
+    if checkpointing.file is not None:
+        with contextlib.suppress(OSError):
+            checkpointing.file.unlink(missing_ok=True)
     if result.interrupted:  # after the last step: the restorer comes first
         raise KeyboardInterrupt
     return run
@@ -193,7 +161,7 @@ def train_experiment(
 
 def record_of(run: TrainingRun, experiment: Experiment, key: str) -> dict[str, Any]:
     """What the file of a restorer says of it."""
-    method = {} if experiment.method is PLAIN else {"method": experiment.method.name}
+    method = {} if experiment.maker is PLAIN else {"method": experiment.maker.name}
     return method | {
         "preset": experiment.network,
         "tasks": list(run.group),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from scipy.special import softmax
 
 from grids.errors import GridsError, unknown_name
 
@@ -41,7 +40,7 @@ def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
     if kind not in KINDS:
         raise unknown_name("sampler", kind, KINDS)
     if kind == "temperature":
-        return _drawn(softmax(np.log(np.asarray(sizes, dtype=float)) / _positive(given or "1", text)))
+        return _drawn(_soften(sizes, _positive(given or "1", text)))
     if kind == "turns" and given:
         raise GridsError(f"the sampler '{kind}' takes no numbers, but is '{text}'")
     counts = _counts(given, text)
@@ -111,6 +110,13 @@ def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:
     cycle, place = divmod(step, sum(counts))
     order = np.random.default_rng([seed, 5, cycle]).permutation(np.repeat(np.arange(len(counts)), counts))
     return int(order[place])
+
+
+def _soften(sizes: Sequence[int], temperature: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Chances in proportion to the sizes to the power 1 / temperature."""
+    logarithms = np.log(np.asarray(sizes, dtype=float)) / temperature
+    powers = np.exp(logarithms - logarithms.max())
+    return powers / powers.sum()
 
 
 def _drawn(chances: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Sampler:

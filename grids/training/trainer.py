@@ -1,37 +1,41 @@
-"""The training loop; there is no other."""
+"""The training loop; there is no other. Its one step is in `grids.training.loop`."""
 
 from __future__ import annotations
 
-import copy
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import nn
 
 from grids.errors import GridsError, RunError
 from grids.results import Point
-from grids.training import checkpoint
+from grids.training.callbacks import Callbacks, NullCallbacks
+from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
-from grids.training.fabric import Fabric, strategy_of
 from grids.training.interrupts import interrupts_wait
+from grids.training.loop import TOO_LARGE, TrainingLoop
 from grids.training.systems.base import System
 
-CHECKED = 10
-"""Steps after which losses are looked at: on a GPU, looking means waiting for it."""
-SNAPSHOT = 100
-STEP_SEED = 0x9E3779B1
-RETRIES = 5
-EVERY = 60.0  # s
 WORTH = 50
 """From one checkpoint to the next a training goes on for at least so many times as long as writing one takes."""
-TOO_LARGE = "out of memory: a smaller crop or network needs less"
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """When and how a training is measured.
+
+    Args:
+        steps: counted from 1, after which it is.
+        measure: the kept module, with its averaged weights -> PSNR by task, dB.
+        stop: called after every measurement but one at the end; a text that is not empty ends the training.
+    """
+
+    steps: Collection[int]
+    measure: Callable[[nn.Module], Mapping[str, float]]
+    stop: Callable[[Point], str] = lambda point: ""
 
 
 @dataclass
@@ -64,36 +68,20 @@ def train(
     config: TrainingConfig,
     *,
     device: torch.device | str = "cpu",
-    checkpoint: Path | None = None,
-    identity: str = "",
-    checks: Sequence[int] = (),
-    measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
-    stop: Callable[[Point], str] | None = None,
-    every: float = EVERY,
-    every_steps: int | None = None,
-    deadline: float = math.inf,
-    on_step: Callable[[int], None] | None = None,
-    on_loss: Callable[[int, float], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    measuring: Measuring | None = None,
+    checkpointing: Checkpointing | None = None,
+    callbacks: Callbacks | None = None,
 ) -> TrainingResult:
-    """Train a system to the end of its recipe, or go on from a checkpoint as if there had been no break.
+    """Train a system to its last step, or go on from a checkpoint as if there had been no break.
 
     Args:
         system: what to train; its modules are changed.
         batches: (step, retry) -> the batch of a step, counted from 0.
         config: settings.
         device: where.
-        checkpoint: a file to keep the state in, and to go on from where it is there; removed by the caller.
-        identity: of the training; a checkpoint of another one is an error.
-        checks: steps (counted from 1) after which `measure` is called, with the averaged weights.
-        measure: the kept module -> PSNR by task.
-        stop: called after every check but the last; a text that is not empty ends the training.
-        every: seconds between checkpoints, more where writing one takes long; 0 for one after each step.
-        every_steps: steps between checkpoints, too.
-        deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
-        on_step: called with the number of steps done, after each.
-        on_loss: called now and then with that number and the mean loss of the steps since the last time.
-        say: called with a line about what went wrong and was mended.
+        measuring: of the learning curve; None for none.
+        checkpointing: of the state, and the deadline; None for neither.
+        callbacks: told of steps, losses, and what went wrong and was mended.
 
     Returns:
         the kept module with its averaged weights, and how it got there.
@@ -104,254 +92,38 @@ def train(
         OutOfTimeError: the deadline has passed.
         KeyboardInterrupt: Ctrl-C; the step under way is finished and a checkpoint written before.
     """
+    keep = checkpointing or Checkpointing()
     try:
-        loop = _Loop(system, batches, config, torch.device(device), say or (lambda _: None))
-        if checkpoint is not None and checkpoint.exists():
-            loop.resume(checkpoint, identity)
-        saved, pause = time.monotonic(), every
+        loop = TrainingLoop(system, batches, config, torch.device(device), callbacks or NullCallbacks())
+        if keep.file is not None and keep.file.exists():
+            loop.resume(keep.file, keep.identity)
         with interrupts_wait() as interrupted:
-            while not (loop.finished and loop.good()):
-                forward = loop.advance()
-                loop.tell(on_step, on_loss)
-                if forward and loop.step in checks and measure is not None and loop.good():
-                    loop.add_point(measure, stop if loop.step < config.iterations else None)
-                if loop.finished:  # no checkpoint says that it was stopped: another time it may not be
-                    continue
-                now, broken_off = time.monotonic(), interrupted()
-                due = now - saved >= pause or now >= deadline or (every_steps and loop.step % every_steps == 0)
-                if checkpoint is not None and (broken_off or due) and loop.good():
-                    loop.save(checkpoint, identity)
-                    saved = time.monotonic()
-                    pause = max(every, WORTH * (saved - now)) if every else 0.0
-                if broken_off:
-                    raise KeyboardInterrupt
-                if now >= deadline:
-                    raise OutOfTimeError(f"the time is over after {loop.step} of {config.iterations} steps")
-            return replace(loop.result(), interrupted=interrupted())
+            _run(loop, measuring, keep, interrupted)
+            network = loop.take_network()
+            return TrainingResult(network, loop.curve, loop.seconds, loop.stopped, loop.retry, interrupted())
     except torch.OutOfMemoryError:
         pass  # its traceback holds what fills the memory: that is free only after this block
     torch.cuda.empty_cache()
     raise GridsError(TOO_LARGE)
 
 
-class _Loop:
-    """The state of a training, and one step of it."""
-
-    def __init__(
-        self,
-        system: System,
-        batches: Callable[[int, int], Batch],
-        config: TrainingConfig,
-        device: torch.device,
-        say: Callable[[str], None],
-    ) -> None:
-        self.system, self.batches, self.config, self.say = system, batches, config, say
-        self.fabric: Any = Fabric(**strategy_of(device, config.precision))
-        for module in system.modules.values():
-            module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
-        optimizers = system.optimizers(config)
-        self.ratios = {
-            name: optimizer.param_groups[0]["lr"] / config.learning_rate for name, optimizer in optimizers.items()
-        }
-        self.optimizers: dict[str, Any] = {
-            name: self.fabric.setup_optimizers(optimizer) for name, optimizer in optimizers.items()
-        }
-        self.average = AveragedModel(system.modules[system.kept], multi_avg_fn=self._averaged)
-        self.step, self.retry, self.parts = 0, 0, config.accumulate
-        self.curve: list[Point] = []
-        self.stopped = ""
-        self.seconds = 0.0
-        exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
-        self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
-        self._recent, self._since = torch.zeros_like(self._total), 0  # losses since they were last told
-        self._unchecked = 0
-        self._stepped = False  # whether an optimizer did, in the step under way
-        self._keep()
-
-    @property
-    def finished(self) -> bool:
-        """Whether no step is left, or the training was stopped."""
-        return self.step >= self.config.iterations or bool(self.stopped)
-
-    def advance(self) -> bool:
-        """One step; False where it led back: to before losses that were not finite, or where memory ran out midway."""
-        start = time.monotonic()
-        self._stepped = False
-        batch = self.batches(self.step, self.retry)
-        for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self.ratios[name] * self.config.rate(self.step)
-        while not self._fits(batch):
-            torch.cuda.empty_cache()
-            if self.parts >= self.config.batch:
-                raise GridsError(TOO_LARGE)
-            self.parts = min(2 * self.parts, self.config.batch)
-            self.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
-            if self._stepped:  # one of several optimizers: the step cannot be taken again from here
-                self._load(self._snapshot)
-                return False
-        self.average.update_parameters(self.system.modules[self.system.kept])
-        self.step += 1
-        self._unchecked += 1
-        self.seconds += time.monotonic() - start
-        if self._unchecked >= CHECKED:
-            if not self.good():
-                return False
-            if self.step % SNAPSHOT < CHECKED:
-                self._keep()
-        return True
-
-    def tell(self, on_step: Callable[[int], None] | None, on_loss: Callable[[int, float], None] | None) -> None:
-        """Tell how far the training is, and now and then the loss; looking at that waits for a GPU."""
-        if on_step is not None:
-            on_step(self.step)
-        if on_loss is not None and (self._since >= CHECKED or (self.finished and self._since)):
-            on_loss(self.step, float(self._recent) / self._since)
-            self._recent.zero_()
-            self._since = 0
-
-    def good(self) -> bool:
-        """Whether all losses so far and all weights are finite; if not, the training goes back to where they were.
-
-        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is
-        ever one that leads back to them.
-        """
-        self._unchecked = 0
-        if bool(torch.isfinite(self._total + self._length())):
-            return True
-        what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
-        if self._failures >= RETRIES:
-            raise GridsError(
-                f"{what} is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
-            )
-        at, retry = self.step, self.retry + 1
-        self._load(self._snapshot)
-        self.retry = retry
-        self._failures += 1
-        self.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
-        return False
-
-    def _length(self) -> Tensor:
-        """The norms of all weights added up, without waiting for a GPU; not finite where a weight is not."""
-        states = [module.state_dict() for module in self.system.modules.values()]
-        values = [value for state in states for value in state.values() if value.is_floating_point()]
-        return torch.stack(torch._foreach_norm(values)).sum()
-
-    def add_point(
-        self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str] | None
-    ) -> None:
-        start = time.monotonic()
-        loss = float(self._total) / self._count if self._count else math.nan
-        self._total.zero_()
-        self._count = 0
-        point = Point(self.step, loss, dict(measure(self.average.module)))
-        self.curve.append(point)
-        if stop is not None:
-            self.stopped = stop(point)
-        self.seconds += time.monotonic() - start
-        self._keep()
-
-    def save(self, path: Path, identity: str) -> None:
-        checkpoint.save(path, {"identity": identity, **self._state()})
-
-    def resume(self, path: Path, identity: str) -> None:
-        state = checkpoint.load(path)
-        if state.pop("identity") != identity:
-            raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
-        self._load(state)
-        self._keep()
-
-    def result(self) -> TrainingResult:
-        network = self.average.module.cpu().eval()
-        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-            raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
-        return TrainingResult(network, self.curve, self.seconds, self.stopped, self.retry)
-
-    def _fits(self, batch: Batch) -> bool:
-        """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
-        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
-        try:
-            # what layers draw (dropout) hangs on the step alone: a training goes on from anywhere
-            with torch.random.fork_rng(devices):
-                torch.manual_seed(self.config.seed ^ (self.step + 1) * STEP_SEED + self.retry)
-                loss = self._update(batch)
-        except torch.OutOfMemoryError:
-            return False
-        self._total += loss
-        self._recent += loss
-        self._count += 1
-        self._since += 1
-        return True
-
-    def _update(self, batch: Batch) -> Tensor:
-        """One batch, in as many parts as memory asks for: every loss of the parts in turn, then its optimizer."""
-        pieces = batch.split(self.parts)
-        shares = [len(piece.tasks) / len(batch.tasks) for piece in pieces]
-        running = [self.system.losses(self.modules, piece, self.step) for piece in pieces]
-        last = torch.zeros(())
-        while True:
-            rounds: list[Tensor] = []
-            for losses, share in zip(running, shares, strict=True):
-                found = next(losses, None)
-                if found is None:
-                    break
-                name, loss = found
-                if not rounds:
-                    self.optimizers[name].zero_grad()
-                self.fabric.backward(loss * share)
-                rounds.append(loss.detach() * share)
-            if not rounds:
-                return last
-            self._step(name)
-            last = torch.stack(rounds).sum()
-
-    def _step(self, name: str) -> None:
-        optimizer = self.optimizers[name]
-        if self.config.clip:
-            module = next(iter(self.modules.values()))  # only its strategy is used: the parameters are the optimizer's
-            self.fabric.clip_gradients(module, optimizer, max_norm=self.config.clip, error_if_nonfinite=False)
-        optimizer.step()
-        self._stepped = True
-
-    def _averaged(self, old: Sequence[Tensor], new: Sequence[Tensor], _: Tensor | int) -> None:
-        done = self.step  # torch counts as many, on the device: reading that waits for a GPU
-        decay = min(self.config.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
-        for a, b in zip(old, new, strict=True):
-            a.lerp_(b, 1 - decay)
-
-    def _keep(self) -> None:
-        """Take a snapshot; that is progress, so that failures are counted anew."""
-        self._snapshot = copy.deepcopy(self._state())
-        self._failures = 0
-
-    def _state(self) -> dict[str, Any]:
-        """All that a training goes on from; its tensors are those that are trained, no copies."""
-        return {
-            "step": self.step,
-            "retry": self.retry,
-            "parts": self.parts,
-            "seconds": self.seconds,
-            "stopped": self.stopped,
-            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
-            "loss": [float(self._total), self._count],
-            "precision": self.fabric.strategy.precision.state_dict(),
-            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "average": self.average.state_dict(),
-        }
-
-    def _load(self, state: Mapping[str, Any]) -> None:
-        state = copy.deepcopy(dict(state))
-        self.step, self.retry = state["step"], state["retry"]
-        self.parts = max(self.parts, state.get("parts", 1))  # back to before memory ran out is not back to more memory
-        self.seconds, self.stopped = state["seconds"], state["stopped"]
-        self.curve = [Point(*point) for point in state["curve"]]
-        self._total.fill_(state["loss"][0])
-        self._count = state["loss"][1]
-        self.fabric.strategy.precision.load_state_dict(state["precision"])
-        for name, module in self.system.modules.items():
-            module.load_state_dict(state["modules"][name])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-        self.average.load_state_dict(state["average"])
+def _run(loop: TrainingLoop, measuring: Measuring | None, keep: Checkpointing, interrupted: Callable[[], bool]) -> None:
+    """Step to the end. What is measured or written, and the end itself, are of finite weights alone."""
+    saved, pause = time.monotonic(), keep.every
+    while not loop.is_finished() or loop.roll_back_if_not_finite():
+        advanced = loop.advance()
+        loop.report()
+        if advanced and measuring and loop.step in measuring.steps and not loop.roll_back_if_not_finite():
+            loop.add_point(measuring.measure, measuring.stop)
+        if loop.is_finished():  # no checkpoint says that it was stopped: another time it may not be
+            continue
+        now, broken_off = time.monotonic(), interrupted()
+        due = now - saved >= pause or now >= keep.deadline or (keep.every_steps and loop.step % keep.every_steps == 0)
+        if keep.file is not None and (broken_off or due) and not loop.roll_back_if_not_finite():
+            loop.save(keep.file, keep.identity)
+            saved = time.monotonic()
+            pause = max(keep.every, WORTH * (saved - now)) if keep.every else 0.0
+        if broken_off:
+            raise KeyboardInterrupt
+        if now >= keep.deadline:
+            raise OutOfTimeError(f"the time is over after {loop.step} of {loop.config.iterations} steps")

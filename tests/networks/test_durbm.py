@@ -157,7 +157,7 @@ def test_a_task_trains_its_path_alone(topology: str | None, paths: dict[str, int
 def test_files_tell_topology_and_switches(
     tmp_path: Path, topology: str | None, gap: bool, tv: bool, fusion: bool, norm: bool
 ) -> None:
-    network = small(topology=topology, gap=gap, tv=tv, fusion=fusion, norm=norm, kernel=7)
+    network = small(topology=topology, gap=gap, tv=tv, fusion=fusion, norm=norm)
     state = load_file(save_restorer(tmp_path / "restorer.safetensors", network, {}))  # all in floating point
     again = DuRBM.from_state(state).eval()
     assert again.topology == network.topology
@@ -178,7 +178,7 @@ def test_topology_of_a_network() -> None:
 def test_fewer_tasks_keep_the_blocks_they_use() -> None:
     network, images = small(), noise_images(1, 3, 12, 12)
     for tasks, blocks in ((("rain",), 0), (("motion_blur",), 1), (("rain", "motion_blur"), 1), (("haze",), 2)):
-        part = DuRBM.from_state(DuRBM.without(network.state_dict(), tasks)).eval()
+        part = DuRBM.from_state(DuRBM.keep_tasks(network.state_dict(), tasks)).eval()
         assert part.tasks == tuple(sorted(tasks))
         assert len(part.stages) == blocks
         for task in tasks:
@@ -243,9 +243,9 @@ def test_reach() -> None:
         if isinstance(module, ChannelAttention):
             for mean in module.modules():
                 if isinstance(mean, GlobalMean):
-                    mean.known = one.expand(1, 4, 1, 1)
+                    mean.fixed = one.expand(1, 4, 1, 1)
         elif isinstance(module, InstanceNorm):
-            module.moments.known = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
+            module.moments.fixed = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
     images = torch.full((1, 3, 128, 128), 0.6, dtype=torch.float64, requires_grad=True)
     output = network(images)
     farthest = 0

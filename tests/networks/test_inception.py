@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contracts import noise_images
+from networks.classifiers import InceptionResNetV2
 from torch import nn
 
-from grids.networks.backbones.inception import InceptionResNetV2, InceptionTrunk, Residual, trunk_state
+from grids.networks.backbones.inception import InceptionTrunk, Residual, trunk_state
 from grids.networks.table import parameters
 
 PUBLISHED = {

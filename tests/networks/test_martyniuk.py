@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contracts import noise_images, raises_line
+from networks.classifiers import InceptionResNetV2
 from torch import Tensor, nn
 
 from grids.errors import WeightsError
 from grids.networks import MartyniukFPN, MartyniukResNet, build
-from grids.networks.backbones.inception import InceptionResNetV2
 from grids.networks.blocks import InstanceNorm
 from grids.networks.heads import MultiHead, TaskView
 from grids.networks.table import TABLE, parameters
@@ -205,7 +205,7 @@ def test_no_pixel_farther_than_the_reach_acts_but_through_means(
     network = make().double().eval()
     for norm in network.modules():
         if isinstance(norm, InstanceNorm):
-            norm.moments.known = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
+            norm.moments.fixed = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
     for part in network.modules():  # convolutions average: no ReLU closes, and no two ways cancel each other
         if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
             part.weight.data.abs_().div_(part.weight.detach().abs().sum(dim=(1, 2, 3), keepdim=True))

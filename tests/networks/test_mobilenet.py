@@ -6,10 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contracts import noise_images, raises_line
+from networks.classifiers import MobileNetV2
 from torch import Tensor
 
 from grids.errors import WeightsError
-from grids.networks.backbones.mobilenet import InvertedResidual, MobileNetV2, MobileTrunk, trunk_state
+from grids.networks.backbones.mobilenet import InvertedResidual, MobileTrunk, load_trunk
 from grids.networks.table import multiply_adds, parameters
 
 
@@ -85,7 +86,7 @@ def test_a_block_is_written_out_in_plain_operations(out: int, stride: int, expan
 def test_the_trunk_is_the_beginning_of_the_classifier(state: dict[str, Tensor]) -> None:
     whole, trunk = MobileNetV2(8).eval(), MobileTrunk(8).eval()
     whole.load_state_dict(state)
-    trunk.load_state_dict(trunk_state(state, trunk))
+    load_trunk(trunk, state)
     x = noise_images(1, 3, 64, 32)
     with torch.no_grad():
         maps = trunk(x)
@@ -114,10 +115,8 @@ def test_what_does_not_fit_is_named(state: dict[str, Tensor]) -> None:
     trunk = MobileTrunk(8)
     key = "features.3.conv.1.0.weight"
     missing = {name: value for name, value in state.items() if name != key}
-    raises_line(lambda: trunk_state(missing, trunk), f"there is no '{key}'", kind=WeightsError)
+    raises_line(lambda: load_trunk(trunk, missing), f"there is no '{key}'", kind=WeightsError)
     misshapen = state | {key: torch.zeros(1, 1, 3, 3), "features.4.conv.0.0.weight": torch.zeros(1)}
-    raises_line(lambda: trunk_state(misshapen, trunk), f"'{key}' is (1, 1, 3, 3), not (48, 1, 3, 3)", kind=WeightsError)
-    raises_line(lambda: trunk_state(state, MobileTrunk(16)), "'features.0.0.weight'", kind=WeightsError)
-    raises_line(
-        lambda: trunk_state({"conv1.weight": torch.zeros(3)}, trunk), "'features.0.0.weight'", kind=WeightsError
-    )
+    raises_line(lambda: load_trunk(trunk, misshapen), f"'{key}' is (1, 1, 3, 3), not (48, 1, 3, 3)", kind=WeightsError)
+    raises_line(lambda: load_trunk(MobileTrunk(16), state), "'features.0.0.weight'", kind=WeightsError)
+    raises_line(lambda: load_trunk(trunk, {"conv1.weight": torch.zeros(3)}), "'features.0.0.weight'", kind=WeightsError)

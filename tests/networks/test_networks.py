@@ -12,7 +12,7 @@ from torch import nn
 
 from grids.errors import UnknownNameError
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
-from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, padded
+from grids.networks.blocks import GatedFeedForward, LayerNorm2d, TransposedAttention, pad_to_multiple
 from grids.networks.table import TABLE, Preset, multiply_adds, parameters
 
 LARGE = (
@@ -116,8 +116,8 @@ def test_restorers_start_near_the_input() -> None:
 
 def test_padding() -> None:
     images = noise_images(1, 3, 5, 9)
-    larger = padded(images, 4)
+    larger = pad_to_multiple(images, 4)
     assert larger.shape == (1, 3, 8, 12)
     assert torch.equal(larger[..., :5, :9], images)
     assert torch.equal(larger[..., 7, 11], images[..., 4, 8])
-    assert padded(larger, 4).shape == larger.shape
+    assert pad_to_multiple(larger, 4).shape == larger.shape

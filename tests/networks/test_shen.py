@@ -146,11 +146,11 @@ def test_a_step_of_the_full_network() -> None:
 
 
 @pytest.mark.parametrize("scales", [1, 2])
-def test_it_can_begin_with_the_input(scales: int) -> None:
+def test_it_can_init_to_identity(scales: int) -> None:
     """Exactly, at every scale and in both streams; and it learns from there on."""
     torch.manual_seed(0)
     network = ShenFace(8, 2, scales)
-    network.begin_with_the_input()
+    network.init_to_identity()
     images = noise_images(2, 3, 21, 18)
     for stream in ("image", "structure"):
         for made, wanted in zip(network(images, stream, every_scale=True), network.pyramid(images), strict=True):

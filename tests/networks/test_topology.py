@@ -9,7 +9,7 @@ from contracts import raises_line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.networks.topology import LETTERS, parse, stages_of, write
+from grids.networks.topology import LETTERS, parse, resolve_stages, write
 
 THREE = ("haze", "motion_blur", "rain")
 FOUR = (*THREE, "jpeg")
@@ -89,8 +89,8 @@ def test_errors_say_where(text: str, character: int, why: str) -> None:
 
 
 def test_stages_of() -> None:
-    assert stages_of(None, THREE) == (THREE,)
-    assert stages_of("R>B>H", THREE) == (("rain",), ("motion_blur",), ("haze",))
-    assert stages_of([[], ["haze", "rain", "motion_blur"]], THREE) == ((), ("haze", "rain", "motion_blur"))
+    assert resolve_stages(None, THREE) == (THREE,)
+    assert resolve_stages("R>B>H", THREE) == (("rain",), ("motion_blur",), ("haze",))
+    assert resolve_stages([[], ["haze", "rain", "motion_blur"]], THREE) == ((), ("haze", "rain", "motion_blur"))
     for wrong in ((), (("haze", "rain"),), (THREE, ("haze",)), (THREE, ()), (("haze", "rain"), ("snow",))):
-        raises_line(lambda w=wrong: stages_of(w, THREE), f"'{write(wrong)}'", "haze, motion_blur, rain")
+        raises_line(lambda w=wrong: resolve_stages(w, THREE), f"'{write(wrong)}'", "haze, motion_blur, rain")

@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contracts import check_gradients, check_round_trip, noise_images, raises_line
+from networks.classifiers import MobileNetV2
 from torch import nn
 
 from grids.errors import UnknownNameError, WeightsError
 from grids.networks import WalhaNet, build
-from grids.networks.backbones.mobilenet import MobileNetV2
 from grids.networks.table import TABLE, Preset, parameters
 from grids.networks.walha import ConvPoolBlock
 from grids.restoration.models import load_restorer, save_restorer

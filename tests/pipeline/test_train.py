@@ -26,8 +26,8 @@ from grids.pipeline import train as training
 from grids.random import seed_for, seeded
 from grids.restoration.models import initialize, load_restorer, save_restorer
 from grids.similarity.descriptor import Descriptor
+from grids.training.callbacks import NullCallbacks
 from grids.training.config import TrainingConfig
-from grids.training.experiment import NullCallbacks
 from grids.training.photographs import Photographs
 from grids.training.tasks import Reduced
 from grids.training.trainer import OutOfTimeError

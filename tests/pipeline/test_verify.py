@@ -24,9 +24,9 @@ from grids.pipeline.experiments import TrainingSettings, make_tasks, split_photo
 from grids.pipeline.train_groups import train_groups
 from grids.pipeline.verified import write_verified
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
+from grids.training.callbacks import NullCallbacks
 from grids.training.config import TrainingConfig
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.experiment import NullCallbacks
 from grids.training.trainer import OutOfTimeError
 
 NAMES = ("gaussian_blur", "jpeg", "gaussian_noise")
@@ -291,7 +291,7 @@ import torch
 from grids.pipeline.experiments import TrainingSettings
 from grids.pipeline.verified import write_verified
 from grids.pipeline.train_groups import train_groups
-from grids.training.experiment import NullCallbacks
+from grids.training.callbacks import NullCallbacks
 from grids.training.config import TrainingConfig
 
 torch.set_num_threads(1)

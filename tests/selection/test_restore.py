@@ -130,7 +130,7 @@ class Headed(MultiHead):
         super().__init__(("rain", "haze"))
 
     def forward(self, images: Tensor, task: str | None = None) -> Tensor:
-        return images + (0.1 if self.head(task) == "haze" else -0.1)
+        return images + (0.1 if self.get_head(task) == "haze" else -0.1)
 
 
 def test_the_head_of_the_likeliest_degradation_restores(photo: Photo) -> None:

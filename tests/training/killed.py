@@ -1,4 +1,4 @@
-"""A program for tests: FOLDER MOMENTS FILES... makes all restorers of a experiment, in processes that are killed.
+"""A program for tests: FOLDER MOMENTS FILES... makes all restorers of an experiment, in processes that are killed.
 
 A moment is STEPS:SECONDS, so many steps after a process began and a while; the last process is left alone.
 """
@@ -16,10 +16,10 @@ import torch
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
-from training.samples import NAMES, small, tiny_lesson
+from training.samples import NAMES, small, tiny_experiment
 
+from grids.training.callbacks import NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.experiment import NullCallbacks
 
 
 class Steps(NullCallbacks):
@@ -35,7 +35,7 @@ class Steps(NullCallbacks):
 def work(folder: Path, files: Sequence[Path], callbacks: NullCallbacks | None = None) -> TrainingEvaluator:
     """Train both single-task restorers and the one of both, with a checkpoint after every step."""
     torch.set_num_threads(1)
-    experiment = tiny_lesson(files, config=small(iterations=8, batch=2))
+    experiment = tiny_experiment(files, config=small(iterations=8, batch=2))
     evaluator = TrainingEvaluator(experiment, folder, every=0.0, callbacks=callbacks)
     evaluator(frozenset(NAMES))
     return evaluator

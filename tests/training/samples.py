@@ -1,8 +1,8 @@
-"""What the tests of training share: tiny networks, systems, batches and lessons."""
+"""What the tests of training share: tiny networks, systems, batches and experiments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ from grids import networks
 from grids.degradations import degradation
 from grids.networks import NAFNet
 from grids.networks.table import Preset
+from grids.training import trainer
+from grids.training.callbacks import NullCallbacks
+from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.experiment import Experiment
 from grids.training.photographs import Photographs
 from grids.training.systems.base import Modules, System
 from grids.training.tasks import Synthesized
+from grids.training.trainer import Measuring, TrainingResult
 from grids.training.validation import Validation
 
 TINY = Preset(NAFNet, "for tests", {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)})
@@ -26,9 +30,48 @@ NAMES = ("gaussian_noise", "salt_pepper")
 
 
 def small(**changes: Any) -> TrainingConfig:
-    """A recipe of a moment."""
+    """The settings of a moment."""
     given = {"iterations": 12, "crop": 16, "batch": 4, "precision": "fp32", "learning_rate": 1e-3}
     return TrainingConfig(**given | changes)
+
+
+class Told(NullCallbacks):
+    """Passes on how many steps are done, and what is said."""
+
+    def __init__(self, on_step: Callable[[int], Any] | None = None, say: Callable[[str], Any] | None = None) -> None:
+        self.on_step, self.on_say = on_step, say
+
+    def step(self, done: int) -> None:
+        if self.on_step is not None:
+            self.on_step(done)
+
+    def say(self, text: str) -> None:
+        if self.on_say is not None:
+            self.on_say(text)
+
+
+def train(
+    system: System,
+    batches: Callable[[int, int], Batch],
+    config: TrainingConfig,
+    *,
+    checks: Sequence[int] = (),
+    measure: Any = None,
+    stop: Callable[[Any], str] = lambda point: "",
+    checkpoint: Path | None = None,
+    on_step: Callable[[int], Any] | None = None,
+    say: Callable[[str], Any] | None = None,
+    **kept: Any,
+) -> TrainingResult:
+    """The loop, its settings given one by one; `kept` are those of `Checkpointing`."""
+    return trainer.train(
+        system,
+        batches,
+        config,
+        measuring=None if measure is None else Measuring(checks, measure, stop),
+        checkpointing=Checkpointing(checkpoint, **kept),
+        callbacks=Told(on_step, say),
+    )
 
 
 def toy(step: int, retry: int = 0) -> Batch:
@@ -116,7 +159,7 @@ def furthest(first: nn.Module, second: nn.Module) -> float:
     return max(float((one - two).detach().abs().max()) for one, two in pairs)
 
 
-def tiny_lesson(files: Sequence[Path], names: Sequence[str] = NAMES, **changes: Any) -> Experiment:
+def tiny_experiment(files: Sequence[Path], names: Sequence[str] = NAMES, **changes: Any) -> Experiment:
     """Two tasks on a few photographs, the last of which is measured on; a preset "tiny" comes into the table."""
     networks.TABLE["tiny"] = TINY
     tasks = [Synthesized(degradation(name)) for name in names]

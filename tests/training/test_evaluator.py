@@ -17,7 +17,7 @@ import pytest
 import torch
 from contracts import raises_line
 from training import killed
-from training.samples import NAMES, TINY, furthest, same_weights, small, tiny_lesson
+from training.samples import NAMES, TINY, furthest, same_weights, small, tiny_experiment, train
 
 from grids import networks
 from grids.degradations.plugins import FunctionDegradation
@@ -27,14 +27,15 @@ from grids.search import Answer, Problem
 from grids.training import evaluator as evaluators
 from grids.training import experiment as module
 from grids.training import trainer
+from grids.training.callbacks import NullCallbacks
 from grids.training.datasets import Batches
 from grids.training.evaluator import TrainingEvaluator
-from grids.training.experiment import Experiment, NullCallbacks, record_of, run_of
+from grids.training.experiment import Experiment, record_of, run_of
 from grids.training.fabric import strategy_of
 from grids.training.photographs import Photographs
 from grids.training.systems.base import SupervisedSystem
 from grids.training.tasks import Synthesized, Task
-from grids.training.trainer import OutOfTimeError, TrainingResult, train
+from grids.training.trainer import OutOfTimeError, TrainingResult
 from grids.training.validation import Validation
 
 A, B, C = "gaussian_noise", "salt_pepper", "inpainting"
@@ -77,10 +78,10 @@ def problem(delta: float, names: Sequence[str] = ALL, **changes: Any) -> Problem
 
 @pytest.fixture
 def experiment(files: list[Path]) -> Experiment:
-    return tiny_lesson(files)
+    return tiny_experiment(files)
 
 
-def test_a_restorer_is_what_the_loop_makes_of_its_lesson(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_restorer_is_what_the_loop_makes_of_its_experiment(experiment: Experiment, tmp_path: Path) -> None:
     run = TrainingEvaluator(experiment, tmp_path).run((B, A), repeat=2)
     config = experiment.config.of_model(2, seed=2)
     assert config.iterations == 2 * experiment.config.iterations == 12
@@ -133,7 +134,9 @@ def test_nothing_is_trained_twice(experiment: Experiment, tmp_path: Path) -> Non
     assert again.run(NAMES) == evaluator.run(NAMES)
 
 
-def test_a_file_that_is_spoilt_or_of_another_lesson_is_trained_again(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_file_that_is_spoilt_or_of_another_experiment_is_trained_again(
+    experiment: Experiment, tmp_path: Path
+) -> None:
     first = TrainingEvaluator(experiment, tmp_path).run((A,))
     (tmp_path / first.file).write_bytes((tmp_path / first.file).read_bytes()[:-9])
     hears = Hears()
@@ -219,7 +222,7 @@ def test_the_key_is_of_all_that_matters(
     assert len(set(keys)) == len(keys)
     assert key((A, B)) == key((B, A))
     assert key(tasks=experiment.tasks[:1]) == key()  # tasks outside the group do not matter
-    exact = {"fp32": "fp32", "bf16": "bf16"}[resolved()]
+    exact = {"fp32": "fp32", "bf16": "bf16"}[resolved_precision()]
     auto = replace(experiment.config, precision="auto")
     assert key(config=auto) == key(config=replace(experiment.config, precision=exact))
     before = key()
@@ -245,7 +248,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
 )
 
 
-def resolved() -> str:
+def resolved_precision() -> str:
     """What "auto" stands for here."""
     return {"32-true": "fp32", "bf16-mixed": "bf16"}[strategy_of(torch.device("cpu"), "auto")["precision"]]
 
@@ -270,7 +273,7 @@ def test_long_names_make_short_files(experiment: Experiment, tmp_path: Path) -> 
     evaluator = TrainingEvaluator(experiment, tmp_path)
     names = [f"task_{i:02}_{'x' * 20}" for i in range(10)]
     evaluator.names = tuple(names)
-    files = {evaluator._file(tuple(names[:k]), repeat) for k in range(1, 11) for repeat in (0, 1)}
+    files = {evaluator._name_file(tuple(names[:k]), repeat) for k in range(1, 11) for repeat in (0, 1)}
     assert len(files) == 20
     assert max(map(len, files)) < 130
     assert {"all", "all.1"} <= files
@@ -313,16 +316,16 @@ Curve = Callable[[str, tuple[str, ...], int, float], float]  # (task, group, rep
 @pytest.fixture
 def made_up(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainingEvaluator]:
     """Evaluators of three tasks whose trainings take no time and follow curves."""
-    experiment = tiny_lesson(files, ALL, config=small(iterations=6))
+    experiment = tiny_experiment(files, ALL, config=small(iterations=6))
 
     def make(curve: Curve, **options: Any) -> TrainingEvaluator:
         def fake(system: SupervisedSystem, batches: Batches, config: Any, **given: Any) -> TrainingResult:
             group = tuple(task.name for task in batches.tasks)
             points: list[Point] = []
-            for step in given["checks"]:
+            for step in given["measuring"].steps:
                 found = {task: curve(task, group, config.seed, step / config.iterations) for task in group}
                 points.append(Point(step, 0.1, found))
-                if step < config.iterations and (why := given["stop"](points[-1])):
+                if step < config.iterations and (why := given["measuring"].stop(points[-1])):
                     return TrainingResult(system.modules["network"], points, 1.0, why)
             return TrainingResult(system.modules["network"], points, 1.0)
 

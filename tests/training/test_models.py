@@ -10,10 +10,12 @@ import pytest
 import torch
 from contracts import noise_images, raises_line
 from safetensors.torch import save_file
+from torch import nn
 from training.samples import furthest, same_weights
 
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.networks import SRResNetX4
+from grids.restoration import models
 from grids.restoration.models import initialize, load_restorer, read_record, save_restorer
 
 RECORD = {"preset": "tiny", "tasks": ["jpeg", "noise"], "curve": [[3, 0.5, {"jpeg": 31.5}]], "name": "naïve"}
@@ -124,3 +126,19 @@ def test_fresh_networks() -> None:
 def test_a_network_that_enlarges_cannot_restore() -> None:
     raises_line(lambda: initialize("srresnet-x4", 0), "'srresnet-x4' enlarges images", kind=GridsError)
     raises_line(lambda: initialize("srresnett", 0), "did you mean 'srresnet'", kind=UnknownNameError)
+
+
+def test_a_digest_is_computed_once_and_is_of_the_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real = initialize
+
+    def noted(preset: str, *given: Any) -> nn.Module:
+        made.append(preset)
+        return real(preset, *given)
+
+    monkeypatch.setattr(models, "initialize", noted)
+    monkeypatch.setattr(models, "_DIGESTS", {})
+    first = models.state_digest("tiny", 1, ("a",), {})
+    assert first == models.state_digest("tiny", 1, ("a",), {}) == models.digest_of(real("tiny", 5))
+    assert first != models.state_digest("tiny", 1, ("a",), {"width": 8})
+    assert made == ["tiny", "tiny"]

@@ -1,9 +1,11 @@
-"""The recipe: the course of the learning rate, what is refused, JSON, and the budgets."""
+"""The settings: the course of the learning rate, what is refused, JSON, and the budgets."""
 
 from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -14,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grids.errors import UnknownNameError
-from grids.training.config import BUDGETS, VERSION, TrainingConfig, budget
+from grids.training.config import BUDGETS, VERSION, TrainingConfig
+from grids.training.recipes import get_recipe
+
+
+def plain_config(budget: str, **changes: Any) -> TrainingConfig:
+    return get_recipe(None).get_config(budget, **changes)
 
 
 def test_the_rate_climbs_and_falls_on_half_a_cosine() -> None:
@@ -39,7 +46,7 @@ def test_the_rate_stays_between_nothing_and_its_peak(
     assert max(map(config.rate, range(iterations))) == pytest.approx(peak)
 
 
-def test_a_recipe_of_one_step_learns() -> None:
+def test_a_training_of_one_step_learns() -> None:
     assert TrainingConfig(iterations=1).rate(0) == TrainingConfig().learning_rate
 
 
@@ -116,13 +123,13 @@ def test_json_without_a_part_is_refused() -> None:
 
 
 def test_budgets() -> None:
-    assert budget("quick") == TrainingConfig(loss="log-mse")
-    changed = budget("standard", iterations=7, seed=None)
+    assert plain_config("quick") == TrainingConfig(loss="log-mse")
+    changed = plain_config("standard", iterations=7, seed=None)
     assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)
-    paper = budget("paper")
+    paper = plain_config("paper")
     assert (paper.iterations, paper.crop, paper.batch, paper.learning_rate) == (600_000, 256, 8, 2e-4)
-    raises_line(lambda: budget("quik"), "unknown budget 'quik'", "did you mean 'quick'", kind=UnknownNameError)
-    raises_line(lambda: budget("quick", batch=0), "batch")
+    raises_line(lambda: plain_config("quik"), "unknown budget 'quik'", "did you mean 'quick'", kind=UnknownNameError)
+    raises_line(lambda: plain_config("quick", batch=0), "batch")
 
 
 def test_the_constant_schedule_falls_in_a_further_tenth() -> None:
@@ -136,7 +143,7 @@ def test_steps_are_counted_for_each_task_or_for_the_model() -> None:
     assert [config.steps(tasks) for tasks in (1, 3)] == [7, 21]
     assert config.of_model(3, seed=4) == replace(config, iterations=21, steps_per="model", seed=4)
     assert config.of_model(3, 4).steps(3) == replace(config, steps_per="model").steps(3) * 3 == 21
-    assert budget("paper").steps(11) == 600_000
+    assert plain_config("paper").steps(11) == 600_000
     old = TrainingConfig(steps_per="model").to_json()
     assert "steps_per" not in old  # as runs of 0.1.0 wrote it, so that they have the same keys
     assert TrainingConfig.from_json(old) == TrainingConfig(steps_per="model")
@@ -152,3 +159,10 @@ def test_the_linear_schedule_falls_after_half_of_the_steps() -> None:
     assert config.rate(100) == config.rate(200) == pytest.approx(1e-7)  # Martyniuk's last rate
     raises_line(lambda: TrainingConfig(schedule="step"), "'step'", kind=UnknownNameError)
     raises_line(lambda: TrainingConfig(sampler="mixd"), "'mixd'", kind=UnknownNameError)
+
+
+def test_settings_and_recipes_need_no_torch() -> None:
+    names = [f"grids.training.{name}" for name in ("config", "pair_settings", "samplers", "callbacks", "recipes")]
+    code = f"import sys, {', '.join(names)}; print([name for name in ('torch', 'scipy') if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"

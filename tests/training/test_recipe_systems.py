@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,24 +13,22 @@ import torch
 import torch.nn.functional as F
 from contracts import raises_line
 from torch import Tensor, nn
-from training.samples import furthest, same_weights, small, tiny_lesson
+from training.samples import furthest, same_weights, small, tiny_experiment, train
 
 from grids import networks
 from grids.errors import GridsError, UnknownNameError
 from grids.networks import ShenFace
 from grids.networks.discriminators import PatchCritic
-from grids.networks.heads import MultiHead, Tasks
+from grids.networks.heads import MultiHead
 from grids.restoration.models import initialize, load_start
-from grids.training import recipes
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan
-from grids.training.losses.structure import gradient_magnitude
-from grids.training.methods import PLAIN
-from grids.training.recipes import TABLE, Extras, method_of, settings_of, system_recipe
-from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoring
+from grids.training.losses.pixel import gradient_magnitude
+from grids.training.recipes import TABLE, Extras, get_recipe
+from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoration_loss
 from grids.training.systems.base import SupervisedSystem, System
 from grids.training.systems.faces import FaceDeblurring, Stages
-from grids.training.trainer import train
+from grids.training.systems.makers import PLAIN, prepare_maker
 
 TASKS = ("rain", "haze")
 TINY_FACE = ShenFace(4, 1).state_dict()
@@ -42,10 +42,10 @@ class Forked(MultiHead):
         self.shared = nn.Conv2d(3, 4, 3, padding=1)
         self.decoders = nn.ModuleDict({task: nn.Conv2d(4, 3, 3, padding=1) for task in self.tasks})
 
-    def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
-        return self.through_heads(task, [self.shared(images)], images)
+    def encode(self, images: Tensor) -> list[Tensor]:
+        return [self.shared(images)]
 
-    def decoded(self, task: str, *shared: Tensor) -> Tensor:
+    def decode(self, task: str, *shared: Tensor) -> Tensor:
         change: Tensor = self.decoders[task](*shared)
         return change
 
@@ -69,7 +69,7 @@ def adversarial(terms: Terms = Terms(features=0), network: nn.Module | None = No
 
 def test_each_input_goes_through_its_tasks_head() -> None:
     network, given = forked(), batch()
-    made = SupervisedSystem(network, "l1", TASKS).restored({"network": network}, given)
+    made = SupervisedSystem(network, "l1", TASKS).restore({"network": network}, given)
     for row, number in enumerate(given.tasks.tolist()):
         expected = network(given.inputs[row : row + 1], TASKS[number])[0]
         assert torch.allclose(made[row], expected, atol=1e-6)
@@ -98,7 +98,7 @@ def test_the_losses_of_a_restorer_with_critics() -> None:
     system, given = adversarial(Terms(features=0, critic_steps=2)), batch()
     names, values = zip(*system.losses(system.modules, given, 0), strict=True)
     assert names == ("critics", "critics", "network")
-    restored = system.restored(system.modules, given)
+    restored = system.restore(system.modules, given)
     expected = 0.5 * F.l1_loss(restored, given.targets)
     for number, task in enumerate(TASKS):
         scores = system.modules[f"critic of {task}"](restored[given.tasks == number])
@@ -130,10 +130,10 @@ def test_features_and_context_are_added() -> None:
         def forward(self, images: Tensor) -> list[Tensor]:
             return [halved(images)]
 
-    plain = restoring(given.inputs, given.targets, Pooled(), Terms(features=0, contextual=0))
-    featured = restoring(given.inputs, given.targets, Pooled(), Terms(features=2))
+    plain = restoration_loss(given.inputs, given.targets, Pooled(), Terms(features=0, contextual=0))
+    featured = restoration_loss(given.inputs, given.targets, Pooled(), Terms(features=2))
     assert float(featured - plain) == pytest.approx(2 * float(F.mse_loss(halved(given.inputs), halved(given.targets))))
-    assert float(restoring(given.inputs, given.targets, Pooled(), Terms(contextual=0.5))) > float(plain)
+    assert float(restoration_loss(given.inputs, given.targets, Pooled(), Terms(contextual=0.5))) > float(plain)
 
 
 class Same(nn.Module):
@@ -142,8 +142,8 @@ class Same(nn.Module):
 
 
 def test_faces_learn_in_stages() -> None:
-    recipe, given = small(iterations=100), batch()
-    system = FaceDeblurring(ShenFace.from_state(TINY_FACE), recipe, lambda: PatchCritic(4), Same(), Stages())
+    config, given = small(iterations=100), batch()
+    system = FaceDeblurring(ShenFace.from_state(TINY_FACE), config, lambda: PatchCritic(4), Same(), Stages())
     found = {step: list(system.losses(system.modules, given, step)) for step in (0, 50, 75)}
     assert [[name for name, _ in losses] for losses in found.values()] == [["network"]] * 2 + [["critic", "network"]]
     network = system.modules["network"]
@@ -164,7 +164,7 @@ def test_faces_learn_in_stages() -> None:
 )
 def test_systems_go_on_as_if_there_had_been_no_break(tmp_path: Path, precision: str, which: str) -> None:
     """Critics and their optimizers are in the checkpoint; what dropout draws hangs on the step."""
-    recipe = small(iterations=8, precision=precision)
+    config = small(iterations=8, precision=precision)
 
     def system() -> System:
         if which == "critics":
@@ -174,7 +174,7 @@ def test_systems_go_on_as_if_there_had_been_no_break(tmp_path: Path, precision: 
                 initialize("martyniuk-resnet-small", 0, 1, TASKS, {"width": 4, "blocks": 1}), "l1", TASKS
             )
         stages = Stages(features=0.25, critic=0.5)
-        return FaceDeblurring(ShenFace.from_state(TINY_FACE), recipe, lambda: PatchCritic(4), Same(), stages)
+        return FaceDeblurring(ShenFace.from_state(TINY_FACE), config, lambda: PatchCritic(4), Same(), stages)
 
     def batches(step: int, retry: int) -> Batch:
         return batch(step)
@@ -186,11 +186,11 @@ def test_systems_go_on_as_if_there_had_been_no_break(tmp_path: Path, precision: 
         if done == 6:
             raise BreakError
 
-    whole = train(system(), batches, recipe)
+    whole = train(system(), batches, config)
     file = tmp_path / "x.ckpt"
     with pytest.raises(BreakError):
-        train(system(), batches, recipe, checkpoint=file, every_steps=5, on_step=stop)
-    again = train(system(), batches, recipe, checkpoint=file)
+        train(system(), batches, config, checkpoint=file, every_steps=5, on_step=stop)
+    again = train(system(), batches, config, checkpoint=file)
     assert same_weights(again.network, whole.network)
 
 
@@ -205,50 +205,65 @@ def test_batches_of_one_with_critics(numbers: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_every_recipe_makes_its_system(name: str) -> None:
-    recipe = system_recipe(name)
+    recipe = get_recipe(name)
     assert networks.preset(recipe.small).network is networks.preset(recipe.network).network
-    method = method_of(name, recipe.small, recipe.tasks, Extras())
-    settings = settings_of(recipe, iterations=2)
-    system = method.make(networks.build(recipe.small, recipe.tasks, **method.options), recipe.tasks, settings)
-    assert set(system.optimizers(settings)) <= {"network", "critics", "critic"}
-    assert settings_of(recipe, "standard").iterations > settings_of(recipe).iterations
-    assert settings_of(recipe, "paper").crop >= 128
-    assert method.identity() == method_of(name, recipe.small, recipe.tasks, Extras()).identity()
+    maker = prepare_maker(name, recipe.small, recipe.tasks, Extras())
+    config = recipe.get_config(iterations=2)
+    system = maker.make(networks.build(recipe.small, recipe.tasks, **maker.options), recipe.tasks, config)
+    assert set(system.optimizers(config)) <= {"network", "critics", "critic"}
+    assert recipe.get_config("standard").iterations > recipe.get_config().iterations
+    assert recipe.get_config("paper").crop >= 128
+    assert maker.identity() == prepare_maker(name, recipe.small, recipe.tasks, Extras()).identity()
+
+
+def test_recipes_are_identified_as_they_always_were() -> None:
+    """Run folders that are there are recognised by this: it changes only where what is trained changes."""
+    found = {
+        name: [
+            {budget: config.to_json() for budget, config in recipe.budgets.items()},
+            prepare_maker(name, recipe.small, recipe.tasks, Extras()).identity(),
+        ]
+        for name, recipe in TABLE.items()
+    }
+    digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    assert digest == "85fb37b04080112fde9285cef0370a68b8cafaf530f0efeca45fe43c9c51ea51"
 
 
 def test_hierarchies() -> None:
-    recipe, said = system_recipe("liu-durbm"), list[str]()
-    method = method_of("liu-durbm", recipe.small, recipe.tasks, Extras(say=said.append))
-    assert method.options == {"topology": (("rain",), ("motion_blur",), ("jpeg",), ("haze",))}
+    recipe, said = get_recipe("liu-durbm"), list[str]()
+    maker = prepare_maker("liu-durbm", recipe.small, recipe.tasks, Extras(say=said.append))
+    assert maker.options == {"topology": (("rain",), ("motion_blur",), ("jpeg",), ("haze",))}
     assert said == ["decoders: R>B>J>H"]
-    assert method_of("liu-durbm", recipe.small, ("jpeg", "rain"), Extras()) is PLAIN
-    other = method_of("liu-durbm", recipe.small, ("jpeg", "rain"), Extras(topology="jpeg>R"))
+    assert prepare_maker("liu-durbm", recipe.small, ("jpeg", "rain"), Extras()) is PLAIN
+    other = prepare_maker("liu-durbm", recipe.small, ("jpeg", "rain"), Extras(topology="jpeg>R"))
     assert other.options == {"topology": (("jpeg",), ("rain",))}
     raises_line(
-        lambda: method_of("liu-durbm", recipe.small, ("jpeg", "rain"), Extras(topology="J>X")),
+        lambda: prepare_maker("liu-durbm", recipe.small, ("jpeg", "rain"), Extras(topology="J>X")),
         "character 3",
         kind=GridsError,
     )
 
 
 def test_what_recipes_refuse(tmp_path: Path) -> None:
-    raises_line(lambda: system_recipe("liu"), "'liu'", kind=UnknownNameError)
-    raises_line(lambda: settings_of(system_recipe("liu-durbm"), "quik"), "'quik'", kind=UnknownNameError)
-    raises_line(lambda: method_of("liu-durbm", "nafnet", TASKS, Extras()), "trains liu-durbm-small or", kind=GridsError)
-    vgg = Extras(vgg=Path("v.pth"))
-    raises_line(lambda: method_of("liu-durbm", "liu-durbm", TASKS, vgg), "no use for --vgg", kind=GridsError)
+    raises_line(lambda: get_recipe("liu"), "'liu'", kind=UnknownNameError)
+    raises_line(lambda: get_recipe("liu-durbm").get_config("quik"), "'quik'", kind=UnknownNameError)
     raises_line(
-        lambda: method_of("shen-face", "shen-face", TASKS, Extras(vgg=tmp_path / "v.pth")), "v.pth", kind=GridsError
+        lambda: prepare_maker("liu-durbm", "nafnet", TASKS, Extras()), "trains liu-durbm-small or", kind=GridsError
+    )
+    vgg = Extras(vgg=Path("v.pth"))
+    raises_line(lambda: prepare_maker("liu-durbm", "liu-durbm", TASKS, vgg), "no use for --vgg", kind=GridsError)
+    raises_line(
+        lambda: prepare_maker("shen-face", "shen-face", TASKS, Extras(vgg=tmp_path / "v.pth")), "v.pth", kind=GridsError
     )
 
 
 def test_a_given_trunk_rests_at_first(tmp_path: Path) -> None:
     file = tmp_path / "trunk.pth"
     torch.save(networks.build("walha-mtlgan-small", TASKS).encoder.trunk.state_dict(), file)  # type: ignore[union-attr]
-    recipe = settings_of(TABLE["walha-mtlgan"], iterations=40, crop=16, batch=2)
-    method = method_of("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=file))
+    config = TABLE["walha-mtlgan"].get_config(iterations=40, crop=16, batch=2)
+    maker = prepare_maker("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=file))
     network = initialize("walha-mtlgan-small", 0, 1, TASKS)
-    system = method.make(network, TASKS, recipe)
+    system = maker.make(network, TASKS, config)
     resting = []
     for step in (0, 1, 2, 39):
         for _, loss in system.losses(system.modules, batch(step, numbers=(0, 1)), step):
@@ -263,12 +278,12 @@ def test_a_start_goes_before_a_given_trunk(photos: Path, tmp_path: Path) -> None
     """Groups start from a restorer for all tasks, which has learnt on from that trunk."""
     trunk = networks.build("walha-mtlgan-small", TASKS).encoder.trunk.state_dict()  # type: ignore[union-attr]
     torch.save(trunk, tmp_path / "trunk.pth")
-    method = method_of("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=tmp_path / "trunk.pth"))
-    given = tiny_lesson(sorted(photos.iterdir()), TASKS, network="walha-mtlgan-small", method=method)
-    begun = given.system(TASKS, 0).modules["network"].state_dict()
+    maker = prepare_maker("walha-mtlgan", "walha-mtlgan-small", TASKS, Extras(trunk=tmp_path / "trunk.pth"))
+    given = tiny_experiment(sorted(photos.iterdir()), TASKS, network="walha-mtlgan-small", maker=maker)
+    begun = given.make_system(TASKS, 0).modules["network"].state_dict()
     assert all(torch.equal(begun[f"encoder.trunk.{key}"], value) for key, value in trunk.items())
     start = networks.build("walha-mtlgan-small", TASKS).state_dict()
-    system = replace(given, start=start).system(("haze",), 0)
+    system = replace(given, start=start).make_system(("haze",), 0)
     made = system.modules["network"].state_dict()
     assert all(torch.equal(value, start[key]) for key, value in made.items())
     next(system.losses(system.modules, batch(numbers=(0, 0)), 0))
@@ -278,7 +293,7 @@ def test_a_start_goes_before_a_given_trunk(photos: Path, tmp_path: Path) -> None
 def test_a_trunk_of_another_shape_is_named(tmp_path: Path) -> None:
     file = tmp_path / "trunk.pth"
     torch.save({"features.0.0.weight": torch.zeros(2, 3, 3, 3)}, file)
-    recipe = recipes.system_recipe("walha-mtlgan")
-    method = method_of("walha-mtlgan", recipe.small, TASKS, Extras(trunk=file))
+    recipe = get_recipe("walha-mtlgan")
+    maker = prepare_maker("walha-mtlgan", recipe.small, TASKS, Extras(trunk=file))
     network = networks.build(recipe.small, TASKS)
-    raises_line(lambda: method.make(network, TASKS, settings_of(recipe)), "features.", kind=GridsError)
+    raises_line(lambda: maker.make(network, TASKS, recipe.get_config()), "features.", kind=GridsError)

@@ -14,7 +14,7 @@ from grids.networks import DuRBM
 from grids.networks.table import Preset
 from grids.restoration.models import initialize, load_start, save_restorer, start_weights
 
-OPTIONS = {"width": 4, "decoder": 4, "hidden": 4, "kernels": (3,), "kernel": 3}
+OPTIONS = {"width": 4, "decoder": 4, "hidden": 4, "kernels": (3,)}
 
 
 @pytest.fixture(autouse=True)

@@ -182,7 +182,7 @@ def test_means_over_the_image_are_those_of_the_whole(size: tuple[int, int]) -> N
     assert (whole - tiled).abs().max() < 1 / 255
     alone = restore(network, image[None, :, :, :64], "cpu")[0]
     assert (whole[:, :, :32] - alone[:, :, :32]).abs().max() > 2 / 255  # what a tile alone would be
-    assert all(pool.known is None and pool.window is None for pool in network.modules() if isinstance(pool, GlobalMean))
+    assert all(pool.fixed is None and pool.window is None for pool in network.modules() if isinstance(pool, GlobalMean))
 
 
 def test_the_parts_of_a_mean_add_up() -> None:
@@ -190,9 +190,9 @@ def test_the_parts_of_a_mean_add_up() -> None:
     for left, right in ((0.0, 0.25), (0.25, 1.0)):
         pool.window = (0.0, 1.0, left, right)
         pool(maps)
-    pool.know()
+    pool.fix_gathered()
     torch.testing.assert_close(pool(torch.zeros(1, 5, 2, 2)), maps.mean(dim=(2, 3), keepdim=True))
-    pool.forget()
+    pool.reset()
     assert pool.state_dict() == {}
     torch.testing.assert_close(pool(maps), maps.mean(dim=(2, 3), keepdim=True))
 

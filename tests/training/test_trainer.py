@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from training.samples import Adversarial, Plain, convolution, furthest, same_weights, small, toy
+from training.samples import Adversarial, Plain, convolution, furthest, same_weights, small, toy, train
 
 from grids.errors import RunError
 from grids.networks import NAFNet
@@ -31,7 +31,7 @@ from grids.training import checkpoint as checkpoint_files
 from grids.training.config import LOSSES, TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.systems.base import Modules, SupervisedSystem, System, adamw
-from grids.training.trainer import OutOfTimeError, TrainingResult, train
+from grids.training.trainer import OutOfTimeError, TrainingResult
 
 LEARNT = small(clip=0.5, average=0.9)
 

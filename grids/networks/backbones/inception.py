@@ -14,7 +14,13 @@ CLASSIFIER = ("repeat_2.", "block8.", "conv2d_7b.", "last_linear.")
 
 
 class ConvUnit(nn.Module):
-    """ReLU(batch norm(convolution)): (B, inputs, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride))."""
+    """ReLU(batch norm(convolution)): (B, inputs, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        inputs, channels: of the input and of the output.
+        kernel: side of the convolution, or its (height, width); odd.
+        stride: in both directions.
+    """
 
     def __init__(self, inputs: int, channels: int, kernel: Kernel = 1, stride: int = 1) -> None:
         super().__init__()
@@ -101,30 +107,6 @@ class InceptionTrunk(nn.Module):
         return [first, second, third, fourth, self.mixed_7a(self.repeat_1(fourth))]
 
 
-class InceptionResNetV2(InceptionTrunk):
-    """The whole classifier: the trunk, residual blocks at a stride of 32, the mean over the map, a linear layer.
-
-    Args:
-        classes: 1000 of ImageNet; 1001 with a background.
-        width: see `InceptionTrunk`.
-        repeats: residual blocks at strides of 8, 16 and 32; the last one, `block8`, has no ReLU.
-    """
-
-    def __init__(self, classes: int = 1000, width: int = 32, repeats: Sequence[int] = (10, 20, 10)) -> None:
-        super().__init__(width, repeats[:2])
-        n = _proportion(width)
-        self.repeat_2 = nn.Sequential(*(_block8(width) for _ in range(repeats[2] - 1)))
-        self.block8 = _block8(width, last=True)
-        self.conv2d_7b = ConvUnit(n(2080), n(1536))
-        self.last_linear = nn.Linear(n(1536), classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> logits (B, classes)."""
-        features = self.conv2d_7b(self.block8(self.repeat_2(self.maps(images)[-1])))
-        logits: Tensor = self.last_linear(features.mean(dim=(2, 3)))
-        return logits
-
-
 def trunk_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state of an `InceptionTrunk` in that of the classifier, or of a trunk.
 
@@ -163,15 +145,7 @@ def _mixed_5b(width: int) -> Mixed:
 
 
 def _block35(width: int) -> Residual:
-    n = _proportion(width)
-    return Residual(
-        n(320),
-        n(128),
-        0.17,
-        ConvUnit(n(320), n(32)),
-        _chain(width, 320, (32, 1), (32, 3)),
-        _chain(width, 320, (32, 1), (48, 3), (64, 3)),
-    )
+    return _residual(width, 320, 0.17, 32, ((32, 1), (32, 3)), ((32, 1), (48, 3), (64, 3)))
 
 
 def _mixed_6a(width: int) -> Mixed:
@@ -184,9 +158,7 @@ def _mixed_6a(width: int) -> Mixed:
 
 
 def _block17(width: int) -> Residual:
-    n = _proportion(width)
-    branches = ConvUnit(n(1088), n(192)), _chain(width, 1088, (128, 1), (160, (1, 7)), (192, (7, 1)))
-    return Residual(n(1088), n(384), 0.10, *branches)
+    return _residual(width, 1088, 0.10, 192, ((128, 1), (160, (1, 7)), (192, (7, 1))))
 
 
 def _mixed_7a(width: int) -> Mixed:
@@ -198,7 +170,11 @@ def _mixed_7a(width: int) -> Mixed:
     )
 
 
-def _block8(width: int, last: bool = False) -> Residual:
+def _residual(
+    width: int, channels: int, scale: float, first: int, *chains: Sequence[tuple[int, Kernel]], last: bool = False
+) -> Residual:
+    """A block of one 1 x 1 unit of `first` channels and some chains; all channels at the published width."""
     n = _proportion(width)
-    branches = ConvUnit(n(2080), n(192)), _chain(width, 2080, (192, 1), (224, (1, 3)), (256, (3, 1)))
-    return Residual(n(2080), n(448), 0.20, *branches, last=last)
+    inner = first + sum(steps[-1][0] for steps in chains)
+    branches = [ConvUnit(n(channels), n(first)), *(_chain(width, channels, *steps) for steps in chains)]
+    return Residual(n(channels), n(inner), scale, *branches, last=last)

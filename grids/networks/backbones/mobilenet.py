@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al., CVPR 2018): the classifier, and the part of it that others take maps from.
+"""MobileNetV2 (Sandler et al., CVPR 2018): the part of it that others take maps from, and how it is laid out.
 
 The names in its state dict are torchvision's, so that the published ImageNet weights fit.
 """
@@ -10,7 +10,7 @@ from itertools import islice
 
 from torch import Tensor, nn
 
-from grids.networks.state_dict import entry, foreign
+from grids.networks.state_dict import load_strict
 
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """Expansion, channels, blocks, and stride of the first one. Source: table 2."""
@@ -19,7 +19,15 @@ TAPS = {1: 16, 3: 24, 6: 32, 10: 64, 15: 160}
 
 
 class InvertedResidual(nn.Module):
-    """1 x 1 to more channels, 3 x 3 depth-wise, 1 x 1 to few without an activation. Source: section 3.3."""
+    """1 x 1 to more channels, 3 x 3 depth-wise, 1 x 1 to few without an activation. Source: section 3.3.
+
+    (B, channels, H, W) -> (B, out, H / stride, W / stride); the input is added where the two are of one size.
+
+    Args:
+        channels, out: of the input and of the output.
+        stride: of the depth-wise convolution, 1 or 2.
+        expansion: channels of the depth-wise convolution, in terms of the input's.
+    """
 
     def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -30,28 +38,7 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = x + self.conv(x) if self.shortcut else self.conv(x)
-        return output
-
-
-class MobileNetV2(nn.Module):
-    """The classifier: (B, 3, H, W) -> (B, classes), before a softmax.
-
-    Args:
-        width: channels of the first convolution, a multiple of 8; the published network has 32, and the channels of all
-            layers are in proportion, rounded to multiples of 8.
-        classes: how many.
-    """
-
-    def __init__(self, width: int = 32, classes: int = 1000) -> None:
-        super().__init__()
-        self.features = nn.Sequential(*_layers(width))
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(_scaled(1280, max(width, 32)), classes))
-        _initialise(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.classifier(self.features(images).mean(dim=(2, 3)))
-        return scores
+        return x + self.conv(x) if self.shortcut else self.conv(x)
 
 
 class MobileTrunk(nn.Module):
@@ -60,7 +47,8 @@ class MobileTrunk(nn.Module):
     channels: of the five maps; 16, 24, 32, 64 and 160 for the published width.
 
     Args:
-        width: see `MobileNetV2`.
+        width: channels of the first convolution, a multiple of 8; the published network has 32, and the channels of all
+            layers are in proportion, rounded to multiples of 8.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -78,18 +66,14 @@ class MobileTrunk(nn.Module):
         return maps
 
 
-def trunk_state(state: Mapping[str, Tensor], trunk: MobileTrunk) -> dict[str, Tensor]:
-    """The part of a MobileNetV2's state that a trunk has.
+def load_trunk(trunk: MobileTrunk, state: Mapping[str, Tensor]) -> MobileTrunk:
+    """The trunk with the part of a MobileNetV2's state that it has.
 
     Raises:
         WeightsError: an entry is missing or has another shape than the trunk's; the first one is named.
     """
-    what, part = "a MobileNetV2 of this width", {}
-    for key, value in trunk.state_dict().items():
-        part[key] = entry(state, key, value.ndim, what)
-        if part[key].shape != value.shape:
-            raise foreign(what, f"'{key}' is {tuple(part[key].shape)}, not {tuple(value.shape)}")
-    return part
+    part = {key: state[key] for key in trunk.state_dict() if key in state}
+    return load_strict(trunk, part, "a MobileNetV2 of this width")
 
 
 def _layers(width: int) -> Iterator[nn.Module]:

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids import weights
-from grids.errors import WeightsError
 from grids.networks import SRResNetX4
 from grids.networks.backbones.vgg import VGG19Features
+from grids.networks.state_dict import prefix_errors
 
 MOST = 32
 """Positions a side between which the contextual loss compares all with all: 4 MiB an image for each matrix."""
@@ -58,15 +58,13 @@ def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str]
     if vgg is None:
         say("perceptual loss: features of the descriptor (SRResNet x4), as no VGG-19 weights are given")
         return DescriptorFeatures()
-    try:
+    with prefix_errors(f"cannot use the VGG-19 '{vgg}'"):
         network = VGG19Features.from_state(weights.load_state(vgg), layers)
-    except WeightsError as error:
-        raise WeightsError(f"cannot use the VGG-19 '{vgg}': {error}") from error
     say(f"perceptual loss: {', '.join(layers)} of the VGG-19 '{vgg}'")
     return network
 
 
-def features_of(network: nn.Module, images: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+def compute_features(network: nn.Module, images: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
     """The maps of images, to be learnt through, and of their targets, on the device of these."""
     network.to(targets.device)
     with torch.no_grad():

@@ -13,7 +13,7 @@ from grids.random import generator_for
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan, gradient_penalty
-from grids.training.losses.perceptual import contextual, features_of, perceptual
+from grids.training.losses.perceptual import compute_features, contextual, perceptual
 from grids.training.systems.base import Modules, SupervisedSystem, adamw
 
 PENALTY = 10.0
@@ -74,8 +74,8 @@ class Adversarial(SupervisedSystem):
     ) -> None:
         super().__init__(network, "l1", tasks)
         self._given = given
-        self._recipe, self._features, self._terms = config, features, terms
-        critics = fresh_modules(critic, config, len(tasks))
+        self._config, self._features, self._terms = config, features, terms
+        critics = make_modules(critic, config, len(tasks))
         self.modules |= {_critic_of(task): made for task, made in zip(tasks, critics, strict=True)}
 
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
@@ -90,24 +90,24 @@ class Adversarial(SupervisedSystem):
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         if self._given is not None:
-            self._given.requires_grad_(step >= RESTED * self._recipe.iterations)
-        restored = self.restored(modules, batch)
+            self._given.requires_grad_(step >= RESTED * self._config.iterations)
+        restored = self.restore(modules, batch)
         rows = [(self.tasks[number], batch.tasks == number) for number in batch.tasks.unique().tolist()]
         for turn in range(self._terms.critic_steps):
-            generator = generator_for(self._recipe.seed, step, turn, 9)
+            generator = generator_for(self._config.seed, step, turn, 9)
             judged = [
                 own.float().mean()
-                * self._criticised(modules, task, batch.targets[own], restored[own].detach(), generator)
+                * self._critic_loss(modules, task, batch.targets[own], restored[own].detach(), generator)
                 for task, own in rows
             ]
             yield "critics", self._terms.adversarial * torch.stack(judged).sum()
-        loss = restoring(restored, batch.targets, self._features, self._terms)
+        loss = restoration_loss(restored, batch.targets, self._features, self._terms)
         said = [
             own.float().mean() * generator_wgan(modules[_critic_of(task)](restored[own]).float()) for task, own in rows
         ]
         yield "network", loss + self._terms.adversarial * torch.stack(said).sum()
 
-    def _criticised(
+    def _critic_loss(
         self, modules: Modules, task: str, real: Tensor, fake: Tensor, generator: torch.Generator
     ) -> Tensor:
         """The loss of a task's critic."""
@@ -116,12 +116,12 @@ class Adversarial(SupervisedSystem):
         return loss + PENALTY * gradient_penalty(self.modules[_critic_of(task)], real, fake, generator)
 
 
-def restoring(restored: Tensor, targets: Tensor, features: nn.Module | None, terms: Terms) -> Tensor:
+def restoration_loss(restored: Tensor, targets: Tensor, features: nn.Module | None, terms: Terms) -> Tensor:
     """The losses between images and targets, without a critic."""
     loss = terms.pixels * F.l1_loss(restored, targets)
     if features is None or not (terms.features or terms.contextual):
         return loss
-    maps = features_of(features, restored, targets)
+    maps = compute_features(features, restored, targets)
     if terms.features:
         loss = loss + terms.features * perceptual(*maps)
     if terms.contextual:
@@ -129,8 +129,8 @@ def restoring(restored: Tensor, targets: Tensor, features: nn.Module | None, ter
     return loss
 
 
-def fresh_modules(make: Callable[[], nn.Module], config: TrainingConfig, count: int) -> list[nn.Module]:
-    """Modules with weights drawn from the recipe's seed."""
+def make_modules(make: Callable[[], nn.Module], config: TrainingConfig, count: int) -> list[nn.Module]:
+    """Modules with weights drawn from the seed of a training."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed ^ CRITIC_SEED)
         return [make() for _ in range(count)]

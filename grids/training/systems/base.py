@@ -29,7 +29,7 @@ class System(ABC):
 
     @abstractmethod
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
-        """The optimizers by name; their learning rates follow the recipe's, in the ratio that they start with."""
+        """The optimizers by name; their learning rates follow the settings', in the ratio that they start with."""
 
     @abstractmethod
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
@@ -69,9 +69,9 @@ class SupervisedSystem(System):
         return {"network": adamw(self.modules["network"], config)}
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
-        yield "network", self._loss(self.restored(modules, batch), batch.targets)
+        yield "network", self._loss(self.restore(modules, batch), batch.targets)
 
-    def restored(self, modules: Modules, batch: Batch) -> Tensor:
+    def restore(self, modules: Modules, batch: Batch) -> Tensor:
         """What the network makes of a batch, each input by its task's head: (B, 3, H, W) float32.
 
         What the tasks share gets the sum of their gradients, as a loss of all goes backward once.
@@ -83,7 +83,7 @@ class SupervisedSystem(System):
 
 
 def adamw(module: nn.Module, config: TrainingConfig, faster: float = 1.0) -> torch.optim.Optimizer:
-    """AdamW with the settings of the recipe, its learning rate so many times as large."""
+    """AdamW with the settings of a training, its learning rate so many times as large."""
     fused = None if config.precision == "fp16" else True  # gradients of fp16 cannot be clipped for the fused one
     return torch.optim.AdamW(
         module.parameters(), faster * config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=fused

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_logistic, generator_logistic
-from grids.training.losses.perceptual import features_of, perceptual
-from grids.training.losses.structure import gradient_magnitude
-from grids.training.systems.adversarial import fresh_modules
+from grids.training.losses.perceptual import compute_features, perceptual
+from grids.training.losses.pixel import gradient_magnitude
+from grids.training.systems.adversarial import make_modules
 from grids.training.systems.base import Modules, System, adamw
 
 
@@ -59,7 +59,7 @@ class FaceDeblurring(System):
         features: nn.Module,
         stages: Stages,
     ) -> None:
-        (judge,) = fresh_modules(critic, config, 1)
+        (judge,) = make_modules(critic, config, 1)
         self.modules = {"network": network, "critic": judge}
         self._iterations, self._features, self._stages = config.iterations, features, stages
 
@@ -88,7 +88,7 @@ class FaceDeblurring(System):
     def _distance(self, restored: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
         """Between the features, summed over the scales."""
         pairs = zip(restored, targets, strict=True)
-        return torch.stack([perceptual(*features_of(self._features, *pair)) for pair in pairs]).sum()
+        return torch.stack([perceptual(*compute_features(self._features, *pair)) for pair in pairs]).sum()
 
 
 def _l1(made: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from contracts import noise_images
 
-from grids.training.losses.structure import gradient_magnitude
+from grids.training.losses.pixel import gradient_magnitude
 
 
 def test_forward_differences_against_numpy() -> None:

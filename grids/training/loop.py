@@ -1,0 +1,253 @@
+"""The state of a training, and one step of it; when to measure and to write it is for `grids.training.trainer`."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from grids.errors import GridsError, RunError
+from grids.results import Point
+from grids.training import checkpoint
+from grids.training.callbacks import Callbacks
+from grids.training.config import TrainingConfig
+from grids.training.datasets import Batch
+from grids.training.fabric import make_fabric
+from grids.training.systems.base import System
+
+CHECKED = 10
+"""Steps after which losses are looked at: on a GPU, looking means waiting for it."""
+SNAPSHOT = 100
+STEP_SEED = 0x9E3779B1
+RETRIES = 5
+TOO_LARGE = "out of memory: a smaller crop or network needs less"
+
+
+class TrainingLoop:
+    """The state of a training, and one step of it. Arguments are those of `grids.training.trainer.train`."""
+
+    def __init__(
+        self,
+        system: System,
+        batches: Callable[[int, int], Batch],
+        config: TrainingConfig,
+        device: torch.device,
+        callbacks: Callbacks,
+    ) -> None:
+        self.system, self.batches, self.config, self.callbacks = system, batches, config, callbacks
+        self.fabric: Any = make_fabric(device, config.precision)
+        for module in system.modules.values():
+            module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
+        optimizers = system.optimizers(config)
+        self.ratios = {
+            name: optimizer.param_groups[0]["lr"] / config.learning_rate for name, optimizer in optimizers.items()
+        }
+        self.optimizers: dict[str, Any] = {
+            name: self.fabric.setup_optimizers(optimizer) for name, optimizer in optimizers.items()
+        }
+        self.average = AveragedModel(system.modules[system.kept], multi_avg_fn=self._average_weights)
+        self.step, self.retry, self.parts = 0, 0, config.accumulate
+        self.curve: list[Point] = []
+        self.stopped = ""
+        self.seconds = 0.0
+        exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
+        self._recent, self._since = torch.zeros_like(self._total), 0  # losses since they were last told
+        self._unchecked = 0
+        self._stepped = False  # whether an optimizer did, in the step under way
+        self._take_snapshot()
+
+    def is_finished(self) -> bool:
+        """Whether no step is left, or the training was stopped."""
+        return self.step >= self.config.iterations or bool(self.stopped)
+
+    def advance(self) -> bool:
+        """One step; False where it led back: to before losses that were not finite, or where memory ran out midway."""
+        start = time.monotonic()
+        self._stepped = False
+        batch = self.batches(self.step, self.retry)
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.ratios[name] * self.config.rate(self.step)
+        while not self._try_step(batch):
+            torch.cuda.empty_cache()
+            if self.parts >= self.config.batch:
+                raise GridsError(TOO_LARGE)
+            self.parts = min(2 * self.parts, self.config.batch)
+            self.callbacks.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
+            if self._stepped:  # one of several optimizers: the step cannot be taken again from here
+                self._load(self._snapshot)
+                return False
+        self.average.update_parameters(self.system.modules[self.system.kept])
+        self.step += 1
+        self._unchecked += 1
+        self.seconds += time.monotonic() - start
+        if self._unchecked >= CHECKED:
+            if self.roll_back_if_not_finite():
+                return False
+            if self.step % SNAPSHOT < CHECKED:
+                self._take_snapshot()
+        return True
+
+    def report(self) -> None:
+        """Tell how far the training is, and now and then the loss; looking at that waits for a GPU."""
+        self.callbacks.step(self.step)
+        if self._since >= CHECKED or (self.is_finished() and self._since):
+            self.callbacks.loss(self.step, float(self._recent) / self._since)
+            self._recent.zero_()
+            self._since = 0
+
+    def roll_back_if_not_finite(self) -> bool:
+        """Go back to the last snapshot where a loss since then or a weight is not finite; whether that was needed.
+
+        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is
+        ever one that leads back to them.
+        """
+        self._unchecked = 0
+        if bool(torch.isfinite(self._total + self._sum_norms())):
+            return False
+        what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
+        if self._failures >= RETRIES:
+            raise GridsError(
+                f"{what} is not finite after {self.step} steps, {RETRIES} times over: a smaller learning rate helps"
+            )
+        at, retry = self.step, self.retry + 1
+        self._load(self._snapshot)
+        self.retry = retry
+        self._failures += 1
+        self.callbacks.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
+        return True
+
+    def _sum_norms(self) -> Tensor:
+        """The norms of all weights added up, without waiting for a GPU; not finite where a weight is not."""
+        states = [module.state_dict() for module in self.system.modules.values()]
+        values = [value for state in states for value in state.values() if value.is_floating_point()]
+        return torch.stack(torch._foreach_norm(values)).sum()
+
+    def add_point(self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str]) -> None:
+        """Measure the averaged weights, and ask whether to stop, unless this is the last step."""
+        start = time.monotonic()
+        loss = float(self._total) / self._count if self._count else math.nan
+        self._total.zero_()
+        self._count = 0
+        point = Point(self.step, loss, dict(measure(self.average.module)))
+        self.curve.append(point)
+        if self.step < self.config.iterations:
+            self.stopped = stop(point)
+        self.seconds += time.monotonic() - start
+        self._take_snapshot()
+
+    def save(self, path: Path, identity: str) -> None:
+        """Write a checkpoint of the training of that identity."""
+        checkpoint.save(path, {"identity": identity, **self._get_state()})
+
+    def resume(self, path: Path, identity: str) -> None:
+        """Go on from a checkpoint. Raises RunError where it is of another training, or cannot be read."""
+        state = checkpoint.load(path)
+        if state.pop("identity") != identity:
+            raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
+        self._load(state)
+        self._take_snapshot()
+
+    def take_network(self) -> nn.Module:
+        """The kept module with its averaged weights, on the CPU. Raises GridsError where one is not finite."""
+        network: nn.Module = self.average.module.cpu().eval()
+        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+            raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
+        return network
+
+    def _try_step(self, batch: Batch) -> bool:
+        """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
+        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
+        try:
+            # what layers draw (dropout) hangs on the step alone: a training goes on from anywhere
+            with torch.random.fork_rng(devices):
+                torch.manual_seed(self.config.seed ^ (self.step + 1) * STEP_SEED + self.retry)
+                loss = self._update(batch)
+        except torch.OutOfMemoryError:
+            return False
+        self._total += loss
+        self._recent += loss
+        self._count += 1
+        self._since += 1
+        return True
+
+    def _update(self, batch: Batch) -> Tensor:
+        """One batch, in as many parts as memory asks for: every loss of the parts in turn, then its optimizer."""
+        pieces = batch.split(self.parts)
+        shares = [len(piece.tasks) / len(batch.tasks) for piece in pieces]
+        running = [self.system.losses(self.modules, piece, self.step) for piece in pieces]
+        last = torch.zeros(())
+        while True:
+            rounds: list[Tensor] = []
+            for losses, share in zip(running, shares, strict=True):
+                found = next(losses, None)
+                if found is None:
+                    break
+                name, loss = found
+                if not rounds:
+                    self.optimizers[name].zero_grad()
+                self.fabric.backward(loss * share)
+                rounds.append(loss.detach() * share)
+            if not rounds:
+                return last
+            self._step_optimizer(name)
+            last = torch.stack(rounds).sum()
+
+    def _step_optimizer(self, name: str) -> None:
+        optimizer = self.optimizers[name]
+        if self.config.clip:
+            module = next(iter(self.modules.values()))  # only its strategy is used: the parameters are the optimizer's
+            self.fabric.clip_gradients(module, optimizer, max_norm=self.config.clip, error_if_nonfinite=False)
+        optimizer.step()
+        self._stepped = True
+
+    def _average_weights(self, old: Sequence[Tensor], new: Sequence[Tensor], _: Tensor | int) -> None:
+        done = self.step  # torch counts as many, on the device: reading that waits for a GPU
+        decay = min(self.config.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
+        for a, b in zip(old, new, strict=True):
+            a.lerp_(b, 1 - decay)
+
+    def _take_snapshot(self) -> None:
+        """Keep the state to go back to; that is progress, so that failures are counted anew."""
+        self._snapshot = copy.deepcopy(self._get_state())
+        self._failures = 0
+
+    def _get_state(self) -> dict[str, Any]:
+        """All that a training goes on from; its tensors are those that are trained, no copies."""
+        return {
+            "step": self.step,
+            "retry": self.retry,
+            "parts": self.parts,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
+            "loss": [float(self._total), self._count],
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": self.average.state_dict(),
+        }
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        state = copy.deepcopy(dict(state))
+        self.step, self.retry = state["step"], state["retry"]
+        self.parts = max(self.parts, state.get("parts", 1))  # back to before memory ran out is not back to more memory
+        self.seconds, self.stopped = state["seconds"], state["stopped"]
+        self.curve = [Point(*point) for point in state["curve"]]
+        self._total.fill_(state["loss"][0])
+        self._count = state["loss"][1]
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+        for name, module in self.system.modules.items():
+            module.load_state_dict(state["modules"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.average.load_state_dict(state["average"])
