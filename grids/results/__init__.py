@@ -1,7 +1,17 @@
 """The records that the stages hand to one another, with JSON in and out."""
 
 from grids.results.evaluation import Evaluation, Score, mean_score
-from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Group, Grouping, Trial
+from grids.results.grouping import (
+    CERTIFICATES,
+    VERDICTS,
+    WORST,
+    CertificateKind,
+    DeltaStep,
+    Group,
+    Grouping,
+    Trial,
+    Verdict,
+)
 from grids.results.selection import (
     CLEAN,
     CLEAN_CELL,
@@ -30,6 +40,7 @@ __all__ = [
     "UNKNOWN_CELL",
     "VERDICTS",
     "WORST",
+    "CertificateKind",
     "DeltaStep",
     "Evaluation",
     "FloatArray",
@@ -44,6 +55,7 @@ __all__ = [
     "TrainingReport",
     "TrainingRun",
     "Trial",
+    "Verdict",
     "mean_score",
     "selections_csv",
 ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grids.results import CERTIFICATES
+from grids.results import CERTIFICATES, CertificateKind
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.methods.exact_milp import least_groups
 from grids.search.partitions import fewest
@@ -20,7 +20,7 @@ PROVED, IF_MONOTONE, HEURISTIC = CERTIFICATES
 class Certificate(NamedTuple):
     """The word for it; how many groups are needed at least, whatever is assumed; and the same with the shortcuts."""
 
-    word: str
+    word: CertificateKind
     lower_bound: int
     if_monotone: int
 

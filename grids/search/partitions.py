@@ -1,4 +1,6 @@
-"""The best partition made of given groups, by dynamic programming over all subsets; for 14 degradations or fewer.
+"""The best partition made of given groups: by dynamic programming over all subsets, or by integer programming.
+
+The first is for 14 degradations or fewer:
 
 best(M) = min over the groups C of M that hold its first degradation of cost(C) + best(M without C).
 For 11 degradations it takes milliseconds where a mixed-integer solver takes seconds (docs/decisions.md).
@@ -7,11 +9,18 @@ For 11 degradations it takes milliseconds where a mixed-integer solver takes sec
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csc_array
 
 from grids.results import FloatArray
 from grids.search.answers import Masks
+from grids.search.problem import memberships
+
+NODES = 1000
+"""Of one program, so that the result does not depend on the speed of the machine."""
 
 
 class Best:
@@ -88,6 +97,45 @@ def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> 
 
     for found, _ in zip(extend(full, []), range(limit), strict=False):
         yield found
+
+
+class CheapestPartition(NamedTuple):
+    """Places of groups that make a partition, and whether it is proved the cheapest."""
+
+    places: list[int]
+    proved: bool
+
+
+def solve_set_partition(
+    groups: Sequence[int], costs: FloatArray, n: int, count: int | None = None
+) -> CheapestPartition | None:
+    """The cheapest partition of n degradations made of listed groups, by integer programming (HiGHS).
+
+    Args:
+        groups: masks.
+        costs: of each group, any sign.
+        n: the number of degradations.
+        count: so many groups exactly, if given.
+
+    Returns:
+        None if there is none, or none was found.
+    """
+    if not groups:
+        return None
+    member = memberships(groups, n).T
+    once = np.ones(n)
+    if count is not None:
+        member, once = np.vstack([member, np.ones(len(groups))]), np.append(once, count)
+    program = milp(
+        costs,
+        constraints=LinearConstraint(csc_array(member), once, once),
+        integrality=np.ones(len(groups)),
+        bounds=Bounds(0, 1),
+        options={"node_limit": NODES},
+    )
+    if program.x is None:
+        return None
+    return CheapestPartition(np.flatnonzero(program.x > 0.5).tolist(), program.status == 0)
 
 
 def _ways(groups: Masks, weights: FloatArray, n: int, count: int) -> FloatArray:

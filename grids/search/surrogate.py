@@ -22,7 +22,7 @@ PRECISION_MEMBER = 1.0
 CERTAIN = 1e-4
 
 
-class Likelihood:
+class BeyondSurrogate:
     """P(beyond delta) of groups, by maximum a posteriori weights.
 
     Args:
