@@ -13,8 +13,7 @@ from search.brute import KINDS, Oracle, World, fewest_groups, least_total, world
 
 from grids.errors import GridsError, UnknownNameError
 from grids.results import Grouping, SimilarityMatrix
-from grids.search import Answer, DropTable, Planned, Problem, Search, run_search, search_groups
-from grids.search.dry_run import plan
+from grids.search import Answer, DropTable, Planned, Problem, Search, plan_search, run_search, search_groups
 
 METHODS = ("paper", "exact", "agglomerative")
 MODES = ("full", "worst", "noisy", "from below", "failing")
@@ -208,7 +207,7 @@ def test_a_part_that_cannot_be_asked_for_is_no_result() -> None:
     for method in METHODS:
         search = Search(problem, method)
         search.tell({"d0", "d1", "d2"}, {"*": 0.1})
-        while not search.finished:
+        while not search.is_finished():
             group = search.ask()
             assert group is not None
             search.tell(group, {"*": 0.1})
@@ -534,7 +533,7 @@ def test_the_least_drop_over_a_table_of_many() -> None:
 @each_method
 def test_a_plan_is_what_a_search_would_ask_if_all_went_as_expected(method: str) -> None:
     given = world(1, 6)
-    planned = plan(Problem(given.similarity, 0.7), method)
+    planned = plan_search(Problem(given.similarity, 0.7), method)
     assert all(isinstance(step, Planned) for step in planned)
     assert len({step.group for step in planned}) == len(planned)
     expected = {frozenset(step.group): {"*": 9.0 if step.verdict == "beyond" else 0.0} for step in planned}
