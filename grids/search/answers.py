@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,10 +46,9 @@ class Answers:
 
     def supposing(self, verdicts: Mapping[int, Verdict]) -> Answers:
         """A copy with verdicts that are only supposed."""
-        copy = Answers.__new__(Answers)
-        copy.problem, copy.answers = self.problem, dict(self.answers)
-        copy.verdicts = {**self.verdicts, **verdicts}
-        return copy
+        supposed = copy.copy(self)
+        supposed.answers, supposed.verdicts = dict(self.answers), {**self.verdicts, **verdicts}
+        return supposed
 
     def having(self, verdict: Verdict) -> list[int]:
         """The groups of two or more with this direct verdict, in a fixed order."""

@@ -8,6 +8,7 @@ For 11 degradations it takes milliseconds where a mixed-integer solver takes sec
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -95,26 +96,25 @@ def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> 
             if mask & left == mask:
                 yield from extend(left ^ mask, [*chosen, mask])
 
-    for found, _ in zip(extend(full, []), range(limit), strict=False):
-        yield found
+    yield from itertools.islice(extend(full, []), limit)
 
 
 class CheapestPartition(NamedTuple):
-    """Places of groups that make a partition, and whether it is proved the cheapest."""
+    """The groups of a partition, as masks, and whether it is proved the cheapest."""
 
-    places: list[int]
+    groups: tuple[int, ...]
     proved: bool
 
 
 def solve_set_partition(
-    groups: Sequence[int], costs: FloatArray, n: int, count: int | None = None
+    groups: Sequence[int], n: int, costs: FloatArray | None = None, count: int | None = None
 ) -> CheapestPartition | None:
     """The cheapest partition of n degradations made of listed groups, by integer programming (HiGHS).
 
     Args:
         groups: masks.
-        costs: of each group, any sign.
         n: the number of degradations.
+        costs: of each group, any sign; 1 if not given, which solvers are quick with.
         count: so many groups exactly, if given.
 
     Returns:
@@ -122,20 +122,21 @@ def solve_set_partition(
     """
     if not groups:
         return None
-    member = memberships(groups, n).T
+    rows = memberships(groups, n).T
     once = np.ones(n)
     if count is not None:
-        member, once = np.vstack([member, np.ones(len(groups))]), np.append(once, count)
+        rows, once = np.vstack([rows, np.ones(len(groups))]), np.append(once, count)
     program = milp(
-        costs,
-        constraints=LinearConstraint(csc_array(member), once, once),
+        np.ones(len(groups)) if costs is None else costs,
+        constraints=LinearConstraint(csc_array(rows), once, once),
         integrality=np.ones(len(groups)),
         bounds=Bounds(0, 1),
         options={"node_limit": NODES},
     )
     if program.x is None:
         return None
-    return CheapestPartition(np.flatnonzero(program.x > 0.5).tolist(), program.status == 0)
+    chosen = tuple(mask for mask, share in zip(groups, program.x, strict=True) if share > 0.5)
+    return CheapestPartition(chosen, program.status == 0)
 
 
 def _ways(groups: Masks, weights: FloatArray, n: int, count: int) -> FloatArray:

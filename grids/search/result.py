@@ -26,6 +26,9 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
     masks = sorted(done.groups, key=_first)
     possible = (1 << problem.n) - problem.n - 1
     alternatives = _solutions(answers, masks) if all_solutions else ()
+    solutions = len(alternatives)
+    if all_solutions and problem.n <= ENUMERATED:
+        solutions = count_partitions(Table(answers).verified, problem.n, len(masks))
     return Grouping(
         delta=problem.delta,
         method=method,
@@ -43,7 +46,7 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
         hangs_on=() if certificate.word == PROVED else _named(answers, hangs_on(answers, masks)),
         fewest_known=done.fewest,
         alternatives=alternatives,
-        solutions=_count(answers, len(masks), len(alternatives)) if all_solutions else 0,
+        solutions=solutions,
         settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,
@@ -55,9 +58,8 @@ def make_trial(
 ) -> Trial:
     """An answered question as it is reported."""
     known = (answer.drops, answer.noise, answer.at_least)
-    distance = problem.distance(mask)
     return Trial(
-        problem.names(mask), verdict, *known, distance, answer.why, ruled_out, seconds=answer.seconds, reason=reason
+        problem.names(mask), verdict, *known, problem.distance(mask), answer.why, ruled_out, answer.seconds, reason
     )
 
 
@@ -124,14 +126,6 @@ def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...
     others = [masks for masks in found if masks != sorted(first)]
     others.sort(key=lambda masks: (sum(answers.total_drop(mask) for mask in masks), masks))
     return tuple(_named(answers, sorted(masks, key=_first)) for masks in [first, *others][:SOLUTIONS])
-
-
-def _count(answers: Answers, groups: int, listed: int) -> int:
-    """How many partitions into so many verified groups there are."""
-    problem = answers.problem
-    if problem.n > ENUMERATED:
-        return listed
-    return count_partitions(Table(answers).verified, problem.n, groups)
 
 
 def _named(answers: Answers, masks: Iterable[int]) -> tuple[tuple[str, ...], ...]:

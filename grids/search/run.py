@@ -21,7 +21,6 @@ Drops = Mapping[str, float]
 Evaluation = Drops | tuple[Drops, Drops] | Answer | None
 Evaluator = Callable[[frozenset[str]], Evaluation]
 OnTrial = Callable[[Trial], None]
-Running = dict[Future[tuple[Evaluation, float]], frozenset[str]]
 
 
 def search_groups(
@@ -79,7 +78,7 @@ def run_search(search: Search, evaluate: Evaluator, *, at_once: int = 1, on_tria
     With several at once, what is still out at the end is waited for, and its answer kept. Ctrl-C does not wait for an
     answer, but the process ends only when the threads have finished what they are at.
     """
-    running: Running = {}
+    running: dict[Future[tuple[Evaluation, float]], frozenset[str]] = {}
     pool: Executor = _Here() if at_once == 1 else ThreadPoolExecutor(at_once)
     try:
         while not search.is_finished():
@@ -182,6 +181,5 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
         else:
             verdict = BEYOND if surrogate.beyond([step.mask])[0] > 0.5 else WITHIN
             expected[step.mask] = verdict
-        names = problem.names(step.mask)
-        found.append(Planned(names, problem.distance(step.mask), verdict, known, step.why))
+        found.append(Planned(problem.names(step.mask), problem.distance(step.mask), verdict, known, step.why))
     return found

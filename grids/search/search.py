@@ -119,19 +119,18 @@ class Search:
             RunError: the log cannot be written; the answer is not taken.
         """
         mask = self.problem.mask(group)
+        names = self.problem.names(mask)
         if mask in self._trials:
-            raise GridsError(f"{label(self.problem.names(mask))} has an answer already")
+            raise GridsError(f"{label(names)} has an answer already")
         bounds = at_least if isinstance(at_least, Mapping) else {} if at_least is None else {WORST: float(at_least)}
         why = self._pending.get(mask, "told without being asked for")
         answer = self.problem.normalize(mask, Answer(drops or {}, noise or {}, bounds, why, seconds, file))
         if failed is not None:
             return self._take(mask, Answer(why=why, seconds=seconds), failed or "no reason given")
         if not (answer.drops or answer.at_least):
-            raise GridsError(
-                f"there is no answer for {label(self.problem.names(mask))}: give drops, at_least or failed"
-            )
-        if self._log is not None and mask & (mask - 1):
-            self._log.add(frozenset(self.problem.names(mask)), answer)
+            raise GridsError(f"there is no answer for {label(names)}: give drops, at_least or failed")
+        if self._log is not None and len(names) > 1:
+            self._log.add(frozenset(names), answer)
         return self._take(mask, answer)
 
     def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
@@ -161,12 +160,8 @@ class Search:
             again = self._method.next(answers) if self.method == "exact" else step
             step = again if isinstance(again, Done) else step
         found = make_grouping(step, answers, method=self.method, all_solutions=all_solutions)
-        return replace(
-            found,
-            trainings=len(self._trials),
-            trials=self.trials,
-            shortcuts={**spared(self._answers), **dict(step.spared)},
-        )
+        shortcuts = {**spared(self._answers), **dict(step.spared)}
+        return replace(found, trainings=len(self._trials), trials=self.trials, shortcuts=shortcuts)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -187,12 +182,11 @@ class Search:
 
     def _check_count(self, step: Ask | Done, most: int) -> None:
         """Raise GridsError as soon as more groups than wanted are found, or are known to be needed."""
-        if isinstance(step, Done) and len(step.groups) > most:
-            raise too_many(len(step.groups), most, self.problem.delta)
+        needed = len(step.groups) if isinstance(step, Done) else 1
         if isinstance(step, Ask) and self.problem.n <= ENUMERATED:
             needed = lower_bound(self._answers, shortcuts=self.problem.shortcuts)
-            if needed > most:
-                raise too_many(needed, most, self.problem.delta)
+        if needed > most:
+            raise too_many(needed, most, self.problem.delta)
 
     def _step_supposing(self, suppositions: Mapping[int, Verdict]) -> Ask | Done | None:
         """The step after answers that are only supposed; None where these would leave no partition."""

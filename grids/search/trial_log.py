@@ -20,8 +20,6 @@ from grids.search.problem import Answer, label
 FORMAT = 2
 PATIENCE = 30.0
 """Seconds to wait for a program that keeps the file locked."""
-ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What reading a file can end in: the second, where SQLite's own message quotes what is no text any more."""
 TABLES = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE trials (number INTEGER PRIMARY KEY, degradations TEXT NOT NULL UNIQUE, answer TEXT NOT NULL,"
@@ -29,10 +27,6 @@ TABLES = (
 )
 """A row of trials is an answer as JSON, in the order in which they came in."""
 INSERT = "INSERT INTO trials (degradations, answer, digest) VALUES (?, ?, ?) ON CONFLICT (degradations) DO NOTHING"
-SELECT_1 = (  # of format 1, which several processes shared
-    "SELECT key, degradations, state, drops, noise, at_least, why, reason, file, seconds, number, owner, asked_at,"
-    " answered_at, digest FROM trials ORDER BY number"
-)
 TROUBLE = (  # how SQLite's names of errors begin -> what the user can do something about
     ("SQLITE_BUSY", f"another process has kept it locked for {PATIENCE:g} s"),
     ("SQLITE_FULL", "the disk is full"),
@@ -73,9 +67,10 @@ class TrialLog:
         self._process = os.getpid()
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked(self.path, self.path.with_name(f".{self.path.name}.lock")))
-            if replace:
-                _remove(self.path)
             with _explained(self.path):
+                if replace:  # the journal second: alone, it is not played back
+                    self.path.unlink(missing_ok=True)
+                    self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
                 self._connection = stack.enter_context(contextlib.closing(_connect(self.path, "rwc")))
                 _prepare(self._connection, self.path, text)
             self._end = weakref.finalize(self, stack.pop_all().close)
@@ -138,14 +133,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _remove(path: Path) -> None:
-    try:
-        for file in (path, path.with_name(f"{path.name}-journal")):  # in this order: a journal alone is not played back
-            file.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot replace '{path}': {error.strerror or error}") from error
-
-
 def _prepare(connection: sqlite3.Connection, path: Path, identity: str) -> None:
     """Make the tables of a new file, or see that an old one is sound and the log of this problem."""
     # FULL can lose the last commit in a power cut, as the journal's end is not flushed
@@ -190,7 +177,7 @@ def _make_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> Non
 
 def _take_over(connection: sqlite3.Connection) -> None:
     """Turn a log of format 1 into one of this format; what was not answered may be asked again."""
-    rows = connection.execute(SELECT_1).fetchall()
+    rows = connection.execute("SELECT * FROM trials ORDER BY number").fetchall()
     connection.execute("DROP TABLE trials")
     connection.execute("DROP TABLE workers")
     _make_tables(connection, {"format": str(FORMAT)})
@@ -239,10 +226,12 @@ def _digest(text: str) -> str:
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line that says what can be done."""
+    """Turn errors of the file into one line that says what can be done."""
     try:
         yield
-    except ERRORS as error:
+    except OSError as error:
+        raise RunError(f"cannot use '{path}': {error.strerror or error}") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: SQLite's message quotes what is no text any more
         name = getattr(error, "sqlite_errorname", "")
         if (reason := next((text for start, text in TROUBLE if name.startswith(start)), None)) is not None:
             raise RunError(f"cannot use '{path}': {reason} ({error})") from error
@@ -277,9 +266,7 @@ def _shorten(text: str | None, other: str | None, length: int = 32) -> str:
     """The piece of a long text around the place where it begins to differ from the other one."""
     if text is None:
         return "missing"
-    if len(text) <= length:
-        return text
     same = next((i for i, (a, b) in enumerate(zip(text, other or "", strict=False)) if a != b), len(other or ""))
-    start = min(max(0, same - length // 2), len(text) - length)
+    start = max(0, min(same - length // 2, len(text) - length))
     end = start + length
     return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

@@ -27,7 +27,7 @@ from grids.search.answers import BEYOND, FAILED, UNDECIDED, WITHIN, Answers
 from grids.search.methods.agglomerative import Agglomerative
 from grids.search.methods.base import Ask, Done, SearchMethod, no_partition
 from grids.search.partitions import solve_set_partition
-from grids.search.problem import Problem, members
+from grids.search.problem import Problem, members, memberships
 from grids.search.surrogate import BeyondSurrogate
 
 NODES = 200
@@ -78,15 +78,10 @@ class ExactMilp(SearchMethod):
     def _give_up(answers: Answers) -> Ask | Done:
         """The merged groups, or the best partition of verified ones, if that has fewer."""
         merged = Agglomerative(answers.problem).next(answers)
-        verified = sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
-        best = (
-            solve_set_partition(verified, np.ones(len(verified)), answers.problem.n)
-            if isinstance(merged, Done)
-            else None
-        )
-        if isinstance(merged, Ask) or best is None or len(best.places) >= len(merged.groups):
+        if isinstance(merged, Ask):
             return merged
-        return Done(tuple(verified[at] for at in best.places))
+        best = solve_set_partition(_verified(answers), answers.problem.n)
+        return merged if best is None or len(best.groups) >= len(merged.groups) else Done(best.groups)
 
 
 class ExactListed(SearchMethod):
@@ -100,15 +95,17 @@ class ExactListed(SearchMethod):
         if missing:
             nearest = min(missing, key=lambda mask: (problem.distance(mask), mask))
             return Ask(nearest, "every group that can be asked for")
-        groups = sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
-        fewest = solve_set_partition(
-            groups, np.ones(len(groups)), problem.n
-        )  # costs of 1 alone are what solvers are quick with
+        groups = _verified(answers)
+        fewest = solve_set_partition(groups, problem.n)
         if fewest is None:
             raise no_partition(answers)
         drops = np.array([answers.total_drop(mask) for mask in groups])
-        best = solve_set_partition(groups, drops, problem.n, count=len(fewest.places)) or fewest
-        return Done(tuple(groups[at] for at in best.places), fewest=fewest.proved)
+        best = solve_set_partition(groups, problem.n, drops, count=len(fewest.groups)) or fewest
+        return Done(best.groups, fewest=fewest.proved)
+
+
+def _verified(answers: Answers) -> list[int]:
+    return sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
 
 
 class Solver:
@@ -132,21 +129,19 @@ class Solver:
         if len(clique) > count:
             return Assignment(None, impossible=True)
         costs = self._costs(count, clique)
-        rows, most = [np.kron(np.eye(n), np.ones(count))], [np.ones(n)]
-        least = [np.ones(n)]
-        for conflict, whole in [*((c, False) for c in conflicts.parts), *((c, True) for c in conflicts.wholes)]:
-            inside = np.array([conflict >> i & 1 for i in range(n)], dtype=float)
-            row = inside - (1 - inside) if whole else inside
-            rows.append(np.kron(row, np.eye(count)))
-            most.append(np.full(count, inside.sum() - 1))
-            least.append(np.full(count, -np.inf))
+        inside = memberships([*conflicts.parts, *conflicts.wholes], n)
+        signed = inside.copy()
+        signed[len(conflicts.parts) :] = 2 * inside[len(conflicts.parts) :] - 1  # -1 for who is outside
+        rows = np.vstack([np.kron(np.eye(n), np.ones(count)), np.kron(signed, np.eye(count))])
+        most = np.concatenate([np.ones(n), np.repeat(inside.sum(axis=1) - 1, count)])
+        least = np.concatenate([np.ones(n), np.full(count * len(inside), -np.inf)])
         upper = np.ones((n, count))
         for group, i in enumerate(clique):  # members of a clique are all apart: which group is whose does not matter
             upper[i] = 0
             upper[i, group] = 1
         program = milp(
             costs.ravel(),
-            constraints=LinearConstraint(csr_array(np.vstack(rows)), np.concatenate(least), np.concatenate(most)),
+            constraints=LinearConstraint(csr_array(rows), least, most),
             integrality=np.ones(n * count),
             bounds=Bounds(0, upper.ravel()),
             options={"node_limit": NODES, "mip_rel_gap": 0.05},

@@ -9,6 +9,7 @@ depth-first search with verification.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -177,16 +178,11 @@ class Ranking:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._made: dict[int, Masks] = {}
+        self._of: Callable[[int], Masks] = functools.cache(lambda size: self._rank(self._groups(size)))
 
     def size(self, size: int) -> list[int]:
         """The groups of a size, closest first."""
         return [int(mask) for mask in self._of(size)]
-
-    def _of(self, size: int) -> Masks:
-        if size not in self._made:
-            self._made[size] = self._rank(self._groups(size))
-        return self._made[size]
 
     def _groups(self, size: int) -> Masks:
         n, askable = self._problem.n, self._problem.askable
