@@ -28,8 +28,7 @@ from simulated import BUMPS, DELTA, NOISE, Simulated, simulate, small_groups, ti
 import grids
 from grids.results import CERTIFICATES, Grouping
 from grids.search import METHODS, DropTable, Problem, Search, run_search, tag_selection
-from grids.search.partitions import Best
-from grids.search.set_partition import pick
+from grids.search.partitions import Best, solve_set_partition
 
 ELEVEN = 11
 TARGET = 0.03  # of all groups, at most so many answers
@@ -251,7 +250,7 @@ def makespan(simulated: Simulated, method: str, at_once: int) -> tuple[float, in
     search = Search(Problem(simulated.similarity, DELTA), method)
     running: list[tuple[float, int, frozenset[str]]] = []
     clock, asked = 0.0, 0
-    while not search.finished:
+    while not search.is_finished():
         while len(running) < at_once and (group := search.ask()) is not None:
             mask, asked = simulated.mask(group), asked + 1
             duration = np.random.default_rng((simulated.seed, mask, 3)).lognormal(0.0, 0.3)
@@ -335,9 +334,9 @@ def solvers(problems: int) -> None:
         start = time.perf_counter()
         value = Best(groups, costs, n).value[-1]
         middle = time.perf_counter()
-        picked = pick(groups.tolist(), costs, n)
+        picked = solve_set_partition(groups.tolist(), n, costs)
         end = time.perf_counter()
-        more = "none found" if picked is None else f"{costs[picked.places].sum() - value:.1e}"
+        more = "none found" if picked is None else f"{costs[np.isin(groups, picked.groups)].sum() - value:.1e}"
         rows.append((n, len(groups), f"{middle - start:.3f}", f"{end - middle:.1f}", more))
     header = ("n", "groups", "dynamic programming, s", "integer program (HiGHS), s", "its value is larger by")
     print(table(header, rows), flush=True)

@@ -156,7 +156,7 @@ def small_groups(simulated: Simulated, largest: int = 5) -> Iterator[tuple[float
 def timed(search: Search, evaluate: Simulated) -> tuple[Grouping, float]:
     """The result of a search, and the seconds that it took itself, outside the evaluations."""
     own, start = 0.0, time.perf_counter()
-    while not search.finished:
+    while not search.is_finished():
         group = search.ask()
         assert group is not None
         own += time.perf_counter() - start

@@ -11,12 +11,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from platform import node
 
 import numpy as np
 import pytest
 
 from grids import Grouping, SimilarityMatrix, builtin_similarity
 from grids.cli import run
+from grids.search import METHODS, Answer, TrialLog
+from grids.search.answers import Answers
+from grids.search.methods.base import Ask, Done, SearchMethod
 
 PAPER_GROUPS = (
     ("gaussian_blur", "motion_blur", "richardson_lucy"),
@@ -60,7 +64,8 @@ def test_the_published_drops_give_the_published_groups(call: Grids, tmp_path: Pa
     assert "published for Restormer by GRIDS" in out
     assert "no partition of the known groups has fewer" in out
     assert "2018 groups" in out
-    assert {file.name for file in (tmp_path / "runs" / "group").iterdir()} == FILES
+    there = {file.name for file in (tmp_path / "runs" / "group").iterdir()}
+    assert {name for name in there if not name.startswith(".")} == FILES  # the lock of the log is hidden
     found = Grouping.load(tmp_path / "runs" / "group")
     assert found.partition == PAPER_GROUPS
     assert (found.certificate, found.lower_bound, found.unknown) == ("heuristic", 2, 2018)
@@ -211,14 +216,36 @@ def test_logs_that_do_not_belong_here(call: Grids, tmp_path: Path) -> None:
 
 
 def test_answers_of_trainings_are_never_replaced(call: Grids, tmp_path: Path) -> None:
-    from grids.search import TrialLog
-
     with TrialLog(tmp_path / "o" / "trials.sqlite", {"evaluator": "training", "steps": 5}) as log:
-        log.claim(frozenset(("jpeg", "ringing")))
-        log.finish(frozenset(("jpeg", "ringing")), {"jpeg": 0.1, "ringing": 0.2})
+        log.add(frozenset(("jpeg", "ringing")), Answer({"jpeg": 0.1, "ringing": 0.2}))
     code, _, err = call("--out", "o")
     assert code == 1
     assert "holds answers of trainings" in err
+
+
+def test_a_log_in_use_is_one_line(call: Grids, tmp_path: Path) -> None:
+    assert call("--out", "o", "--quiet")[0] == 0
+    before = (tmp_path / "o" / "groups.json").read_bytes()
+    identity = TrialLog.identity_of(tmp_path / "o" / "trials.sqlite")
+    assert identity is not None
+    with TrialLog(tmp_path / "o" / "trials.sqlite", identity):
+        for more in ((), ("--resume",)):
+            code, out, err = call("--out", "o", *more)
+            assert (code, out) == (1, "")
+            assert err == f"grids: '{Path('o/trials.sqlite')}' is in use by process {os.getpid()} on host {node()}\n"
+    assert (tmp_path / "o" / "groups.json").read_bytes() == before
+    assert call("--out", "o", "--resume", "--quiet")[0] == 0
+
+
+def test_a_method_of_ones_own(call: Grids, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Alone(SearchMethod):
+        def next(self, answers: Answers) -> Ask | Done:
+            return Done(tuple(1 << i for i in range(self.problem.n)))
+
+    monkeypatch.setitem(METHODS, "alone", Alone)
+    found = json.loads(call("--method", "alone", "--json")[1])
+    assert (found["method"], len(found["groups"])) == ("alone", 11)
+    assert json.loads(call("--method", "alone", "--dry-run", "--json")[1]) == []
 
 
 def whole_table(path: Path) -> Path:

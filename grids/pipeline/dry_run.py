@@ -11,13 +11,12 @@ from typing import NamedTuple
 import torch
 
 from grids import devices
-from grids.errors import unknown_name
 from grids.images import MAX_PIXELS, Skipped
 from grids.pipeline.experiments import MIX, TrainingSettings, bounds, make_experiment
 from grids.pipeline.similarity import Images, Plugin
 from grids.pipeline.warm_start import LONGER, check_system, shipped_start
 from grids.results import Grouping
-from grids.search import METHODS
+from grids.search import find_method
 from grids.training.callbacks import NullCallbacks
 from grids.training.experiment import Experiment
 from grids.training.trainer import train
@@ -71,17 +70,10 @@ def plan_training(
     if partition is not None:
         given = [group for group in partition.partition if len(group) > 1]
         return found + [PlannedTraining(group, "given", step * config.steps(len(group))) for group in given]
-    count = 0 if only == "upper-bounds" else typical_answers(len(order), method)
+    count = 0 if only == "upper-bounds" else round(find_method(method).estimate_answers(len(order)))
     found = [] if only == "search" else found
     each = step * config.steps(max(2, round(SIZE * len(order))))
     return found + [PlannedTraining((), "a group that the search asks for", each)] * count
-
-
-def typical_answers(tasks: int, method: str) -> int:
-    """How many groups a search asks for in simulations, on average (docs/results.md, "Grouping")."""
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
-    return round({"exact": tasks * tasks / 5, "paper": 3 * tasks, "agglomerative": 1.2 * tasks}[method])
 
 
 def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str, ...]) -> float:

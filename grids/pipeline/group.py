@@ -24,11 +24,11 @@ from grids.search import (
     Search,
     TrialLog,
     groups_over_delta,
+    plan_search,
     run_search,
     trials_at_hand,
 )
 from grids.search.drop_table import STUDY
-from grids.search.dry_run import plan
 from grids.search.problem import ENUMERATED
 from grids.search.search import too_many
 
@@ -122,7 +122,7 @@ def plan_grouping(
     which trainings would be wanted first. Args and errors are those of `group_degradations`; nothing is written.
     """
     table, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
-    return plan(replace(problem, askable=None), method, table.answers)
+    return plan_search(replace(problem, askable=None), method, table.answers)
 
 
 def write_grouping(
@@ -215,14 +215,7 @@ def _log(out: Path, table: DropTable, resume: bool) -> TrialLog:
     file = make_folder(out) / TRIALS
     if resume and not file.exists():
         raise RunError(f"there is nothing to resume: '{file}' does not exist")
-    if not resume and file.exists():
-        if (user := TrialLog.in_use(file)) is not None:
-            raise RunError(f"'{file}' is in use by {user}: --resume joins that search, or choose another folder")
-        identity = TrialLog.identity_of(file) or {}
-        if identity.get("evaluator") != "table":
-            raise RunError(f"'{file}' holds answers of trainings: --resume goes on with them, or choose another folder")
-        try:
-            file.unlink()
-        except OSError as error:
-            raise RunError(f"cannot replace '{file}': {error.strerror or error}") from error
-    return TrialLog(file, {"evaluator": "table", "drops_sha256": table.sha256[:16]})
+    identity = TrialLog.identity_of(file)
+    if not resume and identity is not None and identity.get("evaluator") != "table":
+        raise RunError(f"'{file}' holds answers of trainings: --resume goes on with them, or choose another folder")
+    return TrialLog(file, {"evaluator": "table", "drops_sha256": table.sha256[:16]}, replace=not resume)

@@ -15,7 +15,6 @@ from grids import __version__, devices
 from grids.errors import GridsError, RunError, unknown_name
 from grids.images import MAX_PIXELS, Skipped
 from grids.io import make_folder
-from grids.pipeline.dry_run import typical_answers
 from grids.pipeline.experiments import MIX, SCRATCH, TrainingSettings, bounds, make_experiment, matrix_for
 from grids.pipeline.group import TRIALS
 from grids.pipeline.matrices import BUILTIN
@@ -25,7 +24,7 @@ from grids.pipeline.similarity import Images, Plugin, check_apart
 from grids.pipeline.warm_start import Start, check_system, start_of
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
-from grids.search import Answer, Problem, Search, TrialLog, run_search
+from grids.search import Answer, Problem, Search, TrialLog, find_method, run_search
 from grids.search.problem import label
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
@@ -241,9 +240,9 @@ def best_so_far(search: Search) -> Grouping:
 
 def remaining(search: Search) -> int:
     """About how many answers the search will still ask for, by what simulations lead to expect."""
-    if search.finished:
+    if search.is_finished():
         return 0
-    return max(1, typical_answers(search.problem.n, search.method) - len(search.trials))
+    return max(1, round(find_method(search.method).estimate_answers(search.problem.n)) - len(search.trials))
 
 
 def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, problem: Problem) -> Grouping:
@@ -292,8 +291,5 @@ def _log(
     identity["delta"] = [problem.delta, dict(problem.delta_for)]
     file = folder / TRIALS
     there = TrialLog.identity_of(file)
-    if there is not None and {**there, "delta": 0} == {**identity, "delta": 0} and there != identity:
-        if (user := TrialLog.in_use(file)) is not None:
-            raise RunError(f"'{file}' is in use by {user}: wait for it, or choose another folder")
-        file.unlink()
-    return TrialLog(file, identity)
+    anew = there is not None and {**there, "delta": 0} == {**identity, "delta": 0} and there != identity
+    return TrialLog(file, identity, replace=anew)

@@ -1,7 +1,17 @@
 """The records that the stages hand to one another, with JSON in and out."""
 
 from grids.results.evaluation import Evaluation, Score, mean_score
-from grids.results.grouping import CERTIFICATES, VERDICTS, WORST, DeltaStep, Group, Grouping, Trial
+from grids.results.grouping import (
+    CERTIFICATES,
+    VERDICTS,
+    WORST,
+    CertificateKind,
+    DeltaStep,
+    Group,
+    Grouping,
+    Trial,
+    Verdict,
+)
 from grids.results.selection import (
     CLEAN,
     CLEAN_CELL,
@@ -13,7 +23,7 @@ from grids.results.selection import (
     Candidate,
     Ranked,
     Selection,
-    Verdict,
+    SelectionVerdict,
     selections_csv,
 )
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
@@ -33,6 +43,7 @@ __all__ = [
     "VERDICTS",
     "WORST",
     "Candidate",
+    "CertificateKind",
     "DeltaStep",
     "Evaluation",
     "FloatArray",
@@ -43,6 +54,7 @@ __all__ = [
     "Ranked",
     "Score",
     "Selection",
+    "SelectionVerdict",
     "SimilarityMatrix",
     "TrainingReport",
     "TrainingRun",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from grids.errors import GridsError, unknown_name
 from grids.io import write_text
@@ -14,8 +14,10 @@ from grids.results.loading import load_record
 
 WORST = "*"
 """In place of a degradation's name: the drop of the group's worst degradation, whichever that is."""
-VERDICTS = ("within", "beyond", "undecided", "failed")
-CERTIFICATES = ("proved", "proved-if-monotone", "heuristic")
+Verdict = Literal["within", "beyond", "undecided", "failed"]
+VERDICTS: tuple[Verdict, ...] = ("within", "beyond", "undecided", "failed")
+CertificateKind = Literal["proved", "proved-if-monotone", "heuristic"]
+CERTIFICATES: tuple[CertificateKind, ...] = ("proved", "proved-if-monotone", "heuristic")
 
 
 class DeltaStep(NamedTuple):
@@ -44,7 +46,7 @@ class Trial:
     """
 
     group: tuple[str, ...]
-    verdict: str
+    verdict: Verdict
     drops: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
     at_least: Mapping[str, float] = field(default_factory=dict)
@@ -121,7 +123,7 @@ class Grouping:
     delta: float
     method: str
     groups: tuple[Group, ...]
-    certificate: str
+    certificate: CertificateKind
     lower_bound: int
     lower_bound_if_monotone: int = 0
     trainings: int = 0
@@ -214,7 +216,7 @@ class Grouping:
                 delta=float(data["delta"]),
                 method=str(data["method"]),
                 groups=groups,
-                certificate=str(data["certificate"]),
+                certificate=cast(CertificateKind, str(data["certificate"])),
                 lower_bound=int(data.get("lower_bound", 1)),
                 lower_bound_if_monotone=int(data.get("lower_bound_if_monotone", 0)),
                 trainings=int(data["trainings"]),

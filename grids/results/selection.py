@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-Verdict = Literal["clean", "known", "unknown"]
+SelectionVerdict = Literal["clean", "known", "unknown"]
 """On an image: it bears nothing, what a group restores, or what none knows."""
 CLEAN: Literal["clean"] = "clean"
 KNOWN: Literal["known"] = "known"
@@ -18,7 +18,7 @@ CLEAN_CELL, UNKNOWN_CELL = -1, -2
 """In place of the number of a group, in a map of an image."""
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
-SELECTION_VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+SELECTION_VERDICTS: tuple[SelectionVerdict, ...] = get_args(SelectionVerdict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Selection:
     """
 
     image: str
-    verdict: Verdict
+    verdict: SelectionVerdict
     ranking: tuple[Ranked, ...]
     degradations: Mapping[str, float] = field(default_factory=dict)
     predicted_gain: float | None = None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from grids.results import VERDICTS
+from grids.results import VERDICTS, Verdict
 from grids.search.problem import ENUMERATED, Answer, Problem
 
 WITHIN, BEYOND, UNDECIDED, FAILED = VERDICTS
 Masks = np.ndarray[Any, np.dtype[np.int64]]
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class Answers:
@@ -24,13 +24,13 @@ class Answers:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.verdicts: dict[int, str] = {}
+        self.verdicts: dict[int, Verdict] = {}
         self.answers: dict[int, Answer] = {}
         for i in range(problem.n):
             self.verdicts[1 << i] = WITHIN
             self.answers[1 << i] = Answer({problem.similarity.degradations[i]: 0.0})
 
-    def add(self, mask: int, answer: Answer | None) -> str:
+    def add(self, mask: int, answer: Answer | None) -> Verdict:
         """Take an answer in (None: it failed), and return its verdict."""
         verdict = FAILED if answer is None else self.problem.verdict(mask, answer)
         self.verdicts[mask] = verdict
@@ -42,24 +42,23 @@ class Answers:
         for group, answer in at_hand.items():
             mask = self.problem.mask(group)
             if mask not in self.verdicts:
-                self.add(mask, self.problem.ordered(mask, answer))
+                self.add(mask, self.problem.normalize(mask, answer))
 
-    def supposing(self, verdicts: Mapping[int, str]) -> Answers:
+    def supposing(self, verdicts: Mapping[int, Verdict]) -> Answers:
         """A copy with verdicts that are only supposed."""
-        copy = Answers.__new__(Answers)
-        copy.problem, copy.answers = self.problem, dict(self.answers)
-        copy.verdicts = {**self.verdicts, **verdicts}
-        return copy
+        supposed = copy.copy(self)
+        supposed.answers, supposed.verdicts = dict(self.answers), {**self.verdicts, **verdicts}
+        return supposed
 
-    def having(self, verdict: str) -> list[int]:
+    def having(self, verdict: Verdict) -> list[int]:
         """The groups of two or more with this direct verdict, in a fixed order."""
         return sorted(mask for mask, v in self.verdicts.items() if v == verdict and mask & (mask - 1))
 
-    def direct(self, mask: int) -> str | None:
+    def direct(self, mask: int) -> Verdict | None:
         """The verdict of the group's own answer, if there is one."""
         return self.verdicts.get(mask)
 
-    def known(self, mask: int) -> str | None:
+    def known(self, mask: int) -> Verdict | None:
         """The verdict of a group, by its own answer or by a shortcut; "failed" where no answer can be had."""
         verdict = self.verdicts.get(mask)
         if verdict is None and self.problem.shortcuts:
@@ -68,7 +67,7 @@ class Answers:
             verdict = FAILED
         return verdict
 
-    def implied(self, mask: int) -> str | None:
+    def implied(self, mask: int) -> Verdict | None:
         """What follows for a group from its parts and from what it is a part of."""
         for other, verdict in self.verdicts.items():
             if verdict == BEYOND and other & mask == other and other & (other - 1):
@@ -123,9 +122,7 @@ class Table:
             self.open[mask] = verdict in (UNDECIDED, FAILED)
         if problem.askable is not None:
             held = np.zeros(len(masks), dtype=bool)
-            held[list(problem.askable)] = True
-            for mask in answers.verdicts:
-                held[mask] = True
+            held[[*problem.askable, *answers.verdicts]] = True
             self.open |= ~held
         for flags in (self.within, self.beyond, self.direct, self.open):
             flags[0] = False
@@ -133,20 +130,14 @@ class Table:
     @property
     def usable(self) -> Masks:
         """The groups that a partition may be made of, as far as is known: not beyond, and answered for or askable."""
-        return self._where(~self.beyond & ~self.open)
+        return np.flatnonzero((~self.beyond & ~self.open)[1:]) + 1
 
     @property
     def possible(self) -> Masks:
         """The groups that may be within delta, whether or not one can ask."""
-        return self._where(~self.beyond)
+        return np.flatnonzero(~self.beyond[1:]) + 1
 
     @property
     def verified(self) -> Masks:
         """The groups whose own answer is within delta."""
-        return self._where(self.direct)
-
-    @staticmethod
-    def _where(flags: Flags) -> Masks:
-        flags = flags.copy()
-        flags[0] = False
-        return np.flatnonzero(flags)
+        return np.flatnonzero(self.direct)

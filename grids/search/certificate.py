@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grids.results import CERTIFICATES
+from grids.results import CERTIFICATES, CertificateKind
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.methods.exact_milp import least_groups
 from grids.search.partitions import fewest
@@ -20,7 +20,7 @@ PROVED, IF_MONOTONE, HEURISTIC = CERTIFICATES
 class Certificate(NamedTuple):
     """The word for it; how many groups are needed at least, whatever is assumed; and the same with the shortcuts."""
 
-    word: str
+    word: CertificateKind
     lower_bound: int
     if_monotone: int
 
@@ -69,14 +69,11 @@ def spared(answers: Answers) -> dict[str, int]:
     if not problem.shortcuts or problem.n > ENUMERATED:
         return {}
     table = Table(answers)
-    asked = [mask for mask in answers.verdicts if answers.verdicts[mask] in (WITHIN, BEYOND)]
-    table.beyond[asked] = table.within[asked] = False
-    counted = np.ones(len(table.open), dtype=bool)
-    if problem.askable is not None:  # what cannot be asked for is not spared either
-        counted[:] = False
-        counted[list(problem.askable)] = True
+    asked = [mask for mask, verdict in answers.verdicts.items() if verdict in (WITHIN, BEYOND)]
+    groups = range(len(table.open)) if problem.askable is None else problem.askable
+    unasked = np.setdiff1d(np.array(list(groups), dtype=np.int64), asked)
     found = {
-        "a part is beyond": int((table.beyond & counted).sum()),
-        "part of one within": int((table.within & counted).sum()),
+        "a part is beyond": int(table.beyond[unasked].sum()),
+        "part of one within": int(table.within[unasked].sum()),
     }
     return {name: count for name, count in found.items() if count}

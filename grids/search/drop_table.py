@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,22 +71,21 @@ class DropTable:
         lines = text.removeprefix("\ufeff").splitlines()
         head = itertools.takewhile(lambda line: line.startswith("#"), lines)
         source = " ".join(line.lstrip("# ").strip() for line in head)
-        reader = csv.reader(io.StringIO("\n".join("" if line.startswith("#") else line for line in lines)), strict=True)
-        drops: dict[frozenset[str], dict[str, float]] = {}
-        noise: dict[frozenset[str], dict[str, float]] = {}
-        for where, row in _rows(reader, name):
-            group, degradation = _group(row["group"], where), row["degradation"]
+        answers: dict[frozenset[str], tuple[dict[str, float], dict[str, float]]] = {}
+        for where, row in _read_rows(["\n" if line.startswith("#") else f"{line}\n" for line in lines], name):
+            group, degradation = _parse_group(row["group"], where), row["degradation"]
             if degradation != WORST and degradation not in group:
                 raise unknown_name(f"degradation in the group of {where}", degradation, group)
-            if degradation in drops.setdefault(group, {}):
+            drops, noise = answers.setdefault(group, ({}, {}))
+            if degradation in drops:
                 raise GridsError(f"{where}: {degradation} of {label(sorted(group))} has a row already")
-            drops[group][degradation] = _number(row["drop"], "drop", where)
+            drops[degradation] = _parse_number(row["drop"], "drop", where)
             if row.get("noise"):
-                noise.setdefault(group, {})[degradation] = _number(row["noise"], "noise", where, least=0.0)
-        if not drops:
+                noise[degradation] = _parse_number(row["noise"], "noise", where, least=0.0)
+        if not answers:
             raise GridsError(f"'{name}' holds no drops: it needs rows under {','.join(COLUMNS)}")
-        answers = {group: Answer(values, noise.get(group, {})) for group, values in drops.items()}
-        return cls(answers, source or name, hashlib.sha256(text.encode()).hexdigest())
+        found = {group: Answer(*known) for group, known in answers.items()}
+        return cls(found, source or name, hashlib.sha256(text.encode()).hexdigest())
 
     def within(self, names: Iterable[str]) -> DropTable:
         """The groups that are made of these degradations only."""
@@ -103,30 +101,27 @@ class DropTable:
                 raise unknown_name("degradation in the table of drops:", name, choices)
 
 
-def _rows(reader: Iterator[list[str]], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _read_rows(lines: list[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
     """(where it stands, its cells by column) of every row; blank lines are passed over."""
+    reader = csv.reader(lines, strict=True)
     header: list[str] | None = None
     number = 0
     try:
-        for cells in reader:
-            number = reader.line_num  # type: ignore[attr-defined]
-            cells = [cell.strip() for cell in cells]
-            if not any(cells):
-                continue
+        for row in reader:
+            number, cells = reader.line_num, [cell.strip() for cell in row]
             where = f"'{name}', line {number}"
-            if header is None:
-                header = _header(cells, where)
-            elif len(cells) != len(header):
-                raise GridsError(
-                    f"{where}: {len(header)} values are needed ({','.join(header)}), but there are {len(cells)}"
-                )
-            else:
+            if any(cells) and header is None:
+                header = _parse_header(cells, where)
+            elif any(cells) and header is not None:
+                if len(cells) != len(header):
+                    wanted = f"{len(header)} values are needed ({','.join(header)})"
+                    raise GridsError(f"{where}: {wanted}, but there are {len(cells)}")
                 yield where, dict(zip(header, cells, strict=True))
     except csv.Error as error:
         raise GridsError(f"'{name}', line {number + 1}: it is not CSV ({error})") from error
 
 
-def _header(cells: list[str], where: str) -> list[str]:
+def _parse_header(cells: list[str], where: str) -> list[str]:
     names = [cell.lower() for cell in cells]
     if len(set(names)) < len(names) or not set(COLUMNS) <= set(names) <= {*COLUMNS, *OPTIONAL}:
         allowed = f"{', '.join(COLUMNS)} and, if wanted, noise"
@@ -135,14 +130,14 @@ def _header(cells: list[str], where: str) -> list[str]:
     return names
 
 
-def _group(text: str, where: str) -> frozenset[str]:
+def _parse_group(text: str, where: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(JOIN)]
     if not all(names) or len(set(names)) < len(names) or WORST in names:
         raise GridsError(f"{where}: a group is distinct names joined by {JOIN}, not '{text}'")
     return frozenset(names)
 
 
-def _number(text: str, what: str, where: str, least: float = -math.inf) -> float:
+def _parse_number(text: str, what: str, where: str, least: float = -math.inf) -> float:
     try:
         value = math.nan if "_" in text else float(text)  # Python takes 1_0 for 10
     except ValueError:

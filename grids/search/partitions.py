@@ -1,4 +1,6 @@
-"""The best partition made of given groups, by dynamic programming over all subsets; for 14 degradations or fewer.
+"""The best partition made of given groups: by dynamic programming over all subsets, or by integer programming.
+
+The first is for 14 degradations or fewer:
 
 best(M) = min over the groups C of M that hold its first degradation of cost(C) + best(M without C).
 For 11 degradations it takes milliseconds where a mixed-integer solver takes seconds (docs/decisions.md).
@@ -6,12 +8,20 @@ For 11 degradations it takes milliseconds where a mixed-integer solver takes sec
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csc_array
 
 from grids.results import FloatArray
 from grids.search.answers import Masks
+from grids.search.problem import memberships
+
+NODES = 1000
+"""Of one program, so that the result does not depend on the speed of the machine."""
 
 
 class Best:
@@ -86,8 +96,47 @@ def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> 
             if mask & left == mask:
                 yield from extend(left ^ mask, [*chosen, mask])
 
-    for found, _ in zip(extend(full, []), range(limit), strict=False):
-        yield found
+    yield from itertools.islice(extend(full, []), limit)
+
+
+class CheapestPartition(NamedTuple):
+    """The groups of a partition, as masks, and whether it is proved the cheapest."""
+
+    groups: tuple[int, ...]
+    proved: bool
+
+
+def solve_set_partition(
+    groups: Sequence[int], n: int, costs: FloatArray | None = None, count: int | None = None
+) -> CheapestPartition | None:
+    """The cheapest partition of n degradations made of listed groups, by integer programming (HiGHS).
+
+    Args:
+        groups: masks.
+        n: the number of degradations.
+        costs: of each group, any sign; 1 if not given, which solvers are quick with.
+        count: so many groups exactly, if given.
+
+    Returns:
+        None if there is none, or none was found.
+    """
+    if not groups:
+        return None
+    rows = memberships(groups, n).T
+    once = np.ones(n)
+    if count is not None:
+        rows, once = np.vstack([rows, np.ones(len(groups))]), np.append(once, count)
+    program = milp(
+        np.ones(len(groups)) if costs is None else costs,
+        constraints=LinearConstraint(csc_array(rows), once, once),
+        integrality=np.ones(len(groups)),
+        bounds=Bounds(0, 1),
+        options={"node_limit": NODES},
+    )
+    if program.x is None:
+        return None
+    chosen = tuple(mask for mask, share in zip(groups, program.x, strict=True) if share > 0.5)
+    return CheapestPartition(chosen, program.status == 0)
 
 
 def _ways(groups: Masks, weights: FloatArray, n: int, count: int) -> FloatArray:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from grids.errors import GridsError, UnknownNameError
-from grids.results import WORST, FloatArray, SimilarityMatrix
+from grids.results import WORST, FloatArray, SimilarityMatrix, Verdict
 
 ENUMERATED = 14
 """Up to so many degradations all their groups are looked at; beyond, what is looked at is bounded."""
@@ -25,17 +25,23 @@ ROUNDING = 1e-9  # dB
 
 @dataclass(frozen=True)
 class Answer:
-    """The drops of a group, as far as they are known, in dB.
+    """The drops of a group as far as they are known: what an evaluator says, and a log keeps.
 
     Args:
-        drops: for each degradation, or WORST for the largest of them; may be known in part.
-        noise: their standard errors; none where they are exact.
-        at_least: lower bounds, of a training that was stopped early.
+        drops: dB for each degradation, or for WORST the largest of them; may be known in part.
+        noise: their standard errors, dB; none where they are exact.
+        at_least: lower bounds in dB, of a training that was stopped early.
+        why: what the group was asked for; the search fills it in.
+        seconds: how long the answer took; None where that is not known.
+        file: of the group's restorer, where there is one.
     """
 
     drops: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
     at_least: Mapping[str, float] = field(default_factory=dict)
+    why: str = ""
+    seconds: float | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,8 @@ class Problem:
         shortcuts: take a group to be never better than a part of it, and so settle groups without asking.
         askable: the groups of two or more that can be asked for, from `mask`; None for all.
         seed: of the order of groups whose distances tie; nothing else is drawn.
+        least_drop: with the method "exact": ask on until the total drop is the least of all partitions with as few
+            groups, not only the least among the answers at hand.
 
     Raises:
         GridsError: a delta or the seed is negative or not a number, or there are no degradations or more than 62.
@@ -61,6 +69,7 @@ class Problem:
     shortcuts: bool = True
     askable: frozenset[int] | None = None
     seed: int = 0
+    least_drop: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MOST:
@@ -89,11 +98,6 @@ class Problem:
         """S, (n, n)."""
         return self.similarity.matrix
 
-    @property
-    def ties(self) -> FloatArray:
-        """A number for each degradation; groups whose distances tie are ordered by the sum of theirs."""
-        return np.random.default_rng(self.seed).random(self.n)
-
     def mask(self, group: Iterable[str]) -> int:
         """The bits of a group of names. Raises UnknownNameError, or GridsError for an empty or repeating group."""
         names = list(group)
@@ -114,9 +118,11 @@ class Problem:
 
     def distance(self, mask: int) -> float:
         """The mean of S over the pairs of a group; 0 for a group of one."""
-        return mean_and_variance(self.distances, members(mask))[0]
+        rows = members(mask)
+        pairs = self.distances[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)]
+        return float(pairs.mean()) if pairs.size else 0.0
 
-    def verdict(self, mask: int, answer: Answer) -> str:
+    def verdict(self, mask: int, answer: Answer) -> Verdict:
         """ "within", "beyond" or "undecided": on which side of delta an answer puts a group."""
         allowed = {name: self.delta_for.get(name, self.delta) + ROUNDING for name in self.names(mask)}
         most = max(allowed.values())
@@ -130,23 +136,24 @@ class Problem:
         within = all(min(possible.get(name, math.inf), reach) <= limit for name, limit in allowed.items())
         return "within" if within else "undecided"
 
-    def check(self, mask: int, answer: Answer) -> None:
-        """Raise GridsError for an answer that is not about this group, or not of finite numbers."""
-        known = {*self.names(mask), WORST}
-        for part in (answer.drops, answer.noise, answer.at_least):
-            for name, value in part.items():
-                if name not in known:
-                    raise UnknownNameError(f"the answer for {label(self.names(mask))} holds '{name}', not in the group")
-                if not math.isfinite(value):
-                    raise GridsError(f"the answer for {label(self.names(mask))} must be finite, but {name} is {value}")
-        if any(value < 0 for value in answer.noise.values()):
-            raise GridsError(f"the standard errors for {label(self.names(mask))} must not be negative")
+    def normalize(self, mask: int, answer: Answer) -> Answer:
+        """The answer as plain numbers, its names in the order of the matrix.
 
-    def ordered(self, mask: int, answer: Answer) -> Answer:
-        """The answer as plain numbers, its names in the order of the matrix."""
-        names = (*self.names(mask), WORST)
+        Raises:
+            UnknownNameError: it names a degradation that is not in the group.
+            GridsError: a number is not finite, or a standard error negative.
+        """
+        group, names = label(self.names(mask)), (*self.names(mask), WORST)
         parts = (answer.drops, answer.noise, answer.at_least)
-        return Answer(*({name: float(part[name]) for name in names if name in part} for part in parts))
+        for name, value in (item for part in parts for item in part.items()):
+            if name not in names:
+                raise UnknownNameError(f"the answer for {group} holds '{name}', not in the group")
+            if not math.isfinite(value):
+                raise GridsError(f"the answer for {group} must be finite, but {name} is {value}")
+        if any(value < 0 for value in answer.noise.values()):
+            raise GridsError(f"the standard errors for {group} must not be negative")
+        drops, noise, at_least = ({name: float(part[name]) for name in names if name in part} for part in parts)
+        return replace(answer, drops=drops, noise=noise, at_least=at_least)
 
 
 def members(mask: int) -> list[int]:
@@ -157,14 +164,6 @@ def members(mask: int) -> list[int]:
 def memberships(masks: Any, n: int) -> FloatArray:
     """1 where a group holds a degradation, else 0: (groups, n)."""
     return ((np.asarray(masks, dtype=np.int64)[:, None] >> np.arange(n)) & 1).astype(float)
-
-
-def mean_and_variance(distances: FloatArray, rows: list[int]) -> tuple[float, float]:
-    """Of S over the pairs of a group; zeros for a group of one."""
-    if len(rows) < 2:
-        return 0.0, 0.0
-    pairs = distances[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)]
-    return float(pairs.mean()), float(pairs.var())
 
 
 def label(names: Iterable[str]) -> str:

@@ -1,39 +1,34 @@
-"""A finished search as records."""
+"""A finished search as records, and how the number of groups falls as delta grows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from grids import __version__
-from grids.results import Group, Grouping, Trial
+from grids.results import DeltaStep, Group, Grouping, Trial, Verdict
 from grids.search.answers import UNDECIDED, WITHIN, Answers, Table
 from grids.search.certificate import PROVED, certify, hangs_on
 from grids.search.methods.base import Done
-from grids.search.partitions import all_partitions, count_partitions
-from grids.search.problem import ENUMERATED, Answer, Problem
+from grids.search.partitions import all_partitions, count_partitions, fewest
+from grids.search.problem import ENUMERATED, STANDARD_ERRORS, Answer, Problem
 
 SOLUTIONS = 1000
 """At most so many partitions are listed."""
 
 
-@dataclass
-class Asked:
-    """What a group was asked for, and what came of it."""
-
-    why: str
-    seconds: float | None = None
-    reason: str = ""
-    ruled_out: int = 0
-
-
-def grouping(done: Done, answers: Answers, *, method: str, all_solutions: bool = False) -> Grouping:
+def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: bool = False) -> Grouping:
     """The partition with its certificate, without what was asked to find it."""
     problem = answers.problem
     certificate = certify(answers, len(done.groups))
     masks = sorted(done.groups, key=_first)
     possible = (1 << problem.n) - problem.n - 1
     alternatives = _solutions(answers, masks) if all_solutions else ()
+    solutions = len(alternatives)
+    if all_solutions and problem.n <= ENUMERATED:
+        solutions = count_partitions(Table(answers).verified, problem.n, len(masks))
     return Grouping(
         delta=problem.delta,
         method=method,
@@ -51,40 +46,77 @@ def grouping(done: Done, answers: Answers, *, method: str, all_solutions: bool =
         hangs_on=() if certificate.word == PROVED else _named(answers, hangs_on(answers, masks)),
         fewest_known=done.fewest,
         alternatives=alternatives,
-        solutions=_count(answers, len(masks), len(alternatives)) if all_solutions else 0,
+        solutions=solutions,
         settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,
     )
 
 
-def trials(answers: Answers, asked: Mapping[int, Asked]) -> tuple[Trial, ...]:
-    """What was asked and answered, in that order."""
-    found = []
-    for mask, how in asked.items():
-        answer = answers.answers[mask]
-        found.append(
-            Trial(
-                group=answers.problem.names(mask),
-                verdict=answers.verdicts[mask],
-                drops=answer.drops,
-                noise=answer.noise,
-                at_least=answer.at_least,
-                distance=answers.problem.distance(mask),
-                why=how.why,
-                ruled_out=how.ruled_out,
-                seconds=how.seconds,
-                reason=how.reason,
-            )
-        )
-    return tuple(found)
+def make_trial(
+    problem: Problem, mask: int, verdict: Verdict, answer: Answer, *, ruled_out: int = 0, reason: str = ""
+) -> Trial:
+    """An answered question as it is reported."""
+    known = (answer.drops, answer.noise, answer.at_least)
+    return Trial(
+        problem.names(mask), verdict, *known, problem.distance(mask), answer.why, ruled_out, answer.seconds, reason
+    )
 
 
 def trials_at_hand(problem: Problem, at_hand: Mapping[frozenset[str], Answer]) -> tuple[Trial, ...]:
     """Answers that need not be asked for, as trials; groups of one are left out."""
-    answers = Answers(problem)
-    answers.know(at_hand)
-    return trials(answers, {problem.mask(group): Asked("at hand") for group in at_hand if len(group) > 1})
+    asked = [(problem.mask(group), replace(answer, why="at hand")) for group, answer in at_hand.items()]
+    return tuple(
+        make_trial(problem, mask, problem.verdict(mask, answer), problem.normalize(mask, answer))
+        for mask, answer in asked
+        if mask & (mask - 1)
+    )
+
+
+def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[DeltaStep]:
+    """The steps of the fewest groups that the answers allow, and of the number below which they allow none.
+
+    Degradations with a delta of their own keep it. Both numbers only fall as delta grows, so each step is found by
+    bisection. Deltas too small for any partition are left out. Empty for more than ENUMERATED degradations.
+    """
+    if problem.n > ENUMERATED:
+        return []
+    deltas = sorted({0.0, *(mark for answer in answers.values() for mark in _marks(answer) if mark > 0)})
+    made: dict[int, DeltaStep] = {}
+
+    def at(place: int) -> DeltaStep:
+        if place not in made:
+            made[place] = _step(replace(problem, delta=deltas[place]), answers)
+        return made[place]
+
+    def between(low: int, high: int) -> list[int]:
+        """The places in (low, high] at which a step begins."""
+        if at(low)[1:] == at(high)[1:]:
+            return []
+        if high - low == 1:
+            return [high]
+        middle = (low + high) // 2
+        return between(low, middle) + between(middle, high)
+
+    steps = [at(0), *(at(place) for place in between(0, len(deltas) - 1))]
+    return [step for step in steps if step.groups]
+
+
+def _marks(answer: Answer) -> Iterator[float]:
+    """The deltas at which the verdict on an answer can change."""
+    yield from answer.at_least.values()
+    for name, drop in answer.drops.items():
+        error = STANDARD_ERRORS * answer.noise.get(name, 0.0)
+        yield from (drop - error, drop + error)
+
+
+def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:
+    known = Answers(problem)
+    for mask, answer in answers.items():
+        known.add(mask, answer)
+    table = Table(known)
+    groups, at_least = (fewest(masks, problem.n)[problem.full] for masks in (table.verified, table.possible))
+    return DeltaStep(problem.delta, *(int(count) if np.isfinite(count) else 0 for count in (groups, at_least)))
 
 
 def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...], ...], ...]:
@@ -94,14 +126,6 @@ def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...
     others = [masks for masks in found if masks != sorted(first)]
     others.sort(key=lambda masks: (sum(answers.total_drop(mask) for mask in masks), masks))
     return tuple(_named(answers, sorted(masks, key=_first)) for masks in [first, *others][:SOLUTIONS])
-
-
-def _count(answers: Answers, groups: int, listed: int) -> int:
-    """How many partitions into so many verified groups there are."""
-    problem = answers.problem
-    if problem.n > ENUMERATED:
-        return listed
-    return count_partitions(Table(answers).verified, problem.n, groups)
 
 
 def _named(answers: Answers, masks: Iterable[int]) -> tuple[tuple[str, ...], ...]:

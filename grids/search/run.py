@@ -1,4 +1,4 @@
-"""`search_groups`: ask, evaluate, tell, until the partition is there."""
+"""`search_groups`: ask, evaluate, tell, until the partition is there; `plan_search`: what it would ask."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 from grids.errors import GridsError
-from grids.results import Grouping, SimilarityMatrix, Trial
+from grids.results import Grouping, SimilarityMatrix, Trial, Verdict
+from grids.search.answers import BEYOND, WITHIN, Answers
+from grids.search.methods.base import Ask
 from grids.search.problem import Answer, Problem
-from grids.search.search import Search
+from grids.search.search import Search, find_method
+from grids.search.surrogate import BeyondSurrogate
 from grids.search.trial_log import TrialLog
 
 Drops = Mapping[str, float]
 Evaluation = Drops | tuple[Drops, Drops] | Answer | None
 Evaluator = Callable[[frozenset[str]], Evaluation]
 OnTrial = Callable[[Trial], None]
-Running = dict[Future[tuple[Evaluation, float]], frozenset[str]]
-WAIT = 0.2  # s, for answers of other processes
 
 
 def search_groups(
@@ -34,7 +35,6 @@ def search_groups(
     max_groups: int | None = None,
     all_solutions: bool = False,
     at_once: int = 1,
-    seed: int = 0,
     log: TrialLog | None = None,
     on_trial: OnTrial | None = None,
 ) -> Grouping:
@@ -53,7 +53,6 @@ def search_groups(
         max_groups: more groups are an error.
         all_solutions: list every partition with as few groups that the answers allow.
         at_once: how many groups are evaluated at the same time, each in a thread.
-        seed: of the order of groups whose distances tie; nothing else is drawn.
         log: keeps every answer, and is asked first.
         on_trial: called after every answer.
 
@@ -67,49 +66,37 @@ def search_groups(
     """
     if at_once < 1:
         raise GridsError(f"the number of groups evaluated at once must be at least 1, but is {at_once}")
-    problem = Problem(similarity, delta, dict(delta_for or {}), shortcuts, seed=seed)
-    search = Search(problem, method, least_drop=least_drop, max_groups=max_groups, log=log)
+    problem = Problem(similarity, delta, dict(delta_for or {}), shortcuts, least_drop=least_drop)
+    search = Search(problem, method, max_groups=max_groups, log=log)
     run_search(search, evaluate, at_once=at_once, on_trial=on_trial)
     return search.result(all_solutions=all_solutions)
 
 
-def run_search(
-    search: Search,
-    evaluate: Evaluator,
-    *,
-    at_once: int = 1,
-    on_trial: OnTrial | None = None,
-) -> None:
+def run_search(search: Search, evaluate: Evaluator, *, at_once: int = 1, on_trial: OnTrial | None = None) -> None:
     """Ask, evaluate and tell until the search is finished; `search_groups` says with what.
 
     With several at once, what is still out at the end is waited for, and its answer kept. Ctrl-C does not wait for an
     answer, but the process ends only when the threads have finished what they are at.
     """
-    running: Running = {}
+    running: dict[Future[tuple[Evaluation, float]], frozenset[str]] = {}
     pool: Executor = _Here() if at_once == 1 else ThreadPoolExecutor(at_once)
     try:
-        while not search.finished:
+        while not search.is_finished():
             while len(running) < at_once and (group := search.ask()) is not None:
                 running[pool.submit(_timed, evaluate, group)] = group
             if not running:
-                time.sleep(0 if search.finished else WAIT)  # what is missing is evaluated by another process
-                continue
+                raise GridsError("the search waits for groups that were asked for before: tell or withdraw them")
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 _tell(search, running.pop(done), done, on_trial)
     except KeyboardInterrupt:
         running.clear()  # their threads end by themselves, after what they are at
         raise
     finally:
-        _tell_rest(search, running, on_trial)
+        for done, group in running.items():  # an answer that was paid for is not thrown away
+            with contextlib.suppress(Exception):  # the search has its result, or an error of its own
+                _tell(search, group, done, on_trial)
         pool.shutdown(wait=False, cancel_futures=True)
-        search.close()
-
-
-def _tell_rest(search: Search, running: Running, on_trial: OnTrial | None) -> None:
-    """Wait for what is still out at the end: an answer that was paid for is not thrown away."""
-    for done, group in running.items():
-        with contextlib.suppress(Exception):  # the search has its result, or an error of its own
-            _tell(search, group, done, on_trial)
+        search.withdraw()
 
 
 class _Here(Executor):
@@ -140,7 +127,9 @@ def _tell(search: Search, group: frozenset[str], done: Future[Any], on_trial: On
         search.tell(group, failed="no answer", seconds=seconds)
     else:
         answer = _answer(found)
-        search.tell(group, answer.drops, answer.noise, at_least=answer.at_least or None, seconds=seconds)
+        seconds = seconds if answer.seconds is None else answer.seconds
+        bounds = answer.at_least or None
+        search.tell(group, answer.drops, answer.noise, at_least=bounds, seconds=seconds, file=answer.file)
     if on_trial is not None:
         on_trial(search.trials[-1])
 
@@ -155,3 +144,42 @@ def _answer(found: Any) -> Answer:
         return Answer(*found)
     kinds = "a mapping name -> dB, a pair of mappings, an Answer or None"
     raise GridsError(f"an evaluator must return {kinds}, but returned {found!r:.80}")
+
+
+class Planned(NamedTuple):
+    """A group that would be asked for: its mean distance, its verdict, whether that is known or only expected, and why.
+
+    `verdict` is "within", "beyond" or "undecided".
+    """
+
+    group: tuple[str, ...]
+    distance: float
+    verdict: Verdict
+    known: bool
+    why: str
+
+
+def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], Answer] | None = None) -> list[Planned]:
+    """The questions of a search: answers at hand are used, all others come out as the distances let expect.
+
+    Raises:
+        UnknownNameError: the method is unknown.
+        GridsError: the answers at hand leave no partition.
+    """
+    steps, answers = find_method(method)(problem), Answers(problem)
+    surrogate = BeyondSurrogate(problem, answers)
+    held = {problem.mask(group): answer for group, answer in (at_hand or {}).items()}
+    for mask, answer in held.items():
+        if not mask & (mask - 1):
+            answers.add(mask, answer)
+    expected: dict[int, Verdict] = {}
+    found = []
+    while isinstance(step := steps.next(answers.supposing(expected)), Ask):
+        known = step.mask in held
+        if known:
+            verdict = answers.add(step.mask, problem.normalize(step.mask, held[step.mask]))
+        else:
+            verdict = BEYOND if surrogate.beyond([step.mask])[0] > 0.5 else WITHIN
+            expected[step.mask] = verdict
+        found.append(Planned(problem.names(step.mask), problem.distance(step.mask), verdict, known, step.why))
+    return found

@@ -7,19 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from grids.errors import GridsError, unknown_name
-from grids.results import WORST, Grouping, Trial
+from grids.results import WORST, Grouping, Trial, Verdict
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.certificate import lower_bound, spared
 from grids.search.methods.agglomerative import Agglomerative
-from grids.search.methods.base import Ask, Done, Strategy
-from grids.search.methods.exact import exact
-from grids.search.methods.grids import Paper
+from grids.search.methods.base import Ask, Done, SearchMethod
+from grids.search.methods.exact import Exact
+from grids.search.methods.grids import GridsSearch
 from grids.search.problem import ENUMERATED, Answer, Problem, label
-from grids.search.result import Asked, grouping, trials
-from grids.search.surrogate import Likelihood
+from grids.search.result import make_grouping, make_trial
+from grids.search.surrogate import BeyondSurrogate
 from grids.search.trial_log import TrialLog
 
-METHODS = ("paper", "exact", "agglomerative")
+METHODS: dict[str, type[SearchMethod]] = {
+    "paper": GridsSearch,
+    "exact": Exact,
+    "agglomerative": Agglomerative,
+}
+"""The search methods by name; a new one is a class and a line."""
 SUPPOSITIONS = 16
 """So many ways in which pending answers may come out are tried for something worth asking meanwhile."""
 
@@ -28,7 +33,7 @@ class Search:
     """A search as an object, for those who bring their own evaluator.
 
         search = Search(problem, "exact")
-        while not search.finished:
+        while not search.is_finished():
             group = search.ask()              # None while all that could be asked for is out
             search.tell(group, drops_of(group))
         grouping = search.result()
@@ -36,65 +41,52 @@ class Search:
     Args:
         problem: what to group.
         method: "exact", "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
-        least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.
         max_groups: more are no result.
-        log: keeps every answer for a group of two or more; those that it holds are not asked for again, and searches of
-            other processes may use it meanwhile. Each Search needs a TrialLog of its own.
+        log: keeps every answer for a group of two or more; those that it holds are not asked for again.
 
     Raises:
         UnknownNameError: the method is unknown.
         GridsError: max_groups is less than 1.
+        RunError: the log cannot be read.
     """
 
     def __init__(
-        self,
-        problem: Problem,
-        method: str = "exact",
-        *,
-        least_drop: bool = False,
-        max_groups: int | None = None,
-        log: TrialLog | None = None,
+        self, problem: Problem, method: str = "exact", *, max_groups: int | None = None, log: TrialLog | None = None
     ) -> None:
         if max_groups is not None and max_groups < 1:
             raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
         self.problem, self.method = problem, method
-        self._strategy = strategy(problem, method, least_drop=least_drop)
+        self._method = find_method(method)(problem)
         self._max_groups = max_groups
         self._log = log
         self._answers = Answers(problem)
-        self._asked: dict[int, Asked] = {}  # in the order of the answers, where there is one
-        self._out: dict[int, str] = {}
+        self._trials: dict[int, Trial] = {}  # in the order of the answers
+        self._pending: dict[int, str] = {}
         self._step: Ask | Done | None = None
-        self._read_log()
+        for group, answer in log.answers().items() if log is not None else ():
+            if len(group) > 1 and group <= set(problem.similarity.degradations):
+                mask = problem.mask(group)
+                self._take(mask, problem.normalize(mask, answer))
 
-    @property
-    def finished(self) -> bool:
-        """Whether the result is there. Raises GridsError where there can be none."""
+    def is_finished(self) -> bool:
+        """Work out whether the result is there. Raises GridsError where there can be none."""
         return isinstance(self._next(), Done)
 
     @property
-    def out(self) -> frozenset[frozenset[str]]:
+    def pending(self) -> frozenset[frozenset[str]]:
         """The groups that were asked for and not told of yet."""
-        return frozenset(frozenset(self.problem.names(mask)) for mask in self._out)
+        return frozenset(frozenset(self.problem.names(mask)) for mask in self._pending)
 
     def ask(self) -> frozenset[str] | None:
-        """A group whose drops are needed next; None if there is none until one that is out has been told.
+        """A group whose drops are needed next; None if there is none until a pending one has been told.
 
-        It may be called again before `tell`: while answers are out, it supposes the likely ones.
+        It may be called again before `tell`: while answers are pending, it supposes the likely ones.
         """
-        self._read_log()
-        elsewhere = self._elsewhere()
-        tried: set[int] = set()
-        for suppositions in self._suppositions([*self._out, *elsewhere]):
-            step = self._supposed(suppositions) if suppositions else self._next()
-            if not isinstance(step, Ask) or step.mask in tried:
-                continue
-            tried.add(step.mask)
-            if self._log is not None and not self._log.claim(frozenset(self.problem.names(step.mask)), step.why):
-                self._read_log()  # another process was faster
-                continue
-            self._out[step.mask] = step.why
-            return frozenset(self.problem.names(step.mask))
+        for suppositions in self._suppose_pending():
+            step = self._step_supposing(suppositions) if suppositions else self._next()
+            if isinstance(step, Ask):
+                self._pending[step.mask] = step.why
+                return frozenset(self.problem.names(step.mask))
         return None
 
     def tell(
@@ -107,7 +99,7 @@ class Search:
         failed: str | None = None,
         seconds: float | None = None,
         file: str = "",
-    ) -> str:
+    ) -> Verdict:
         """Answer for a group, asked for or not.
 
         Args:
@@ -115,7 +107,7 @@ class Search:
             drops: dB for each degradation; "*" for the worst of them; may be known in part.
             noise: the standard errors of the drops, dB.
             at_least: lower bounds in dB, of a training stopped early: by name, or a number for the worst.
-            failed: why there is no answer; the group is then left out.
+            failed: why there is no answer; the group is then left out. The log does not keep it: it may be asked again.
             seconds, file: how long it took, and what it left behind, for the log.
 
         Returns:
@@ -124,22 +116,22 @@ class Search:
         Raises:
             UnknownNameError: a name is unknown or not in the group.
             GridsError: the group has an answer already, or a value is not finite, or there is no answer at all.
+            RunError: the log cannot be written; the answer is not taken.
         """
         mask = self.problem.mask(group)
-        if mask in self._asked:
-            raise GridsError(f"{label(self.problem.names(mask))} has an answer already")
+        names = self.problem.names(mask)
+        if mask in self._trials:
+            raise GridsError(f"{label(names)} has an answer already")
         bounds = at_least if isinstance(at_least, Mapping) else {} if at_least is None else {WORST: float(at_least)}
-        self.problem.check(mask, Answer(drops or {}, noise or {}, bounds))
-        answer = self.problem.ordered(mask, Answer(drops or {}, noise or {}, bounds))
-        if failed is None and not (answer.drops or answer.at_least):
-            raise GridsError(
-                f"there is no answer for {label(self.problem.names(mask))}: give drops, at_least or failed"
-            )
-        reason = "" if failed is None else failed or "no reason given"
-        asked = Asked(self._out.get(mask, "told without being asked for"), seconds, reason)
-        if self._log is not None and mask & (mask - 1):
-            self._write_log(mask, answer, asked, file)
-        return self._take(mask, None if failed is not None else answer, asked)
+        why = self._pending.get(mask, "told without being asked for")
+        answer = self.problem.normalize(mask, Answer(drops or {}, noise or {}, bounds, why, seconds, file))
+        if failed is not None:
+            return self._take(mask, Answer(why=why, seconds=seconds), failed or "no reason given")
+        if not (answer.drops or answer.at_least):
+            raise GridsError(f"there is no answer for {label(names)}: give drops, at_least or failed")
+        if self._log is not None and len(names) > 1:
+            self._log.add(frozenset(names), answer)
+        return self._take(mask, answer)
 
     def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
         """Take in answers that need not be asked for, and count neither as trials nor for the log."""
@@ -165,31 +157,24 @@ class Search:
         if at_hand:
             answers = answers.supposing({})
             answers.know(at_hand)
-            again = self._strategy.next(answers) if self.method == "exact" else step
+            again = self._method.next(answers) if self.method == "exact" else step
             step = again if isinstance(again, Done) else step
-        found = grouping(step, answers, method=self.method, all_solutions=all_solutions)
-        return replace(
-            found,
-            trainings=len(self._asked),
-            trials=self.trials,
-            shortcuts={**spared(self._answers), **dict(step.spared)},
-        )
+        found = make_grouping(step, answers, method=self.method, all_solutions=all_solutions)
+        shortcuts = {**spared(self._answers), **dict(step.spared)}
+        return replace(found, trainings=len(self._trials), trials=self.trials, shortcuts=shortcuts)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """What was asked and answered so far."""
-        return trials(self._answers, self._asked)
+        return tuple(self._trials.values())
 
-    def close(self) -> None:
-        """Give back, in the log, the groups that are out."""
-        if self._log is not None:
-            for mask in self._out:
-                self._log.release(frozenset(self.problem.names(mask)))
-        self._out.clear()
+    def withdraw(self) -> None:
+        """Take back the questions that are pending."""
+        self._pending.clear()
 
     def _next(self) -> Ask | Done:
         if self._step is None:
-            step = self._strategy.next(self._answers)
+            step = self._method.next(self._answers)
             if self._max_groups is not None:
                 self._check_count(step, self._max_groups)
             self._step = step
@@ -197,82 +182,46 @@ class Search:
 
     def _check_count(self, step: Ask | Done, most: int) -> None:
         """Raise GridsError as soon as more groups than wanted are found, or are known to be needed."""
-        if isinstance(step, Done) and len(step.groups) > most:
-            raise too_many(len(step.groups), most, self.problem.delta)
+        needed = len(step.groups) if isinstance(step, Done) else 1
         if isinstance(step, Ask) and self.problem.n <= ENUMERATED:
             needed = lower_bound(self._answers, shortcuts=self.problem.shortcuts)
-            if needed > most:
-                raise too_many(needed, most, self.problem.delta)
+        if needed > most:
+            raise too_many(needed, most, self.problem.delta)
 
-    def _supposed(self, suppositions: dict[int, str]) -> Ask | Done | None:
+    def _step_supposing(self, suppositions: Mapping[int, Verdict]) -> Ask | Done | None:
         """The step after answers that are only supposed; None where these would leave no partition."""
         try:
-            return self._strategy.next(self._answers.supposing(suppositions))
+            return self._method.next(self._answers.supposing(suppositions))
         except GridsError:
             return None
 
-    def _suppositions(self, pending: list[int]) -> Iterator[dict[int, str]]:
+    def _suppose_pending(self) -> Iterator[dict[int, Verdict]]:
         """Ways in which the pending answers may come out, the likeliest first."""
+        pending = list(self._pending)
         if not pending:
             yield {}
             return
-        chance = Likelihood(self.problem, self._answers).beyond(pending)
-        likely = [BEYOND if p > 0.5 else WITHIN for p in chance]
+        chance = BeyondSurrogate(self.problem, self._answers).beyond(pending)
         order = sorted(range(len(pending)), key=lambda i: abs(chance[i] - 0.5))  # the least sure are flipped first
         flips = (f for size in range(len(pending) + 1) for f in itertools.combinations(order, size))
         for flipped in itertools.islice(flips, SUPPOSITIONS):
-            yield {
-                mask: (WITHIN if verdict == BEYOND else BEYOND) if i in flipped else verdict
-                for i, (mask, verdict) in enumerate(zip(pending, likely, strict=True))
-            }
+            yield {mask: BEYOND if (chance[i] > 0.5) != (i in flipped) else WITHIN for i, mask in enumerate(pending)}
 
-    def _take(self, mask: int, answer: Answer | None, asked: Asked) -> str:
-        before = self._settled()
-        verdict = self._answers.add(mask, answer)
-        asked.ruled_out = max(0, self._settled() - before - 1)
-        self._out.pop(mask, None)
-        if mask & (mask - 1):
-            self._asked[mask] = asked
+    def _take(self, mask: int, answer: Answer, failed: str = "") -> Verdict:
+        before = self._count_settled()
+        verdict = self._answers.add(mask, None if failed else answer)
+        ruled_out = max(0, self._count_settled() - before - 1)
+        self._pending.pop(mask, None)
         self._step = None
+        if mask & (mask - 1):
+            self._trials[mask] = make_trial(self.problem, mask, verdict, answer, ruled_out=ruled_out, reason=failed)
         return verdict
 
-    def _settled(self) -> int:
+    def _count_settled(self) -> int:
         if not self.problem.shortcuts or self.problem.n > ENUMERATED:
             return 0
         table = Table(self._answers)
         return int((table.within | table.beyond).sum())
-
-    def _read_log(self) -> None:
-        """Take in what the log holds: of an earlier search, or of other processes."""
-        if self._log is None:
-            return
-        known = set(self.problem.similarity.degradations)
-        for group, record in self._log.records().items():
-            if record.state != "done" or not group <= known:
-                continue
-            mask = self.problem.mask(group)
-            if mask not in self._asked and mask not in self._out and (mask & (mask - 1)):
-                answer = self.problem.ordered(mask, Answer(record.drops, record.noise, record.at_least))
-                self._take(mask, answer, Asked(record.why, record.seconds))
-
-    def _write_log(self, mask: int, answer: Answer, asked: Asked, file: str) -> None:
-        assert self._log is not None
-        group = frozenset(self.problem.names(mask))
-        if mask not in self._out:
-            self._log.claim(group, asked.why)
-        if asked.reason:
-            self._log.fail(group, asked.reason, asked.seconds)
-        else:
-            self._log.finish(
-                group, answer.drops, noise=answer.noise, at_least=answer.at_least, file=file, seconds=asked.seconds
-            )
-
-    def _elsewhere(self) -> list[int]:
-        """The groups that other processes are working on."""
-        if self._log is None:
-            return []
-        known = set(self.problem.similarity.degradations)
-        return sorted(self.problem.mask(group) for group in self._log.running_elsewhere() if group <= known)
 
 
 def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
@@ -281,12 +230,8 @@ def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
     return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
 
 
-def strategy(problem: Problem, method: str, *, least_drop: bool = False) -> Strategy:
-    """The method of a name. Raises UnknownNameError."""
-    if method == "paper":
-        return Paper(problem)
-    if method == "exact":
-        return exact(problem, least_drop=least_drop)
-    if method == "agglomerative":
-        return Agglomerative()
-    raise unknown_name("method", method, METHODS)
+def find_method(name: str) -> type[SearchMethod]:
+    """The search method of a name. Raises UnknownNameError."""
+    if name not in METHODS:
+        raise unknown_name("method", name, METHODS)
+    return METHODS[name]

@@ -22,7 +22,7 @@ PRECISION_MEMBER = 1.0
 CERTAIN = 1e-4
 
 
-class Likelihood:
+class BeyondSurrogate:
     """P(beyond delta) of groups, by maximum a posteriori weights.
 
     Args:
@@ -37,8 +37,7 @@ class Likelihood:
         self._scale = float(pairs.mean()) if pairs.size and pairs.mean() > 0 else 1.0
         self._prior = np.array([*PRIOR, *[0.0] * n])
         self._precision = np.array([*PRECISION, *[PRECISION_MEMBER] * n])
-        asked = [mask for mask in sorted(answers.verdicts) if mask & (mask - 1)]
-        known = [mask for mask in asked if answers.verdicts[mask] in (WITHIN, BEYOND)]
+        known = sorted(answers.having(WITHIN) + answers.having(BEYOND))
         outcome = np.array([answers.verdicts[mask] == BEYOND for mask in known], dtype=float)
         self._weights = self._fit(self._features(known), outcome) if known else self._prior
 

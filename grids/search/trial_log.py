@@ -1,81 +1,80 @@
-"""The log of the groups that a search asked for: an answer may be a training of an hour, so none is lost or redone."""
+"""The log of a search: an answer may be a training of an hour, so none is lost, and none is asked for twice."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import sqlite3
-import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from grids.errors import RunError
-from grids.io import make_folder
-from grids.search import owners, trialfile, trouble
-from grids.search.owners import Owner
-from grids.search.trialfile import Record, Row
+from grids.errors import GridsError, RunError
+from grids.io import locked, make_folder
+from grids.search.problem import Answer, label
 
-__all__ = ["Record", "TrialLog"]
-
-_SHORT_PATIENCE = 5.0  # seconds that a sign of life waits while another process writes
+FORMAT = 2
+PATIENCE = 30.0
+"""Seconds to wait for a program that keeps the file locked."""
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE trials (number INTEGER PRIMARY KEY, degradations TEXT NOT NULL UNIQUE, answer TEXT NOT NULL,"
+    " digest TEXT NOT NULL)",
+)
+"""A row of trials is an answer as JSON, in the order in which they came in."""
+INSERT = "INSERT INTO trials (degradations, answer, digest) VALUES (?, ?, ?) ON CONFLICT (degradations) DO NOTHING"
+TROUBLE = (  # how SQLite's names of errors begin -> what the user can do something about
+    ("SQLITE_BUSY", f"another process has kept it locked for {PATIENCE:g} s"),
+    ("SQLITE_FULL", "the disk is full"),
+    ("SQLITE_READONLY_DBMOVED", "it was moved or deleted while it was in use"),
+    ("SQLITE_READONLY", "it or its folder is read-only"),
+    ("SQLITE_CANTOPEN", "it cannot be opened, or its folder is read-only"),
+    ("SQLITE_IOERR", "the disk reports an error"),
+    ("SQLITE_NOMEM", "there is not enough memory"),
+)
 
 
 class TrialLog:
-    """Groups of degradations and their answers, in an SQLite file that several searches may share.
+    """The answers of one problem, in an SQLite file that one process uses at a time.
 
-    Whoever claims a group owns it until it finishes, fails or releases it, or dies: then the next one may claim it.
-    Searches on other machines are taken for dead after 60 s without a sign of life, so clocks must agree to seconds.
-    All methods may be called from several threads, and raise RunError where the file cannot be used.
+    Its lock is .NAME.lock beside it, and ends with the process, however that ends. A log of an earlier version is taken
+    over. Methods raise RunError where the file cannot be used; they may be called from several threads.
 
     Args:
         path: the file; made with its folder if it is missing.
         identity: all that determines an answer besides the group, as JSON: table or network, steps, data, seed, ...
+        replace: begin anew, whatever is there.
 
     Raises:
         GridsError: the identity cannot be written as JSON.
-        RunError: the file is the log of another problem or of another version, is corrupt, or cannot be written.
+        RunError: the file is in use (the message says by whom), is the log of another problem or of another version,
+            is corrupt, or cannot be written.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path, identity: Mapping[str, Any], *, replace: bool = False) -> None:
         self.path = Path(path)
-        self._identity = trialfile.canonical(dict(identity), "the identity of a log of trials")
-        self._lock = threading.RLock()
-        self._claims: dict[str, int] = {}  # key -> the thread that claimed it
+        try:
+            text = _to_json(dict(identity))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise GridsError(f"the identity of a log of trials cannot be written as JSON: {error}") from error
         make_folder(self.path.parent)
         if self.path.is_dir():
             raise RunError(f"cannot write '{self.path}': it is a folder")
-        self._owner = Owner.new()
-        stop = threading.Event()
-        self._retire = weakref.finalize(self, _retire, self._owner.token, stop)
-        try:
-            self._connection = self._open()
-        except BaseException:
-            self._retire()
-            raise
-        self._pulse = threading.Thread(target=_beat, args=(self.path.absolute(), self._owner, stop), daemon=True)
-        self._pulse.start()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = None
-        try:
-            connection = trialfile.connect(self.path, "rwc")
-            # FULL can lose the last commit in a power cut, as the journal's end is not flushed
-            connection.execute("PRAGMA synchronous = EXTRA")
-            with trialfile.transaction(connection):
-                trialfile.prepare(connection, self.path, self._identity)
-                owners.bury(connection)
-                self._owner.sign(connection)
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, trialfile.ERRORS):
-                raise trouble.explain(self.path, error, self._identity) from error
-            raise
-        return connection
+        self._process = os.getpid()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(self.path, self.path.with_name(f".{self.path.name}.lock")))
+            with _explained(self.path):
+                if replace:  # the journal second: alone, it is not played back
+                    self.path.unlink(missing_ok=True)
+                    self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+                self._connection = stack.enter_context(contextlib.closing(_connect(self.path, "rwc")))
+                _prepare(self._connection, self.path, text)
+            self._end = weakref.finalize(self, stack.pop_all().close)
+            self._end.atexit = False  # a fork ends too
 
     def __enter__(self) -> TrialLog:
         return self
@@ -83,215 +82,191 @@ class TrialLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def records(self) -> dict[frozenset[str], Record]:
-        """All groups: the unanswered ones as they were asked for, then the others as their answers came in."""
-        with self._transaction() as connection:
-            found = [row.record(self._identity) for row in trialfile.read_rows(connection)]
-        return {record.group: record for record in found}
+    def answers(self) -> dict[frozenset[str], Answer]:
+        """All answers, in the order in which they came in."""
+        with self._opened() as connection:
+            return _read_answers(connection)
 
-    def claim(self, group: frozenset[str], why: str = "") -> bool:
-        """Ask to evaluate a group.
-
-        Args:
-            group: its degradations.
-            why: what it is asked for; if empty, what it was asked for before stays.
-
-        Returns:
-            Whether the group is this log's to evaluate now. Not if it is done, or while another living owner or
-            another living thread of this one evaluates it.
-        """
-        with self._transaction() as connection:
-            row = self._row(connection, group)
-            if row.state == "done" or self._is_taken(connection, row) or self._is_in_another_thread(row):
-                return False
-            Row.new(self._identity, group)._replace(
-                state="running", why=_text(why) or row.why, owner=self._owner.token, asked_at=row.asked_at
-            ).write(connection)
-            self._claims[row.key] = threading.get_ident()
-        return True
-
-    def finish(
-        self,
-        group: frozenset[str],
-        drops: Mapping[str, float],
-        *,
-        noise: Mapping[str, float] | None = None,
-        at_least: Mapping[str, float] | None = None,
-        file: str = "",
-        seconds: float | None = None,
-    ) -> None:
-        """Keep the answer of a group; if there is one already, that one stays.
-
-        Args:
-            group: its degradations.
-            drops, noise, at_least: dB for each degradation, as in `grids.results.Trial`.
-            file: of its restorer.
-            seconds: how long the answer took.
+    def add(self, group: frozenset[str], answer: Answer) -> None:
+        """Keep the answer of a group; it is on the disk when this returns. If there is one already, that one stays.
 
         Raises:
-            GridsError: a number is not finite.
+            GridsError: a number is not finite, or the group is empty.
         """
-        answer = Row.new(self._identity, group)._replace(
-            state="done",
-            drops=trialfile.decibels(group, "the drop", drops),
-            noise=trialfile.decibels(group, "the noise", noise),
-            at_least=trialfile.decibels(group, "the lower bound", at_least),
-            file=_text(file),
-            seconds=None if seconds is None else trialfile.finite(group, "the time", seconds),
-        )
-        with self._transaction() as connection:
-            row = self._row(connection, group)
-            if row.state != "done":
-                self._answer(connection, answer._replace(why=row.why, asked_at=row.asked_at))
-            self._claims.pop(row.key, None)
-
-    def fail(self, group: frozenset[str], reason: str, seconds: float | None = None) -> None:
-        """Keep why a group has no answer; it may be claimed again. An answer, or another living owner, stays.
-
-        Raises:
-            GridsError: `seconds` is not finite.
-        """
-        seconds = None if seconds is None else trialfile.finite(group, "the time", seconds)
-        with self._transaction() as connection:
-            row = self._row(connection, group)
-            if row.state != "done" and not self._is_taken(connection, row):
-                self._answer(connection, row._replace(state="failed", reason=_text(reason), seconds=seconds))
-            self._claims.pop(row.key, None)
-
-    def release(self, group: frozenset[str]) -> None:
-        """Give a claimed group back unanswered, as on Ctrl-C."""
-        with self._transaction() as connection:
-            row = self._row(connection, group)
-            if row.state == "running" and row.owner == self._owner.token:
-                row._replace(state="asked", owner="").write(connection)
-            self._claims.pop(row.key, None)
-
-    def running_elsewhere(self) -> set[frozenset[str]]:
-        """The groups that other living owners evaluate now."""
-        with self._transaction() as connection:
-            living = owners.living_tokens(connection) - {self._owner.token}
-            rows = [row for row in trialfile.read_rows(connection) if row.state == "running" and row.owner in living]
-            return {row.record(self._identity).group for row in rows}
+        row = _row(group, answer)
+        with self._opened() as connection:
+            connection.execute(INSERT, row)
 
     def close(self) -> None:
-        """Give back what this log still evaluates, and close the file; again is no error."""
-        if self._owner.pid != os.getpid():  # a fork: the file is the parent's
-            return
-        with self._lock:
-            if not self._retire.alive:
-                return
-            self._retire()  # first: whatever goes wrong below, this owner is dead
-            self._pulse.join(2 * _SHORT_PATIENCE)
-            with contextlib.suppress(*trialfile.ERRORS), trialfile.transaction(self._connection) as connection:
-                for row in trialfile.read_rows(connection):
-                    if row.state == "running" and row.owner == self._owner.token:
-                        row._replace(state="asked", owner="").write(connection)
-                connection.execute("DELETE FROM workers WHERE token = ?", (self._owner.token,))
-            self._connection.close()
+        """Close the file and give back its lock; again is no error. In a fork the file is left to the parent."""
+        if self._process == os.getpid():
+            self._end()
 
     @staticmethod
-    def in_use(path: Path) -> str | None:
-        """Which other process has the log at `path` open, as "process 123 on host x"; None if none has.
-
-        Raises:
-            RunError: the file cannot be opened.
-        """
-        living = [owner for owner in trouble.living_owners(Path(path)) if not owner.is_here]
-        return f"process {living[0].pid} on host {living[0].host}" if living else None
-
-    @staticmethod
-    def identity_of(path: Path) -> dict[str, Any] | None:
+    def identity_of(path: str | Path) -> dict[str, Any] | None:
         """The identity that the log at `path` was made with; None where there is none yet.
 
         Raises:
             RunError: it is no log, one of another version, corrupt, or cannot be opened.
         """
         path = Path(path)
-        if trouble.is_missing(path):
+        if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a folder may not be looked into
             return None
-        try:
-            with contextlib.closing(trialfile.connect(path)) as connection:
-                text = trialfile.read_identity(connection, path)
-        except trialfile.ERRORS as error:
-            raise trouble.explain(path, error) from error
-        return None if text is None else dict(json.loads(text))
-
-    @staticmethod
-    def recover(path: Path, identity: Mapping[str, Any] | None = None) -> int:
-        """Write what can still be read of a corrupt log into a new one in its place.
-
-        The corrupt one stays beside it as NAME.corrupt, NAME.corrupt2, ...
-
-        Args:
-            path: the log.
-            identity: the problem's, to go by if the one in the file cannot be read.
-
-        Returns:
-            How many answers were saved.
-
-        Raises:
-            RunError: the log is in use, nothing can be read, or the new one cannot be written; it is left as it is.
-        """
-        given = None if identity is None else trialfile.canonical(dict(identity), "the identity of a log of trials")
-        return trouble.recover(Path(path), given)
+        with _explained(path), contextlib.closing(_connect(path, "rw")) as connection:
+            meta = _read_meta(connection, path)
+            return None if meta is None else dict(json.loads(meta["identity"]))
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._owner.pid != os.getpid():  # a fork: SQLite's connections do not survive it
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        if self._process != os.getpid():  # SQLite's connections do not survive a fork
             raise RunError(f"'{self.path}' was opened by another process: open it anew in this one")
-        with self._lock:
-            if not self._retire.alive:
-                raise RunError(f"'{self.path}' is closed")
-            try:
-                with trialfile.transaction(self._connection) as connection:
-                    yield connection
-            except trialfile.ERRORS as error:
-                raise trouble.explain(self.path, error, self._identity) from error
-
-    def _row(self, connection: sqlite3.Connection, group: frozenset[str]) -> Row:
-        """The row of a group, as it is in the file or new."""
-        new = Row.new(self._identity, group)._replace(asked_at=_now())
-        row = trialfile.read_row(connection, new.key) or new
-        if row is not new:
-            row.record(self._identity)
-        return row
-
-    def _is_taken(self, connection: sqlite3.Connection, row: Row) -> bool:
-        if row.state != "running" or row.owner == self._owner.token:
-            return False
-        return row.owner in owners.living_tokens(connection)
-
-    def _is_in_another_thread(self, row: Row) -> bool:
-        if row.state != "running" or row.owner != self._owner.token:
-            return False
-        claimed = self._claims.get(row.key)
-        return claimed != threading.get_ident() and claimed in {thread.ident for thread in threading.enumerate()}
-
-    def _answer(self, connection: sqlite3.Connection, row: Row) -> None:
-        [last] = connection.execute("SELECT COALESCE(MAX(number), 0) FROM trials").fetchone()
-        row._replace(number=last + 1, owner="", answered_at=_now()).write(connection)
+        if not self._end.alive:
+            raise RunError(f"'{self.path}' is closed")
+        with _explained(self.path):
+            yield self._connection
 
 
-def _retire(token: str, stop: threading.Event) -> None:
-    stop.set()
-    owners.retire(token)
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection to the file at `path`, which only the mode "rwc" creates. Every statement is a transaction."""
+    # left at SQLite's rollback journal: write-ahead logging corrupts files on shared file systems
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _beat(path: Path, owner: Owner, stop: threading.Event) -> None:
-    """Sign until told to stop. A sign that fails is left out: the next one is soon enough."""
-    while not stop.wait(owners.BEAT):
-        with (
-            contextlib.suppress(Exception),
-            contextlib.closing(trialfile.connect(path, patience=_SHORT_PATIENCE)) as connection,
-        ):
-            if not stop.is_set():
-                owner.sign(connection)
+def _prepare(connection: sqlite3.Connection, path: Path, identity: str) -> None:
+    """Make the tables of a new file, or see that an old one is sound and the log of this problem."""
+    # FULL can lose the last commit in a power cut, as the journal's end is not flushed
+    connection.execute("PRAGMA synchronous = EXTRA")
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        meta = _read_meta(connection, path)
+        if meta is None:
+            meta = {"format": str(FORMAT), "identity": identity, "digest": _digest(identity)}
+            _make_tables(connection, meta)
+        [verdict] = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        if meta["identity"] != identity:
+            raise RunError(f"'{path}' is the log of another problem: {_differences(meta['identity'], identity)}")
+        if meta["format"] == "1":
+            _take_over(connection)
+        _read_answers(connection)  # fails now if a row was changed
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str] | None:
+    """ "format" and "identity" (JSON) of a log; None where nothing was written yet."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return None
+    if not tables & {"meta", "trials"}:
+        raise RunError(f"'{path}' is an SQLite file, but no log of trials")
+    meta = {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+    version = meta.get("format", "")
+    if version.isdecimal() and not 1 <= int(version) <= FORMAT:
+        raise RunError(f"'{path}' has format {version}, but this version of grids reads formats 1 to {FORMAT}")
+    if not version.isdecimal() or meta.get("digest") != _digest(meta.get("identity", "")):
+        raise sqlite3.DatabaseError("its identity was changed")
+    return meta
 
 
-def _text(text: str) -> str:
-    """Text that SQLite takes: the parts of file names that are no text are escaped."""
-    return str(text).encode("utf-8", "backslashreplace").decode()
+def _make_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
+    for statement in TABLES:
+        connection.execute(statement)
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+
+
+def _take_over(connection: sqlite3.Connection) -> None:
+    """Turn a log of format 1 into one of this format; what was not answered may be asked again."""
+    rows = connection.execute("SELECT * FROM trials ORDER BY number").fetchall()
+    connection.execute("DROP TABLE trials")
+    connection.execute("DROP TABLE workers")
+    _make_tables(connection, {"format": str(FORMAT)})
+    for row in rows:
+        if row[-1] != _digest(json.dumps(row[:-1], default=str)):
+            raise sqlite3.DatabaseError("a row was changed")
+        _, names, state, drops, noise, at_least, why, _, file, seconds, *_ = row
+        if state == "done":
+            answer = Answer(json.loads(drops), json.loads(noise), json.loads(at_least), why, seconds, file)
+            connection.execute(INSERT, _row(frozenset(json.loads(names)), answer))
+
+
+def _read_answers(connection: sqlite3.Connection) -> dict[frozenset[str], Answer]:
+    """Raises sqlite3.DatabaseError for a row that was changed: SQLite sees a wrong page, but no wrong digit."""
+    found = {}
+    for names, answer, digest in connection.execute("SELECT degradations, answer, digest FROM trials ORDER BY number"):
+        if digest != _digest(f"{names} {answer}"):
+            raise sqlite3.DatabaseError("a row was changed")
+        found[frozenset(json.loads(names))] = Answer(**json.loads(answer))
+    return found
+
+
+def _row(group: frozenset[str], answer: Answer) -> tuple[str, str, str]:
+    """The row of an answer. Raises GridsError for an empty group, or a number that is not finite."""
+    if not group:
+        raise GridsError("a group needs one degradation or more")
+    parts = {"drops": answer.drops, "noise": answer.noise, "at_least": answer.at_least}
+    try:
+        floats = {name: {str(key): float(value) for key, value in part.items()} for name, part in parts.items()}
+        seconds = None if answer.seconds is None else float(answer.seconds)
+        text = _to_json({**floats, "why": answer.why, "seconds": seconds, "file": answer.file})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise GridsError(f"the answer for {label(sorted(group))} must be of finite numbers: {error}") from error
+    names = _to_json(sorted(group))
+    return names, text, _digest(f"{names} {text}")
+
+
+def _to_json(value: Any) -> str:
+    """The one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn errors of the file into one line that says what can be done."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot use '{path}': {error.strerror or error}") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: SQLite's message quotes what is no text any more
+        name = getattr(error, "sqlite_errorname", "")
+        if (reason := next((text for start, text in TROUBLE if name.startswith(start)), None)) is not None:
+            raise RunError(f"cannot use '{path}': {reason} ({error})") from error
+        # without the pieces of the file that the message may quote
+        what = re.sub(r" with text .*|\*\*\* in database main \*\*\*|[^ -~]", "", str(error), flags=re.DOTALL)
+        what = what[:80].strip()
+        ways = "move it away and begin anew (what was trained lies in models/, and is not trained again)"
+        raise RunError(f"'{path}' is corrupt ({what}): {ways}") from error
+
+
+def _differences(there: str, here: str) -> str:
+    """What two identities differ in; `there` is the file's."""
+    old, new = (dict(_leaves(json.loads(text))) for text in (there, here))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    parts = [
+        f"{'.'.join(name)} is {_shorten(old.get(name), new.get(name))} there"
+        f" and {_shorten(new.get(name), old.get(name))} here"
+        for name in names[:3]
+    ]
+    return "; ".join([*parts, *([f"and {len(names) - 3} more"] if len(names) > 3 else [])])
+
+
+def _leaves(value: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from _leaves(part, (*name, key))
+    else:
+        yield name, f"'{value}'" if isinstance(value, str) else json.dumps(value)
+
+
+def _shorten(text: str | None, other: str | None, length: int = 32) -> str:
+    """The piece of a long text around the place where it begins to differ from the other one."""
+    if text is None:
+        return "missing"
+    same = next((i for i, (a, b) in enumerate(zip(text, other or "", strict=False)) if a != b), len(other or ""))
+    start = max(0, min(same - length // 2, len(text) - length))
+    end = start + length
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import softmax
 
-from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, Verdict
+from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, SelectionVerdict
 from grids.selection.profile import Profile, group_membership
 
 
@@ -52,7 +52,7 @@ def _distance(profile: Profile, chances: FloatArray, square: float) -> float:
     return max(far, ratio) if far > 1 else ratio
 
 
-def _verdict(profile: Profile, members: FloatArray, chances: FloatArray, distance: float) -> Verdict:
+def _verdict(profile: Profile, members: FloatArray, chances: FloatArray, distance: float) -> SelectionVerdict:
     if distance > 1:
         return UNKNOWN
     likeliest = max((k for k, kind in enumerate(profile.kinds) if kind != OTHER), key=lambda k: float(chances[k]))

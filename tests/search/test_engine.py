@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from search.brute import Oracle, World, fewest_groups, world
 
-from grids.errors import GridsError, UnknownNameError
+from grids.errors import GridsError, RunError, UnknownNameError
 from grids.results import SimilarityMatrix
 from grids.search import Answer, Problem, Search, TrialLog, run_search, search_groups
 
@@ -62,14 +62,14 @@ def is_verified(search: Search, given: World, delta: float = 0.7) -> bool:
 def test_ask_and_tell(method: str) -> None:
     search = Search(problem(), method)
     seen = []
-    while not search.finished:
+    while not search.is_finished():
         group = search.ask()
         assert group is not None and group not in seen
-        assert search.out == {group}
+        assert search.pending == {group}
         drops = GIVEN.drops(GIVEN.mask(group))
         verdict = search.tell(group, drops, seconds=1.5)
         assert verdict == ("within" if max(drops.values()) <= 0.7 else "beyond")
-        assert search.out == frozenset()
+        assert search.pending == frozenset()
         seen.append(group)
         assert frozenset(search.trials[-1].group) == group
         assert (search.trials[-1].drops, search.trials[-1].seconds) == (drops, 1.5)
@@ -84,14 +84,14 @@ def test_several_that_are_out_are_distinct(method: str) -> None:
     out = list(itertools.takewhile(lambda group: group is not None, (search.ask() for _ in range(40))))
     assert 1 <= len(out) < 40
     assert len(set(out)) == len(out)
-    assert search.out == set(out)
-    assert not search.finished
+    assert search.pending == set(out)
+    assert not search.is_finished()
     with pytest.raises(GridsError, match="not finished"):
         search.result()
     for group in reversed(out):  # the answers need not come in the order of the questions
         assert group is not None
         search.tell(group, GIVEN.drops(GIVEN.mask(group)))
-    while not search.finished:
+    while not search.is_finished():
         group = search.ask()
         assert group is not None and group not in out
         search.tell(group, GIVEN.drops(GIVEN.mask(group)))
@@ -107,7 +107,7 @@ def test_what_is_asked_meanwhile_is_of_use(method: str) -> None:
         one_by_one.append(len(search_groups(given.similarity, Oracle(given), 0.7, method).trials))
         search = Search(problem(given), method)
         rounds.append(0)
-        while not search.finished:
+        while not search.is_finished():
             out = [group for group in (search.ask() for _ in range(3)) if group is not None]
             assert out
             for group in out:
@@ -137,8 +137,8 @@ def test_telling_without_asking(method: str) -> None:
     search = Search(problem(), method)
     wanted = search.ask()
     assert wanted is not None
-    search.close()
-    assert search.out == frozenset()
+    search.withdraw()
+    assert search.pending == frozenset()
     search.tell(wanted, GIVEN.drops(GIVEN.mask(wanted)))
     assert search.trials[0].why == "told without being asked for"
     assert search.ask() != wanted
@@ -146,7 +146,7 @@ def test_telling_without_asking(method: str) -> None:
     for mask in range(1, 64):
         if mask.bit_count() > 1:
             every.tell(GIVEN.group(mask), GIVEN.drops(mask))
-    assert every.finished
+    assert every.is_finished()
     assert is_verified(every, GIVEN)
     if method == "exact":
         assert len(every.result()) == fewest_groups(GIVEN.within(0.7), 6)
@@ -172,7 +172,7 @@ def test_wrong_answers() -> None:
         search.tell({"d0", "d77"}, {"*": 1.0})
     with pytest.raises(GridsError, match="distinct degradations"):
         search.tell([], {"*": 1.0})
-    assert search.out == {group}
+    assert search.pending == {group}
     assert search.trials == ()
     assert search.tell(group, {"*": 1.0}) == "beyond"
     with pytest.raises(GridsError, match="has an answer already"):
@@ -194,8 +194,10 @@ def test_lower_bounds_and_failures() -> None:
 
 def test_a_failure_without_a_reason_is_still_one(tmp_path: Path) -> None:
     with open_log(tmp_path) as log:
-        assert Search(problem(), log=log).tell(["d0", "d1"], failed="") == "failed"
-        assert log.records()[frozenset({"d0", "d1"})].state == "failed"
+        search = Search(problem(), log=log)
+        assert search.tell(["d0", "d1"], failed="") == "failed"
+        assert search.trials[0].reason == "no reason given"
+        assert log.answers() == {}  # it may be asked again
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
@@ -253,7 +255,7 @@ def test_several_at_once_run_at_the_same_time() -> None:
     search = Search(problem(FLAT), "exact")
     first, second = search.ask(), search.ask()
     assert first is not None and second is not None
-    search.close()
+    search.withdraw()
     started: list[frozenset[str]] = []
 
     def meeting(group: frozenset[str]) -> Mapping[str, float]:
@@ -275,13 +277,13 @@ def test_resuming_at_every_answer_ends_as_if_unbroken(method: str, tmp_path: Pat
         (tmp_path / str(k)).mkdir()
         with open_log(tmp_path / str(k)) as log:
             for mask in unbroken.asked[:k]:
-                log.finish(given.group(mask), given.drops(mask))
+                log.add(given.group(mask), Answer(given.drops(mask)))
             rest = Oracle(given)
             found = search_groups(given.similarity, rest, 0.7, method, log=log)
             assert rest.asked == unbroken.asked[k:]
             assert found.partition == expected.partition
             assert (found.certificate, found.trainings) == (expected.certificate, expected.trainings)
-            assert {record.state for record in log.records().values()} == {"done"}
+            assert [given.mask(group) for group in log.answers()] == unbroken.asked
 
 
 def test_a_log_keeps_everything_that_was_told(tmp_path: Path) -> None:
@@ -291,48 +293,44 @@ def test_a_log_keeps_everything_that_was_told(tmp_path: Path) -> None:
         search.tell(["d0", "d2"], failed="out of memory")
         search.tell(["d3"], {"d3": 0.1})
     with open_log(tmp_path) as log:
-        record = log.records()[frozenset({"d0", "d1"})]
-        assert (record.drops, record.noise, record.at_least) == ({"d0": 0.5}, {"d0": 0.1}, {"d1": 0.2})
-        assert (record.seconds, record.file) == (2.0, "a.safetensors")
-        again = Search(problem(), log=log)
-        assert again.trials == search.trials[:1]  # what failed may be tried again
-        assert len(log.records()) == 2
+        kept = Answer({"d0": 0.5}, {"d0": 0.1}, {"d1": 0.2}, "told without being asked for", 2.0, "a.safetensors")
+        assert log.answers() == {frozenset({"d0", "d1"}): kept}
+        assert Search(problem(), log=log).trials == search.trials[:1]  # what failed may be tried again
 
 
 def test_a_log_may_hold_groups_of_other_degradations(tmp_path: Path) -> None:
     with open_log(tmp_path) as log:
-        log.finish(frozenset({"d0", "fog"}), {"*": 9.0})
-        log.finish(frozenset({"d1"}), {"*": 9.0})
+        log.add(frozenset({"d0", "fog"}), Answer({"*": 9.0}))
+        log.add(frozenset({"d1"}), Answer({"*": 9.0}))
         found = search_groups(GIVEN.similarity, Oracle(GIVEN), 0.7, "exact", log=log)
         assert len(found) == fewest_groups(GIVEN.within(0.7), 6)
 
 
-@each_method
-@pytest.mark.parametrize("one_log", [True, False])
-def test_two_searches_on_one_log(method: str, one_log: bool, tmp_path: Path) -> None:
-    given = world(1, 6)
-    asked: list[int] = []
-    logs = [open_log(tmp_path)]
-    logs.append(logs[0] if one_log else open_log(tmp_path))
-    searches = [Search(problem(given), method, log=log) for log in logs]
+def test_an_answer_that_the_log_cannot_keep_is_not_taken(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    search = Search(problem(), log=log)
+    log.close()
+    with pytest.raises(RunError, match="is closed"):
+        search.tell(["d0", "d1"], {"*": 0.1})
+    assert search.trials == ()
 
-    def evaluate(group: frozenset[str]) -> Mapping[str, float]:
-        asked.append(given.mask(group))
-        time.sleep(0.002)
-        return given.drops(given.mask(group))
 
-    threads = [threading.Thread(target=run_search, args=(search, evaluate)) for search in searches]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    for log in logs:
-        log.close()
-    assert len(set(asked)) == len(asked)
-    for search in searches:
-        assert is_verified(search, given)
-        if method == "exact":
-            assert len(search.result()) == fewest_groups(given.within(0.7), 6)
+def test_groups_that_were_asked_for_before_are_not_waited_for() -> None:
+    search = Search(problem(), "agglomerative")
+    while search.ask() is not None:
+        pass
+    with pytest.raises(GridsError, match="tell or withdraw"):
+        run_search(search, Oracle(GIVEN))
+
+
+def test_what_an_evaluator_says_of_its_time_and_file_is_kept(tmp_path: Path) -> None:
+    def evaluate(group: frozenset[str]) -> Answer:
+        return Answer(GIVEN.drops(GIVEN.mask(group)), seconds=7.5, file="a.safetensors")
+
+    with open_log(tmp_path) as log:
+        found = search_groups(GIVEN.similarity, evaluate, 0.7, log=log)
+        assert {trial.seconds for trial in found.trials} == {7.5}
+        assert {(answer.seconds, answer.file) for answer in log.answers().values()} == {(7.5, "a.safetensors")}
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -347,18 +345,12 @@ def test_an_evaluator_that_raises(at_once: int, tmp_path: Path) -> None:
     with open_log(tmp_path) as log:
         with pytest.raises(ValueError, match="no space left"):
             search_groups(GIVEN.similarity, evaluate, 0.7, "exact", at_once=at_once, log=log)  # type: ignore[arg-type]
-        states = [record.state for record in log.records().values()]
-        assert states.count("done") == 3 if at_once == 1 else states.count("done") <= 3
-        assert "failed" in states
-        assert "running" not in states
-        failed = next(record for record in log.records().values() if record.state == "failed")
-        assert failed.reason == "ValueError: no space left"
-        done = {record.group for record in log.records().values() if record.state == "done"}
+        done = set(log.answers())
+        assert len(done) == 3 if at_once == 1 else len(done) <= 3
     rest = Oracle(GIVEN)
     with open_log(tmp_path) as log:
         found = search_groups(GIVEN.similarity, rest, 0.7, "exact", log=log)
         assert not done & {GIVEN.group(mask) for mask in rest.asked}
-        assert GIVEN.mask(failed.group) in rest.asked or at_once > 1
         assert len(found) == fewest_groups(GIVEN.within(0.7), 6)
 
 
@@ -375,9 +367,8 @@ def test_ctrl_c(at_once: int, tmp_path: Path) -> None:
         search = Search(problem(), "exact", log=log)
         with pytest.raises(KeyboardInterrupt):
             run_search(search, evaluate, at_once=at_once)  # type: ignore[arg-type]
-        assert search.out == frozenset()
-        assert {record.state for record in log.records().values()} <= {"done", "asked"}
-        done = {GIVEN.mask(record.group) for record in log.records().values() if record.state == "done"}
+        assert search.pending == frozenset()
+        done = {GIVEN.mask(group) for group in log.answers()}
         assert len(done) == 2 or at_once > 1
         rest = Oracle(GIVEN)
         found = search_groups(GIVEN.similarity, rest, 0.7, "exact", log=log)
@@ -419,7 +410,7 @@ def test_killed_at_any_moment_it_goes_on(method: str, tmp_path: Path) -> None:
         assert len(set(begun)) == len(begun)
         assert not answered & set(begun)
         with open_log(tmp_path) as log:
-            done = {given.mask(record.group) for record in log.records().values() if record.state == "done"}
+            done = {given.mask(group) for group in log.answers()}
         assert answered <= done <= answered | set(begun)
         assert len(begun) - len(done - answered) <= 1  # at most the one that was in its midst is lost
         answered = done
@@ -451,7 +442,7 @@ def test_answers_that_come_after_the_end_are_kept(tmp_path: Path) -> None:
 
     with open_log(tmp_path) as log:
         search_groups(GIVEN.similarity, evaluate, 0.7, at_once=4, log=log)
-        assert {record.group for record in log.records().values() if record.state == "done"} == set(finished)
+        assert set(log.answers()) == set(finished)
 
 
 @pytest.mark.parametrize("answer", [1.0, "no", ({"d0": 1.0},), 3])

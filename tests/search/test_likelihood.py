@@ -11,14 +11,14 @@ from search.brute import KINDS, World, world
 
 from grids.search import Answer, Problem
 from grids.search.answers import Answers
-from grids.search.surrogate import PRECISION, PRECISION_MEMBER, PRIOR, Likelihood
+from grids.search.surrogate import PRECISION, PRECISION_MEMBER, PRIOR, BeyondSurrogate
 
 
-def learnt(given: World, masks: list[int], delta: float = 0.7) -> tuple[Likelihood, Answers]:
+def learnt(given: World, masks: list[int], delta: float = 0.7) -> tuple[BeyondSurrogate, Answers]:
     answers = Answers(Problem(given.similarity, delta))
     for mask in masks:
         answers.add(mask, Answer(given.drops(mask)))
-    return Likelihood(answers.problem, answers), answers
+    return BeyondSurrogate(answers.problem, answers), answers
 
 
 def some_masks(seed: int, n: int, count: int) -> list[int]:
@@ -30,22 +30,22 @@ def some_masks(seed: int, n: int, count: int) -> list[int]:
 @settings(max_examples=30, deadline=None)
 def test_probabilities_are_in_range(seed: int, n: int, kind: str, count: int) -> None:
     given = world(seed, n, kind)
-    likelihood, _ = learnt(given, some_masks(seed, n, count))
-    p = likelihood.beyond(np.arange(1, 1 << n))
+    surrogate, _ = learnt(given, some_masks(seed, n, count))
+    p = surrogate.beyond(np.arange(1, 1 << n))
     assert np.all((p >= 1e-4) & (p <= 1 - 1e-4))
-    assert likelihood.beyond([]).shape == (0,)
+    assert surrogate.beyond([]).shape == (0,)
 
 
 def test_farther_and_larger_groups_are_likelier_beyond_before_anything_is_known() -> None:
     given = world(0, 8)
-    likelihood, _ = learnt(given, [])
+    surrogate, _ = learnt(given, [])
     for mask in some_masks(0, 8, 60):
         for i in range(8):
             if not mask >> i & 1:
-                [less, more] = likelihood.beyond([mask, mask | 1 << i])
+                [less, more] = surrogate.beyond([mask, mask | 1 << i])
                 assert more >= less
     pairs = sorted((given.distances[i, j], 1 << i | 1 << j) for i in range(8) for j in range(i))
-    p = likelihood.beyond([mask for _, mask in pairs])
+    p = surrogate.beyond([mask for _, mask in pairs])
     assert np.all(np.diff(p) >= 0)
 
 
@@ -57,8 +57,8 @@ def test_it_learns(seed: int) -> None:
     before, _ = learnt(given, [])
     after, _ = learnt(given, told)
 
-    def loss(likelihood: Likelihood, groups: list[int]) -> float:
-        p = likelihood.beyond(groups)
+    def loss(surrogate: BeyondSurrogate, groups: list[int]) -> float:
+        p = surrogate.beyond(groups)
         beyond = np.array([given.worst(mask) > 0.7 for mask in groups])
         return float(-np.log(np.where(beyond, p, 1 - p)).mean())
 
@@ -74,7 +74,7 @@ def test_one_answer_moves_the_group_it_is_about() -> None:
     before, _ = learnt(given, [])
     for verdict, sign in (("within", -1), ("beyond", 1)):
         answers = Answers(Problem(given.similarity, 0.7)).supposing({0b0111: verdict})
-        after = Likelihood(answers.problem, answers)
+        after = BeyondSurrogate(answers.problem, answers)
         assert sign * (after.beyond([0b0111])[0] - before.beyond([0b0111])[0]) > 0
 
 
@@ -82,10 +82,10 @@ def test_undecided_and_failed_answers_teach_nothing() -> None:
     given = world(3, 6)
     answers = Answers(Problem(given.similarity, 0.7))
     every = np.arange(1, 64)
-    before = Likelihood(answers.problem, answers).beyond(every)
+    before = BeyondSurrogate(answers.problem, answers).beyond(every)
     answers.add(0b11, Answer())
     answers.add(0b101, None)
-    assert np.array_equal(Likelihood(answers.problem, answers).beyond(every), before)
+    assert np.array_equal(BeyondSurrogate(answers.problem, answers).beyond(every), before)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -94,7 +94,7 @@ def test_the_weights_are_the_maximum_a_posteriori(seed: int) -> None:
     n, count = 6, [1, 5, 20, 57][seed]
     given = world(seed, n)
     masks = some_masks(seed, n, count)
-    likelihood, _ = learnt(given, masks)
+    surrogate, _ = learnt(given, masks)
     scale = given.distances[np.triu_indices(n, 1)].mean()
     rows = [[i for i in range(n) if mask >> i & 1] for mask in masks]
     features = np.array(
@@ -123,8 +123,8 @@ def test_the_weights_are_the_maximum_a_posteriori(seed: int) -> None:
 
     found = minimize(objective, prior, jac=gradient, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-10})
     expected = 1 / (1 + np.exp(-features @ found.x))
-    assert likelihood.beyond(masks) == pytest.approx(np.clip(expected, 1e-4, 1 - 1e-4), abs=1e-5)
-    assert np.abs(gradient(likelihood._weights)).max() < 1e-7
+    assert surrogate.beyond(masks) == pytest.approx(np.clip(expected, 1e-4, 1 - 1e-4), abs=1e-5)
+    assert np.abs(gradient(surrogate._weights)).max() < 1e-7
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 3.3])
@@ -132,5 +132,5 @@ def test_the_weights_are_the_maximum_a_posteriori(seed: int) -> None:
 def test_equal_distances(n: int, value: float) -> None:
     distances = np.full((n, n), value) - value * np.eye(n)
     harm = np.ones((n, n)) - np.eye(n)
-    likelihood, _ = learnt(World(distances, harm), some_masks(0, n, 10))
-    assert np.all(np.isfinite(likelihood.beyond(np.arange(1, 1 << n))))
+    surrogate, _ = learnt(World(distances, harm), some_masks(0, n, 10))
+    assert np.all(np.isfinite(surrogate.beyond(np.arange(1, 1 << n))))

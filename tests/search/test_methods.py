@@ -13,10 +13,21 @@ from search.brute import KINDS, Oracle, World, fewest_groups, least_total, world
 
 from grids.errors import GridsError, UnknownNameError
 from grids.results import Grouping, SimilarityMatrix
-from grids.search import Answer, DropTable, Planned, Problem, Search, run_search, search_groups
-from grids.search.dry_run import plan
+from grids.search import (
+    METHODS,
+    Answer,
+    DropTable,
+    Planned,
+    Problem,
+    Search,
+    find_method,
+    plan_search,
+    run_search,
+    search_groups,
+)
+from grids.search.answers import Answers
+from grids.search.methods.base import Ask, Done, SearchMethod
 
-METHODS = ("paper", "exact", "agglomerative")
 MODES = ("full", "worst", "noisy", "from below", "failing")
 each_method = pytest.mark.parametrize("method", METHODS)
 PAPER_GROUPS = {
@@ -106,7 +117,7 @@ def check_certificate(found: Grouping, given: World, kind: str, truth: float) ->
     mode=st.sampled_from(MODES),
     delta=st.sampled_from([0.0, 0.3, 0.7, 1.2, 3.0]),
     shortcuts=st.booleans(),
-    method=st.sampled_from(METHODS),
+    method=st.sampled_from(list(METHODS)),
 )
 @settings(max_examples=150, deadline=None)
 def test_every_result_is_verified_and_no_certificate_is_false(
@@ -157,7 +168,7 @@ def given_drops(given: World) -> Callable[[frozenset[str]], Mapping[str, float]]
     seed=st.integers(0, 10**6),
     n=st.integers(2, 6),
     kind=st.sampled_from(KINDS),
-    method=st.sampled_from(METHODS),
+    method=st.sampled_from(list(METHODS)),
     own=st.sampled_from([0.0, 0.2, 2.0]),
 )
 @settings(max_examples=40, deadline=None)
@@ -178,7 +189,7 @@ def test_a_delta_for_some(seed: int, n: int, kind: str, method: str, own: float)
     seed=st.integers(0, 10**6),
     n=st.integers(1, 6),
     kind=st.sampled_from(KINDS),
-    method=st.sampled_from(METHODS),
+    method=st.sampled_from(list(METHODS)),
     share=st.sampled_from([0.0, 0.2, 0.6]),
 )
 @example(seed=0, n=1, kind="monotone", method="paper", share=0.0)
@@ -208,7 +219,7 @@ def test_a_part_that_cannot_be_asked_for_is_no_result() -> None:
     for method in METHODS:
         search = Search(problem, method)
         search.tell({"d0", "d1", "d2"}, {"*": 0.1})
-        while not search.finished:
+        while not search.is_finished():
             group = search.ask()
             assert group is not None
             search.tell(group, {"*": 0.1})
@@ -534,7 +545,7 @@ def test_the_least_drop_over_a_table_of_many() -> None:
 @each_method
 def test_a_plan_is_what_a_search_would_ask_if_all_went_as_expected(method: str) -> None:
     given = world(1, 6)
-    planned = plan(Problem(given.similarity, 0.7), method)
+    planned = plan_search(Problem(given.similarity, 0.7), method)
     assert all(isinstance(step, Planned) for step in planned)
     assert len({step.group for step in planned}) == len(planned)
     expected = {frozenset(step.group): {"*": 9.0 if step.verdict == "beyond" else 0.0} for step in planned}
@@ -542,6 +553,38 @@ def test_a_plan_is_what_a_search_would_ask_if_all_went_as_expected(method: str) 
     found = search_groups(given.similarity, lambda group: expected.get(group, {"*": 9.0}), 0.7, method)
     assert found.trials[0].group == first.group
     assert first.distance == pytest.approx(given.similarity.group_distance(first.group))
+
+
+class Pairs(SearchMethod):
+    """A method as CONTRIBUTING has one written: the closest pairs, asked for one by one."""
+
+    def next(self, answers: Answers) -> Ask | Done:
+        left, groups = self.problem.full, []
+        pairs = [1 << i | 1 << j for i, j in itertools.combinations(range(self.problem.n), 2)]
+        for mask in sorted(pairs, key=self.problem.distance):
+            if mask & left == mask:
+                verdict = answers.known(mask)
+                if verdict is None:
+                    return Ask(mask, "the closest pair that is left")
+                if verdict == "within":
+                    left ^= mask
+                    groups.append(mask)
+        return Done((*groups, *(1 << i for i in range(self.problem.n) if left >> i & 1)))
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_new_method_is_a_class_and_a_line(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    assert list(METHODS) == ["paper", "exact", "agglomerative"]
+    monkeypatch.setitem(METHODS, "pairs", Pairs)
+    given = world(1, 6)
+    oracle = Oracle(given)
+    found = search_groups(given.similarity, oracle, 0.7, "pairs", at_once=at_once)
+    if at_once == 1:  # else the order of the answers is that of the threads
+        check(found, oracle, 0.7)
+        assert plan_search(Problem(given.similarity, 0.7), "pairs")[0].group == found.trials[0].group
+    check_certificate(found, given, "monotone", fewest_groups(given.within(0.7), 6))
+    assert found.method == "pairs" and {trial.why for trial in found.trials} == {"the closest pair that is left"}
+    assert find_method("pairs").estimate_answers(10) == 20
 
 
 def test_what_a_result_hangs_on_would_lead_to_fewer_groups() -> None:

@@ -149,7 +149,7 @@ def test_answers_that_are_not_finite(part: int, wrong: float) -> None:
     parts: list[dict[str, float]] = [{}, {}, {}]
     parts[part] = {"jpeg": wrong}
     with pytest.raises(GridsError, match=r"\{jpeg, ringing\} must be finite, but jpeg"):
-        problem().check(PAIR, Answer(*parts))
+        problem().normalize(PAIR, Answer(*parts))
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
@@ -158,17 +158,17 @@ def test_answers_about_others(part: int, name: str) -> None:
     parts: list[dict[str, float]] = [{}, {}, {}]
     parts[part] = {name: 0.1}
     with pytest.raises(UnknownNameError, match=f"'{name}', not in the group"):
-        problem().check(PAIR, Answer(*parts))
+        problem().normalize(PAIR, Answer(*parts))
 
 
 def test_negative_noise() -> None:
     with pytest.raises(GridsError, match="must not be negative"):
-        problem().check(PAIR, Answer({"jpeg": 0.1}, {"jpeg": -0.1}))
+        problem().normalize(PAIR, Answer({"jpeg": 0.1}, {"jpeg": -0.1}))
 
 
 def test_answers_are_put_in_order_as_plain_numbers() -> None:
     answer = Answer({"*": np.float32(0.5), "noise": 1, "jpeg": np.float64(2)}, {"noise": np.float32(0.25)})
-    ordered = problem().ordered(TRIPLE, answer)
+    ordered = problem().normalize(TRIPLE, answer)
     assert list(ordered.drops.items()) == [("jpeg", 2.0), ("noise", 1.0), ("*", 0.5)]
     assert all(type(value) is float for part in (ordered.drops, ordered.noise) for value in part.values())
     assert (ordered.noise, ordered.at_least) == ({"noise": 0.25}, {})

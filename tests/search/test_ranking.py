@@ -11,7 +11,7 @@ from search.brute import World, bits, world
 
 from grids.results import SimilarityMatrix
 from grids.search import Problem
-from grids.search.ranking import Ranking, moments
+from grids.search.methods.grids import Ranking, moments
 
 
 def ranking(given: World, **options: object) -> Ranking:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
-from grids.search.answers import Answers
+from grids.errors import GridsError
+from grids.search.answers import WITHIN, Answers
+from grids.search.problem import Problem, label
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,24 @@ class Done:
     fewest: bool = False
 
 
-class Strategy(Protocol):
-    """A search method."""
+class SearchMethod(ABC):
+    """A search method; a line in `METHODS` (grids/search/search.py) gives it its name.
 
+    Args:
+        problem: the one that it is for. It is no state, so whatever follows from it alone may be kept.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    @abstractmethod
     def next(self, answers: Answers) -> Ask | Done:
         """The next group to ask for, or the result. Raises GridsError where there can be no partition."""
+
+    @classmethod
+    def estimate_answers(cls, n: int) -> float:
+        """About how many groups of n degradations it asks for (docs/results.md, "Grouping"), to tell the time left."""
+        return n * n / 5
 
 
 class Needed(Exception):  # noqa: N818 - it is no error: a search that runs again and again stops at what it lacks
@@ -51,11 +65,11 @@ class Needed(Exception):  # noqa: N818 - it is no error: a search that runs agai
         self.ask = Ask(mask, why)
 
 
-class Replayed(ABC):
+class Replayed(SearchMethod):
     """A method written as if all answers were there; it runs from the start each time, up to the first one missing."""
 
     def next(self, answers: Answers) -> Ask | Done:
-        """See Strategy."""
+        """See SearchMethod."""
         try:
             return self._run(answers)
         except Needed as needed:
@@ -66,7 +80,7 @@ class Replayed(ABC):
         """The result. Raises Needed."""
 
 
-def within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) -> bool:
+def is_within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) -> bool:
     """Whether a group is known to be within delta; `own`: by its own answer, not by a shortcut. Raises Needed."""
     direct = answers.direct(mask)
     if direct is None and not answers.problem.can_ask(mask):
@@ -74,4 +88,24 @@ def within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) ->
     known = direct if own else answers.known(mask)
     if known is None:
         raise Needed(mask, why)
-    return known == "within"
+    return known == WITHIN
+
+
+def no_partition(answers: Answers) -> GridsError:
+    """The error for answers that leave no partition within delta; it names a degradation that nothing covers."""
+    names = answers.problem.similarity.degradations
+    within = [mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN]
+    for i, name in enumerate(names):
+        if not any(mask >> i & 1 for mask in within):
+            return GridsError(
+                f"no group within delta covers '{name}': the drop of its own restorer is {_own_drop(answers, i)}, "
+                f"and every group with others in it is beyond delta, unknown or passed over by the method"
+            )
+    return GridsError(f"no partition of {label(names)} within delta was found by this method")
+
+
+def _own_drop(answers: Answers, row: int) -> str:
+    own = answers.answers[1 << row]
+    if own.drops:
+        return f"{max(own.drops.values()):.2f} dB"
+    return f"{max(own.at_least.values()):.2f} dB or more" if own.at_least else "unknown"

@@ -9,13 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from grids.search.answers import Answers, Table
-from grids.search.feasibility import check_covered
-from grids.search.listed import ExactListed
-from grids.search.methods.base import Ask, Done, Strategy
-from grids.search.methods.exact_milp import ExactColoring
+from grids.search.methods.base import Ask, Done, SearchMethod, no_partition
+from grids.search.methods.exact_milp import ExactListed, ExactMilp
 from grids.search.partitions import Best, fewest, shares
 from grids.search.problem import ENUMERATED, Problem
-from grids.search.surrogate import CERTAIN, Likelihood
+from grids.search.surrogate import CERTAIN, BeyondSurrogate
 
 LIKELY = 0.05
 """From this chance on that all of a partition is within delta, it is verified; below, it is rather broken."""
@@ -24,34 +22,32 @@ SHARPNESS = 0.7
 """Exponent of P(beyond) in the score of a question: below 1, breaking many partitions counts more than being sure."""
 
 
-def exact(problem: Problem, *, least_drop: bool = False) -> Strategy:
-    """The exact method for a problem: over all groups, or by integer programs where those are too many."""
-    if problem.n <= ENUMERATED:
-        return Exact(least_drop=least_drop)
-    return ExactColoring() if problem.askable is None else ExactListed()
+class Exact(SearchMethod):
+    """The exact method; where groups are too many to enumerate, by integer programs.
 
-
-class Exact:
-    """The exact method where all groups can be enumerated.
-
-    Args:
-        least_drop: afterwards ask for every group that could be part of another partition with as few groups, so that
-            the total drop is the least of all; without, the least among the answers at hand.
+    With `Problem.least_drop` it asks afterwards for every group that could be part of another partition with as few
+    groups, so that the total drop is the least of all; without, it is the least among the answers at hand.
     """
 
-    def __init__(self, *, least_drop: bool = False) -> None:
-        self.least_drop = least_drop
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self._programs: SearchMethod | None = None
+        if problem.n > ENUMERATED:
+            self._programs = ExactMilp(problem) if problem.askable is None else ExactListed(problem)
 
     def next(self, answers: Answers) -> Ask | Done:
-        """See Strategy."""
+        """See SearchMethod."""
+        if self._programs is not None:
+            return self._programs.next(answers)
         problem, table = answers.problem, Table(answers)
         groups = table.usable
-        likelihood = Likelihood(problem, answers)
-        beyond = likelihood.beyond(groups)
+        surrogate = BeyondSurrogate(problem, answers)
+        beyond = surrogate.beyond(groups)
         beyond[table.within[groups]] = CERTAIN
         beyond[table.direct[groups]] = 0.0
         best = Best(groups, 1 - TIE * np.log1p(-beyond), problem.n)
-        check_covered(answers, np.isfinite(best.value[problem.full]))
+        if not np.isfinite(best.value[problem.full]):
+            raise no_partition(answers)
         hopeful = best.partition(problem.full)
         count = len(hopeful)
         if fewest(table.verified, problem.n)[problem.full] == count:
@@ -70,7 +66,7 @@ class Exact:
 
     def _finish(self, answers: Answers, table: Table, count: int) -> Ask | Done:
         problem = answers.problem
-        if self.least_drop:
+        if problem.least_drop:
             groups = table.usable
             needed = fewest(groups, problem.n)
             for mask in groups[~table.direct[groups]].tolist():

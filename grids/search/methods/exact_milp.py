@@ -1,4 +1,6 @@
-"""The exact method where groups are too many to enumerate: integer programs over conflicts, by HiGHS.
+"""The exact method where groups are too many to enumerate: integer programs, by HiGHS.
+
+Where the groups that can be asked for are listed (a table's), all are read, then the best picked. Else:
 
 A group that is beyond delta is a conflict: with the shortcut, no group may hold all of it; without, none may equal it.
 Assigning degradations to `count` groups without conflict is a colouring of a hypergraph; where the program has no
@@ -23,10 +25,10 @@ from scipy.spatial.distance import squareform
 from grids.results import FloatArray
 from grids.search.answers import BEYOND, FAILED, UNDECIDED, WITHIN, Answers
 from grids.search.methods.agglomerative import Agglomerative
-from grids.search.methods.base import Ask, Done
-from grids.search.problem import Problem, members
-from grids.search.set_partition import pick
-from grids.search.surrogate import Likelihood
+from grids.search.methods.base import Ask, Done, SearchMethod, no_partition
+from grids.search.partitions import solve_set_partition
+from grids.search.problem import Problem, members, memberships
+from grids.search.surrogate import BeyondSurrogate
 
 NODES = 200
 ANSWERS = 300
@@ -37,7 +39,7 @@ LIKELY = 0.5
 INFEASIBLE = 2  # scipy's status of a program without a solution
 
 
-class Colouring(NamedTuple):
+class Assignment(NamedTuple):
     """What is known of partitions into some number of groups: one without a conflict, or that there is none."""
 
     groups: tuple[int, ...] | None
@@ -51,22 +53,21 @@ class Conflicts(NamedTuple):
     wholes: tuple[int, ...]
 
 
-class ExactColoring:
+class ExactMilp(SearchMethod):
     """The exact method by lazily found conflicts. Its certificate holds what the programs have proved."""
 
-    def __init__(self) -> None:
-        self._solver: Solver | None = None
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self._solver = Solver(problem)
 
     def next(self, answers: Answers) -> Ask | Done:
-        """See Strategy."""
+        """See SearchMethod."""
         problem = answers.problem
         if len(answers.verdicts) - problem.n >= ANSWERS:
             return self._give_up(answers)
-        if self._solver is None:
-            self._solver = Solver(problem)
         conflicts = conflicts_of(answers, usable=True)
         for count in range(self._solver.lower_bound(conflicts), problem.n + 1):
-            groups = self._solver.colour(conflicts, count).groups
+            groups = self._solver.assign(conflicts, count).groups
             if groups is None:
                 continue
             doubtful = [mask for mask in groups if answers.direct(mask) != WITHIN]
@@ -76,59 +77,80 @@ class ExactColoring:
     @staticmethod
     def _give_up(answers: Answers) -> Ask | Done:
         """The merged groups, or the best partition of verified ones, if that has fewer."""
-        merged = Agglomerative().next(answers)
-        verified = sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
-        best = pick(verified, np.ones(len(verified)), answers.problem.n) if isinstance(merged, Done) else None
-        if isinstance(merged, Ask) or best is None or len(best.places) >= len(merged.groups):
+        merged = Agglomerative(answers.problem).next(answers)
+        if isinstance(merged, Ask):
             return merged
-        return Done(tuple(verified[at] for at in best.places))
+        best = solve_set_partition(_verified(answers), answers.problem.n)
+        return merged if best is None or len(best.groups) >= len(merged.groups) else Done(best.groups)
+
+
+class ExactListed(SearchMethod):
+    """The exact method over the groups that can be asked for, each of which it asks for."""
+
+    def next(self, answers: Answers) -> Ask | Done:
+        """See SearchMethod."""
+        problem = answers.problem
+        assert problem.askable is not None
+        missing = [mask for mask in problem.askable if answers.direct(mask) is None]
+        if missing:
+            nearest = min(missing, key=lambda mask: (problem.distance(mask), mask))
+            return Ask(nearest, "every group that can be asked for")
+        groups = _verified(answers)
+        fewest = solve_set_partition(groups, problem.n)
+        if fewest is None:
+            raise no_partition(answers)
+        drops = np.array([answers.total_drop(mask) for mask in groups])
+        best = solve_set_partition(groups, problem.n, drops, count=len(fewest.groups)) or fewest
+        return Done(best.groups, fewest=fewest.proved)
+
+
+def _verified(answers: Answers) -> list[int]:
+    return sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
 
 
 class Solver:
-    """Colourings of one problem; the same question is solved once."""
+    """Assignments of one problem; the same question is solved once."""
 
     def __init__(self, problem: Problem) -> None:
         self._n = problem.n
         self._distances = problem.distances
         self._tree = hierarchy.linkage(squareform(problem.distances, checks=False), method="average")
-        self.colour: Callable[[Conflicts, int], Colouring] = lru_cache(maxsize=4096)(self._colour)
+        self.assign: Callable[[Conflicts, int], Assignment] = lru_cache(maxsize=4096)(self._assign)
 
     def lower_bound(self, conflicts: Conflicts) -> int:
         """So many groups are needed: fewer have been proved impossible."""
         count = max(1, len(_clique(conflicts)))
-        while count < self._n and self.colour(conflicts, count).impossible:
+        while count < self._n and self.assign(conflicts, count).impossible:
             count += 1
         return count
 
-    def _colour(self, conflicts: Conflicts, count: int) -> Colouring:
+    def _assign(self, conflicts: Conflicts, count: int) -> Assignment:
         n, clique = self._n, _clique(conflicts)
         if len(clique) > count:
-            return Colouring(None, impossible=True)
+            return Assignment(None, impossible=True)
         costs = self._costs(count, clique)
-        rows, most = [np.kron(np.eye(n), np.ones(count))], [np.ones(n)]
-        least = [np.ones(n)]
-        for conflict, whole in [*((c, False) for c in conflicts.parts), *((c, True) for c in conflicts.wholes)]:
-            inside = np.array([conflict >> i & 1 for i in range(n)], dtype=float)
-            row = inside - (1 - inside) if whole else inside
-            rows.append(np.kron(row, np.eye(count)))
-            most.append(np.full(count, inside.sum() - 1))
-            least.append(np.full(count, -np.inf))
+        inside = memberships([*conflicts.parts, *conflicts.wholes], n)
+        signed = inside.copy()
+        signed[len(conflicts.parts) :] = 2 * inside[len(conflicts.parts) :] - 1  # -1 for who is outside
+        rows = np.vstack([np.kron(np.eye(n), np.ones(count)), np.kron(signed, np.eye(count))])
+        most = np.concatenate([np.ones(n), np.repeat(inside.sum(axis=1) - 1, count)])
+        least = np.concatenate([np.ones(n), np.full(count * len(inside), -np.inf)])
         upper = np.ones((n, count))
         for group, i in enumerate(clique):  # members of a clique are all apart: which group is whose does not matter
             upper[i] = 0
             upper[i, group] = 1
         program = milp(
             costs.ravel(),
-            constraints=LinearConstraint(csr_array(np.vstack(rows)), np.concatenate(least), np.concatenate(most)),
+            constraints=LinearConstraint(csr_array(rows), least, most),
             integrality=np.ones(n * count),
             bounds=Bounds(0, upper.ravel()),
             options={"node_limit": NODES, "mip_rel_gap": 0.05},
         )
         if program.x is None:
-            return Colouring(None, impossible=program.status == INFEASIBLE)
+            return Assignment(None, impossible=program.status == INFEASIBLE)
         chosen = program.x.reshape(n, count) > 0.5
         groups = [sum(1 << i for i in np.flatnonzero(chosen[:, k]).tolist()) for k in range(count)]
-        return Colouring(tuple(sorted(mask for mask in groups if mask)), impossible=False)
+        return Assignment(tuple(sorted(mask for mask in groups if mask)), impossible=False)
 
     def _costs(self, count: int, clique: Sequence[int]) -> FloatArray:
         """The mean distance of each degradation to the members of each average-linkage cluster, (n, count)."""
@@ -181,12 +203,12 @@ def _clique(conflicts: Conflicts) -> tuple[int, ...]:
 
 def _question(answers: Answers, doubtful: Sequence[int], count: int) -> Ask:
     """Verify a likely partition; else find the smallest likely conflict in it, which rules out most."""
-    likelihood = Likelihood(answers.problem, answers)
-    chance = likelihood.beyond(doubtful)
+    surrogate = BeyondSurrogate(answers.problem, answers)
+    chance = surrogate.beyond(doubtful)
     if np.prod(1 - chance) > LIKELY or not answers.problem.shortcuts:  # without, nothing follows from parts
         return Ask(doubtful[int(chance.argmax())], f"verify the likeliest partition into {count}")
     parts = sorted({part for mask in doubtful for part in _parts(answers, mask)})
-    score = likelihood.beyond(parts) * 0.5 ** np.array([part.bit_count() for part in parts])
+    score = surrogate.beyond(parts) * 0.5 ** np.array([part.bit_count() for part in parts])
     return Ask(parts[int(score.argmax())], f"a likely conflict in the best partition into {count}")
 
 
