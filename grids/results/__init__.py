@@ -13,6 +13,7 @@ from grids.results.selection import (
     Ranked,
     Selection,
     selections_csv,
+    selections_frame,
 )
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
 from grids.results.training import ALL, SETTLED, Point, TrainingReport, TrainingRun
@@ -46,4 +47,5 @@ __all__ = [
     "Trial",
     "mean_score",
     "selections_csv",
+    "selections_frame",
 ]
