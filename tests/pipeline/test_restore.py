@@ -17,9 +17,9 @@ from PIL import Image, ImageCms
 from torch import Tensor, nn
 
 from grids.errors import GridsError, ImageError, UnknownNameError
-from grids.images import Photo, Skipped, read_photo, write_photo
+from grids.images import Photo, ReadOptions, Skipped, read_photo, write_photo
 from grids.networks.table import TABLE
-from grids.pipeline.restore import RECORDS, REPORT, RestoredFile, loader, restore_files
+from grids.pipeline.restore import RECORDS, REPORT, RestoredFile, RestoreSettings, loader, restore_files
 from grids.restoration.models import load_restorer
 from grids.results import CLEAN, IN_DISTRIBUTION, OUT_OF_DISTRIBUTION, Ranked, Selection
 
@@ -110,7 +110,14 @@ def test_a_folder(selector: ByBrightness, tmp_path: Path) -> None:
     skipped: list[Skipped] = []
     seen: list[RestoredFile] = []
     out = tmp_path / "out"
-    done = restore_files([folder], out, selector=selector, device="cpu", on_skip=skipped.append, on_image=seen.append)
+    done = restore_files(
+        [folder],
+        out,
+        selector=selector,
+        device="cpu",
+        reading=ReadOptions(on_skip=skipped.append),
+        on_image=seen.append,
+    )
     assert done == seen
     assert [one.source for one in done] == sources
     assert [one.output for one in done] == [out / "a.png", out / "dark.png", out / "sub" / "bright.png"]
@@ -139,7 +146,9 @@ def test_the_restorer_is_read_once(selector: ByBrightness, tmp_path: Path, monke
 
     monkeypatch.setattr("grids.pipeline.restore.load_restorer", noted, raising=False)
     monkeypatch.setattr("grids.restoration.restore.load_restorer", noted, raising=False)
-    restore_files([tmp_path / "in"], tmp_path / "out", selector=selector, device="cpu", steps=2)
+    restore_files(
+        [tmp_path / "in"], tmp_path / "out", selector=selector, device="cpu", settings=RestoreSettings(steps=2)
+    )
     assert read == [tmp_path / "c1.safetensors"]
 
 
@@ -164,7 +173,10 @@ def test_images_that_cannot_be_used(selector: ByBrightness, tmp_path: Path) -> N
     raises_line(lambda: restore_files(["bad"], "out", selector=selector), "none of 2 images", kind=ImageError)
     assert not (tmp_path / "out").exists()
     raises_line(lambda: restore_files([paint(tmp_path / "a.png")], "a.xyz", selector=selector), ".xyz")
-    raises_line(lambda: restore_files([tmp_path / "a.png"], "b.png", selector=selector, max_pixels=100), "--max-pixels")
+    raises_line(
+        lambda: restore_files([tmp_path / "a.png"], "b.png", selector=selector, reading=ReadOptions(100)),
+        "--max-pixels",
+    )
 
 
 def test_bits_profile_and_notes_are_kept(selector: ByBrightness, tmp_path: Path) -> None:
@@ -192,7 +204,7 @@ def test_bits_profile_and_notes_are_kept(selector: ByBrightness, tmp_path: Path)
 
 def test_a_group_that_is_named(selector: ByBrightness, tmp_path: Path) -> None:
     source = paint(tmp_path / "dark.png", 0, 5)
-    (made,) = restore_files([source], "out.png", selector=selector, group="C3", device="cpu")
+    (made,) = restore_files([source], "out.png", selector=selector, settings=RestoreSettings("C3"), device="cpu")
     assert made.restoration.groups == ("C3",)
     for name, says in (
         ("C9", ("unknown group 'C9'", "C1")),
@@ -200,7 +212,9 @@ def test_a_group_that_is_named(selector: ByBrightness, tmp_path: Path) -> None:
         ("C4", ("c3.safetensors", "--network")),
         ("C5", ("gone.safetensors",)),
     ):
-        raises_line(lambda n=name: restore_files([source], "no.png", selector=selector, group=n), *says)
+        raises_line(
+            lambda n=name: restore_files([source], "no.png", selector=selector, settings=RestoreSettings(n)), *says
+        )
     assert not (tmp_path / "no.png").exists()
 
 
@@ -221,9 +235,12 @@ def test_pages_beside_one_result(selector: ByBrightness, tmp_path: Path) -> None
         ({"report": "page.txt"}, "written as .html"),
         ({"compare": "out.png"}, "an image of this call too"),
         ({"compare": "a.png"}, "an image of this call too"),
-        ({"steps": 0}, "at least 1"),
-        ({"tile": 63}, "at least 128"),
-        ({"overlap": -1}, "at least 0"),
         ({"device": "abacus"}, "abacus"),
     ):
         raises_line(lambda o=options: restore_files([source], "out.png", selector=selector, **o), says, kind=GridsError)
+    for settings, says in (
+        ({"steps": 0}, "at least 1"),
+        ({"tile": 63}, "at least 128"),
+        ({"overlap": -1}, "at least 0"),
+    ):
+        raises_line(lambda given=settings: RestoreSettings(**given), says, kind=GridsError)

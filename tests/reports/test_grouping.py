@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.path import Path
-from reports.samples import NAMES, PAPER_GROUPS, eleven, grouping, made, random_matrix, searched, trial
+from reports.samples import NAMES, PAPER_GROUPS, eleven, grouping, grouping_page, made, random_matrix, searched, trial
 from reports.test_figures import texts
 from reports.test_html import HOSTILE, Page
 
@@ -17,7 +17,6 @@ from grids.reports import painting
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import figure_bytes
-from grids.reports.html import grouping_page
 from grids.reports.partition import PALETTE, look_of
 from grids.results import WORST, DeltaStep, Group, Grouping, SimilarityMatrix, Trial
 

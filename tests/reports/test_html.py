@@ -6,10 +6,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from reports.samples import NAMES, eleven, made, random_matrix
+from reports.samples import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
 
 from grids.errors import GridsError
-from grids.reports.html import comparison_page, similarity_page
 from grids.reports.sheet import contact_sheet
 from grids.reports.tables import compare
 

@@ -9,7 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from reports.samples import BOUNDS, INPUTS, NAMES, PAPER_GROUPS, eleven, grouping, made, trained, training
+from reports.samples import (
+    BOUNDS,
+    INPUTS,
+    NAMES,
+    PAPER_GROUPS,
+    eleven,
+    grouping,
+    grouping_page,
+    made,
+    trained,
+    training,
+    training_page,
+)
 from reports.test_figures import texts
 from reports.test_grouping import assert_inside, boxes_overlap
 from reports.test_html import HOSTILE, Page, png
@@ -17,7 +29,6 @@ from reports.test_html import HOSTILE, Page, png
 from grids.errors import GridsError
 from grids.reports import training as records
 from grids.reports.curves import drop_bars, learning_curves
-from grids.reports.html import grouping_page, training_page
 from grids.reports.painting import figure_bytes
 from grids.results import SETTLED, TrainingReport
 
