@@ -122,7 +122,7 @@ def training_text(report: TrainingReport, width: int = TEXT_WIDTH) -> str:
 
 
 def restorers_frame(report: TrainingReport) -> pd.DataFrame:
-    """`restorer_rows` as a table: a row for each task, dB; NaN or None where nothing is known."""
+    """`restorer_rows` as a table: a row for each task, dB; missing where nothing is known."""
     import pandas as pd
 
     frame = pd.DataFrame([{name: getattr(row, name) for name in CSV_COLUMNS} for row in restorer_rows(report)])

@@ -191,7 +191,7 @@ class Grouping(Record):
 
         Returns:
             The columns degradation, group, drop, max_drop and distance (of its group), upper_bound (dB, NaN where none
-            was trained) and weights (the group's file or None), group by group.
+            was trained) and weights (the group's file, where there is one), group by group.
         """
         import pandas as pd
 

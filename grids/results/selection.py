@@ -110,7 +110,7 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
 
     Returns:
         The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db, distance and
-        probability_NAME for all groups, then for the degradations of other names; None or NaN where nothing is known.
+        probability_NAME for all groups, then for the degradations of other names; missing where nothing is known.
     """
     import pandas as pd
 
