@@ -13,8 +13,8 @@ from grids.commands.options import BUILTIN, count_skipped, progress, say, skippe
 from grids.errors import GridsError
 from grids.images import ReadOptions, Skipped
 from grids.pipeline.restore import RestoredFile, RestoreSettings, restore_files
-from grids.reports.restoring import gain_text, outcome_text, verdict_text
-from grids.reports.tables import printable
+from grids.reports.selection import gain_text, outcome_text, verdict_text
+from grids.reports.text import printable
 from grids.restoration.tiling import OVERLAP
 
 

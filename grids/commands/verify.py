@@ -32,7 +32,8 @@ from grids.pipeline.inputs import TaskSources
 from grids.pipeline.outputs import report_file
 from grids.pipeline.run_report import TrainGroupsResult, write_verified
 from grids.pipeline.train_groups import train_groups
-from grids.reports.grouping import counted, grouping_text, trials_text
+from grids.reports.grouping import grouping_text, trials_text
+from grids.reports.text import counted
 from grids.reports.training import training_text
 from grids.results import Grouping
 from grids.training.trainer import OutOfTimeError

@@ -11,7 +11,6 @@ from grids import weights
 from grids.errors import GridsError
 from grids.io import make_folder, write_text
 from grids.pipeline.outputs import write_report
-from grids.reports.html import comparison_report
 from grids.reports.tables import Comparison, compare
 from grids.results import SimilarityMatrix
 
@@ -45,6 +44,8 @@ def compare_runs(runs: Sequence[str | Path], out: str | Path | None = None) -> l
     first_label, first = labelled[0]
     found = [compare(first, other, (first_label, label)) for label, other in labelled[1:]]
     if out is not None:
+        from grids.reports.html import comparison_report  # matplotlib takes half a second
+
         folder = make_folder(Path(out))
         records = json.dumps([asdict(comparison) for comparison in found], indent=1)
         write_text(folder / "comparison.json", records + "\n")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from grids.errors import unknown_name
 from grids.images import Skipped
 from grids.io import make_folder, write_bytes, write_text
-from grids.reports.grouping import counted
-from grids.reports.html import Report, grouping_report, similarity_report
+from grids.reports.text import counted
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
+
+if TYPE_CHECKING:
+    from grids.reports.html import Report
 
 Order = Literal["cluster", "paper"]
 ORDERS = get_args(Order)
@@ -41,6 +43,8 @@ def write_similarity(
     Raises:
         GridsError: the order is unknown, or a file cannot be written.
     """
+    from grids.reports.html import similarity_report  # matplotlib takes half a second
+
     if order not in ORDERS:
         raise unknown_name("order", order, ORDERS)
     folder = make_folder(Path(out))
@@ -87,6 +91,8 @@ def write_grouping(
     Raises:
         GridsError: a file cannot be written.
     """
+    from grids.reports.html import grouping_report  # matplotlib takes half a second
+
     folder = make_folder(Path(out))
     title = f"{counted(len(grouping), 'group')} for {counted(len(similarity), 'degradation')}"
     report = grouping_report(

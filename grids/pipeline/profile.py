@@ -225,10 +225,10 @@ def _groups_of(folder: Path, device: torch.device) -> tuple[tuple[Candidate, ...
     if not (folder / "groups.json").is_file():
         raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give --group")
     groups = tuple(Candidate(group.id, group.degradations, group.weights) for group in Grouping.load(folder).groups)
-    files = [folder / group.weights if group.weights else None for group in groups]
-    if any(file is None for file in files):
+    files = [folder / group.weights for group in groups if group.weights]
+    if len(files) < len(groups):
         return groups, []
-    networks = [load_restorer(file).network.to(device, memory_format=torch.channels_last) for file in files if file]  # type: ignore[call-overload]
+    networks = [load_restorer(file).network.to(device, memory_format=torch.channels_last) for file in files]  # type: ignore[call-overload]
     return groups, networks
 
 

@@ -18,9 +18,9 @@ from grids.images.photo import to_8_bit
 from grids.io import make_folder, write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
 from grids.pipeline.run_folder import absolute, check_apart, target_names
-from grids.reports.html import restoring_page
-from grids.reports.restoring import Shown, outcome_text, verdict_text
+from grids.reports.selection import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
+from grids.reports.text import counted
 from grids.restoration.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo, view_of
 from grids.restoration.tiling import OVERLAP
 from grids.results.selection import Selection
@@ -176,7 +176,9 @@ class _Account:
         if self.compare is not None and sheet is not None:
             write_bytes(Path(self.compare), sheet)
         self.done.append(made)
-        self._rows.append(_shown(made, sheet))
+        selections = tuple(step.selection for step in made.restoration.steps)
+        outcome = outcome_text(made.restoration.restorers, made.restoration.why)
+        self._rows.append(Shown(str(made.source), str(made.output), selections, outcome, sheet))
 
     def results(self) -> list[RestoredFile]:
         """Raises GridsError where there are none."""
@@ -188,8 +190,20 @@ class _Account:
         )
 
     def write(self) -> None:
-        if self.done:
-            _write_pages(self.done, self._rows, self.skipped, self.folder, self.report)
+        """Write the pages, and the records of a folder."""
+        pages = [Path(self.report)] if self.report is not None else []
+        if self.done and self.folder is not None:
+            records = [made.to_json() for made in self.done]
+            write_text(make_folder(self.folder) / RECORDS, json.dumps(records, indent=1, default=str) + "\n")
+            pages.append(self.folder / REPORT)
+        if not self.done or not pages:
+            return
+        from grids.reports.html import restoring_page  # with matplotlib, half a second
+
+        skipped = [(str(bad.path), bad.reason) for bad in self.skipped]
+        page = restoring_page(self._rows, title=f"Restoring {counted(len(self.done), 'image')}", skipped=skipped)
+        for path in pages:
+            write_text(path, page)
 
 
 def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
@@ -265,30 +279,3 @@ def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
     except OSError as error:
         raise GridsError(f"cannot read '{photo.path}': {error.strerror or error}") from error
     return write_bytes(target, data)
-
-
-def _shown(made: RestoredFile, sheet: bytes | None) -> Shown:
-    steps = made.restoration.steps
-    outcome = outcome_text(made.restoration.restorers, made.restoration.why)
-    return Shown(str(made.source), str(made.output), tuple(step.selection for step in steps), outcome, sheet)
-
-
-def _write_pages(
-    done: Sequence[RestoredFile],
-    rows: Sequence[Shown],
-    skipped: Sequence[Skipped],
-    folder: Path | None,
-    report: str | Path | None,
-) -> None:
-    pages = [Path(report)] if report is not None else []
-    if folder is not None:
-        make_folder(folder)
-        write_text(folder / RECORDS, json.dumps([made.to_json() for made in done], indent=1, default=str) + "\n")
-        pages.append(folder / REPORT)
-    if pages:
-        count = f"{len(rows)} image{'' if len(rows) == 1 else 's'}"
-        page = restoring_page(
-            rows, title=f"Restoring {count}", skipped=[(str(bad.path), bad.reason) for bad in skipped]
-        )
-        for path in pages:
-            write_text(path, page)

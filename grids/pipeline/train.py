@@ -20,7 +20,7 @@ from grids.pipeline.inputs import Images, Tasks, TaskSources
 from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.run_report import described
 from grids.pipeline.warm_start import shipped_start
-from grids.reports.training import time_text
+from grids.reports.text import time_text
 from grids.restoration.models import preset_of_scale, read_record, start_weights
 from grids.results import TrainingReport, TrainingRun
 from grids.training.config import TrainingConfig

@@ -18,8 +18,9 @@ from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, heatmap, side_by_side
 from grids.reports.painting import Drawing
-from grids.reports.restoring import Shown, gain_text, verdict_text
-from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
+from grids.reports.selection import Shown, gain_text, verdict_text
+from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text
+from grids.reports.text import counted, decibels, shown
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -239,8 +240,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(shown=shown, correlation=correlation_text, value=_value_text)
     environment.filters.update(
-        counted=of_grouping.counted,
-        decibels=of_grouping.decibels,
+        counted=counted,
+        decibels=decibels,
         group=of_grouping.shown_group,
         worst=of_grouping.worst_text,
         worst_drop=of_grouping.worst_drop_text,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from grids.reports.grouping import counted, decibels
-from grids.reports.lines import in_short, table_lines, wrapped
-from grids.reports.tables import TEXT_WIDTH, printable
+from grids.reports.text import TEXT_WIDTH, counted, decibels, in_short, printable, table_lines, time_text, wrapped
 from grids.results import SETTLED, TrainingReport
 
 if TYPE_CHECKING:
@@ -220,17 +218,6 @@ def noise_text(report: TrainingReport) -> str:
         return ""
     low, high = (f"{end(report.noise.values()):.2f}" for end in (min, max))
     return f"noise, the standard deviation over seeds: {low if low == high else f'{low} to {high}'} dB"
-
-
-def time_text(seconds: float) -> str:
-    """A time as people say it: "12 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _difference(first: float | None, second: float | None) -> float | None:

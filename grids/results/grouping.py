@@ -17,8 +17,8 @@ WORST = "*"
 """In place of a degradation's name: the drop of the group's worst degradation, whichever that is."""
 Verdict = Literal["within", "beyond", "undecided", "failed"]
 VERDICTS = get_args(Verdict)
-Certificate = Literal["proved", "proved-if-monotone", "heuristic"]
-CERTIFICATES = get_args(Certificate)
+CertificateKind = Literal["proved", "proved-if-monotone", "heuristic"]
+CERTIFICATES = get_args(CertificateKind)
 JSON_ORDER = (
     *("delta", "delta_for", "method", "groups", "upper_bounds", "certificate", "lower_bound"),
     *("lower_bound_if_monotone", "trainings", "shortcuts", "contradictions", "undecided", "unknown", "fewest_known"),

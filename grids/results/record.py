@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from grids.errors import GridsError, RunError
 from grids.io import read_text, write_text
@@ -100,6 +100,8 @@ def decode(kind: Any, value: Any) -> Any:
         return kind(*(decode(hints[name], part) for name, part in zip(kind._fields, value, strict=True)))
     if origin in (Union, types.UnionType):  # of None and one more
         return None if value is None else decode(inner[0], value)
+    if origin is Literal:  # whose words the record checks
+        return value
     if origin is tuple:
         if isinstance(value, str):
             raise TypeError(f"'{value}' is no list")

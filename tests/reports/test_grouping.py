@@ -16,7 +16,7 @@ from grids.reports import grouping as records
 from grids.reports import painting
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
-from grids.reports.heatmap import figure_bytes
+from grids.reports.painting import figure_bytes
 from grids.reports.partition import PALETTE, look_of
 from grids.results import WORST, DeltaStep, Group, Grouping, SimilarityMatrix, Trial
 
