@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,18 +102,11 @@ def profile_run(
     silent = replace(reading, on_skip=None)  # what is skipped is told once
     parts = []
     for some, side in ((learnt, SIDE), (kept, None)):
-        options = {"draws": draws, "side": side, "most": MOST, "seed": seed, "device": where, "data": settings}
-        made = make_samples(_pixels(some, reading), kinds, descriptor, restorers, on_done=on_done, **options)  # type: ignore[arg-type]
-        others = make_outliers(
-            _pixels(some, silent),
-            descriptor,
-            kind=len(kinds),
-            draws=DISTORTED,
-            most=MOST,
-            data=settings,
-            seed=seed,
-            restorers=len(restorers),
-        )
+        drawn: dict[str, Any] = {"most": MOST, "data": settings, "seed": seed}
+        options = {"draws": draws, "side": side, "device": where, "on_done": on_done} | drawn
+        made = make_samples(_pixels(some, reading), kinds, descriptor, restorers, **options)
+        options = {"kind": len(kinds), "draws": DISTORTED, "restorers": len(restorers)} | drawn
+        others = make_outliers(_pixels(some, silent), descriptor, **options)
         parts.append(Samples.joined([made, others]))
     used = [len(np.unique(part.photographs)) for part in parts]
     if min(used) < 2 or sum(used) < FEWEST:

@@ -44,7 +44,6 @@ def similarity_report(
     order: Sequence[str] | None = None,
     pictures: Mapping[str, bytes] | None = None,
     skipped: Sequence[tuple[str, str]] = (),
-    notes: Sequence[str] = (),
 ) -> Report:
     """The report of one similarity matrix.
 
@@ -54,7 +53,6 @@ def similarity_report(
         order: of the rows; like beside like if None.
         pictures: caption -> PNG bytes, shown in this order (such as a contact sheet "examples").
         skipped: (file, reason) for each image that was left out.
-        notes: sentences to print under the heading, plain text.
 
     Raises:
         GridsError: there are no degradations, or a picture is not a PNG.
@@ -68,7 +66,6 @@ def similarity_report(
     }
     page = _template("similarity.html.j2").render(
         title=title,
-        notes=notes,
         similarity=similarity,
         ordered=similarity.subset(tuple(order)),
         clustered=clustered,
@@ -85,14 +82,13 @@ def comparison_report(
     runs: Sequence[tuple[str, SimilarityMatrix]],
     *,
     title: str,
-    notes: Sequence[str] = (),
 ) -> Report:
     """The report of runs compared: all matrices on one colour scale, then each comparison.
 
     Args:
         comparisons: from `tables.compare`, in the order to show them.
         runs: (label, matrix) of every run, for the picture; the first one sets the order.
-        title, notes: as for `similarity_report`.
+        title: as for `similarity_report`.
 
     Raises:
         GridsError: there are no runs, or they share no degradation.
@@ -100,7 +96,6 @@ def comparison_report(
     heatmaps = Drawing(side_by_side(runs))
     page = _template("comparison.html.j2").render(
         title=title,
-        notes=notes,
         runs=runs,
         comparisons=comparisons,
         heatmaps=_svg(heatmaps),
@@ -118,7 +113,6 @@ def grouping_report(
     others: Sequence[Trial] = (),
     training: TrainingReport | None = None,
     pictures: Mapping[str, bytes] | None = None,
-    notes: Sequence[str] = (),
 ) -> Report:
     """The report of a grouping: the groups with their drops, how sure they are, and the search that found them.
 
@@ -129,7 +123,7 @@ def grouping_report(
         others: groups with an answer that was not asked for, for the picture of drops.
         training: the restorers behind the drops, where they were trained.
         pictures: caption -> PNG bytes, shown in this order as "before and after".
-        title, notes: as for `similarity_report`.
+        title: as for `similarity_report`.
 
     Raises:
         GridsError: the matrix lacks a degradation of the grouping, or a picture is not a PNG.
@@ -146,7 +140,6 @@ def grouping_report(
         figures["curves"] = Drawing(learning_curves(training))
     page = _template("grouping.html.j2").render(
         title=title,
-        notes=notes,
         grouping=grouping,
         graph=_svg(figures["partition"]),
         groups=[(group, of_grouping.members(grouping, group)) for group in grouping.groups],
@@ -159,7 +152,7 @@ def grouping_report(
         drops=_svg(figures["drops"]),
         steps=_svg(figures["delta"]) if steps else "",
         partitions_shown=PARTITIONS_SHOWN,
-        restorers=_restorers(training, pictures, figures.get("curves"), grouping.delta, grouping.delta_for),
+        restorers=_restorers(training, pictures, figures.get("curves"), grouping),
     )
     return Report(page, figures)
 
@@ -169,24 +162,20 @@ def training_report(
     *,
     title: str,
     pictures: Mapping[str, bytes] | None = None,
-    delta: float | None = None,
-    delta_for: Mapping[str, float] | None = None,
-    notes: Sequence[str] = (),
 ) -> Report:
     """The report of trainings without a search: what the restorers reach, learning curves, before and after.
 
     Args:
         report: of the trainings.
         pictures: as for `grouping_report`.
-        delta, delta_for: the largest drops that were allowed, dB, for the picture of drops; none if None.
-        title, notes: as for `similarity_report`.
+        title: as for `similarity_report`.
 
     Raises:
         GridsError: a picture is not a PNG.
     """
     curves = Drawing(learning_curves(report))
     page = _template("training.html.j2").render(
-        title=title, notes=notes, report=report, restorers=_restorers(report, pictures, curves, delta, delta_for)
+        title=title, report=report, restorers=_restorers(report, pictures, curves, None)
     )
     return Report(page, {"curves": curves})
 
@@ -202,20 +191,20 @@ def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple
         GridsError: a picture is not a PNG.
     """
     pictures = [_png(row.source, row.sheet) for row in rows if row.sheet]
-    return _template("restoring.html.j2").render(title=title, rows=rows, pictures=pictures, skipped=skipped, notes=())
+    return _template("restoring.html.j2").render(title=title, rows=rows, pictures=pictures, skipped=skipped)
 
 
 def _restorers(
     report: TrainingReport | None,
     pictures: Mapping[str, bytes] | None,
     curves: Drawing | None,
-    delta: float | None,
-    delta_for: Mapping[str, float] | None,
+    grouping: Grouping | None,
 ) -> dict[str, Any]:
     """What restorers.html.j2 shows; parts that are not there are empty."""
     shows = {"pictures": {caption: _png(caption, data) for caption, data in (pictures or {}).items()}, "table": None}
     if report is None or curves is None:
         return shows
+    delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.delta_for)
     table = of_training.restorer_table(report)
     return shows | {
         "table": table,

@@ -130,15 +130,6 @@ def pairs_text(extremes: Extremes) -> str:
     return "\n".join(["closest", *lines[:split], "farthest", *lines[split:]]) + "\n"
 
 
-def nearest_neighbours(similarity: SimilarityMatrix) -> list[tuple[str, str, float]]:
-    """Each degradation with the one nearest to it and their S; empty below two degradations."""
-    if len(similarity) < 2:
-        return []
-    others = similarity.matrix + np.diag(np.full(len(similarity), np.inf))
-    names = similarity.degradations
-    return [(names[i], names[j], float(similarity.matrix[i, j])) for i, j in enumerate(others.argmin(axis=1))]
-
-
 def compare(
     first: SimilarityMatrix, second: SimilarityMatrix, names: tuple[str, str] = ("first", "second")
 ) -> Comparison:
