@@ -39,7 +39,7 @@ class SearchSettings:
         delta_for: degradations with a delta of their own, dB.
         shortcuts: suppose that a group is never better than a part of it, and ask for fewer groups.
         all_solutions: list all partitions with as few groups, too.
-        seed: of what the method "paper" draws; None for 0, or where restorers are trained for theirs.
+        seed: of the order of groups whose distances tie; None for 0, or that of the restorers where they are trained.
 
     Raises:
         UnknownNameError: there is no such method.
