@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,17 +99,14 @@ def group_degradations(
         raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
     wanted = search or SearchSettings()
     table, problem = _problem(wanted, drops, similarity, degradations)
-    log = _log(Path(out), table, resume) if out is not None else None
-    try:
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(contextlib.closing(_log(Path(out), table, resume))) if out is not None else None
         running = Search(problem, wanted.method, log=log)
         _tell_singles(running, table)
         if wanted.method == "exact" and problem.n > ENUMERATED:  # it would ask for every group: read the table at once
             running.know(table.answers)
         run_search(running, table, on_trial=on_trial)
         found = running.result(all_solutions=wanted.all_solutions, at_hand=table.answers)
-    finally:
-        if log is not None:
-            log.close()
     settings = {
         "source": table.source,
         "drops_sha256": table.sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -110,15 +111,12 @@ def train_groups(
         )
         grouping, finished = _bounded(evaluator, wanted, partition, problem)
         if partition is None and only != "upper-bounds":
-            log = _log(folder.path, evaluator, problem, used, start)
-            try:
+            with contextlib.closing(_log(folder.path, evaluator, problem, used, start)) as log:
                 searched = Search(problem, asked.method, log=log)
                 if finished:
                     grouping, finished = _search(evaluator, searched, asked.all_solutions, on_trial)
                 else:
                     grouping = best_so_far(searched)
-            finally:
-                log.close()
         report = report_of(evaluator, used, start, grouping, finished)
         if grouping is not None:
             grouping = with_restorers(grouping, report, start)
