@@ -20,7 +20,6 @@ from grids.images.libraries import opencv, quiet_opencv, strict_pillow
 from grids.images.photo import Photo, Pixels, Skipped
 
 MAX_PIXELS = 200_000_000
-
 # Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "GIF")
 _ORIENTATION = int(ExifTags.Base.Orientation)
@@ -32,9 +31,8 @@ _DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 
 class ReadOptions:
     """How photographs are read.
 
-    Args:
-        max_pixels: larger ones are refused by their header, before anything is decoded.
-        on_skip: called with every file of several that cannot be used (`list.append` will do).
+    max_pixels: larger ones are refused by their header, before anything is decoded.
+    on_skip: called with every file of several that cannot be used (`list.append` will do).
     """
 
     max_pixels: int = MAX_PIXELS
@@ -92,9 +90,8 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
         used += 1
         yield photo
     if not used:
-        raise ImageError(
-            f"none of {len(paths)} images can be used (the first, {first})" if paths else "no images given"
-        )
+        reason = f"none of {len(paths)} images can be used (the first, {first})" if paths else "no images given"
+        raise ImageError(reason)
 
 
 def _unreadable(path: str | os.PathLike[str], reason: str) -> ImageError:
