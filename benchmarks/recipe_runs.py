@@ -31,7 +31,7 @@ from PIL import Image
 from recipes import faces
 from selection_use import degraded
 
-from grids import evaluate_restorer, train_restorer
+from grids import RunControl, TaskSources, TrainingSettings, evaluate_restorer, train_restorer
 from grids.degradations import degradation
 from grids.images import builtin_photos, list_images, read_photo
 from grids.images.faces import crop_face, find_faces
@@ -40,12 +40,11 @@ from grids.images.tensors import crop_middle
 from grids.io import write_text
 from grids.networks import DuRBM
 from grids.networks.heads import select_head
-from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.random import seed_for, seeded
+from grids.reports.comparison_sheet import Restored, restored_sheet
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.training.pair_settings import PRISTINE
-from grids.training.recipes import resolve_config
 from grids.training.trainer import OutOfTimeError
 
 STEPS = {
@@ -88,9 +87,9 @@ def photographs(recipe: str) -> tuple[list[Path], list[Path]]:
 def train(recipe: str, seconds: float) -> None:
     learnt, measured = photographs(recipe)
     val = measured if recipe == "shen-face" else split_files("val")[::3]
-    _, settings = resolve_config(recipe, iterations=STEPS[recipe], data=PRISTINE)
+    settings = TrainingSettings.by_recipe(recipe, iterations=STEPS[recipe], data=PRISTINE)
     out = RUNS / f"{recipe}.safetensors"
-    found = train_restorer(learnt, config=settings, recipe=recipe, val=val, out=out, time_budget=seconds, device="cpu")
+    found = train_restorer(learnt, None, settings, val=val, out=out, control=RunControl("cpu", seconds))
     (run,) = found.runs
     print(f"{recipe}: {run.seconds:.0f} s, {dict(run.psnr)}", flush=True)
 
@@ -130,7 +129,7 @@ def measure(recipe: str) -> dict[str, Any]:
         if task in PAIRED and not recipe.startswith("grids-"):
             with tempfile.TemporaryDirectory() as name:
                 pairs = {task: unseen_pairs(need(DATA / "paired" / PAIRED[task]), Path(name))}
-                found = evaluate_restorer(model, None, (task,), pairs=pairs, device="cpu")
+                found = evaluate_restorer(model, None, TaskSources((task,), pairs=pairs), device="cpu")
             rows.append(_means(PAIRED[task], task, found))
     settings = loaded.record["recipe"]
     return {

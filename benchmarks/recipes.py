@@ -31,8 +31,8 @@ from grids.images import read_photo
 from grids.metrics import psnr
 from grids.networks.discriminators import ConvCritic
 from grids.networks.heads import for_task
-from grids.pipeline.experiments import make_tasks
 from grids.pipeline.faces import crop_faces
+from grids.pipeline.inputs import TaskSources, make_tasks
 from grids.random import seeded
 from grids.restoration.forward import restore
 from grids.restoration.models import load_restorer
@@ -231,7 +231,7 @@ def lesson_of(variant: Variant) -> Experiment:
     learnt, measured = faces() if variant.faces else (split_files("fit"), split_files("val"))
     recipe = TrainingConfig(iterations=variant.steps, data=PRISTINE, **variant.changes)  # for each task
     photographs, others = (_photographs(tuple(paths), recipe.crop) for paths in (learnt, measured))
-    tasks = make_tasks(variant.tasks, least=recipe.crop)
+    tasks = make_tasks(TaskSources(variant.tasks), least=recipe.crop)
     if variant.starved:
         few = _photographs(tuple(learnt[:: len(learnt) // FEW][:FEW]), recipe.crop)
         tasks = [Starved(degradation(task.name), few) if task.name == variant.starved else task for task in tasks]

@@ -114,7 +114,7 @@ def print_table(title: str, have: dict[str, dict[str, float]], columns: dict[str
 
 def groups_of() -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
     """The groups found, and the paper's."""
-    return group_degradations(0.7, "study").partition, group_degradations(0.7, "paper").partition
+    return group_degradations(drops="study").partition, group_degradations(drops="paper").partition
 
 
 def train(given: argparse.Namespace) -> None:

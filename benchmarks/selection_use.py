@@ -30,8 +30,8 @@ from grids.degradations import ELEVEN, degradation
 from grids.images import builtin_photos, photo_from_tensor, read_photo, write_photo
 from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
-from grids.pipeline.comparison_sheet import Restored, restored_sheet
 from grids.random import seed_for, seeded
+from grids.reports.comparison_sheet import Restored, restored_sheet
 from grids.selection.samples import reduce_photo
 from grids.selection.selector import Selector
 

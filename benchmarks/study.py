@@ -28,7 +28,7 @@ import torch
 from common import machine, split_files, table
 from scipy.stats import spearmanr
 
-from grids import builtin_similarity, group_degradations
+from grids import SearchSettings, builtin_similarity, group_degradations
 from grids.degradations import ELEVEN, all_degradations
 from grids.io import write_text
 from grids.restoration.models import load_restorer, save_restorer, start_weights
@@ -437,7 +437,7 @@ def print_partitions(answers: dict[frozenset[str], Answer]) -> None:
         for decided in (True, False):
             used = answers if decided else {group: Answer(answer.drops) for group, answer in answers.items()}
             known = DropTable(used, "study", "")
-            best = group_degradations(delta, known, matrix)
+            best = group_degradations(SearchSettings(delta), known, matrix)
             text = "; ".join(" + ".join(group) for group in best.partition)
             rows.append((delta, "clearly" if decided else "on average", len(best), best.certificate, text))
     print(table(("delta", "within delta", "groups", "certificate", "partition"), rows))

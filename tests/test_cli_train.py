@@ -83,7 +83,9 @@ def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
     assert [line.split()[0] for line in out.splitlines()[3:]] == ["jpeg", "gaussian_blur", "mean", "weights"]
     model = tmp_path / "runs" / "train" / "model.safetensors"
     assert out.splitlines()[-1] == "weights  runs/train/model.safetensors"
-    assert {file.name for file in model.parent.iterdir()} == {"model.safetensors", "model.training.json"}
+    assert {file.name for file in model.parent.iterdir()} == {
+        *("model.safetensors", "model.training.json", ".model.safetensors.lock")
+    }
     code, again, err = call(*given, "--json")
     assert (code, but_warnings(err)) == (0, "trained before with these settings: nothing to do\n")
     assert set(json.loads(again)["inputs"]) == {"jpeg", "gaussian_blur"}

@@ -26,6 +26,7 @@ from grids.errors import ImageError, RunError
 from grids.images import (
     IMAGE_SUFFIXES,
     Photo,
+    ReadOptions,
     Skipped,
     builtin_photos,
     encode,
@@ -755,7 +756,7 @@ class TestReadPhotos:
     def test_unusable_ones_are_passed_over_and_reported(self, folder: Path) -> None:
         skipped: list[Skipped] = []
         paths = [folder / name for name in ("bad.png", "good.png", "flat.png", "missing.png")]
-        photos = list(read_photos(paths, min_side=32, on_skip=skipped.append))
+        photos = list(read_photos(paths, ReadOptions(on_skip=skipped.append), 32))
         assert [photo.path for photo in photos] == [folder / "good.png"]
         assert [item.path.name for item in skipped] == ["bad.png", "flat.png", "missing.png"]
         assert skipped[1].reason == "64 x 20 pixels, but at least 32 are needed"
@@ -765,7 +766,7 @@ class TestReadPhotos:
     def test_a_single_bad_file_is_raised(self, folder: Path) -> None:
         skipped: list[Skipped] = []
         with pytest.raises(ImageError, match=r"flat\.png': 64 x 20 pixels, but at least 32 are needed"):
-            list(read_photos([folder / "flat.png"], min_side=32, on_skip=skipped.append))
+            list(read_photos([folder / "flat.png"], ReadOptions(on_skip=skipped.append), 32))
         with pytest.raises(ImageError, match=r"bad\.png"):
             list(read_photos([folder / "bad.png"]))
         assert skipped == []
@@ -779,7 +780,7 @@ class TestReadPhotos:
             list(read_photos([]))
 
     def test_photos_come_one_at_a_time(self, folder: Path) -> None:
-        photos = read_photos([folder / "good.png", folder / "missing.png"], max_pixels=2000)
+        photos = read_photos([folder / "good.png", folder / "missing.png"], ReadOptions(2000))
         assert next(photos).height == 40
 
 

@@ -22,9 +22,10 @@ from grids.commands.options import (
 )
 from grids.degradations import NAMES, Degradation, all_degradations, degradation, load_function
 from grids.errors import GridsError
-from grids.images import Skipped, read_photo
+from grids.images import ReadOptions, Skipped, read_photo
 from grids.pipeline.degrade import contact_sheet_of, degrade_file, degrade_folder, replay_folder, write_sheet
-from grids.pipeline.similarity import check_apart, photo_paths
+from grids.pipeline.inputs import photo_paths
+from grids.pipeline.run_folder import check_apart
 
 
 def degrade(images: tuple[str, ...], **options: Any) -> None:
@@ -52,7 +53,7 @@ def degrade(images: tuple[str, ...], **options: Any) -> None:
             severity=severity,
             seed=seed,
             round_to_8_bit=not options["no_rounding"],
-            max_pixels=options["max_pixels"],
+            reading=ReadOptions(options["max_pixels"]),
         )
         say(options, f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
     else:
@@ -95,9 +96,8 @@ def _degrade_folder(images: tuple[str, ...], kinds: dict[str, Degradation], opti
             severity=options["severity"],
             seed=options["seed"],
             round_to_8_bit=not options["no_rounding"],
-            max_pixels=options["max_pixels"],
+            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
             on_image=lambda _: bar.update(),
-            on_skip=skipper(skipped),
         )
     say(options, f"{len(rows)} pairs in {options['out']}, parameters in {options['out'] / 'params.csv'}")
     count_skipped(skipped)
@@ -119,7 +119,7 @@ def _replay(images: tuple[str, ...], options: dict[str, Any]) -> None:
             options["params"],
             options["out"],
             _own_kinds(options),
-            max_pixels=options["max_pixels"],
+            reading=ReadOptions(options["max_pixels"]),
             on_image=lambda _: bar.update(),
         )
     say(options, f"{len(rows)} pairs in {options['out']}, as {options['params']} has them")

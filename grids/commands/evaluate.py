@@ -19,11 +19,11 @@ from grids.commands.options import (
     progress,
     skipper,
 )
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.io import write_text
 from grids.pipeline.evaluate import evaluate_restorer
-from grids.pipeline.select import check_target
-from grids.pipeline.similarity import photo_paths
+from grids.pipeline.inputs import TaskSources, photo_paths
+from grids.pipeline.run_folder import check_target
 from grids.reports.scores import evaluation_text
 
 
@@ -37,15 +37,16 @@ def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
         found = evaluate_restorer(
             model,
             chosen_images(images),
-            chosen_tasks(options["tasks"]),
+            TaskSources(
+                chosen_tasks(options["tasks"]),
+                named_pairs(options["plugins"], "--degradation", PLUGIN),
+                named_pairs(options["pairs"], "--pairs", PAIRS),
+            ),
             network=options["network"],
-            functions=named_pairs(options["plugins"], "--degradation", PLUGIN),
-            pairs=named_pairs(options["pairs"], "--pairs", PAIRS),
             as_made=options["as_made"],
             seed=options["seed"],
             device=options["device"],
-            max_pixels=options["max_pixels"],
-            on_skip=skipper(skipped),
+            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
             on_score=lambda _: bar.update(),
         )
     if options["csv"] is not None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from grids import devices
 from grids.commands.options import chosen_images, count_skipped, progress, say, skipper
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.pipeline.faces import FACES, crop_faces
-from grids.pipeline.similarity import check_apart, photo_paths
+from grids.pipeline.inputs import photo_paths
+from grids.pipeline.run_folder import check_apart
 
 
 def faces(images: tuple[str, ...], **options: Any) -> None:
@@ -31,9 +32,8 @@ def faces(images: tuple[str, ...], **options: Any) -> None:
             side=options["side"],
             every=options["every"],
             boxes=options["boxes"],
-            max_pixels=options["max_pixels"],
+            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
             on_image=on_image,
-            on_skip=skipper(skipped),
         )
     shown = len({face.photo for face in found})
     counts = f"{_counted(len(found), 'face')} of {_counted(shown, 'photograph')}"

@@ -11,7 +11,8 @@ import click
 
 from grids.commands.options import named_pairs, progress, split_names
 from grids.errors import GridsError
-from grids.pipeline.group import group_degradations, plan_grouping, report_file
+from grids.pipeline.group import SearchSettings, group_degradations, plan_grouping
+from grids.pipeline.outputs import report_file
 from grids.reports.grouping import grouping_text, trials_text
 from grids.results import Trial
 from grids.search import Planned
@@ -32,20 +33,23 @@ def group(**options: Any) -> None:
             raise GridsError(f"--{shown} is for trainings: name the photographs to train on, or `builtin`")
     names = options["degradations"]
     given = {
-        "delta": options["delta"],
+        "search": SearchSettings(
+            options["delta"],
+            options["method"],
+            deltas(options["delta_for"]),
+            not options["no_shortcuts"],
+            options["all_solutions"],
+            options["seed"],
+        ),
         "drops": options["drops"] or STUDY,
         "similarity": options["similarity"],
-        "method": options["method"],
         "degradations": split_names(names) if names is not None else None,
-        "delta_for": deltas(options["delta_for"]),
-        "shortcuts": not options["no_shortcuts"],
-        "seed": options["seed"],
     }
     if options["dry_run"]:
         _print_plan(plan_grouping(**given), options["as_json"])
         return
     out: Path = options["out"] or Path("runs/group")
-    chosen = {name: options[name] for name in ("max_groups", "all_solutions", "resume")}
+    chosen = {name: options[name] for name in ("max_groups", "resume")}
     asked: list[Trial] = []
     with progress(None, "answers", options["quiet"]) as bar:
 

@@ -10,7 +10,7 @@ import click
 from grids import devices
 from grids.commands.options import PLUGIN, chosen_images, count_skipped, named_pairs, progress, say, skipper
 from grids.errors import GridsError
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.pipeline.profile import profile_examples, profile_run
 from grids.results import OTHER
 from grids.selection.profile import FILE, Profile
@@ -31,11 +31,11 @@ def profile(images: tuple[str, ...], **options: Any) -> None:
             bar.reset(total)
 
         shared: dict[str, Any] = {
-            "on_skip": skipper(skipped),
             "on_start": on_start,
             "on_done": bar.update,
         }
-        places: dict[str, Any] = {"device": options["device"], "max_pixels": options["max_pixels"]}
+        reading = ReadOptions(options["max_pixels"], skipper(skipped))
+        places: dict[str, Any] = {"device": options["device"], "reading": reading}
         if options["examples"]:
             learnt = profile_examples(
                 named_pairs(options["examples"], "--group", FOLDER),

@@ -11,11 +11,10 @@ from tqdm import tqdm
 from grids import devices
 from grids.commands.options import BUILTIN, count_skipped, progress, say, skipper
 from grids.errors import GridsError
-from grids.images import Skipped
-from grids.pipeline.restore import RestoredFile, restore_files
-from grids.reports.restoring import gain_text, outcome_text, verdict_text
-from grids.reports.tables import printable
-from grids.restoration.restore import check_settings
+from grids.images import ReadOptions, Skipped
+from grids.pipeline.restore import RestoredFile, RestoreSettings, restore_files
+from grids.reports.selection import gain_text, outcome_text, verdict_text
+from grids.reports.text import printable
 from grids.restoration.tiling import OVERLAP
 
 
@@ -25,7 +24,7 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
     if BUILTIN in images:
         raise GridsError(f"'{BUILTIN}' stands for clean photographs: there is nothing to restore")
     overlap = OVERLAP if options["overlap"] is None else options["overlap"]
-    check_settings(options["steps"], options["tile"], overlap, options["group"], options["head"])
+    settings = RestoreSettings(options["group"], options["head"], options["tile"], overlap, options["steps"])
     skipped: list[Skipped] = []
     with progress(None, "images", options["quiet"]) as bar:
 
@@ -39,16 +38,11 @@ def restore(images: tuple[str, ...], **options: Any) -> None:
             images,
             options["out"],
             selector=_selector(options),
-            group=options["group"],
-            head=options["head"],
-            tile=options["tile"],
-            overlap=overlap,
-            steps=options["steps"],
+            settings=settings,
             compare=options["compare"],
             report=options["report"],
             device=options["device"],
-            max_pixels=options["max_pixels"],
-            on_skip=skipper(skipped),
+            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
             on_image=on_image,
         )
     if options["as_json"]:

@@ -11,10 +11,11 @@ import click
 from grids import devices
 from grids.commands.options import chosen_images, count_skipped, progress, skipper
 from grids.errors import GridsError
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.io import write_text
-from grids.pipeline.select import check_map, check_target, select_images, write_map
-from grids.pipeline.similarity import photo_paths
+from grids.pipeline.inputs import photo_paths
+from grids.pipeline.run_folder import check_target
+from grids.pipeline.select import check_map, select_images, write_map
 from grids.reports.selection import selection_text, selections_table
 from grids.results import Selection, selections_csv
 from grids.selection.selector import check_method
@@ -36,12 +37,11 @@ def select(images: tuple[str, ...], **options: Any) -> None:
             paths,
             selector=selector,
             method=options["method"],
-            on_skip=skipper(skipped),
-            max_pixels=options["max_pixels"],
+            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
             on_done=lambda _: bar.update(),
         )
     if options["map"] is not None:
-        write_map(paths[0], options["map"], selector=selector, max_pixels=options["max_pixels"])
+        write_map(paths[0], options["map"], selector=selector, reading=ReadOptions(options["max_pixels"]))
     if options["csv"] is not None:
         write_text(options["csv"], selections_csv(found))
     _print(found, several=len(paths) > 1 or Path(images[0]).is_dir(), options=options)

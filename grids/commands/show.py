@@ -9,7 +9,7 @@ import click
 
 from grids.commands.options import BUILTIN, split_names
 from grids.errors import GridsError
-from grids.pipeline.matrices import load_similarity
+from grids.pipeline.compare import load_similarity
 from grids.reports import tables
 from grids.results import SimilarityMatrix
 

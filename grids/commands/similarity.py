@@ -12,7 +12,7 @@ from grids import devices
 from grids.commands.options import PLUGIN, chosen_images, count_skipped, named_pairs, progress, skipper, split_names
 from grids.commands.show import print_matrix
 from grids.degradations import ELEVEN
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.pipeline.outputs import write_similarity
 from grids.pipeline.similarity import SimilaritySettings, example_sheet, measure_similarity
 
@@ -49,11 +49,10 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
             descriptor=options["descriptor"],
             device=options["device"],
             out=out,
-            max_pixels=options["max_pixels"],
+            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
             on_row=on_row,
-            on_skip=skipper(skipped),
         )
-    examples = example_sheet(chosen_images(images), names, functions, max_pixels=options["max_pixels"])
+    examples = example_sheet(chosen_images(images), names, functions, ReadOptions(options["max_pixels"]))
     sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
     written = write_similarity(found, out, order=options["order"], pictures=sheet, skipped=skipped)
     if options["as_json"]:

@@ -26,7 +26,9 @@ from grids.commands.options import (
 )
 from grids.commands.systems import start_of, system_of
 from grids.commands.training import Steps
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
+from grids.pipeline.experiments import RunControl, TrainingSettings
+from grids.pipeline.inputs import TaskSources
 from grids.pipeline.train import DESCRIPTOR_RECIPE, train_descriptor, train_restorer
 from grids.reports.scores import restorer_text
 from grids.reports.training import below_text
@@ -38,15 +40,17 @@ INPUT = "input"
 def train(images: tuple[str, ...], **options: Any) -> None:
     """`grids train`."""
     out: Path = options["out"] or Path("runs/train/model.safetensors")
-    given = {
-        "tasks": chosen_tasks(options["tasks"]),
+    tasks = TaskSources(
+        chosen_tasks(options["tasks"]),
+        named_pairs(options["plugins"], "--degradation", PLUGIN),
+        named_pairs(options["pairs"], "--pairs", PAIRS),
+    )
+    settings = TrainingSettings(
         **system_of(options, "standard"),
+        start=start_of(options),
         **{name: options[name] for name in ("vgg", "trunk", "topology")},
-        "functions": named_pairs(options["plugins"], "--degradation", PLUGIN),
-        "pairs": named_pairs(options["pairs"], "--pairs", PAIRS),
-        "start": start_of(options),
-    }
-    _run(lambda **rest: train_restorer(chosen_images(images), **given, **rest), out, options, INPUT)
+    )
+    _run(lambda **rest: train_restorer(chosen_images(images), tasks, settings, **rest), out, options, INPUT)
 
 
 def descriptor(images: tuple[str, ...], **options: Any) -> None:
@@ -67,11 +71,12 @@ def _run(training: Callable[..., TrainingReport], out: Path, options: dict[str, 
                 val=chosen_images(options["val"]) if options["val"] else None,
                 out=out,
                 resume=options["resume"],
-                time_budget=seconds_of(options["time_budget"]) if options["time_budget"] else math.inf,
-                device=options["device"],
-                max_pixels=options["max_pixels"],
-                on_skip=skipper(skipped),
-                callbacks=steps,
+                reading=ReadOptions(options["max_pixels"], skipper(skipped)),
+                control=RunControl(
+                    options["device"],
+                    seconds_of(options["time_budget"]) if options["time_budget"] else math.inf,
+                    steps,
+                ),
             )
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():

@@ -12,8 +12,7 @@ from tqdm import tqdm
 
 from grids.errors import RunError
 from grids.pipeline.train_groups import best_so_far, remaining
-from grids.reports.grouping import counted, decibels
-from grids.reports.training import time_text
+from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial
 from grids.search import Search
 from grids.training.callbacks import NullCallbacks

@@ -24,18 +24,21 @@ from grids.commands.options import (
 from grids.commands.systems import start_of, system_of
 from grids.commands.training import Progress
 from grids.errors import GridsError
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.pipeline.dry_run import PlannedTraining, plan_training
-from grids.pipeline.experiments import MIX, TrainingSettings
-from grids.pipeline.group import check_count, report_file
-from grids.pipeline.train_groups import TrainGroupsResult, train_groups
-from grids.pipeline.verified import write_verified
-from grids.reports.grouping import counted, grouping_text, trials_text
+from grids.pipeline.experiments import RunControl, TrainingSettings
+from grids.pipeline.group import SearchSettings, check_count
+from grids.pipeline.inputs import TaskSources
+from grids.pipeline.outputs import report_file
+from grids.pipeline.run_report import TrainGroupsResult, write_verified
+from grids.pipeline.train_groups import train_groups
+from grids.reports.grouping import grouping_text, trials_text
+from grids.reports.text import counted
 from grids.reports.training import training_text
 from grids.results import Grouping
 from grids.training.trainer import OutOfTimeError
 
-PLANNED = ("val", "degradations", "functions", "pairs", "method", "partition", "device", "max_pixels", "on_skip")
+PLANNED = ("val", "tasks", "partition", "only", "reading")
 
 
 def verify(images: tuple[str, ...], **options: Any) -> None:
@@ -49,34 +52,36 @@ def verify(images: tuple[str, ...], **options: Any) -> None:
     given: dict[str, Any] = {
         "val": chosen_images(options["val"]) if options["val"] else None,
         "similarity": options["similarity"],
-        "degradations": names,
-        "functions": named_pairs(options["plugins"], "--degradation", PLUGIN),
-        "pairs": named_pairs(options["pairs"], "--pairs", PAIRS),
-        "method": options["method"],
-        "delta_for": deltas(options["delta_for"]),
-        "shortcuts": not options["no_shortcuts"],
+        "tasks": TaskSources(
+            names,
+            named_pairs(options["plugins"], "--degradation", PLUGIN),
+            named_pairs(options["pairs"], "--pairs", PAIRS),
+        ),
         "partition": partition,
-        "device": options["device"],
-        "max_pixels": options["max_pixels"],
-        "on_skip": skipper(skipped),
+        "only": options["only"],
+        "reading": ReadOptions(options["max_pixels"], skipper(skipped)),
     }
+    search = SearchSettings(
+        options["delta"],
+        options["method"],
+        deltas(options["delta_for"]),
+        not options["no_shortcuts"],
+        options["all_solutions"],
+    )
     settings = _settings(options)
     budget = seconds_of(options["time_budget"]) if options["time_budget"] else math.inf
     if options["dry_run"]:
-        same = {name: given[name] for name in PLANNED} | {"only": options["only"]}
+        same = {name: given[name] for name in PLANNED} | {"method": options["method"], "device": options["device"]}
         _print_plan(plan_training(chosen_images(images), settings, **same), options["as_json"])
         return
     with Progress(options["quiet"], options["log"]) as progress:
         found = _train(
             chosen_images(images),
-            options["delta"],
+            search,
             settings,
             **given,
-            all_solutions=options["all_solutions"],
-            only=options["only"],
-            time_budget=budget,
             out=out,
-            callbacks=progress,
+            control=RunControl(options["device"], budget, progress),
             on_trial=progress.told,
         )
     write_verified(found, out)
@@ -132,7 +137,7 @@ def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
 def _settings(options: dict[str, Any]) -> TrainingSettings:
     return TrainingSettings(
         **system_of(options),
-        start=start_of(options) or MIX,
+        start=start_of(options),
         repeats=options["repeats"],
         early=not options["no_early_stop"],
         vgg=options["vgg"],

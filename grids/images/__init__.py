@@ -2,7 +2,7 @@
 
 from grids.images.listing import IMAGE_SUFFIXES, builtin_photos, list_images
 from grids.images.photo import Photo, Skipped, photo_from_tensor
-from grids.images.reading import MAX_PIXELS, read_photo, read_photos
+from grids.images.reading import MAX_PIXELS, ReadOptions, read_photo, read_photos
 from grids.images.tensors import Pixels
 from grids.images.writing import encode, write_photo
 
@@ -11,6 +11,7 @@ __all__ = [
     "MAX_PIXELS",
     "Photo",
     "Pixels",
+    "ReadOptions",
     "Skipped",
     "builtin_photos",
     "encode",

@@ -8,6 +8,7 @@ import re
 import stat
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -20,12 +21,28 @@ from grids.images.photo import Photo, Skipped
 from grids.images.tensors import Pixels
 
 MAX_PIXELS = 200_000_000
-
 # Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "GIF")
 _ORIENTATION = int(ExifTags.Base.Orientation)
 # What describes the photograph in the first directory of a TIFF; its other tags describe the file that was read.
 _DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853}
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How photographs are read.
+
+    max_pixels: larger ones are refused by their header, before anything is decoded.
+    on_skip: called with every file of several that cannot be used (`list.append` will do).
+    """
+
+    max_pixels: int = MAX_PIXELS
+    on_skip: Callable[[Skipped], object] | None = None
+
+    def skip(self, path: Path, reason: str) -> None:
+        """Report a file that cannot be used."""
+        if self.on_skip is not None:
+            self.on_skip(Skipped(path, reason))
 
 
 def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
@@ -47,42 +64,35 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
         raise _unreadable(path, str(error)) from error
 
 
-def read_photos(
-    paths: Sequence[Path],
-    max_pixels: int = MAX_PIXELS,
-    min_side: int = 1,
-    on_skip: Callable[[Skipped], object] | None = None,
-) -> Iterator[Photo]:
+def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_side: int = 1) -> Iterator[Photo]:
     """Read photographs one after another, passing over those that cannot be used.
 
     Args:
         paths: the files. A single one is not passed over: what is wrong with it is raised.
-        max_pixels: as for `read_photo`.
+        reading: the largest size, and what is called with every file passed over; the defaults if None.
         min_side: pixels that both sides must have.
-        on_skip: called with every file passed over (`list.append` will do).
 
     Raises:
         ImageError: the only file, or every one of several, cannot be used.
     """
+    reading = reading or ReadOptions()
     used, first = 0, ""
     for path in paths:
         try:
-            photo = _read(Path(path), max_pixels)
+            photo = _read(Path(path), reading.max_pixels)
             if min(photo.height, photo.width) < min_side:
                 raise ImageError(f"{photo.width} x {photo.height} pixels, but at least {min_side} are needed")
         except ImageError as error:
             if len(paths) == 1:
                 raise _unreadable(path, str(error)) from error
             first = first or f"'{path}': {error}"
-            if on_skip is not None:
-                on_skip(Skipped(Path(path), str(error)))
+            reading.skip(Path(path), str(error))
             continue
         used += 1
         yield photo
     if not used:
-        raise ImageError(
-            f"none of {len(paths)} images can be used (the first, {first})" if paths else "no images given"
-        )
+        reason = f"none of {len(paths)} images can be used (the first, {first})" if paths else "no images given"
+        raise ImageError(reason)
 
 
 def _unreadable(path: str | os.PathLike[str], reason: str) -> ImageError:

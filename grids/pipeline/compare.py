@@ -1,4 +1,4 @@
-"""How similarity matrices of different runs differ."""
+"""Similarity matrices of runs: read, and compared. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from grids import weights
 from grids.errors import GridsError
 from grids.io import make_folder, write_text
-from grids.pipeline.figures import write_figures
-from grids.pipeline.matrices import load_similarity
-from grids.reports.heatmap import side_by_side
-from grids.reports.html import comparison_page
+from grids.pipeline.outputs import write_report
 from grids.reports.tables import Comparison, compare
+from grids.results import SimilarityMatrix
+
+
+def builtin_similarity() -> SimilarityMatrix:
+    """The matrix that ships: the eleven degradations on the fit split, at the published settings."""
+    return SimilarityMatrix.load(weights.builtin(weights.SIMILARITY))
+
+
+def load_similarity(run: str | Path) -> SimilarityMatrix:
+    """The matrix of a run folder, a similarity.json, or "builtin". Raises RunError."""
+    return builtin_similarity() if str(run) == "builtin" else SimilarityMatrix.load(Path(run))
 
 
 def compare_runs(runs: Sequence[str | Path], out: str | Path | None = None) -> list[Comparison]:
@@ -35,12 +44,13 @@ def compare_runs(runs: Sequence[str | Path], out: str | Path | None = None) -> l
     first_label, first = labelled[0]
     found = [compare(first, other, (first_label, label)) for label, other in labelled[1:]]
     if out is not None:
+        from grids.reports.html import comparison_report  # matplotlib takes half a second
+
         folder = make_folder(Path(out))
         records = json.dumps([asdict(comparison) for comparison in found], indent=1)
         write_text(folder / "comparison.json", records + "\n")
-        write_figures(folder, {"heatmaps": side_by_side(labelled)})
         title = "How much do similarity matrices differ?"
-        write_text(folder / "report.html", comparison_page(found, labelled, title=title))
+        write_report(comparison_report(found, labelled, title=title), folder / "report.html")
     return found
 
 

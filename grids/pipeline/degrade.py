@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,11 @@ from torch import Tensor
 from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
-from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, read_photo, read_photos, write_photo
+from grids.images import Photo, ReadOptions, read_photo, read_photos, write_photo
 from grids.images.tensors import crop_middle, to_pixels
-from grids.io import make_folder, write_bytes
+from grids.io import write_bytes
 from grids.metrics import image_psnr
+from grids.pipeline.run_folder import absolute, append_row, results_folder, target_names
 from grids.random import seed_for, seeded
 from grids.reports.sheet import contact_sheet
 
@@ -49,7 +48,7 @@ def degrade_file(
     severity: float | None = None,
     seed: int = 0,
     round_to_8_bit: bool = True,
-    max_pixels: int = MAX_PIXELS,
+    reading: ReadOptions | None = None,
 ) -> float:
     """Degrade one image file into another; alpha, EXIF, colour profile and bit depth are kept.
 
@@ -60,7 +59,7 @@ def degrade_file(
         seed: the same seed gives the same file.
         round_to_8_bit: round the result to 8 bit, as the other synthesizers of the field do; without, it is written
             with 16 bits where the format holds them (png, tif).
-        max_pixels: refuse larger images.
+        reading: the largest size of images.
 
     Returns:
         The PSNR in dB between the two (RGB, no crop, rounded to 8 bit).
@@ -68,7 +67,7 @@ def degrade_file(
     Raises:
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
     """
-    photo = read_photo(Path(source), max_pixels=max_pixels)
+    photo = read_photo(Path(source), (reading or ReadOptions()).max_pixels)
     if absolute(Path(source)) == absolute(Path(target)):
         raise GridsError(f"the result would replace the image '{source}': choose another name")
     clean = photo.tensor()
@@ -104,9 +103,8 @@ def degrade_folder(
     severity: float | None = None,
     seed: int = 0,
     round_to_8_bit: bool = True,
-    max_pixels: int = MAX_PIXELS,
+    reading: ReadOptions | None = None,
     on_image: Callable[[Path], None] | None = None,
-    on_skip: Callable[[Skipped], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Degrade many images for a trainer: LQ/ and GT/ with matching names, and params.csv.
 
@@ -125,8 +123,8 @@ def degrade_folder(
     """
     names = target_names(sources)
     rows: list[dict[str, Any]] = []
-    with _results_folder(Path(out), sources) as folder:
-        for photo in read_photos(list(names), max_pixels=max_pixels, on_skip=on_skip):
+    with results_folder(Path(out), sources, PARAMS) as folder:
+        for photo in read_photos(list(names), reading):
             assert photo.path is not None
             name = names[photo.path]
             digest = _digest(photo)
@@ -144,7 +142,7 @@ def replay_folder(
     out: str | Path,
     kinds: Mapping[str, Degradation] | None = None,
     *,
-    max_pixels: int = MAX_PIXELS,
+    reading: ReadOptions | None = None,
     on_image: Callable[[Path], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Make the pairs of an earlier `degrade_folder` again, from the same photographs.
@@ -154,7 +152,7 @@ def replay_folder(
         params: the params.csv.
         out: a folder for the new pairs, as in `degrade_folder`.
         kinds: degradations that are not built in, by name.
-        max_pixels: refuse larger images.
+        reading: the largest size of images.
         on_image: called after every photograph.
 
     Returns:
@@ -164,7 +162,7 @@ def replay_folder(
         GridsError: `params` cannot be read, or was written by a grids whose synthesizers made other pixels (the message
             names its version); a photograph is missing, cannot be read or is another one; or `out` is wrong.
     """
-    known = dict(kinds or {})
+    known, max_pixels = dict(kinds or {}), (reading or ReadOptions()).max_pixels
     jobs = read_params(Path(params), known)
     names = {name: path for path, name in target_names(sources).items()}
     if missing := [name for name in jobs if name not in names]:
@@ -175,7 +173,7 @@ def replay_folder(
             raise GridsError(f"'{names[name]}' is not the photograph that '{params}' was made of")
     several = len({job.kind for found in jobs.values() for job in found}) > 1
     rows: list[dict[str, Any]] = []
-    with _results_folder(Path(out), sources) as folder:
+    with results_folder(Path(out), sources, PARAMS) as folder:
         for name, found in jobs.items():
             photo = read_photo(names[name], max_pixels)
             for job in found:
@@ -240,20 +238,6 @@ def _digest(photo: Photo) -> str:
     return hashlib.sha256(str(photo.pixels.shape).encode() + photo.pixels.tobytes()).hexdigest()[:16]
 
 
-@contextlib.contextmanager
-def _results_folder(out: Path, sources: Sequence[Path]) -> Iterator[Path]:
-    """A `fresh_folder`, which goes again where an error comes before anything is written into it."""
-    there = out.exists()
-    folder = fresh_folder(out, sources, PARAMS)
-    try:
-        yield folder
-    except BaseException:
-        if not there:
-            with contextlib.suppress(OSError):  # it is not empty
-                folder.rmdir()
-        raise
-
-
 def _write_pair(
     folder: Path, photo: Photo, name: str, kind: Degradation, job: Job, several: bool, first: bool
 ) -> dict[str, Any]:
@@ -296,60 +280,6 @@ def _degrade(
 
 def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:
     return (photo if rounded else photo.with_16_bits()).with_pixels(result)
-
-
-def fresh_folder(out: Path, sources: Sequence[Path], account: str) -> Path:
-    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call.
-
-    Raises:
-        GridsError: it holds one of the sources, or the file `account` of an earlier call, or cannot be written to.
-    """
-    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
-        raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
-    inside = next((path for path in sources if absolute(path).is_relative_to(absolute(out))), None)
-    if inside is not None:
-        raise GridsError(f"the folder for the results, '{out}', holds the image '{inside}': choose another")
-    if (out / account).exists():
-        raise GridsError(
-            f"'{out}' holds the results of an earlier call ({account}): choose another folder or remove it"
-        )
-    return make_folder(out)
-
-
-def target_names(sources: Sequence[Path]) -> dict[Path, str]:
-    """A .png name for every source: its path below the folder that all share. Raises GridsError for equal ones."""
-    try:
-        base = os.path.commonpath([absolute(path).parent for path in sources])
-    except ValueError as error:
-        raise GridsError(f"the images share no folder ({error})") from error
-    names: dict[Path, str] = {}
-    taken: dict[str, Path] = {}
-    for path in sources:
-        below = absolute(path).relative_to(base)
-        name = below.with_suffix(".png").as_posix()
-        if name.casefold() in taken:  # a.jpg beside a.png
-            name = below.as_posix().replace(".", "_") + ".png"
-        if name.casefold() in taken:
-            raise GridsError(f"'{path}' and '{taken[name.casefold()]}' would both become '{name}'")
-        names[path], taken[name.casefold()] = name, path
-    return names
-
-
-def absolute(path: Path) -> Path:
-    """The path from the root, links kept."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
-
-
-def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
-    """Add a row to a CSV file, below its header. Raises GridsError."""
-    try:
-        with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
-    except OSError as error:
-        raise GridsError(f"cannot write '{file}': {error.strerror or error}") from error
 
 
 def _listed(parameters: Parameters) -> dict[str, Any]:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
 from grids import devices
-from grids.images import MAX_PIXELS, Skipped
-from grids.pipeline.experiments import MIX, TrainingSettings, bounds, make_experiment
-from grids.pipeline.similarity import Images, Plugin
-from grids.pipeline.warm_start import LONGER, check_system, shipped_start
+from grids.errors import GridsError
+from grids.images import ReadOptions
+from grids.pipeline.experiments import TrainingSettings, make_experiment
+from grids.pipeline.inputs import Images, Tasks, TaskSources
+from grids.pipeline.warm_start import LONGER, bounds, check_system, shipped_start
 from grids.results import Grouping
 from grids.search import find_method
 from grids.training.callbacks import NullCallbacks
 from grids.training.experiment import Experiment
 from grids.training.trainer import train
 
+Part = Literal["upper-bounds", "search"]
+"""Of a run: the single-task restorers and the one for all, or what comes after them."""
 TIMED = 5
 """Steps that are timed."""
 SIZE = 0.3
@@ -40,28 +42,24 @@ def plan_training(
     settings: TrainingSettings | None = None,
     *,
     val: Images | None = None,
-    degradations: Sequence[str] | None = None,
-    functions: Mapping[str, Plugin] | None = None,
-    pairs: Mapping[str, str] | None = None,
+    tasks: Tasks = None,
     method: str = "exact",
     partition: Grouping | None = None,
-    only: str | None = None,
+    only: Part | None = None,
     device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
+    reading: ReadOptions | None = None,
 ) -> list[PlannedTraining]:
     """What `train_groups` would train and how long it would take; some steps are timed, and nothing is written.
 
     Which groups a search asks for hangs on the answers: their number is what simulations lead to expect.
     """
     used = settings or TrainingSettings()
-    names = degradations if degradations is not None or partition is None else partition.degradations
-    experiment = make_experiment(images, val, names, functions, pairs, used, max_pixels, on_skip)
+    experiment = make_experiment(images, val, tasks_of(partition, tasks), used, reading)
     order = tuple(task.name for task in experiment.tasks)
     check_system(used, experiment)
     step, config = step_seconds(experiment, devices.resolve(device), order), used.config
     found = []
-    if used.start == MIX:
+    if used.start is None:
         longer = 1 if shipped_start(used.network) else LONGER
         found.append(PlannedTraining(order, "what all others start from", step * longer * config.steps(len(order))))
     for group, repeat in bounds(order, used, partition):
@@ -74,6 +72,16 @@ def plan_training(
     found = [] if only == "search" else found
     each = step * config.steps(max(2, round(SIZE * len(order))))
     return found + [PlannedTraining((), "a group that the search asks for", each)] * count
+
+
+def tasks_of(partition: Grouping | None, tasks: Tasks) -> TaskSources:
+    """The tasks, those of a partition where that is given and they are not named. Raises GridsError."""
+    found = TaskSources.of(tasks)
+    if partition is None:
+        return found
+    if set(found.names or partition.degradations) != set(partition.degradations):
+        raise GridsError("a partition is trained whole: with its own degradations, and not in part")
+    return replace(found, names=partition.degradations)
 
 
 def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str, ...]) -> float:

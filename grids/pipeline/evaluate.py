@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from grids import devices
 from grids.degradations import ELEVEN, NAMES, Degradation
 from grids.errors import GridsError, ImageError
-from grids.images import MAX_PIXELS, Skipped, read_photo, read_photos
+from grids.images import ReadOptions, read_photo, read_photos
 from grids.images.photo import Photo
 from grids.images.tensors import to_8_bit, to_tensor
 from grids.metrics import WINDOW, whole_scores
 from grids.networks.heads import select_head
-from grids.pipeline.experiments import pair_folders, synthesized
-from grids.pipeline.similarity import Images, Plugin, photo_paths
+from grids.pipeline.inputs import Images, Tasks, TaskSources, pair_folders, photo_paths
 from grids.random import seed_for, seeded
 from grids.restoration.models import Restorer, load_restorer
 from grids.restoration.tiling import restore_image
@@ -35,16 +34,13 @@ assert LEAST >= WINDOW
 def evaluate_restorer(
     model: str | Path,
     images: Images = None,
-    tasks: Sequence[str] | None = None,
+    tasks: Tasks = None,
     *,
     network: str | None = None,
-    functions: Mapping[str, Plugin] | None = None,
-    pairs: Mapping[str, str] | None = None,
     as_made: bool = False,
     seed: int = 0,
     device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
+    reading: ReadOptions | None = None,
     on_score: Callable[[Score], None] | None = None,
 ) -> Evaluation:
     """Measure a restorer on whole photographs: PSNR and SSIM, RGB, 8 bit, no border cut.
@@ -58,54 +54,49 @@ def evaluate_restorer(
     Args:
         model: a file of `train_restorer` or of `grids group`; with `network`, weights from elsewhere.
         images: clean photographs: a folder, files, or None or "builtin"; not read where all tasks are pairs.
-        tasks: names of degradations, functions and pairs; None for those that the restorer was trained for (the eleven
-            where its file does not say), and whatever else is given.
+        tasks: what to restore, names or `TaskSources`; None for what the restorer was trained for (the eleven where its
+            file does not say). Of pairs, all images are measured; those that bear the name of a built-in degradation
+            take its place: real pairs through the head that learnt from made ones.
         network: a preset of `grids.networks.TABLE`, for files that do not say which they are.
-        functions: further degradations by name, as in `measure_similarity`.
-        pairs: further tasks by name: "INPUTS:TARGETS", two folders; all of their images are measured. Those that bear
-            the name of a built-in degradation take its place: real pairs through the head that learnt from made ones.
         as_made: do not measure after JPEG 90.
         seed: of the degrading.
         device: "auto", "cpu", "cuda" or "mps".
-        max_pixels, on_skip: of reading photographs.
+        reading: how photographs are read.
         on_score: called after every photograph of every task.
 
     Raises:
         GridsError: a name, value or file is wrong, or no photograph can be used; the message names it.
     """
-    functions, pairs = functions or {}, pairs or {}
+    sources, reading = TaskSources.of(tasks), reading or ReadOptions()
     seeded(seed)  # says what seeds there are
     where = devices.resolve(device)
     restorer = load_restorer(model, network)
-    names = _names(restorer, tasks, functions, pairs)
-    kinds = synthesized(names, functions, pairs, standing_in=True)
-    files = {name: matched(name, *pair_folders(name, pairs[name])) for name in names if name in pairs}
+    _check_known(restorer, sources)
+    names = sources.chosen(restorer.tasks or ELEVEN)
+    kinds = sources.degradations(restorer.tasks or ELEVEN, stand_in=True)
+    files = {name: matched(name, *pair_folders(name, sources.pairs[name])) for name in names if name in sources.pairs}
     module = restorer.network.to(where)
     scores = []
     for score in itertools.chain(
-        _degraded(module, kinds, images, as_made, seed, where, max_pixels, on_skip),
-        _paired(module, files, where, max_pixels),
+        _degraded(module, kinds, images, as_made, seed, where, reading),
+        _paired(module, files, where, reading.max_pixels),
     ):
         scores.append(score)
         if on_score is not None:
             on_score(score)
     scores.sort(key=lambda score: names.index(score.task))
-    return Evaluation(str(model), restorer.preset, seed, tuple(scores), tuple(name for name in names if name in pairs))
+    return Evaluation(str(model), restorer.preset, seed, tuple(scores), tuple(files))
 
 
-def _names(
-    restorer: Restorer, tasks: Sequence[str] | None, functions: Mapping[str, Plugin], pairs: Mapping[str, str]
-) -> tuple[str, ...]:
-    known = (*NAMES, *functions, *pairs)
+def _check_known(restorer: Restorer, sources: TaskSources) -> None:
+    """Raise GridsError where the restorer was trained for a wanted task that is none of ours."""
     for name in restorer.tasks:
-        if name not in known and (tasks is None or name in tasks):
+        wanted = sources.names is None or name in sources.names
+        if wanted and name not in (*NAMES, *sources.functions, *sources.pairs):
             raise GridsError(
                 f"the restorer was trained for '{name}', which is none of ours: give it with --pairs or --degradation, "
                 "or choose other --tasks"
             )
-    if tasks is not None:
-        return tuple(tasks)
-    return tuple(dict.fromkeys((*(restorer.tasks or ELEVEN), *functions, *pairs)))
 
 
 def _degraded(
@@ -115,12 +106,11 @@ def _degraded(
     as_made: bool,
     seed: int,
     device: torch.device,
-    max_pixels: int,
-    on_skip: Callable[[Skipped], None] | None,
+    reading: ReadOptions,
 ) -> Iterator[Score]:
     if not kinds:
         return
-    for photo in read_photos(photo_paths(images), max_pixels=max_pixels, min_side=LEAST, on_skip=on_skip):
+    for photo in read_photos(photo_paths(images), reading, LEAST):
         assert photo.path is not None
         clean = _pixels(photo)
         for task, kind in kinds.items():

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grids.errors import GridsError, ImageError
-from grids.images import MAX_PIXELS, Photo, Skipped, read_photos, write_photo
+from grids.images import Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
 from grids.io import read_text
-from grids.pipeline.degrade import absolute, append_row, fresh_folder, target_names
+from grids.pipeline.run_folder import absolute, append_row, results_folder, target_names
 
 FACES = "faces.csv"
 COLUMNS = ("file", *Box._fields)
@@ -45,9 +45,8 @@ def crop_faces(
     side: int = 128,
     every: bool = False,
     boxes: str | Path | None = None,
-    max_pixels: int = MAX_PIXELS,
+    reading: ReadOptions | None = None,
     on_image: Callable[[Path], None] | None = None,
-    on_skip: Callable[[Skipped], None] | None = None,
 ) -> list[Face]:
     """Write the largest face of every photograph, as NAME.png with the sub-folders that the photographs lie in.
 
@@ -61,9 +60,8 @@ def crop_faces(
         boxes: a CSV with the columns file, left, top, width and height, in pixels of the upright photograph: faces,
             from the brows to the chin, of photographs that are not searched then. "file" is the photograph's name or
             the end of its path.
-        max_pixels: refuse larger photographs.
+        reading: how photographs are read; told of those without such a face, too.
         on_image: called after each photograph that was read.
-        on_skip: called with each that cannot be read or has no such face.
 
     Raises:
         GridsError: no photograph can be used or none has a face, two would get the same name, `out` holds one of them
@@ -74,27 +72,25 @@ def crop_faces(
         raise GridsError(f"a face needs a side of {LEAST_SIDE} pixels or more, not {side}")
     names = target_names(sources)
     given = {} if boxes is None else _read_boxes(Path(boxes), sources)
-    new = not Path(out).exists()
-    folder = fresh_folder(Path(out), sources, FACES)
+    reading = reading or ReadOptions()
     faces: list[Face] = []
     reasons: list[str] = []
-    for photo in read_photos(sources, max_pixels=max_pixels, on_skip=on_skip):
-        assert photo.path is not None
-        try:
-            found = _large(photo, _boxes(photo, given), side)
-        except ImageError as error:
-            reasons.append(str(error))
-            if on_skip is not None and len(sources) > 1:
-                on_skip(Skipped(photo.path, str(error)))
-        else:
-            faces += _written(photo, found if every else found[:1], side, folder, names)
-        if on_image is not None:
-            on_image(photo.path)
-    if not faces:
-        if new:
-            folder.rmdir()
-        which = f"'{sources[0]}'" if len(sources) == 1 else f"{len(sources)} photographs; of the first"
-        raise GridsError(f"no face to cut out of {which}: {reasons[0]}")
+    with results_folder(Path(out), sources, FACES) as folder:
+        for photo in read_photos(sources, reading):
+            assert photo.path is not None
+            try:
+                found = _large(photo, _boxes(photo, given), side)
+            except ImageError as error:
+                reasons.append(str(error))
+                if len(sources) > 1:
+                    reading.skip(photo.path, str(error))
+            else:
+                faces += _written(photo, found if every else found[:1], side, folder, names)
+            if on_image is not None:
+                on_image(photo.path)
+        if not faces:
+            which = f"'{sources[0]}'" if len(sources) == 1 else f"{len(sources)} photographs; of the first"
+            raise GridsError(f"no face to cut out of {which}: {reasons[0]}")
     return faces
 
 

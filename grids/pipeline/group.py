@@ -1,21 +1,18 @@
-"""From known drops to groups, and the files of a grouping. Nothing here imports torch."""
+"""From known drops to groups. Nothing here imports torch."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grids.errors import GridsError, RunError, unknown_name
-from grids.io import make_folder, write_text
-from grids.pipeline.figures import write_figures
-from grids.pipeline.matrices import load_similarity
-from grids.reports.drops import drop_against_distance
-from grids.reports.drops import groups_over_delta as draw_steps
-from grids.reports.graph import draw_graph
-from grids.reports.grouping import counted
-from grids.reports.html import grouping_page
-from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
+from grids.io import make_folder
+from grids.pipeline.compare import load_similarity
+from grids.pipeline.outputs import write_grouping
+from grids.pipeline.run_folder import TRIALS
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
     METHODS,
     DropTable,
@@ -24,29 +21,55 @@ from grids.search import (
     Search,
     TrialLog,
     groups_over_delta,
-    plan_search,
     run_search,
     trials_at_hand,
 )
 from grids.search.drop_table import STUDY
 from grids.search.problem import ENUMERATED
+from grids.search.run import plan_search
 from grids.search.search import too_many
 
-TRIALS = "trials.sqlite"
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Which groups are wanted, and how they are searched for.
+
+    Args:
+        delta: the largest drop that a degradation may have in its group, dB, at least 0.
+        method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
+        delta_for: degradations with a delta of their own, dB.
+        shortcuts: suppose that a group is never better than a part of it, and ask for fewer groups.
+        all_solutions: list all partitions with as few groups, too.
+        seed: of the order of groups whose distances tie; None for 0, or that of the restorers where they are trained.
+
+    Raises:
+        UnknownNameError: there is no such method.
+    """
+
+    delta: float = 0.7
+    method: str = "exact"
+    delta_for: Mapping[str, float] = field(default_factory=dict)
+    shortcuts: bool = True
+    all_solutions: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown_name("method", self.method, METHODS)
+
+    def problem(self, similarity: SimilarityMatrix, seed: int = 0) -> Problem:
+        """What is asked of a search over these degradations. Raises GridsError."""
+        drawn = seed if self.seed is None else self.seed
+        return Problem(similarity, self.delta, dict(self.delta_for), self.shortcuts, seed=drawn)
 
 
 def group_degradations(
-    delta: float = 0.7,
+    search: SearchSettings | None = None,
     drops: str | Path | DropTable = STUDY,
     similarity: str | Path | SimilarityMatrix = "builtin",
     *,
-    method: str = "exact",
     degradations: Sequence[str] | None = None,
-    delta_for: Mapping[str, float] | None = None,
-    shortcuts: bool = True,
     max_groups: int | None = None,
-    all_solutions: bool = False,
-    seed: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
     on_trial: Callable[[Trial], None] | None = None,
@@ -54,17 +77,17 @@ def group_degradations(
     """Group degradations by a table of known drops. Source: GRIDS, section 5.1.
 
     Args:
-        delta: the largest drop that a degradation may have in its group, dB, at least 0.
+        search: delta, and how groups are searched for; the defaults if None.
         drops: a CSV file (columns group, degradation, drop and, if wanted, noise; see DropTable.load), "study" for the
             trainings of our own study, or "paper" for the drops that GRIDS published for Restormer. Groups that it
             does not hold are unknown, and left out.
         similarity: a matrix, a run folder, a similarity.json, or "builtin". It decides in which order groups are
             looked up, and so what "paper" and "agglomerative" find.
-        method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
         degradations: names, for some of the matrix only.
-        delta_for, shortcuts, max_groups, all_solutions, seed, on_trial: as for `search_groups`.
+        max_groups: an error where more are needed.
         out: a run folder, for groups.json, trials.sqlite, report.html and the figures; made if needed.
         resume: go on with the trials.sqlite of `out`; without, an earlier log of a table is replaced.
+        on_trial: called after every answer.
 
     Returns:
         The partition, with its certificate and all that was asked for.
@@ -74,20 +97,16 @@ def group_degradations(
     """
     if max_groups is not None and max_groups < 1:
         raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
-    table, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
-    log = _log(Path(out), table, resume) if out is not None else None
-    try:
-        search = Search(problem, method, log=log)
-        _tell_singles(search, table)
-        if method == "exact" and problem.n > ENUMERATED:  # it would ask for every group: read the table at once
-            search.know(table.answers)
-        run_search(search, table, on_trial=on_trial)
-        found = search.result(all_solutions=all_solutions, at_hand=table.answers)
-    finally:
-        if log is not None:
-            log.close()
+    wanted = search or SearchSettings()
+    table, problem = _problem(wanted, drops, similarity, degradations)
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(contextlib.closing(_log(Path(out), table, resume))) if out is not None else None
+        running = Search(problem, wanted.method, log=log)
+        _tell_singles(running, table)
+        if wanted.method == "exact" and problem.n > ENUMERATED:  # it would ask for every group: read the table at once
+            running.know(table.answers)
+        run_search(running, table, on_trial=on_trial)
+        found = running.result(all_solutions=wanted.all_solutions, at_hand=table.answers)
     settings = {
         "source": table.source,
         "drops_sha256": table.sha256,
@@ -106,82 +125,27 @@ def group_degradations(
 
 
 def plan_grouping(
-    delta: float = 0.7,
+    search: SearchSettings | None = None,
     drops: str | Path | DropTable = STUDY,
     similarity: str | Path | SimilarityMatrix = "builtin",
     *,
-    method: str = "exact",
     degradations: Sequence[str] | None = None,
-    delta_for: Mapping[str, float] | None = None,
-    shortcuts: bool = True,
-    seed: int = 0,
 ) -> list[Planned]:
     """In which order a search over all groups would ask, those that the table lacks included.
 
     Answers that the table holds are used; the others are supposed to come out as the distances let expect. So it tells
     which trainings would be wanted first. Args and errors are those of `group_degradations`; nothing is written.
     """
-    table, problem = _problem(drops, similarity, degradations, delta, delta_for, shortcuts, seed)
-    return plan_search(replace(problem, askable=None), method, table.answers)
-
-
-def write_grouping(
-    grouping: Grouping,
-    similarity: SimilarityMatrix,
-    out: str | Path,
-    *,
-    steps: Sequence[DeltaStep] = (),
-    others: Sequence[Trial] = (),
-    training: TrainingReport | None = None,
-    pictures: Mapping[str, bytes] | None = None,
-) -> dict[str, Path]:
-    """Write what a run folder shows of a grouping.
-
-    Args:
-        grouping: what was found.
-        similarity: S between its degradations, for the graph.
-        out: the run folder, made if needed.
-        steps: the number of groups over delta (`grids.search.groups_over_delta`), for the page and a figure.
-        others: groups with an answer that was not asked for, for the picture of drops.
-        training, pictures: the restorers behind the drops, for the page; see `grouping_page`.
-
-    Returns:
-        The files by name: groups.json, partition.png, partition.svg, drops.png, drops.svg, delta.png and delta.svg
-        (with steps), report.html (groups.html in the folder of a similarity run, whose page stays).
-
-    Raises:
-        GridsError: a file cannot be written.
-    """
-    folder = make_folder(Path(out))
-    written = {"groups.json": grouping.save(folder / "groups.json")}
-    figures = {
-        "partition": draw_graph(similarity, groups=grouping.partition),
-        "drops": drop_against_distance(grouping, others),
-    }
-    if steps:
-        figures["delta"] = draw_steps(steps, grouping.delta)
-    written |= write_figures(folder, figures)
-    title = f"{counted(len(grouping), 'group')} for {counted(len(similarity), 'degradation')}"
-    page = grouping_page(
-        grouping, similarity, title=title, steps=steps, others=others, training=training, pictures=pictures
-    )
-    report = report_file(folder)
-    return written | {report.name: write_text(report, page)}
-
-
-def report_file(folder: Path) -> Path:
-    """The page of a grouping: report.html, or groups.html where that is the page of a similarity matrix."""
-    return folder / ("groups.html" if (folder / "similarity.json").exists() else "report.html")
+    wanted = search or SearchSettings()
+    table, problem = _problem(wanted, drops, similarity, degradations)
+    return plan_search(replace(problem, askable=None), wanted.method, table.answers)
 
 
 def _problem(
+    search: SearchSettings,
     drops: str | Path | DropTable,
     similarity: str | Path | SimilarityMatrix,
     degradations: Sequence[str] | None,
-    delta: float,
-    delta_for: Mapping[str, float] | None,
-    shortcuts: bool,
-    seed: int,
 ) -> tuple[DropTable, Problem]:
     matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
     table = drops if isinstance(drops, DropTable) else DropTable.load(drops)
@@ -189,7 +153,7 @@ def _problem(
     if degradations is not None:
         matrix = matrix.subset(tuple(degradations))
         table = table.within(matrix.degradations)
-    problem = Problem(matrix, delta, dict(delta_for or {}), shortcuts, seed=seed)
+    problem = search.problem(matrix)
     held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
     return table, replace(problem, askable=held)
 

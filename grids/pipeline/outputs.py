@@ -1,28 +1,29 @@
-"""The files of a similarity run."""
+"""The files that a run folder shows of a similarity matrix or a grouping. Nothing here imports torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
 from grids.errors import unknown_name
 from grids.images import Skipped
-from grids.io import make_folder, write_text
-from grids.pipeline.figures import write_figures
-from grids.reports.graph import draw_graph
-from grids.reports.heatmap import dendrogram, heatmap
-from grids.reports.html import similarity_page
-from grids.reports.tables import cluster_order
-from grids.results import SimilarityMatrix
+from grids.io import make_folder, write_bytes, write_text
+from grids.reports.text import counted
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
-ORDERS = ("cluster", "paper")
+if TYPE_CHECKING:
+    from grids.reports.html import Report
+
+Order = Literal["cluster", "paper"]
+ORDERS = get_args(Order)
 
 
 def write_similarity(
     similarity: SimilarityMatrix,
     out: str | Path,
     *,
-    order: str = "cluster",
+    order: Order = "cluster",
     pictures: Mapping[str, bytes] | None = None,
     skipped: Sequence[Skipped] = (),
 ) -> dict[str, Path]:
@@ -42,6 +43,8 @@ def write_similarity(
     Raises:
         GridsError: the order is unknown, or a file cannot be written.
     """
+    from grids.reports.html import similarity_report  # matplotlib takes half a second
+
     if order not in ORDERS:
         raise unknown_name("order", order, ORDERS)
     folder = make_folder(Path(out))
@@ -50,17 +53,64 @@ def write_similarity(
         "similarity.json": similarity.save(folder / "similarity.json"),
         "similarity.csv": write_text(folder / "similarity.csv", similarity.to_csv()),
     }
-    figures = {
-        "heatmap": heatmap(similarity, names or cluster_order(similarity)[0]),
-        "dendrogram": dendrogram(similarity),
-        "graph": draw_graph(similarity),
-    }
-    written |= write_figures(folder, figures)
-    page = similarity_page(
+    report = similarity_report(
         similarity,
         title=f"How alike are {len(similarity)} degradations?",
         order=names,
         pictures=pictures,
         skipped=[(str(bad.path), bad.reason) for bad in skipped],
     )
-    return written | {"report.html": write_text(folder / "report.html", page)}
+    return written | write_report(report, folder / "report.html")
+
+
+def write_grouping(
+    grouping: Grouping,
+    similarity: SimilarityMatrix,
+    out: str | Path,
+    *,
+    steps: Sequence[DeltaStep] = (),
+    others: Sequence[Trial] = (),
+    training: TrainingReport | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> dict[str, Path]:
+    """Write what a run folder shows of a grouping.
+
+    Args:
+        grouping: what was found.
+        similarity: S between its degradations, for the graph.
+        out: the run folder, made if needed.
+        steps: the number of groups over delta (`grids.search.groups_over_delta`), for the page and a figure.
+        others: groups with an answer that was not asked for, for the picture of drops.
+        training, pictures: the restorers behind the drops, for the page; see `grouping_report`.
+
+    Returns:
+        The files by name: groups.json, partition.png, partition.svg, drops.png, drops.svg, with steps delta.png and
+        delta.svg, with trainings curves.png and curves.svg, and report.html (groups.html in the folder of a similarity
+        run, whose page stays).
+
+    Raises:
+        GridsError: a file cannot be written.
+    """
+    from grids.reports.html import grouping_report  # matplotlib takes half a second
+
+    folder = make_folder(Path(out))
+    title = f"{counted(len(grouping), 'group')} for {counted(len(similarity), 'degradation')}"
+    report = grouping_report(
+        grouping, similarity, title=title, steps=steps, others=others, training=training, pictures=pictures
+    )
+    written = {"groups.json": grouping.save(folder / "groups.json")}
+    return written | write_report(report, report_file(folder))
+
+
+def write_report(report: Report, page: Path) -> dict[str, Path]:
+    """Write a page and, beside it, its figures as NAME.png and NAME.svg; the files by name. Raises RunError."""
+    written = {}
+    for name, figure in report.figures.items():
+        written[f"{name}.png"] = write_bytes(page.with_name(f"{name}.png"), figure.png)
+        written[f"{name}.svg"] = write_bytes(page.with_name(f"{name}.svg"), figure.svg)
+    return written | {page.name: write_text(page, report.page)}
+
+
+def report_file(folder: Path) -> Path:
+    """The page of a grouping: report.html, or groups.html where that is the page of a similarity matrix."""
+    return folder / ("groups.html" if (folder / "similarity.json").exists() else "report.html")

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from grids import __version__, devices, weights
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError, RunError
-from grids.images import MAX_PIXELS, Skipped, read_photos
+from grids.images import ReadOptions, read_photos
 from grids.io import make_folder
 from grids.networks.heads import MultiHead
-from grids.pipeline.experiments import lot_of
-from grids.pipeline.similarity import Images, Plugin, named_degradations, photo_paths
+from grids.pipeline.inputs import Images, Plugin, lot_of, named_degradations, photo_paths
 from grids.random import seeded
 from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, Candidate, Grouping
@@ -59,8 +58,7 @@ def profile_run(
     data: str = PHOTOGRAPHS.name,
     seed: int = 0,
     device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
+    reading: ReadOptions | None = None,
     on_start: Callable[[int], None] = lambda total: None,
     on_done: Callable[[], object] = lambda: None,
 ) -> Profile:
@@ -78,7 +76,7 @@ def profile_run(
         data: "photographs" or "pristine": how examples are made, see `grids.training.pair_settings`.
         seed: of everything that is drawn.
         device: "auto", "cpu", "cuda" or "mps".
-        max_pixels, on_skip: of reading photographs.
+        reading: how photographs are read.
         on_start, on_done: called with the number of photographs, and after each.
 
     Raises:
@@ -99,13 +97,15 @@ def profile_run(
     learnt, kept = _split(paths)
     # float32, as images are described when a group is chosen for them
     descriptor = Descriptor(device=where)
+    reading = reading or ReadOptions()
+    silent = replace(reading, on_skip=None)  # what is skipped is told once
     parts = []
     for some, side in ((learnt, SIDE), (kept, None)):
-        photographs = _pixels(some, max_pixels, on_skip)
         drawing = SampleSettings(draws, side, most=MOST, data=settings, seed=seed)
+        photographs = _pixels(some, reading)
         made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
         drawing = replace(drawing, draws=DISTORTED)
-        photographs = _pixels(some, max_pixels, None)
+        photographs = _pixels(some, silent)
         others = make_outliers(photographs, descriptor, len(kinds), drawing, restorers=len(restorers))
         parts.append(Samples.join([made, others]))
     used = [len(np.unique(part.photographs)) for part in parts]
@@ -135,8 +135,7 @@ def profile_examples(
     networks: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
+    reading: ReadOptions | None = None,
     on_start: Callable[[int], None] = lambda total: None,
     on_done: Callable[[], object] = lambda: None,
 ) -> Profile:
@@ -152,7 +151,7 @@ def profile_examples(
         restorers: the file of a group's restorer, by the group's name.
         networks: its preset of `grids.networks.TABLE`, where the file does not say so.
         seed: of the distortions of the clean photographs, which show what is unlike anything known.
-        device, max_pixels, on_skip, on_start, on_done: as in `profile_run`.
+        device, reading, on_start, on_done: as in `profile_run`.
 
     Raises:
         GridsError: a name, value or file is wrong, or a group has too few examples; the message names it.
@@ -168,16 +167,16 @@ def profile_examples(
     on_start(sum(map(len, folders.values())))
     # float32, as images are described when one of these is chosen: few examples must not differ from them in anything
     descriptor = Descriptor(device=where)
-    basis = read_profile(weights.builtin(weights.PROFILE)).discriminant
+    basis, reading = read_profile(weights.builtin(weights.PROFILE)).discriminant, reading or ReadOptions()
     learnt: list[Samples] = []
     kept: list[Samples] = []
     for kind, (name, paths) in enumerate(folders.items()):
-        described = dict(_described(paths, kind, descriptor, basis, max_pixels, on_skip, on_done))
+        described = dict(_described(paths, kind, descriptor, basis, reading, on_done))
         _need_enough(name, len(described))
         for part, some in zip((learnt, kept), _split(list(described)), strict=True):
             part += [described[path] for path in some]
             if name == CLEAN:
-                part.append(_others(some, len(folders), descriptor, basis, max_pixels, seed))
+                part.append(_others(some, len(folders), descriptor, basis, reading, seed))
     record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
     profile = fit_profile(
         Samples.join(learnt),
@@ -220,10 +219,10 @@ def _groups_of(folder: Path, device: torch.device) -> tuple[tuple[Candidate, ...
     if not (folder / "groups.json").is_file():
         raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give --group")
     groups = list_candidates(Grouping.load(folder))
-    files = [folder / group.weights if group.weights else None for group in groups]
-    if any(file is None for file in files):
+    files = [folder / group.weights for group in groups if group.weights]
+    if len(files) < len(groups):
         return groups, []
-    networks = [load_restorer(file).network.to(device, memory_format=torch.channels_last) for file in files if file]  # type: ignore[call-overload]
+    networks = [load_restorer(file).network.to(device, memory_format=torch.channels_last) for file in files]  # type: ignore[call-overload]
     return groups, networks
 
 
@@ -257,10 +256,8 @@ def _too_few(count: int) -> ImageError:
     return ImageError(f"too few photographs can be used: {count}, but at least {FEWEST} are needed")
 
 
-def _pixels(
-    paths: Sequence[Path], max_pixels: int, on_skip: Callable[[Skipped], None] | None
-) -> Iterator[tuple[str, Tensor]]:
-    for photo in read_photos(paths, max_pixels, min_side=LEAST, on_skip=on_skip):
+def _pixels(paths: Sequence[Path], reading: ReadOptions) -> Iterator[tuple[str, Tensor]]:
+    for photo in read_photos(paths, reading, LEAST):
         assert photo.path is not None
         yield photo.path.name, photo.tensor()
 
@@ -270,29 +267,24 @@ def _described(
     kind: int,
     descriptor: Descriptor,
     basis: Discriminant,
-    max_pixels: int,
-    on_skip: Callable[[Skipped], None] | None,
+    reading: ReadOptions,
     on_done: Callable[[], object],
 ) -> Iterator[tuple[Path, Samples]]:
     """Every image and its quarters, in the whitened space of the basis."""
-    for number, photo in enumerate(read_photos(paths, max_pixels, on_skip=on_skip)):
+    for number, photo in enumerate(read_photos(paths, reading)):
         assert photo.path is not None
         rows = basis.whiten(np.stack([describe(descriptor, part) for part in _parts(photo.tensor())]))
-        count = len(rows)
-        nothing = np.full((count, 1), np.nan)
-        yield (
-            photo.path,
-            Samples(rows, np.full(count, kind), np.zeros(count), np.full(count, number), nothing, np.zeros(count)),
-        )
+        kinds, numbers, zeros = (np.full(len(rows), value) for value in (kind, number, 0.0))
+        yield photo.path, Samples(rows, kinds, zeros, numbers, np.full((len(rows), 1), np.nan), zeros)
         on_done()
 
 
 def _others(
-    paths: Sequence[Path], kind: int, descriptor: Descriptor, basis: Discriminant, max_pixels: int, seed: int
+    paths: Sequence[Path], kind: int, descriptor: Descriptor, basis: Discriminant, reading: ReadOptions, seed: int
 ) -> Samples:
     """Clean photographs, distorted, in the whitened space of the basis."""
     draws = max(DISTORTED, math.ceil(LEAST_DISTORTED / len(paths)))
-    photographs = _pixels(paths, max_pixels, None)
+    photographs = _pixels(paths, replace(reading, on_skip=None))
     made = make_outliers(photographs, descriptor, kind, SampleSettings(draws, most=MOST, seed=seed), restorers=1)
     return replace(made, statistics=basis.whiten(made.statistics))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.images import IMAGE_SUFFIXES, MAX_PIXELS, Photo, Skipped, encode, read_photos, write_photo
+from grids.images import IMAGE_SUFFIXES, Photo, ReadOptions, Skipped, encode, read_photos, write_photo
 from grids.images.tensors import to_8_bit
 from grids.io import make_folder, write_bytes, write_text
-from grids.pipeline.degrade import absolute, target_names
-from grids.pipeline.similarity import check_apart, photo_paths
-from grids.reports.html import restoring_page
-from grids.reports.restoring import Shown, outcome_text, verdict_text
+from grids.pipeline.inputs import photo_paths
+from grids.pipeline.run_folder import absolute, check_apart, target_names
+from grids.reports.selection import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
+from grids.reports.text import counted
 from grids.restoration.restore import Restoration, check_settings, loader, restore_photo, view_of
 from grids.restoration.tiling import OVERLAP
-from grids.results.selection import Candidate, Selection
+from grids.results import Candidate, Selection
 
 RECORDS, REPORT = "restored.json", "report.html"
 PICTURES = 24
@@ -36,6 +36,29 @@ class Selecting(Protocol):
     @property
     def groups(self) -> Sequence[Candidate]: ...
     def select(self, image: Tensor, /) -> Selection: ...
+
+
+@dataclass(frozen=True)
+class RestoreSettings:
+    """How images are restored.
+
+    Args:
+        group: the id of a group to use instead of the one that is selected.
+        head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
+        tile, overlap, steps: as for `grids.restoration.restore.restore_photo`.
+
+    Raises:
+        GridsError: a value is out of range, or there is a head without a group.
+    """
+
+    group: str | None = None
+    head: str | None = None
+    tile: int | None = None
+    overlap: int = OVERLAP
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        check_settings(self.steps, self.tile, self.overlap, self.group, self.head)
 
 
 @dataclass(frozen=True)
@@ -66,16 +89,11 @@ def restore_files(
     out: str | Path | None = None,
     *,
     selector: Selecting,
-    group: str | None = None,
-    head: str | None = None,
-    tile: int | None = None,
-    overlap: int = OVERLAP,
-    steps: int = 1,
+    settings: RestoreSettings | None = None,
     compare: str | Path | None = None,
     report: str | Path | None = None,
     device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
+    reading: ReadOptions | None = None,
     on_image: Callable[[RestoredFile], None] | None = None,
 ) -> list[RestoredFile]:
     """Restore images: one file into another, or several into a new folder, as .png with the sub-folders they lie in.
@@ -88,46 +106,33 @@ def restore_files(
         out: the file, its suffix deciding the format, or the folder; None for NAME_restored.png in the working folder.
             A folder also gets restored.json and report.html.
         selector: says which group an image needs.
-        group: the id of a group to use instead.
-        head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
-        tile, overlap, steps: as for `restore_photo`.
+        settings: which group to use instead, and how; the defaults if None.
         compare: a .png for one image before and after, side by side.
         report: a page with all images before and after, beside the one of a folder.
         device: "auto", "cpu", "cuda" or "mps".
-        max_pixels, on_skip: of reading images.
+        reading: how images are read.
         on_image: called after each.
 
     Raises:
         GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names
             and values were looked at. One of several images that cannot be restored is skipped.
     """
-    check_settings(steps, tile, overlap, group, head)
+    used, reading = settings or RestoreSettings(), reading or ReadOptions()
     where = devices.resolve(device)
     restorers = loader(selector.groups, where)
-    _check_chosen(restorers, group, head)
+    _check_chosen(restorers, used.group, used.head)
     targets, folder = _targets(images, out)
     _check_pages(compare, report, targets, folder)
     account = _Account(folder, compare, report)
 
     def note(bad: Skipped) -> None:
         account.skipped.append(bad)
-        if on_skip is not None:
-            on_skip(bad)
+        reading.skip(bad.path, bad.reason)
 
     def run(photo: Photo) -> Restoration | None:
         assert photo.path is not None
         try:
-            return restore_photo(
-                photo,
-                selector.select,
-                restorers,
-                group=group,
-                head=head,
-                tile=tile,
-                overlap=overlap,
-                steps=steps,
-                device=where,
-            )
+            return restore_photo(photo, selector.select, restorers, device=where, **asdict(used))
         except GridsError as error:
             if len(targets) == 1:
                 raise
@@ -135,7 +140,7 @@ def restore_files(
             return None
 
     try:
-        for photo in read_photos(list(targets), max_pixels=max_pixels, on_skip=note):
+        for photo in read_photos(list(targets), ReadOptions(reading.max_pixels, note)):
             assert photo.path is not None
             restoration = run(photo)
             if restoration is not None:
@@ -171,7 +176,9 @@ class _Account:
         if self.compare is not None and sheet is not None:
             write_bytes(Path(self.compare), sheet)
         self.done.append(made)
-        self._rows.append(_shown(made, sheet))
+        selections = tuple(step.selection for step in made.restoration.steps)
+        outcome = outcome_text(made.restoration.restorers, made.restoration.why)
+        self._rows.append(Shown(str(made.source), str(made.output), selections, outcome, sheet))
 
     def results(self) -> list[RestoredFile]:
         """Raises GridsError where there are none."""
@@ -183,8 +190,20 @@ class _Account:
         )
 
     def write(self) -> None:
-        if self.done:
-            _write_pages(self.done, self._rows, self.skipped, self.folder, self.report)
+        """Write the pages, and the records of a folder."""
+        pages = [Path(self.report)] if self.report is not None else []
+        if self.done and self.folder is not None:
+            records = [made.to_json() for made in self.done]
+            write_text(make_folder(self.folder) / RECORDS, json.dumps(records, indent=1, default=str) + "\n")
+            pages.append(self.folder / REPORT)
+        if not self.done or not pages:
+            return
+        from grids.reports.html import restoring_page  # with matplotlib, half a second
+
+        skipped = [(str(bad.path), bad.reason) for bad in self.skipped]
+        page = restoring_page(self._rows, title=f"Restoring {counted(len(self.done), 'image')}", skipped=skipped)
+        for path in pages:
+            write_text(path, page)
 
 
 def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
@@ -260,30 +279,3 @@ def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
     except OSError as error:
         raise GridsError(f"cannot read '{photo.path}': {error.strerror or error}") from error
     return write_bytes(target, data)
-
-
-def _shown(made: RestoredFile, sheet: bytes | None) -> Shown:
-    steps = made.restoration.steps
-    outcome = outcome_text(made.restoration.restorers, made.restoration.why)
-    return Shown(str(made.source), str(made.output), tuple(step.selection for step in steps), outcome, sheet)
-
-
-def _write_pages(
-    done: Sequence[RestoredFile],
-    rows: Sequence[Shown],
-    skipped: Sequence[Skipped],
-    folder: Path | None,
-    report: str | Path | None,
-) -> None:
-    pages = [Path(report)] if report is not None else []
-    if folder is not None:
-        make_folder(folder)
-        write_text(folder / RECORDS, json.dumps([made.to_json() for made in done], indent=1, default=str) + "\n")
-        pages.append(folder / REPORT)
-    if pages:
-        count = f"{len(rows)} image{'' if len(rows) == 1 else 's'}"
-        page = restoring_page(
-            rows, title=f"Restoring {count}", skipped=[(str(bad.path), bad.reason) for bad in skipped]
-        )
-        for path in pages:
-            write_text(path, page)

@@ -1,17 +1,74 @@
-"""What a run with trainings came to, as records."""
+"""What runs with trainings came to: records, and the files that show them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
 
 from grids import __version__
+from grids.io import make_folder, write_text
+from grids.networks.heads import for_task
 from grids.pipeline.experiments import TrainingSettings
+from grids.pipeline.outputs import report_file, write_grouping, write_report
+from grids.pipeline.run_folder import TRAINING
 from grids.pipeline.warm_start import Start
-from grids.results import Grouping, TrainingReport
+from grids.reports.comparison_sheet import Restored, restored_sheet
+from grids.reports.html import training_report
+from grids.reports.training import training_csv
+from grids.restoration.forward import restore
+from grids.restoration.models import load_restorer
+from grids.results import DeltaStep, Grouping, TrainingReport, Trial
+from grids.search import Answer, Problem, groups_over_delta
 from grids.training.evaluator import TrainingEvaluator
+from grids.training.experiment import Experiment
 
 GIVEN = "given"
 """The method of a partition that was not searched for."""
+CAPTION = "One validation crop under each task: degraded, restored, and what it was, with the PSNR"
+
+
+@dataclass(frozen=True)
+class TrainGroupsResult:
+    """What a run with trainings came to.
+
+    report: all that was trained.
+    grouping: the partition; None where only upper bounds were wanted.
+    problem: what the search was asked.
+    finished: whether the trainings and the search came to their end; if not, the partition is the best of what was
+        trained in time, at least every task alone.
+    evaluator: for whoever wants the restorers.
+    """
+
+    report: TrainingReport
+    grouping: Grouping | None
+    problem: Problem
+    finished: bool
+    evaluator: TrainingEvaluator
+
+
+def described(
+    experiment: Experiment, device: torch.device, more: Mapping[str, Any], crops: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a training report says of photographs, hyperparameters and device; `crops` and `more` stand in between."""
+    config, validation = experiment.config, experiment.validation
+    return {
+        "iterations": config.iterations,
+        "steps_per": config.steps_per,
+        **(crops or {}),
+        "photographs": len(experiment.photographs),
+        "photographs_sha256": experiment.photographs.digest,
+        "validation_crops": validation.count,
+        "validation_side": validation.side,
+        "validation_sha256": validation.digest,
+        **more,
+        "device": device.type,
+        "recipe": config.to_json(),
+        "grids_version": __version__,
+    }
 
 
 def report_of(
@@ -19,30 +76,19 @@ def report_of(
 ) -> TrainingReport:
     """All that was trained in the folder, and what the groups reach."""
     experiment = evaluator.experiment
-    config = settings.config
     validation = experiment.validation
+    more = {
+        "searched": finished and grouping is not None and grouping.method != GIVEN,
+        "system": settings.recipe,
+        "repeats": settings.repeats,
+        "early": settings.early,
+        "start_sha256": start.sha256,
+    }
+    crops = {"crop": settings.config.crop, "batch": settings.config.batch}
     return TrainingReport(
         network=settings.network,
         start=start.words,
-        settings={
-            "iterations": config.iterations,
-            "steps_per": config.steps_per,
-            "crop": config.crop,
-            "batch": config.batch,
-            "photographs": len(experiment.photographs),
-            "photographs_sha256": experiment.photographs.digest,
-            "validation_crops": validation.count,
-            "validation_side": validation.side,
-            "validation_sha256": validation.digest,
-            "searched": finished and grouping is not None and grouping.method != GIVEN,
-            "system": settings.recipe,
-            "repeats": settings.repeats,
-            "early": settings.early,
-            "start_sha256": start.sha256,
-            "device": evaluator.device.type,
-            "recipe": config.to_json(),
-            "grids_version": __version__,
-        },
+        settings=described(experiment, evaluator.device, more, crops),
         inputs=validation.psnr(None, evaluator.names, evaluator.device),
         inputs_saved=validation.psnr(None, evaluator.names, evaluator.device, saved=True),
         runs=evaluator.recall(),
@@ -71,3 +117,57 @@ def with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> 
     source = f"trainings: {what}, {steps} {start.words}, {report.settings['photographs']} photographs"
     settings = {"source": source, **grouping.settings, "training": dict(report.settings)}
     return replace(grouping, groups=tuple(groups), upper_bounds=report.upper_bounds, settings=settings)
+
+
+def write_verified(found: TrainGroupsResult, out: str | Path) -> dict[str, Path]:
+    """Write what a run folder shows of trainings, and of the partition that they verified.
+
+    Returns:
+        The files by name: training.json, training.csv, curves.png and .svg, report.html, and with a partition those of
+        `grids.pipeline.outputs.write_grouping`.
+
+    Raises:
+        GridsError: a file cannot be written.
+    """
+    folder = make_folder(Path(out))
+    written = {
+        TRAINING: found.report.save(folder / TRAINING),
+        "training.csv": write_text(folder / "training.csv", training_csv(found.report)),
+    }
+    pictures = {CAPTION: _before_and_after(found.evaluator, found.report.groups)}
+    if found.grouping is not None:
+        steps = _steps(found.problem, found.grouping.trials)
+        return written | write_grouping(
+            found.grouping, found.problem.similarity, folder, steps=steps, training=found.report, pictures=pictures
+        )
+    title = f"Restorers for {len(found.report.tasks)} tasks"
+    return written | write_report(training_report(found.report, title=title, pictures=pictures), report_file(folder))
+
+
+def _steps(problem: Problem, trials: Sequence[Trial]) -> list[DeltaStep]:
+    """The number of groups over delta, by the groups that were trained to their end."""
+    answers = {problem.mask(t.group): Answer(t.drops, t.noise) for t in trials if t.drops}
+    return groups_over_delta(replace(problem, askable=frozenset(answers)), answers) if answers else []
+
+
+def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, ...]]) -> bytes:
+    """The first validation crop under each task, and what the restorers make of it."""
+    everything = evaluator.names
+    shared = {name: group for group in groups for name in group if len(group) > 1}
+    crops, loaded = {}, {}
+    for name in everything:
+        inputs, targets = evaluator.experiment.validation.examples(name)
+        chosen = {"alone": (name,), "mix": everything}
+        if name in shared:
+            chosen["its group"] = shared[name]
+        restored = {}
+        for label, group in chosen.items():
+            run = evaluator.runs.get((frozenset(group), 0))
+            if run is not None:
+                if run.file not in loaded and len(group) > 1:
+                    loaded[run.file] = load_restorer(evaluator.folder / run.file).network.to(evaluator.device)
+                network = loaded.get(run.file) or load_restorer(evaluator.folder / run.file).network
+                network = for_task(network.to(evaluator.device), name)
+                restored[label] = restore(network, inputs[:1], evaluator.device)[0]
+        crops[name] = Restored(inputs[0], targets[0], restored)
+    return restored_sheet(crops)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,19 +11,19 @@ from typing import Any
 import torch
 
 from grids import __version__, devices
-from grids.degradations import ELEVEN, Degradation, FunctionDegradation, check_name, degradation, load_function
+from grids.degradations import ELEVEN, Degradation, check_name
 from grids.errors import GridsError, unknown_name
-from grids.images import MAX_PIXELS, Skipped, builtin_photos, list_images, read_photos
+from grids.images import ReadOptions, read_photos
 from grids.io import make_folder
 from grids.pipeline.degrade import contact_sheet_of
-from grids.results import SimilarityMatrix
+from grids.pipeline.inputs import Images, Plugin, named_degradations, photo_paths
+from grids.pipeline.run_folder import RunFolder, check_apart
+from grids.results import CLEAN, SimilarityMatrix
 from grids.similarity import matrix as matrices
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.matrix import DegradationRow, measure_row, row_key
 from grids.similarity.patches import Crops, draw_crops
 
-CLEAN = "clean"
-BUILTIN = "builtin"
 LEAST_PATCHES = 8
 """Fewer patches have so few principal components that a fit means nothing."""
 
@@ -82,10 +83,6 @@ class SimilaritySettings:
         return cls(**{"patches": 800, "precision": "fp32", **changes})
 
 
-Images = str | Path | Sequence[str | Path] | None
-Plugin = str | Callable[..., torch.Tensor] | Degradation
-
-
 def measure_similarity(
     images: Images = None,
     settings: SimilaritySettings | None = None,
@@ -96,9 +93,8 @@ def measure_similarity(
     descriptor: str | Path | None = None,
     device: str = "auto",
     out: str | Path | None = None,
-    max_pixels: int = MAX_PIXELS,
+    reading: ReadOptions | None = None,
     on_row: Callable[[str, bool], None] | None = None,
-    on_skip: Callable[[Skipped], None] | None = None,
 ) -> SimilarityMatrix:
     """Measure how alike degradations are, on photographs. Source: GRIDS, section 4.2.
 
@@ -112,15 +108,14 @@ def measure_similarity(
         descriptor: weights of another SRResNet x4; None for the one that ships.
         device: "auto", "cpu", "cuda" or "mps".
         out: a folder that keeps the rows, so that a later call measures only what is new.
-        max_pixels: refuse larger images.
+        reading: how photographs are read; the defaults if None.
         on_row: called with (name, whether it was reused) after every row.
-        on_skip: called for every image that cannot be used.
 
     Returns:
         The matrix over degradations, functions and extras, in this order; its `ggd` holds "clean" too.
 
     Raises:
-        GridsError: a name, value or file is wrong; the message names it.
+        GridsError: a name, value or file is wrong, or another process measures into the folder; the message names it.
     """
     used = settings or SimilaritySettings()
     kinds = _kinds(degradations, functions or {}, extra or {})
@@ -130,21 +125,22 @@ def measure_similarity(
         check_apart(source, out)
     where = devices.resolve(device)
     describe = Descriptor(Path(descriptor) if descriptor else None, where, used.precision)
-    folder = make_folder(Path(out) / "rows") if out is not None else None
 
     def crops_of(source: Images) -> Crops:
-        return draw_crops(photo_paths(source), used.patches, used.patch_size, used.seed, max_pixels, on_skip)
+        return draw_crops(photo_paths(source), used.patches, used.patch_size, used.seed, reading)
 
-    crops = crops_of(images)
-    sources = {name: crops_of(source) for name, source in (extra or {}).items()}
-    if used.intervals:
-        matrices.check_photos({"the photographs": crops.photo} | {name: c.photo for name, c in sources.items()})
-    rows = []
-    for name, kind in kinds.items():
-        row, reused = _row(folder, sources.get(name, crops), name, kind, describe, used)
-        rows.append(row)
-        if on_row is not None:
-            on_row(name, reused)
+    with contextlib.nullcontext() if out is None else RunFolder(Path(out)).working():
+        crops = crops_of(images)
+        sources = {name: crops_of(source) for name, source in (extra or {}).items()}
+        if used.intervals:
+            matrices.check_photos({"the photographs": crops.photo} | {name: c.photo for name, c in sources.items()})
+        folder = make_folder(Path(out) / "rows") if out is not None else None
+        rows = []
+        for name, kind in kinds.items():
+            row, reused = _row(folder, sources.get(name, crops), name, kind, describe, used)
+            rows.append(row)
+            if on_row is not None:
+                on_row(name, reused)
     return _assemble(rows, kinds, used, describe, crops, sources)
 
 
@@ -152,28 +148,13 @@ def example_sheet(
     images: Images,
     degradations: Sequence[str] = ELEVEN,
     functions: Mapping[str, Plugin] | None = None,
-    max_pixels: int = MAX_PIXELS,
+    reading: ReadOptions | None = None,
 ) -> bytes:
     """A PNG of the first usable photograph under every degradation at severity 0.5, for a report."""
     kinds = {name: kind for name, kind in _kinds(degradations, functions or {}, {}).items() if kind is not None}
-    photo = next(read_photos(photo_paths(images), max_pixels=max_pixels))
+    max_pixels = (reading or ReadOptions()).max_pixels  # what is skipped was told while it was measured
+    photo = next(read_photos(photo_paths(images), ReadOptions(max_pixels)))
     return contact_sheet_of(photo, kinds, severity=0.5, side=256)
-
-
-def photo_paths(images: Images) -> list[Path]:
-    """The files that "images" stands for: None or "builtin", a folder, a file, or several. Raises ImageError."""
-    if images is None or images == BUILTIN or list(images if isinstance(images, (list, tuple)) else ()) == [BUILTIN]:
-        return builtin_photos()
-    given = [images] if isinstance(images, (str, Path)) else images
-    return list_images([Path(item) for item in given])
-
-
-def check_apart(images: Images, out: str | Path | None) -> None:
-    """Raise GridsError where the folder for the results lies in a folder of images: they would be taken for images."""
-    given = [images] if isinstance(images, (str, Path)) else images or []
-    for item in given if out is not None else []:
-        if Path(item).is_dir() and Path(str(out)).resolve().is_relative_to(Path(item).resolve()):
-            raise GridsError(f"the folder for the results, '{out}', lies among the images in '{item}': choose another")
 
 
 def _kinds(
@@ -188,25 +169,6 @@ def _kinds(
             raise GridsError(f"the degradation '{name}' {taken}")
         kinds[name] = kind
     return kinds
-
-
-def named_degradations(names: Sequence[str], functions: Mapping[str, Plugin]) -> dict[str, Degradation]:
-    """Degradations by name, then functions as degradations. Raises GridsError for a name that is unknown or twice."""
-    if isinstance(names, str):
-        raise GridsError(f"degradations must be a list of names, not the text '{names}'")
-    found: dict[str, Degradation] = {}
-    for name, kind in [*((n, degradation(n)) for n in names), *((n, _plugin(n, f)) for n, f in functions.items())]:
-        check_name(name)
-        if name in found:
-            raise GridsError(f"the degradation '{name}' is named twice")
-        found[name] = kind
-    return found
-
-
-def _plugin(name: str, plugin: Plugin) -> Degradation:
-    if isinstance(plugin, Degradation):
-        return plugin
-    return load_function(name, plugin) if isinstance(plugin, str) else FunctionDegradation(name, plugin)
 
 
 def _identity(kind: Degradation | None) -> str | None:

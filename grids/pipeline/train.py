@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from grids import __version__, devices
+from grids import devices
 from grids.errors import RunError
-from grids.images import MAX_PIXELS, Skipped
-from grids.io import make_folder
+from grids.images import ReadOptions
 from grids.pipeline.dry_run import step_seconds
-from grids.pipeline.experiments import SCRATCH, check_batches, check_start, make_tasks, split_photographs
-from grids.pipeline.run_folder import keep_settings
-from grids.pipeline.similarity import Images, Plugin
+from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, experiment_of, make_experiment
+from grids.pipeline.inputs import Images, Tasks, TaskSources
+from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.run_report import described
 from grids.pipeline.warm_start import shipped_start
-from grids.reports.training import time_text
+from grids.reports.text import time_text
 from grids.restoration.models import check_scale, read_record, start_weights
 from grids.results import TrainingReport, TrainingRun
-from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.experiment import Experiment, run_of, train_experiment
 from grids.training.fabric import check_precision
 from grids.training.pair_settings import PRISTINE
-from grids.training.recipes import Extras, get_recipe, resolve_config
-from grids.training.systems.makers import prepare_maker
-from grids.training.tasks import Reduced, Task
+from grids.training.tasks import Reduced
 from grids.training.trainer import OutOfTimeError
-from grids.training.validation import Validation
 from grids.weights import sha256
 
 DESCRIPTOR = "srresnet-x4"
@@ -43,30 +39,18 @@ DESCRIPTOR_RECIPE = TrainingConfig(
 SUFFIX = ".safetensors"
 ESTIMATED = 100
 """For so many steps it is said beforehand how long they take."""
-SETTINGS = ".training.json"  # not .json: beside groups.safetensors lies a groups.json of its own
 
 
 def train_restorer(
     images: Images = None,
-    tasks: Sequence[str] | None = None,
+    tasks: Tasks = None,
+    settings: TrainingSettings | None = None,
     *,
-    network: str | None = None,
-    config: TrainingConfig | None = None,
-    recipe: str | None = None,
-    vgg: str | Path | None = None,
-    trunk: str | Path | None = None,
-    topology: str | None = None,
     val: Images | None = None,
-    functions: Mapping[str, Plugin] | None = None,
-    pairs: Mapping[str, str] | None = None,
-    start: str | Path | None = None,
     out: str | Path = "runs/train/model.safetensors",
     resume: bool = False,
-    time_budget: float = math.inf,
-    device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
-    callbacks: Callbacks | None = None,
+    reading: ReadOptions | None = None,
+    control: RunControl | None = None,
 ) -> TrainingReport:
     """Train one restorer for some tasks. Source: GRIDS, section 5.3.
 
@@ -74,56 +58,37 @@ def train_restorer(
 
     Args:
         images: photographs to learn from: a folder, files, or None or "builtin".
-        tasks: names of degradations, functions and pairs; None for the eleven (or those of the system) and whatever
-            else is given.
-        network: a preset of `grids.networks.TABLE`; None for "unet", or the small one of the system.
-        config: the settings; `grids.training.recipes.resolve_config` makes those of --budget.
-        recipe: a recipe of `grids.training.recipes.TABLE`: its network, tasks, batches and losses; None for one network
-            and one loss.
-        vgg, trunk, topology: for the system, see `grids.training.recipes.Extras`.
+        tasks: what to restore, names or `TaskSources`; None for the eleven, or those of the recipe.
+        settings: the network, its hyperparameters, what it starts from, and the paper's recipe, if any;
+            `TrainingSettings.by_recipe()` if None. What is said there of groups does not matter.
         val: photographs to measure on; None keeps one of five of `images` for that.
-        functions, pairs: further tasks, see `grids.pipeline.experiments.make_tasks`.
-        start: a file of weights to start from, or "scratch" for weights drawn from the seed; None for the weights that
-            ship for the network, if there are any (a recipe's networks have none).
         out: the file of the restorer; its settings and its checkpoint lie beside it, as .training.json and .ckpt.
         resume: an error where there is nothing to go on with.
-        time_budget: seconds.
-        device: "auto", "cpu", "cuda" or "mps".
-        max_pixels, on_skip: of reading photographs.
-        callbacks: hears of the training.
+        reading: how photographs are read.
+        control: device, time and callbacks.
 
     Returns:
         its one run, and what it reaches on the validation crops; the weights are in the file.
 
     Raises:
-        GridsError: a name, value or file is wrong, or `out` is there with other settings.
+        GridsError: a name, value or file is wrong, `out` is there with other settings, or another process trains it.
         OutOfTimeError: the time is over; the same call goes on.
     """
-    deadline = time.monotonic() + time_budget
-    hears = callbacks or NullCallbacks()
-    network, settings = resolve_config(recipe, network=network)
-    used = config or settings
-    file = _target(out)
-    check_scale(network)
-    where = devices.resolve(device)
-    check_precision(where, used.precision)  # a precision that the device lacks is said before photographs are read
-    if tasks is None and recipe is not None:
-        tasks = (*get_recipe(recipe).tasks, *(functions or {}), *(pairs or {}))
-    chosen = make_tasks(tasks, functions, pairs, least=used.crop)
-    names = tuple(task.name for task in chosen)
-    said: list[str] = []  # and told once nothing is wrong
-    extras = Extras(_path(vgg), _path(trunk), topology, said.append)
-    maker = prepare_maker(recipe, network, names, extras)
-    check_start(None if start == SCRATCH else start, trunk)
-    shipped = shipped_start(network) if start is None and recipe is None else None
-    source = None if start == SCRATCH else shipped if start is None else Path(start)
-    first = None if source is None else start_weights(source, network, maker.options)
-    digest = "" if source is None else sha256(source)
-    experiment = _experiment(chosen, images, val, network, used, max_pixels, on_skip, recipe)
-    experiment = replace(experiment, maker=maker, start=first, start_sha256=digest)
-    run = _train(experiment, file, where, resume, deadline, hears, said)
-    words = "from scratch" if source is None else f"from the weights in '{source.name}'"
-    return _report(experiment, run, where, "from the weights that ship" if shipped is not None else words, None)
+    used, control = settings or TrainingSettings.by_recipe(), control or RunControl()
+    check_scale(used.network)
+    with _training(out, used, control) as training:
+        said: list[str] = []  # and told once nothing is wrong
+        sources = TaskSources.of(tasks)
+        experiment = make_experiment(images, val, sources, used, reading, single=True, say=said.append)
+        shipped = shipped_start(used.network) if used.start is None and used.recipe is None else None
+        source = shipped if used.start is None else None if used.start == SCRATCH else Path(used.start)
+        words = "from scratch"
+        if source is not None:
+            state = start_weights(source, used.network, experiment.maker.options)
+            experiment = replace(experiment, start=state, start_sha256=sha256(source))
+            words = "from the weights that ship" if shipped is not None else f"from the weights in '{source.name}'"
+        run = training.run(experiment, resume, said)
+    return _report(experiment, run, training.device, words, None)
 
 
 def train_descriptor(
@@ -133,11 +98,8 @@ def train_descriptor(
     val: Images | None = None,
     out: str | Path = "runs/descriptor/descriptor.safetensors",
     resume: bool = False,
-    time_budget: float = math.inf,
-    device: str = "auto",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
-    callbacks: Callbacks | None = None,
+    reading: ReadOptions | None = None,
+    control: RunControl | None = None,
 ) -> TrainingReport:
     """Train a descriptor: an SRResNet for x4 super-resolution of clean photographs. Source: GRIDS, section 4.1.
 
@@ -146,90 +108,74 @@ def train_descriptor(
     Returns:
         its one run, of the task "x4"; the inputs of the report are those of bicubic enlargement.
     """
-    deadline = time.monotonic() + time_budget
-    used = config or DESCRIPTOR_RECIPE
-    file = _target(out)
-    where = devices.resolve(device)
-    check_precision(where, used.precision)
-    task = Reduced()
-    experiment = _experiment([task], images, val, DESCRIPTOR, used, max_pixels, on_skip)
-    run = _train(experiment, file, where, resume, deadline, callbacks or NullCallbacks())
+    used, task = TrainingSettings(DESCRIPTOR, config or DESCRIPTOR_RECIPE, SCRATCH), Reduced()
+    with _training(out, used, control or RunControl()) as training:
+        experiment = experiment_of([task], images, val, used, reading)
+        run = training.run(experiment, resume)
     bicubic = nn.Upsample(scale_factor=task.scale, mode="bicubic")
-    return _report(experiment, run, where, "from scratch", bicubic)
+    return _report(experiment, run, training.device, "from scratch", bicubic)
 
 
-def _path(file: str | Path | None) -> Path | None:
-    return None if file is None else Path(file)
-
-
-def _target(out: str | Path) -> Path:
+@contextlib.contextmanager
+def _training(out: str | Path, settings: TrainingSettings, control: RunControl) -> Iterator[_Training]:
+    """The training behind a file; inside, no other process works on it."""
+    deadline = time.monotonic() + control.time_budget
     file = Path(out)
     if file.is_dir():
         raise RunError(f"weights are written to a file, but '{out}' is a folder")
     if file.suffix != SUFFIX:
         raise RunError(f"weights are written to a file that ends in {SUFFIX}, not to '{out}'")
-    return file
+    device = devices.resolve(control.device)
+    check_precision(device, settings.config.precision)  # said before photographs are read
+    folder = RunFolder.of_model(file)
+    with folder.working():
+        yield _Training(file, folder, device, deadline, control)
 
 
-def _experiment(
-    tasks: Sequence[Task],
-    images: Images,
-    val: Images | None,
-    network: str,
-    config: TrainingConfig,
-    max_pixels: int,
-    on_skip: Callable[[Skipped], None] | None,
-    recipe: str | None = None,
-) -> Experiment:
-    learnt, measured = split_photographs(images, val, config.crop, max_pixels=max_pixels, on_skip=on_skip)
-    check_batches(config, tasks, learnt, recipe)
-    return Experiment(tasks, learnt, Validation(tasks, measured), network, config)
+@dataclass(frozen=True)
+class _Training:
+    """A file of weights, and where, how long and with which callbacks they are trained."""
 
+    file: Path
+    folder: RunFolder
+    device: torch.device
+    deadline: float
+    control: RunControl
 
-def _train(
-    experiment: Experiment,
-    file: Path,
-    device: torch.device,
-    resume: bool,
-    deadline: float,
-    callbacks: Callbacks,
-    said: Sequence[str] = (),
-) -> TrainingRun:
-    """The training behind a file: finished earlier, gone on with, or begun; `said` is what to tell of it then."""
-    names = tuple(task.name for task in experiment.tasks)
-    checkpoint, settings = file.with_suffix(".ckpt"), file.with_suffix(SETTINGS)
-    wanted = {"names": list(names), **experiment.parts(names, 0, device)}
-    record = read_record(file)
-    if record is not None and record.get("key") == experiment.key(names, 0, device):
-        run = run_of(record, file.name)
-        callbacks.finished(run, True)
+    def run(self, experiment: Experiment, resume: bool, said: Sequence[str] = ()) -> TrainingRun:
+        """The training: finished earlier, gone on with, or begun; `said` is what to tell of it then."""
+        names = tuple(task.name for task in experiment.tasks)
+        hears, checkpoint = self.control.callbacks, self.folder.checkpoint
+        record = read_record(self.file)
+        if record is not None and record.get("key") == experiment.key(names, 0, self.device):
+            run = run_of(record, self.file.name)
+            hears.finished(run, True)
+            return run
+        there = self.folder.made
+        if there is None and resume:
+            raise RunError(f"there is nothing to resume: neither '{self.file}' nor '{checkpoint}' exists")
+        experiment.check_system()  # before anything is written
+        self.folder.keep({"names": list(names), **experiment.parts(names, 0, self.device)})
+        for text in said:
+            hears.say(text)
+        if there is None and (steps := experiment.config.steps(len(names))) >= ESTIMATED:
+            each = step_seconds(experiment, self.device, names)
+            hears.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
+        try:
+            run = train_experiment(
+                experiment,
+                names,
+                0,
+                self.file,
+                Checkpointing(checkpoint, deadline=self.deadline),
+                name=self.file.name,
+                device=self.device,
+                callbacks=hears,
+            )
+        except OutOfTimeError as error:
+            raise OutOfTimeError(f"{error}: the same command goes on from there") from error
+        hears.finished(run, False)
         return run
-    there = next((path for path in (file, checkpoint) if path.exists()), None)
-    if there is None and resume:
-        raise RunError(f"there is nothing to resume: neither '{file}' nor '{checkpoint}' exists")
-    experiment.check_system()  # before anything is written
-    make_folder(file.parent)
-    keep_settings(settings, wanted, there, "another --out")
-    for text in said:
-        callbacks.say(text)
-    if there is None and (steps := experiment.config.steps(len(names))) >= ESTIMATED:
-        each = step_seconds(experiment, device, names)
-        callbacks.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
-    try:
-        run = train_experiment(
-            experiment,
-            names,
-            0,
-            file,
-            Checkpointing(checkpoint, deadline=deadline),
-            name=file.name,
-            device=device,
-            callbacks=callbacks,
-        )
-    except OutOfTimeError as error:
-        raise OutOfTimeError(f"{error}: the same command goes on from there") from error
-    callbacks.finished(run, False)
-    return run
 
 
 def _report(
@@ -239,19 +185,7 @@ def _report(
     return TrainingReport(
         network=experiment.network,
         start=start,
-        settings={
-            "iterations": experiment.config.iterations,
-            "steps_per": experiment.config.steps_per,
-            "photographs": len(experiment.photographs),
-            "photographs_sha256": experiment.photographs.digest,
-            "validation_crops": validation.count,
-            "validation_side": validation.side,
-            "validation_sha256": validation.digest,
-            "start_sha256": experiment.start_sha256,
-            "device": device.type,
-            "recipe": experiment.config.to_json(),
-            "grids_version": __version__,
-        },
+        settings=described(experiment, device, {"start_sha256": experiment.start_sha256}),
         inputs=validation.psnr(before, run.group, "cpu"),
         inputs_saved=validation.psnr(before, run.group, "cpu", saved=True),
         runs=(run,),

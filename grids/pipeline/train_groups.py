@@ -2,82 +2,51 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from grids import __version__, devices
 from grids.errors import GridsError, RunError, unknown_name
-from grids.images import MAX_PIXELS, Skipped
-from grids.io import make_folder
-from grids.pipeline.experiments import MIX, SCRATCH, TrainingSettings, bounds, make_experiment, matrix_for
-from grids.pipeline.group import TRIALS
-from grids.pipeline.matrices import BUILTIN
-from grids.pipeline.run_folder import keep_settings
-from grids.pipeline.run_report import GIVEN, report_of, with_restorers
-from grids.pipeline.similarity import Images, Plugin, check_apart
-from grids.pipeline.warm_start import Start, check_system, start_of
+from grids.images import ReadOptions
+from grids.pipeline.compare import load_similarity
+from grids.pipeline.dry_run import Part, tasks_of
+from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, make_experiment
+from grids.pipeline.group import SearchSettings
+from grids.pipeline.inputs import BUILTIN, Images, Tasks, TaskSources, pair_folders
+from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder, check_apart
+from grids.pipeline.run_report import GIVEN, TrainGroupsResult, report_of, with_restorers
+from grids.pipeline.similarity import measure_similarity
+from grids.pipeline.warm_start import MIX, Start, bounds, check_system, start_of
 from grids.restoration.models import check_scale
-from grids.results import Group, Grouping, SimilarityMatrix, TrainingReport, Trial
+from grids.results import Group, Grouping, SimilarityMatrix, Trial
 from grids.search import Answer, Problem, Search, TrialLog, find_method, run_search
 from grids.search.problem import label
-from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.experiment import Experiment
 from grids.training.fabric import strategy_of
 from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
-ONLY = ("upper-bounds", "search")
-TRAINING, SETTINGS = "training.json", "settings.json"
-
-
-@dataclass(frozen=True)
-class TrainGroupsResult:
-    """What a run with trainings came to.
-
-    report: all that was trained.
-    grouping: the partition; None where only upper bounds were wanted.
-    problem: what the search was asked.
-    finished: whether the trainings and the search came to their end; if not, the partition is the best of what was
-        trained in time, at least every task alone.
-    evaluator: for whoever wants the restorers.
-    """
-
-    report: TrainingReport
-    grouping: Grouping | None
-    problem: Problem
-    finished: bool
-    evaluator: TrainingEvaluator
-
 
 def train_groups(
     images: Images = None,
-    delta: float = 0.7,
+    search: SearchSettings | None = None,
     settings: TrainingSettings | None = None,
     *,
     val: Images | None = None,
     similarity: str | Path | SimilarityMatrix = BUILTIN,
-    degradations: Sequence[str] | None = None,
-    functions: Mapping[str, Plugin] | None = None,
-    pairs: Mapping[str, str] | None = None,
-    method: str = "exact",
-    delta_for: Mapping[str, float] | None = None,
-    shortcuts: bool = True,
-    all_solutions: bool = False,
+    tasks: Tasks = None,
     partition: Grouping | None = None,
-    only: str | None = None,
-    time_budget: float = math.inf,
-    device: str = "auto",
+    only: Part | None = None,
     out: str | Path = "runs/groups",
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
-    callbacks: Callbacks | None = None,
+    reading: ReadOptions | None = None,
+    control: RunControl | None = None,
     on_trial: Callable[[Trial, Search], None] | None = None,
 ) -> TrainGroupsResult:
     """Group degradations by training and measuring restorers. Source: GRIDS, sections 5.1 and 5.3.
@@ -86,78 +55,95 @@ def train_groups(
 
     Args:
         images: photographs to learn from: a folder, files, or None or "builtin".
-        delta: the largest drop that a degradation may have in its group, dB.
-        settings: network, recipe and so on; the defaults if None.
+        search: delta, and how groups are searched for; the defaults if None.
+        settings: network, hyperparameters and so on; the defaults if None.
         val: photographs to measure on; None keeps one of five of `images` for that.
         similarity: a matrix, a run folder, a file, or "builtin"; measured on `images` where "builtin" lacks a task.
-        degradations: tasks by name; None for the eleven and whatever else is given.
-        functions, pairs: further tasks, see `grids.pipeline.experiments.make_tasks`.
-        method, delta_for, shortcuts, all_solutions: of the search, see `group_degradations`.
+        tasks: what to restore, names or `TaskSources`; None for the eleven, or those of the
+            recipe or the partition.
         partition: train its groups only, and search for none.
         only: "upper-bounds" trains the single-task restorers and the one for all; "search" asks that these are there.
-        time_budget: seconds; then the best partition so far is the result.
-        device: "auto", "cpu", "cuda" or "mps".
         out: the run folder.
-        max_pixels, on_skip: of reading photographs.
-        callbacks: hears of every training.
+        reading: how photographs are read.
+        control: device, time and callbacks; after its time the best partition so far is the result.
         on_trial: called after every answer.
 
     Raises:
-        GridsError: a name, value or file is wrong, or there is no partition.
+        GridsError: a name, value or file is wrong, there is no partition, or another process works in the folder.
         OutOfTimeError: the time was over before any restorer was trained.
     """
-    used = settings or TrainingSettings()
-    if only is not None and only not in ONLY:
-        raise unknown_name("part", only, ONLY)
-    if partition is not None and (only or set(degradations or partition.degradations) != set(partition.degradations)):
+    if only is not None and only not in get_args(Part):
+        raise unknown_name("part", only, get_args(Part))
+    if partition is not None and only is not None:
         raise GridsError("a partition is trained whole: with its own degradations, and not in part")
+    used, control, asked = settings or TrainingSettings(), control or RunControl(), search or SearchSettings()
+    sources = tasks_of(partition, tasks)
     check_scale(used.network)
-    deadline = time.monotonic() + time_budget
+    deadline = time.monotonic() + control.time_budget
     for source in (images, val):
         check_apart(source, out)
-    names = degradations if partition is None else partition.degradations
-    hears, said = callbacks or NullCallbacks(), list[str]()
-    experiment = make_experiment(images, val, names, functions, pairs, used, max_pixels, on_skip, said.append)
-    order = tuple(task.name for task in experiment.tasks)
-    check_system(used, experiment)
-    folder = make_folder(Path(out))
-    for text in said:
-        hears.say(text)
-    matrix = matrix_for(similarity, order, images, functions, pairs, device, folder / "similarity")
-    problem = Problem(matrix, delta, dict(delta_for or {}), shortcuts, seed=used.config.seed)
-    where = devices.resolve(device)
-    _claim(folder, experiment, used, where)
-    if only == "search":
-        _need_upper_bounds(folder, order)
-    hears.expects(len(order), len(bounds(order, used, partition)) + (used.start == MIX))
-    start = start_of(experiment, used, folder, where, deadline, hears)
-    evaluator = TrainingEvaluator(
-        replace(experiment, start=start.state, start_sha256=start.sha256),
-        folder,
-        device=where,
-        problem=problem if partition is None else None,
-        repeats=used.repeats,
-        early=used.early,
-        every=used.every,
-        deadline=deadline,
-        callbacks=hears,
-    )
-    grouping, finished = _bounded(evaluator, bounds(order, used, partition), partition, problem)
-    if partition is None and only != "upper-bounds":
-        log = _log(folder, evaluator, problem, used, start)
-        try:
-            search = Search(problem, method, log=log)
-            if finished:
-                grouping, finished = _search(evaluator, search, all_solutions=all_solutions, on_trial=on_trial)
-            else:
-                grouping = best_so_far(search)
-        finally:
-            log.close()
-    report = report_of(evaluator, used, start, grouping, finished)
-    if grouping is not None:
-        grouping = with_restorers(grouping, report, start)
-    report.save(folder / TRAINING)
+    folder, hears, said = RunFolder(Path(out)), control.callbacks, list[str]()
+    with folder.working():
+        experiment = make_experiment(images, val, sources, used, reading, say=said.append)
+        order = tuple(task.name for task in experiment.tasks)
+        check_system(used, experiment)
+        for text in said:
+            hears.say(text)
+        matrix = _matrix_for(similarity, order, images, sources, control.device, folder.path / "similarity")
+        problem = asked.problem(matrix, used.config.seed)
+        where = devices.resolve(control.device)
+        _claim(folder, experiment, used, where)
+        if only == "search":
+            _need_upper_bounds(folder.path, order)
+        wanted = bounds(order, used, partition)
+        hears.expects(len(order), len(wanted) + (used.start is None))
+        start = start_of(experiment, used, folder.path, where, deadline, hears)
+        evaluator = TrainingEvaluator(
+            replace(experiment, start=start.state, start_sha256=start.sha256),
+            folder.path,
+            device=where,
+            problem=problem if partition is None else None,
+            repeats=used.repeats,
+            early=used.early,
+            every=used.every,
+            deadline=deadline,
+            callbacks=hears,
+        )
+        grouping, finished = _bounded(evaluator, wanted, partition, problem)
+        if partition is None and only != "upper-bounds":
+            with contextlib.closing(_log(folder.path, evaluator, problem, used, start)) as log:
+                searched = Search(problem, asked.method, log=log)
+                if finished:
+                    grouping, finished = _search(evaluator, searched, asked.all_solutions, on_trial)
+                else:
+                    grouping = best_so_far(searched)
+        report = report_of(evaluator, used, start, grouping, finished)
+        if grouping is not None:
+            grouping = with_restorers(grouping, report, start)
+        report.save(folder.path / TRAINING)
     return TrainGroupsResult(report, grouping, problem, finished, evaluator)
+
+
+def _matrix_for(
+    similarity: str | Path | SimilarityMatrix,
+    names: tuple[str, ...],
+    images: Images,
+    sources: TaskSources,
+    device: str,
+    folder: Path,
+) -> SimilarityMatrix:
+    """S between the tasks: as given, or measured where the one that ships lacks some."""
+    matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
+    missing = [name for name in names if name not in matrix.degradations]
+    if missing and similarity == BUILTIN:
+        kept = [name for name in names if name not in sources.pairs and name not in sources.functions]
+        extra = {name: str(pair_folders(name, value)[0]) for name, value in sources.pairs.items()}
+        matrix = measure_similarity(
+            images, degradations=kept, functions=sources.functions, extra=extra, device=device, out=folder
+        )
+    elif missing:
+        raise GridsError(f"the similarity matrix lacks {label(missing)}: measure it with `grids similarity`")
+    return matrix.subset(names)
 
 
 def _bounded(
@@ -180,23 +166,20 @@ def _bounded(
         return None, False
 
 
-def _claim(folder: Path, experiment: Experiment, settings: TrainingSettings, device: torch.device) -> None:
+def _claim(folder: RunFolder, experiment: Experiment, settings: TrainingSettings, device: torch.device) -> None:
     """See, before anything is trained, that the folder is of these settings or new. Raises RunError."""
-    start = "" if settings.start in (MIX, SCRATCH) else sha256(Path(settings.start))
     names = [task.name for task in experiment.tasks]
-    wanted = {"names": names, **experiment.parts(names, 0, device), "start": f"{settings.start}"}
-    if start:
-        wanted["start"] = start
-    file = folder / SETTINGS
-    models = folder / "models"
-    there = folder if file.exists() or (models.is_dir() and any(models.iterdir())) else None
-    if there is None and (TrialLog.identity_of(folder / TRIALS) or {}).get("evaluator", "training") != "training":
-        raise RunError(f"'{folder}' holds the answers of a table: choose another folder (--out)")
-    keep_settings(file, wanted, there, "another folder (--out)")
+    start = MIX if settings.start is None else str(settings.start)
+    if start not in (MIX, SCRATCH):
+        start = sha256(Path(start))
+    identity = None if folder.made else TrialLog.identity_of(folder.path / TRIALS)
+    if (identity or {}).get("evaluator", "training") != "training":
+        raise RunError(f"'{folder.path}' holds the answers of a table: choose another folder (--out)")
+    folder.keep({"names": names, **experiment.parts(names, 0, device), "start": start})
 
 
 def _need_upper_bounds(folder: Path, names: tuple[str, ...]) -> None:
-    missing = [name for name in names if not (folder / "models" / f"{name}.safetensors").exists()]
+    missing = [name for name in names if not (folder / MODELS / f"{name}.safetensors").exists()]
     if missing:
         raise RunError(
             f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with --only upper-bounds"
@@ -206,7 +189,6 @@ def _need_upper_bounds(folder: Path, names: tuple[str, ...]) -> None:
 def _search(
     evaluator: TrainingEvaluator,
     search: Search,
-    *,
     all_solutions: bool,
     on_trial: Callable[[Trial, Search], None] | None,
 ) -> tuple[Grouping, bool]:

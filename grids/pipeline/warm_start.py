@@ -12,13 +12,16 @@ from torch import Tensor
 from grids import weights
 from grids.errors import GridsError
 from grids.networks import preset
-from grids.pipeline.experiments import MIX, SCRATCH, TrainingSettings
+from grids.pipeline.experiments import SCRATCH, TrainingSettings
 from grids.restoration.models import read_record, start_weights
+from grids.results import Grouping
 from grids.training.callbacks import Callbacks
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.experiment import Experiment
 from grids.weights import sha256
 
+MIX = "mix"
+"""The folder of the restorer for all tasks that others start from."""
 OTHER = 0x5EED
 LONGER = 4
 """A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
@@ -41,7 +44,7 @@ class Start:
 
 def check_system(settings: TrainingSettings, experiment: Experiment) -> None:
     """Raises GridsError where a start, a trunk or a crop is not for the network, before anything is written."""
-    if settings.start not in (MIX, SCRATCH):
+    if settings.start not in (None, SCRATCH):
         experiment = replace(experiment, start=start_weights(settings.start, settings.network))
     experiment.check_system()
 
@@ -62,7 +65,7 @@ def start_of(
     """
     if settings.start == SCRATCH:
         return Start(None, "", "from scratch")
-    if settings.start != MIX:
+    if settings.start is not None:
         file = Path(settings.start)
         state = start_weights(file, settings.network)
         return Start(state, sha256(file), f"from the weights in '{file.name}'")
@@ -72,14 +75,8 @@ def start_of(
     if settings.recipe is None:  # the rate of a paper is the paper's
         rate = max(rate, min(FASTER * rate, preset(experiment.network).rate))
     if shipped is None:
-        first = replace(
-            experiment,
-            config=replace(
-                config,
-                iterations=LONGER * config.iterations,
-                learning_rate=rate,
-            ),
-        )
+        longer = replace(config, iterations=LONGER * config.iterations, learning_rate=rate)
+        first = replace(experiment, config=longer)
         origin = "from scratch"
     else:
         first = replace(
@@ -109,3 +106,11 @@ def _digest(file: Path) -> str:
     if record is None:
         raise GridsError(f"'{file}' does not tell how it was trained")
     return str(record["key"])
+
+
+def bounds(
+    names: tuple[str, ...], settings: TrainingSettings, partition: Grouping | None
+) -> list[tuple[tuple[str, ...], int]]:
+    """The upper bounds and the baseline; and the baseline again, which tells the noise of all tasks at once."""
+    again = [(names, 1)] if settings.repeats > 1 and partition is None else []
+    return [*(((name,), 0) for name in names), (names, 0), *again]

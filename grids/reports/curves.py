@@ -15,10 +15,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from grids.reports.drops import set_scale
-from grids.reports.grouping import decibels
 from grids.reports.painting import INK, MUTED, axes_at, fitted, painted, readable_on, text_inches, widest
 from grids.reports.partition import PALETTE, Look, look_of
-from grids.reports.tables import shown
+from grids.reports.text import decibels, shown
 from grids.reports.training import Row, group_ids, restorer_rows, unsettled
 from grids.results import TrainingReport, TrainingRun
 

@@ -14,9 +14,9 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from grids.reports.grouping import Point, counted, points, rank_correlation, worst_of
+from grids.reports.grouping import Point, points, rank_correlation, worst_of
 from grids.reports.painting import INK, MUTED, axes_at, fitted, painted, text_inches
-from grids.reports.tables import shown
+from grids.reports.text import counted, shown
 from grids.results import DeltaStep, Grouping, Trial
 
 WIDTH, HEIGHT = 6.4, 4.0  # of the axes

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from grids.errors import GridsError
 from grids.reports.painting import INK, MUTED, SCALE_TITLE, axes_at, fitted, nearness_map, painted, text_inches
 from grids.reports.partition import HALO, Look, draw_shapes, draw_tags, room_for_tags, tagged_groups
-from grids.reports.tables import shown
+from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
 
 NAME_SIZE = 9.5  # points

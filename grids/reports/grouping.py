@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from grids.reports.lines import in_short, table_lines, wrapped
-from grids.reports.tables import TEXT_WIDTH, correlation, printable, shown
+from grids.reports.tables import correlation
+from grids.reports.text import TEXT_WIDTH, counted, decibels, in_short, printable, shown, table_lines, wrapped
 from grids.results import WORST, Group, Grouping, Trial
 
 NAMED, PARTITIONS_SHOWN = 3, 5  # how many groups a sentence names, and how many alternatives are printed
@@ -42,12 +41,6 @@ class Member(NamedTuple):
     drop: float | None
     delta: float
     upper_bound: float | None
-
-
-def decibels(value: float) -> str:
-    """A drop with two decimals, never "-0.00"."""
-    text = f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text
 
 
 def worst_of(drops: Mapping[str, float], at_least: Mapping[str, float], group: Sequence[str]) -> Drop | None:
@@ -103,6 +96,8 @@ def points(trials: Iterable[Trial]) -> tuple[Point, ...]:
 
 def rank_correlation(of: Sequence[Point]) -> float | None:
     """Spearman's, of distance and worst drop; None below three points, or where either is constant."""
+    from scipy.stats import spearmanr  # half a second
+
     if len(of) < 3:
         return None
     return correlation(spearmanr, np.array([point.distance for point in of]), np.array([point.drop for point in of]))
@@ -135,11 +130,6 @@ def answers_text(grouping: Grouping) -> str:
     return (
         f"{counted(grouping.trainings, 'answer')} asked for, of {possible_groups(count)} possible groups of two or more"
     )
-
-
-def counted(count: int, what: str) -> str:
-    """A number with its noun: "1 group", "2 groups"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def shown_trials(trials: Sequence[Trial]) -> tuple[tuple[tuple[int, Trial], ...], int]:

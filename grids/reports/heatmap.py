@@ -22,7 +22,6 @@ from grids.reports.painting import (
     MUTED,
     SCALE_TITLE,
     axes_at,
-    figure_bytes,
     fitted,
     nearness_map,
     painted,
@@ -30,10 +29,9 @@ from grids.reports.painting import (
     scale,
     widest,
 )
-from grids.reports.tables import cluster_order, shown
+from grids.reports.tables import cluster_order
+from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
-
-__all__ = ["dendrogram", "figure_bytes", "heatmap", "side_by_side"]
 
 NAME_SIZE, TITLE_SIZE = 9.0, 10.5  # points
 NAME_WIDTH = 2.4  # longer names are cut

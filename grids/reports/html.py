@@ -1,4 +1,4 @@
-"""A run, or runs compared, as one HTML file that needs nothing beside it: no network, no scripts."""
+"""A run, or runs compared, as one HTML file that needs nothing beside it (no network, no scripts), and its figures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from matplotlib.figure import Figure
 
 from grids.errors import GridsError
 from grids.reports import grouping as of_grouping
@@ -17,24 +16,35 @@ from grids.reports import training as of_training
 from grids.reports.curves import drop_bars, learning_curves
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
-from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
-from grids.reports.restoring import Shown, gain_text, verdict_text
-from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text, shown
+from grids.reports.heatmap import dendrogram, heatmap, side_by_side
+from grids.reports.painting import Drawing
+from grids.reports.selection import Shown, gain_text, verdict_text
+from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text
+from grids.reports.text import counted, decibels, shown
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PAIRS_SHOWN, CHANGES_SHOWN, PARTITIONS_SHOWN = 5, 15, 20
 
 
-def similarity_page(
+class Report(NamedTuple):
+    """A page, and by name those of its figures that are files of their own, too: each is drawn once.
+
+    page: a whole HTML document; every name, file name and note is escaped.
+    """
+
+    page: str
+    figures: Mapping[str, Drawing]
+
+
+def similarity_report(
     similarity: SimilarityMatrix,
     *,
     title: str,
     order: Sequence[str] | None = None,
     pictures: Mapping[str, bytes] | None = None,
     skipped: Sequence[tuple[str, str]] = (),
-    notes: Sequence[str] = (),
-) -> str:
+) -> Report:
     """The report of one similarity matrix.
 
     Args:
@@ -43,59 +53,58 @@ def similarity_page(
         order: of the rows; like beside like if None.
         pictures: caption -> PNG bytes, shown in this order (such as a contact sheet "examples").
         skipped: (file, reason) for each image that was left out.
-        notes: sentences to print under the heading, plain text.
-
-    Returns:
-        a whole HTML document; every name, file name and note is escaped.
 
     Raises:
         GridsError: there are no degradations, or a picture is not a PNG.
     """
     clustered = order is None
     order = cluster_order(similarity)[0] if order is None else order
-    return _template("similarity.html.j2").render(
+    figures = {
+        "heatmap": Drawing(heatmap(similarity, order)),
+        "dendrogram": Drawing(dendrogram(similarity)),
+        "graph": Drawing(draw_graph(similarity)),
+    }
+    page = _template("similarity.html.j2").render(
         title=title,
-        notes=notes,
         similarity=similarity,
         ordered=similarity.subset(tuple(order)),
         clustered=clustered,
-        heatmap=_svg(heatmap(similarity, order)),
-        dendrogram=_svg(dendrogram(similarity)),
-        graph=_svg(draw_graph(similarity)),
+        **{name: _svg(figure) for name, figure in figures.items()},
         extremes=closest_and_farthest(similarity, PAIRS_SHOWN),
         pictures={caption: _png(caption, data) for caption, data in (pictures or {}).items()},
         skipped=skipped,
     )
+    return Report(page, figures)
 
 
-def comparison_page(
+def comparison_report(
     comparisons: Sequence[Comparison],
     runs: Sequence[tuple[str, SimilarityMatrix]],
     *,
     title: str,
-    notes: Sequence[str] = (),
-) -> str:
+) -> Report:
     """The report of runs compared: all matrices on one colour scale, then each comparison.
 
     Args:
         comparisons: from `tables.compare`, in the order to show them.
         runs: (label, matrix) of every run, for the picture; the first one sets the order.
-        title, notes: as for `similarity_page`.
+        title: as for `similarity_report`.
 
     Raises:
         GridsError: there are no runs, or they share no degradation.
     """
-    return _template("comparison.html.j2").render(
+    heatmaps = Drawing(side_by_side(runs))
+    page = _template("comparison.html.j2").render(
         title=title,
-        notes=notes,
         runs=runs,
         comparisons=comparisons,
-        heatmaps=_svg(side_by_side(runs)),
+        heatmaps=_svg(heatmaps),
         changes_shown=CHANGES_SHOWN,
     )
+    return Report(page, {"heatmaps": heatmaps})
 
 
-def grouping_page(
+def grouping_report(
     grouping: Grouping,
     similarity: SimilarityMatrix,
     *,
@@ -104,8 +113,7 @@ def grouping_page(
     others: Sequence[Trial] = (),
     training: TrainingReport | None = None,
     pictures: Mapping[str, bytes] | None = None,
-    notes: Sequence[str] = (),
-) -> str:
+) -> Report:
     """The report of a grouping: the groups with their drops, how sure they are, and the search that found them.
 
     Args:
@@ -115,7 +123,7 @@ def grouping_page(
         others: groups with an answer that was not asked for, for the picture of drops.
         training: the restorers behind the drops, where they were trained.
         pictures: caption -> PNG bytes, shown in this order as "before and after".
-        title, notes: as for `similarity_page`.
+        title: as for `similarity_report`.
 
     Raises:
         GridsError: the matrix lacks a degradation of the grouping, or a picture is not a PNG.
@@ -124,11 +132,16 @@ def grouping_page(
         similarity.index(name)
     held = similarity.subset([name for name in similarity.degradations if name in grouping.degradations])
     trials, left_out = of_grouping.shown_trials(grouping.trials)
-    return _template("grouping.html.j2").render(
+    graph = draw_graph(held, groups=grouping.partition, ids=[group.id for group in grouping.groups])
+    figures = {"partition": Drawing(graph), "drops": Drawing(drop_against_distance(grouping, others))}
+    if steps:
+        figures["delta"] = Drawing(groups_over_delta(steps, grouping.delta))
+    if training is not None:
+        figures["curves"] = Drawing(learning_curves(training))
+    page = _template("grouping.html.j2").render(
         title=title,
-        notes=notes,
         grouping=grouping,
-        graph=_svg(draw_graph(held, groups=grouping.partition, ids=[group.id for group in grouping.groups])),
+        graph=_svg(figures["partition"]),
         groups=[(group, of_grouping.members(grouping, group)) for group in grouping.groups],
         certificate=of_grouping.certificate_text(grouping),
         answers=of_grouping.answers_text(grouping),
@@ -136,36 +149,35 @@ def grouping_page(
         left_out=left_out,
         first_shown=of_grouping.TRIALS_FIRST,
         ids={group.degradations: group.id for group in grouping.groups},
-        drops=_svg(drop_against_distance(grouping, others)),
-        steps=_svg(groups_over_delta(steps, grouping.delta)) if steps else "",
+        drops=_svg(figures["drops"]),
+        steps=_svg(figures["delta"]) if steps else "",
         partitions_shown=PARTITIONS_SHOWN,
-        restorers=_restorers(training, pictures, grouping.delta, grouping.delta_for),
+        restorers=_restorers(training, pictures, figures.get("curves"), grouping),
     )
+    return Report(page, figures)
 
 
-def training_page(
+def training_report(
     report: TrainingReport,
     *,
     title: str,
     pictures: Mapping[str, bytes] | None = None,
-    delta: float | None = None,
-    delta_for: Mapping[str, float] | None = None,
-    notes: Sequence[str] = (),
-) -> str:
+) -> Report:
     """The report of trainings without a search: what the restorers reach, learning curves, before and after.
 
     Args:
         report: of the trainings.
-        pictures: as for `grouping_page`.
-        delta, delta_for: the largest drops that were allowed, dB, for the picture of drops; none if None.
-        title, notes: as for `similarity_page`.
+        pictures: as for `grouping_report`.
+        title: as for `similarity_report`.
 
     Raises:
         GridsError: a picture is not a PNG.
     """
-    return _template("training.html.j2").render(
-        title=title, notes=notes, report=report, restorers=_restorers(report, pictures, delta, delta_for)
+    curves = Drawing(learning_curves(report))
+    page = _template("training.html.j2").render(
+        title=title, report=report, restorers=_restorers(report, pictures, curves, None)
     )
+    return Report(page, {"curves": curves})
 
 
 def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple[str, str]] = ()) -> str:
@@ -173,33 +185,34 @@ def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple
 
     Args:
         rows: the images, in the order to show them.
-        title, skipped: as for `similarity_page`.
+        title, skipped: as for `similarity_report`.
 
     Raises:
         GridsError: a picture is not a PNG.
     """
     pictures = [_png(row.source, row.sheet) for row in rows if row.sheet]
-    return _template("restoring.html.j2").render(title=title, rows=rows, pictures=pictures, skipped=skipped, notes=())
+    return _template("restoring.html.j2").render(title=title, rows=rows, pictures=pictures, skipped=skipped)
 
 
 def _restorers(
     report: TrainingReport | None,
     pictures: Mapping[str, bytes] | None,
-    delta: float | None,
-    delta_for: Mapping[str, float] | None,
+    curves: Drawing | None,
+    grouping: Grouping | None,
 ) -> dict[str, Any]:
     """What restorers.html.j2 shows; parts that are not there are empty."""
     shows = {"pictures": {caption: _png(caption, data) for caption, data in (pictures or {}).items()}, "table": None}
-    if report is None:
+    if report is None or curves is None:
         return shows
+    delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.delta_for)
     table = of_training.restorer_table(report)
     return shows | {
         "table": table,
         "head": of_training.head_lines(report),
         "rest": of_training.rest_lines(report),
-        "drops": _svg(drop_bars(report, delta, delta_for)) if of_training.any_drop(report) else "",
+        "drops": _svg(Drawing(drop_bars(report, delta, delta_for))) if of_training.any_drop(report) else "",
         "delta_drawn": delta is not None,
-        "curves": _svg(learning_curves(report)),
+        "curves": _svg(curves),
     }
 
 
@@ -216,8 +229,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(shown=shown, correlation=correlation_text, value=_value_text)
     environment.filters.update(
-        counted=of_grouping.counted,
-        decibels=of_grouping.decibels,
+        counted=counted,
+        decibels=decibels,
         group=of_grouping.shown_group,
         worst=of_grouping.worst_text,
         worst_drop=of_grouping.worst_drop_text,
@@ -232,9 +245,9 @@ def _template(name: str) -> Template:
     return _environment().get_template(name)
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Drawing) -> str:
     # an image, not inline: its ids cannot clash with another figure's, and it takes an alt text
-    return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode("ascii")
+    return "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode("ascii")
 
 
 def _png(caption: str, data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache, wraps
+from functools import cache, cached_property, lru_cache, wraps
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import matplotlib
@@ -78,6 +78,23 @@ def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format=kind, dpi=DPI, metadata=nothing[kind], facecolor="white")
     return out.getvalue()
+
+
+class Drawing:
+    """A figure as the bytes of its files, each drawn when it is first wanted, and once."""
+
+    def __init__(self, figure: Figure) -> None:
+        self._figure = figure
+
+    @cached_property
+    def png(self) -> bytes:
+        """The PNG file."""
+        return figure_bytes(self._figure, "png")
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The SVG file."""
+        return figure_bytes(self._figure, "svg")
 
 
 @cache

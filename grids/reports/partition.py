@@ -17,7 +17,7 @@ from scipy.spatial import ConvexHull
 
 from grids.errors import GridsError
 from grids.reports.painting import fitted, readable_on, text_inches
-from grids.reports.tables import shown
+from grids.reports.text import shown
 from grids.results import FloatArray
 
 # the seven of Okabe and Ito (2008), and five that keep apart from them for every kind of dichromat

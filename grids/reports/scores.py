@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from grids.reports.grouping import counted
-from grids.reports.tables import printable
+from grids.reports.text import aligned, counted, printable
 from grids.results import Evaluation, Score, TrainingReport, mean_score
 
 MEAN = "mean"
@@ -89,12 +88,3 @@ def _means(found: Evaluation, saved: str) -> list[str]:
 def with_mean(scores: Sequence[Score]) -> list[Score]:
     """The scores, and where there are several their mean."""
     return [*scores, mean_score(MEAN, scores)] if len(scores) > 1 else list(scores)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of cells, the first column to the left, all others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]

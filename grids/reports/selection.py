@@ -1,13 +1,13 @@
-"""Which restorer images need, as text for a terminal, and in one plain sentence."""
+"""Which restorer images need and what was done about it, as text for a terminal and as plain records."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from grids.reports.lines import folded, table_lines
-from grids.reports.tables import TEXT_WIDTH, printable
+from grids.reports.text import TEXT_WIDTH, aligned, folded, percent, printable, shown, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
 
 LEAST_GAIN = 0.1
@@ -17,6 +17,22 @@ DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
 NAME_WIDTH = 48
 _TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
+
+
+class Shown(NamedTuple):
+    """A row of a report.
+
+    source, output: the files.
+    selections: of every look at the image, the first being that of the image as it came.
+    outcome: what was done, in words.
+    sheet: a PNG of before and after, or None.
+    """
+
+    source: str
+    output: str
+    selections: tuple[Selection, ...]
+    outcome: str
+    sheet: bytes | None
 
 
 def advice(selection: Selection) -> str:
@@ -60,17 +76,8 @@ def selections_table(selections: Sequence[Selection]) -> str:
     head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval")
     single = any(selection.degradations for selection in selections)
     rows = [head, *(_image_row(selection) for selection in selections)]
-    shown = rows if single else [(*row[:2], *row[3:]) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    left = 3 if single else 2
-    padded = (
-        "  ".join(
-            cell.ljust(size) if k < left else cell.rjust(size)
-            for k, (cell, size) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in shown
-    )
-    return "\n".join([*(f"  {line}".rstrip() for line in padded), _summary(selections)])
+    lines = aligned(rows, left=3) if single else aligned([(*row[:2], *row[3:]) for row in rows], left=2)
+    return "\n".join([*map(str.rstrip, lines), _summary(selections)])
 
 
 def short_name(name: str, width: int = NAME_WIDTH) -> str:
@@ -80,15 +87,6 @@ def short_name(name: str, width: int = NAME_WIDTH) -> str:
         return text
     head = (width - 1) // 3
     return f"{text[:head]}\N{HORIZONTAL ELLIPSIS}{text[head + 1 - width :]}"
-
-
-def percent(probability: float) -> str:
-    """A probability in per cent: "71 %", "<1 %", ">99 %"; "-" where it is not known."""
-    if not math.isfinite(probability):
-        return "-"
-    if 0 < probability < 0.01:
-        return "<1 %"
-    return ">99 %" if 0.99 < probability < 1 else f"{100 * probability:.0f} %"
 
 
 def _named(ranked: Ranked) -> str:
@@ -161,3 +159,34 @@ def _summary(selections: Sequence[Selection]) -> str:
     parts = [f"{name} {counts[name]}" for name in sorted(counts.keys() - set(last))]
     parts += [f"{name} {counts[name]}" for name in last if name in counts]
     return f"{len(selections)} image{'s' if len(selections) > 1 else ''}: {', '.join(parts)}"
+
+
+def verdict_text(selection: Selection) -> str:
+    """What an image bears, in a few words: "group C1, likely jpeg (91 %)", "clean" or "unlike anything known"."""
+    if selection.verdict == CLEAN:
+        return "clean"
+    if selection.verdict == UNKNOWN or selection.group is None:
+        return unknown_text(selection)
+    name = selection.degradation
+    detail = "" if name is None else f", likely {shown(name)} ({percent(selection.degradations[name])})"
+    return f"group {printable(selection.group)}{detail}"
+
+
+def gain_text(selection: Selection) -> str:
+    """The predicted gain in dB with its interval; empty where none is predicted."""
+    if selection.predicted_gain is None:
+        return ""
+    low_high = selection.interval
+    between = f" ({low_high[0]:+.2f} to {low_high[1]:+.2f})" if low_high is not None else ""
+    return f"{selection.predicted_gain:+.2f} dB{between}"
+
+
+def outcome_text(groups: Sequence[str], why: str) -> str:
+    """What was done to an image, and why no more, with advice where nothing was."""
+    restored = f"restored with {' then '.join(map(printable, groups))}" if groups else "left as it is"
+    if why == "unknown" and not groups:
+        return f"{restored}: no restorer here is for it (--group ID uses one nevertheless)"
+    if why == "no gain" and not groups:
+        return f"{restored}: its restorer would not help (--group ID uses one nevertheless)"
+    ends = {"clean": "now clean", "unknown": "now unlike anything known", "no gain": "no more gain predicted"}
+    return f"{restored}, {ends[why]}" if groups and why in ends else restored

@@ -13,7 +13,7 @@ from scipy import ndimage
 from grids.errors import GridsError
 from grids.reports.painting import readable_on
 from grids.reports.sheet import cut_to, lettering
-from grids.reports.tables import printable
+from grids.reports.text import printable
 from grids.results import CLEAN_CELL, UNKNOWN_CELL
 
 LARGEST, SMALLEST = 1600, 480

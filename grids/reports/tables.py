@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
-from scipy.stats import pearsonr, spearmanr
 
 from grids.errors import GridsError
+from grids.reports.text import TEXT_WIDTH, printable
 from grids.results import FloatArray, SimilarityMatrix
 
 NOT_RECORDED = "(not recorded)"
-TEXT_WIDTH = 120
 
 
 class Pair(NamedTuple):
@@ -80,22 +77,15 @@ class Comparison:
     settings: tuple[SettingChange, ...]
 
 
-def printable(name: str) -> str:
-    """A name as it is typed, without anything that a terminal or an SVG would choke on."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
-
-
-def shown(name: str) -> str:
-    """A name or label as people read it in pictures and pages: `printable`, underscores as spaces."""
-    return printable(name.replace("_", " "))
-
-
 def cluster_order(similarity: SimilarityMatrix) -> tuple[tuple[str, ...], FloatArray | None]:
     """The names with like beside like, and the average linkage on S behind it (None below two degradations).
 
     Returns:
         names in the order of the optimal leaves, and scipy's (n - 1, 4) linkage, its leaves numbered as the rows of S.
     """
+    from scipy.cluster import hierarchy  # half a second
+    from scipy.spatial.distance import squareform
+
     if len(similarity) < 2:
         return similarity.degradations, None
     symmetric = (similarity.matrix + similarity.matrix.T) / 2
@@ -140,15 +130,6 @@ def pairs_text(extremes: Extremes) -> str:
     return "\n".join(["closest", *lines[:split], "farthest", *lines[split:]]) + "\n"
 
 
-def nearest_neighbours(similarity: SimilarityMatrix) -> list[tuple[str, str, float]]:
-    """Each degradation with the one nearest to it and their S; empty below two degradations."""
-    if len(similarity) < 2:
-        return []
-    others = similarity.matrix + np.diag(np.full(len(similarity), np.inf))
-    names = similarity.degradations
-    return [(names[i], names[j], float(similarity.matrix[i, j])) for i, j in enumerate(others.argmin(axis=1))]
-
-
 def compare(
     first: SimilarityMatrix, second: SimilarityMatrix, names: tuple[str, str] = ("first", "second")
 ) -> Comparison:
@@ -157,6 +138,8 @@ def compare(
     Raises:
         GridsError: they share fewer than three degradations, so there is no ranking to compare.
     """
+    from scipy.stats import pearsonr, spearmanr  # half a second
+
     common = tuple(name for name in first.degradations if name in second.degradations)
     only_first = tuple(name for name in first.degradations if name not in common)
     only_second = tuple(name for name in second.degradations if name not in common)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from grids.reports.grouping import counted, decibels
-from grids.reports.lines import in_short, table_lines, wrapped
-from grids.reports.tables import TEXT_WIDTH, printable
+from grids.reports.text import TEXT_WIDTH, counted, decibels, in_short, printable, table_lines, time_text, wrapped
 from grids.results import SETTLED, TrainingReport
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CSV_COLUMNS = ("task", "input", "upper_bound", "mix", "grouped", "group", "drop", "mix_drop", "drop_saved")
 HEADINGS = {
@@ -120,15 +119,17 @@ def training_text(report: TrainingReport, width: int = TEXT_WIDTH) -> str:
     return "\n".join(lines) + "\n"
 
 
+def restorers_frame(report: TrainingReport) -> pd.DataFrame:
+    """`restorer_rows` as a table: a row for each task, dB; missing where nothing is known."""
+    import pandas as pd
+
+    frame = pd.DataFrame([{name: getattr(row, name) for name in CSV_COLUMNS} for row in restorer_rows(report)])
+    return frame.astype({name: float for name in CSV_COLUMNS if name not in ("task", "group")})
+
+
 def training_csv(report: TrainingReport) -> str:
     """The table for other programs: dB with four decimals; a cell is empty where nothing is known."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for row in restorer_rows(report):
-        values = [getattr(row, name) for name in CSV_COLUMNS]
-        writer.writerow(f"{value:.4f}" if isinstance(value, (int, float)) else value or "" for value in values)
-    return out.getvalue()
+    return restorers_frame(report).to_csv(index=False, float_format="%.4f", lineterminator="\n")
 
 
 def head_lines(report: TrainingReport) -> list[str]:
@@ -217,17 +218,6 @@ def noise_text(report: TrainingReport) -> str:
         return ""
     low, high = (f"{end(report.noise.values()):.2f}" for end in (min, max))
     return f"noise, the standard deviation over seeds: {low if low == high else f'{low} to {high}'} dB"
-
-
-def time_text(seconds: float) -> str:
-    """A time as people say it: "12 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _difference(first: float | None, second: float | None) -> float | None:

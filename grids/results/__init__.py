@@ -25,6 +25,7 @@ from grids.results.selection import (
     Selection,
     SelectionVerdict,
     selections_csv,
+    selections_frame,
 )
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
 from grids.results.training import ALL, SETTLED, Point, TrainingReport, TrainingRun
@@ -62,4 +63,5 @@ __all__ = [
     "Verdict",
     "mean_score",
     "selections_csv",
+    "selections_frame",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Score(NamedTuple):
@@ -77,13 +78,16 @@ class Evaluation:
             tasks[task] = {"photographs": len(self.of(task)), **means.pop("", {})} | ({"saved": means} if means else {})
         return {**asdict(self), "tasks": tasks, "scores": [_record(score) for score in self.scores]}
 
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each photograph of each task: the fields of `Score`, and the gain in dB."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.scores, columns=list(Score._fields))
+        return frame.assign(gain=frame["psnr"] - frame["input_psnr"])
+
     def to_csv(self) -> str:
         """One line for each photograph of each task."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow((*Score._fields, "gain"))
-        writer.writerows((*score, score.gain) for score in self.scores)
-        return stream.getvalue()
+        return self.to_frame().to_csv(index=False, lineterminator="\n")
 
 
 def mean_score(task: str, scores: Sequence[Score]) -> Score:

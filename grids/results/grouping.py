@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from grids.errors import GridsError, unknown_name
-from grids.io import write_text
-from grids.results.loading import load_record
+from grids.results.record import Record, encode
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORST = "*"
 """In place of a degradation's name: the drop of the group's worst degradation, whichever that is."""
 Verdict = Literal["within", "beyond", "undecided", "failed"]
-VERDICTS: tuple[Verdict, ...] = ("within", "beyond", "undecided", "failed")
+VERDICTS = get_args(Verdict)
 CertificateKind = Literal["proved", "proved-if-monotone", "heuristic"]
-CERTIFICATES: tuple[CertificateKind, ...] = ("proved", "proved-if-monotone", "heuristic")
+CERTIFICATES: tuple[CertificateKind, ...] = get_args(CertificateKind)
+JSON_ORDER = (
+    *("delta", "delta_for", "method", "groups", "upper_bounds", "certificate", "lower_bound"),
+    *("lower_bound_if_monotone", "trainings", "shortcuts", "contradictions", "undecided", "unknown", "fewest_known"),
+    *("hangs_on", "alternatives", "solutions", "settings", "descriptor_sha256", "grids_version"),
+)
+"""The parts of groups.json."""
 
 
 class DeltaStep(NamedTuple):
@@ -92,7 +99,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Grouping:
+class Grouping(Record):
     """The fewest groups that were found, how sure that is, and how it was found. Source: GRIDS, section 5.1.
 
     Args:
@@ -120,11 +127,15 @@ class Grouping:
         descriptor_sha256, grids_version: of the similarity matrix, and of this package.
     """
 
+    file_name: ClassVar[str] = "groups.json"
+    what: ClassVar[str] = "a grouping"
+    needed: ClassVar[tuple[str, ...]] = ("trainings", "settings", "descriptor_sha256", "grids_version")
+
     delta: float
     method: str
     groups: tuple[Group, ...]
     certificate: CertificateKind
-    lower_bound: int
+    lower_bound: int = 1
     lower_bound_if_monotone: int = 0
     trainings: int = 0
     delta_for: Mapping[str, float] = field(default_factory=dict)
@@ -171,83 +182,30 @@ class Grouping:
 
     def to_json(self) -> dict[str, Any]:
         """The content of groups.json (the trials lie in trials.sqlite, and only their number here)."""
-        return {
-            "delta": self.delta,
-            "delta_for": dict(self.delta_for),
-            "method": self.method,
-            "groups": [{**asdict(group), "max_drop": group.max_drop} for group in self.groups],
-            "upper_bounds": dict(self.upper_bounds),
-            "certificate": self.certificate,
-            "lower_bound": self.lower_bound,
-            "lower_bound_if_monotone": self.lower_bound_if_monotone,
-            "trainings": self.trainings,
-            "shortcuts": dict(self.shortcuts),
-            "contradictions": self.contradictions,
-            "undecided": self.undecided,
-            "unknown": self.unknown,
-            "fewest_known": self.fewest_known,
-            "hangs_on": self.hangs_on,
-            "alternatives": self.alternatives,
-            "solutions": self.solutions,
-            "settings": dict(self.settings),
-            "descriptor_sha256": self.descriptor_sha256,
-            "grids_version": self.grids_version,
-        }
+        data = encode(self)
+        data["groups"] = [{**encode(group), "max_drop": group.max_drop} for group in self.groups]
+        return {name: data[name] for name in JSON_ORDER}
 
-    def save(self, path: str | Path) -> Path:
-        """Write groups.json, in one step."""
-        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each degradation: its group, its drop (dB, NaN where only the group's worst is known) and more.
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Grouping:
-        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
-        try:
-            groups = tuple(
-                Group(
-                    str(group["id"]),
-                    tuple(group["degradations"]),
-                    {name: float(drop) for name, drop in group["drops"].items()},
-                    float(group.get("distance", 0.0)),
-                    group.get("weights"),
-                )
-                for group in data["groups"]
-            )
-            return cls(
-                delta=float(data["delta"]),
-                method=str(data["method"]),
-                groups=groups,
-                certificate=cast(CertificateKind, str(data["certificate"])),
-                lower_bound=int(data.get("lower_bound", 1)),
-                lower_bound_if_monotone=int(data.get("lower_bound_if_monotone", 0)),
-                trainings=int(data["trainings"]),
-                delta_for={name: float(delta) for name, delta in data.get("delta_for", {}).items()},
-                undecided=_names(data.get("undecided", ())),
-                shortcuts=dict(data.get("shortcuts", {})),
-                contradictions=int(data.get("contradictions", 0)),
-                unknown=int(data.get("unknown", 0)),
-                fewest_known=bool(data.get("fewest_known", False)),
-                hangs_on=_names(data.get("hangs_on", ())),
-                alternatives=tuple(_names(partition) for partition in data.get("alternatives", ())),
-                solutions=int(data.get("solutions", 0)),
-                upper_bounds={name: float(psnr) for name, psnr in data.get("upper_bounds", {}).items()},
-                settings=dict(data["settings"]),
-                descriptor_sha256=str(data["descriptor_sha256"]),
-                grids_version=str(data["grids_version"]),
-            )
-        except KeyError as error:
-            raise GridsError(f"a grouping without its '{error.args[0]}'") from error
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise GridsError(f"a grouping of the wrong form ({error})") from error
-
-    @classmethod
-    def load(cls, path: str | Path) -> Grouping:
-        """Read groups.json, or the one in a run folder.
-
-        Raises:
-            RunError: the file is missing, is not JSON or holds no grouping.
+        Returns:
+            The columns degradation, group, drop, max_drop and distance (of its group), upper_bound (dB, NaN where none
+            was trained) and weights (the group's file, where there is one), group by group.
         """
-        return load_record(Path(path), "groups.json", "grouping", cls.from_json)
+        import pandas as pd
 
-
-def _names(groups: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(group) for group in groups)
+        rows = [
+            {
+                "degradation": name,
+                "group": group.id,
+                "drop": group.drops.get(name, group.max_drop if len(group.degradations) == 1 else math.nan),
+                "max_drop": group.max_drop,
+                "distance": group.distance,
+                "upper_bound": self.upper_bounds.get(name, math.nan),
+                "weights": group.weights,
+            }
+            for group in self.groups
+            for name in group.degradations
+        ]
+        return pd.DataFrame(rows)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SelectionVerdict = Literal["clean", "known", "unknown"]
 """On an image: it bears nothing, what a group restores, or what none knows."""
@@ -125,20 +126,30 @@ class Selection:
         }
 
 
-def selections_csv(selections: Sequence[Selection]) -> str:
-    """One line for each image; the probability of every group and of every degradation in a column of its own."""
+def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
+    """A row for each image; the probability of every group and of every degradation in a column of its own.
+
+    Returns:
+        The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db, distance and
+        probability_NAME for all groups, then for the degradations of other names; missing where nothing is known.
+    """
+    import pandas as pd
+
     groups = sorted({ranked.group for selection in selections for ranked in selection.ranking})
     names = sorted({name for selection in selections for name in selection.degradations} - set(groups))
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    head = ("image", "verdict", "group", "degradation", "predicted_gain_db", "low_db", "high_db", "distance")
-    writer.writerow((*head, *(f"probability_{name}" for name in (*groups, *names))))
+    rows = []
     for selection in selections:
-        chances = {ranked.group: ranked.probability for ranked in selection.ranking}
         low, high = selection.interval or (None, None)
-        single = (selection.degradations.get(name) for name in names)
-        chosen = (chances.get(group) for group in groups)
-        values = (selection.predicted_gain, low, high, selection.distance, *chosen, *single)
+        chances = dict(selection.degradations) | {ranked.group: ranked.probability for ranked in selection.ranking}
         row = (selection.image, selection.verdict, selection.group, selection.degradation)
-        writer.writerow((*row, *("" if value is None else f"{value:.6g}" for value in values)))
-    return stream.getvalue()
+        values = (selection.predicted_gain, low, high, selection.distance, *map(chances.get, (*groups, *names)))
+        rows.append((*row, *values))
+    words = ["image", "verdict", "group", "degradation"]
+    numbers = ["predicted_gain_db", "low_db", "high_db", "distance"]
+    numbers += [f"probability_{name}" for name in (*groups, *names)]
+    return pd.DataFrame(rows, columns=words + numbers).astype(dict.fromkeys(numbers, float))
+
+
+def selections_csv(selections: Sequence[Selection]) -> str:
+    """`selections_frame` as CSV, numbers with six digits."""
+    return selections_frame(selections).to_csv(index=False, float_format="%.6g", lineterminator="\n")

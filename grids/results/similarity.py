@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from grids.errors import GridsError, unknown_name
-from grids.io import write_text
-from grids.results.loading import load_record
+from grids.results.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -34,7 +33,7 @@ class GGDParams:
 
 
 @dataclass(frozen=True, eq=False)
-class SimilarityMatrix:
+class SimilarityMatrix(Record):
     """How alike degradations are: S_ij = log10((KL_ij + KL_ji) / 2 + 1e-5) + 5; small means alike.
 
     Args:
@@ -49,6 +48,9 @@ class SimilarityMatrix:
     Raises:
         GridsError: the names repeat, or the matrix is not (n, n), finite, symmetric with a zero diagonal.
     """
+
+    file_name: ClassVar[str] = "similarity.json"
+    what: ClassVar[str] = "a similarity matrix"
 
     degradations: tuple[str, ...]
     matrix: FloatArray
@@ -119,48 +121,31 @@ class SimilarityMatrix:
         return data
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> SimilarityMatrix:
-        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
-        try:
-            intervals = data.get("intervals") or {}
-            if not isinstance(data["degradations"], list) or not all(isinstance(n, str) for n in data["degradations"]):
-                raise GridsError("the 'degradations' of a similarity matrix must be a list of names")
-            return cls(
-                degradations=tuple(data["degradations"]),
-                matrix=np.array(data["matrix"], dtype=float),
-                ggd={name: GGDParams(float(p["alpha"]), float(p["sigma"])) for name, p in data["ggd"].items()},
-                low=np.array(intervals["low"], dtype=float) if intervals else None,
-                high=np.array(intervals["high"], dtype=float) if intervals else None,
-                settings=dict(data["settings"]),
-                descriptor_sha256=str(data["descriptor_sha256"]),
-                grids_version=str(data["grids_version"]),
-            )
-        except KeyError as error:
-            raise GridsError(f"a similarity matrix without its '{error.args[0]}'") from error
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise GridsError(f"a similarity matrix of the wrong form ({error})") from error
+    def _decoded(cls, data: Mapping[str, Any]) -> SimilarityMatrix:
+        names, intervals = data["degradations"], data.get("intervals") or {}
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise GridsError("the 'degradations' of a similarity matrix must be a list of names")
+        return cls(
+            degradations=tuple(names),
+            matrix=np.array(data["matrix"], dtype=float),
+            ggd={name: GGDParams(float(p["alpha"]), float(p["sigma"])) for name, p in data["ggd"].items()},
+            low=np.array(intervals["low"], dtype=float) if intervals else None,
+            high=np.array(intervals["high"], dtype=float) if intervals else None,
+            settings=dict(data["settings"]),
+            descriptor_sha256=str(data["descriptor_sha256"]),
+            grids_version=str(data["grids_version"]),
+        )
 
-    def save(self, path: str | Path) -> Path:
-        """Write similarity.json, in one step."""
-        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
+    def to_frame(self) -> pd.DataFrame:
+        """S with the degradations as index and as columns."""
+        import pandas as pd
 
-    @classmethod
-    def load(cls, path: str | Path) -> SimilarityMatrix:
-        """Read similarity.json, or the one in a run folder.
-
-        Raises:
-            RunError: the file is missing, is not JSON or holds no similarity matrix.
-        """
-        return load_record(Path(path), "similarity.json", "similarity matrix", cls.from_json)
+        names = list(self.degradations)
+        return pd.DataFrame(self.matrix.copy(), index=pd.Index(names, name="degradation"), columns=names)
 
     def to_csv(self) -> str:
         """The matrix as a table: a header of names, then a row per degradation, four decimals."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["degradation", *self.degradations])
-        for name, row in zip(self.degradations, self.matrix, strict=True):
-            writer.writerow([name, *(f"{value:.4f}" for value in row)])
-        return out.getvalue()
+        return self.to_frame().to_csv(float_format="%.4f", lineterminator="\n")
 
 
 def _square(name: str, value: Any, n: int) -> FloatArray:

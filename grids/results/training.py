@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
-from grids.errors import GridsError
-from grids.io import write_text
-from grids.results.loading import load_record
+from grids.results.record import Record, decode, encode
 
 ALL = "all"
 """In place of names: all tasks."""
@@ -40,6 +36,8 @@ class TrainingRun:
         saved: PSNR by task at its end, dB, of inputs that were saved as JPEG of quality 90; empty if not measured.
     """
 
+    needed: ClassVar[tuple[str, ...]] = ("stopped", "file")
+
     group: tuple[str, ...]
     repeat: int
     curve: tuple[Point, ...]
@@ -60,7 +58,7 @@ class TrainingRun:
 
 
 @dataclass(frozen=True)
-class TrainingReport:
+class TrainingReport(Record):
     """The restorers behind a grouping, measured on fixed validation crops: RGB PSNR in dB, 8 bit, no border cut.
 
     Args:
@@ -75,6 +73,10 @@ class TrainingReport:
         start_seconds: spent training what all started from; it is not among the runs.
         inputs_saved: PSNR of the degraded crops saved as JPEG of quality 90, by task; empty if not measured.
     """
+
+    file_name: ClassVar[str] = "training.json"
+    what: ClassVar[str] = "a record of trainings"
+    needed: ClassVar[tuple[str, ...]] = ("groups", "noise", "drops", "start_seconds")
 
     network: str
     start: str
@@ -159,57 +161,13 @@ class TrainingReport:
         return {task: gain for run in runs if run is not None for task, gain in run.late_gain().items()}
 
     def to_json(self) -> dict[str, Any]:
-        """The content of training.json."""
-        data = asdict(self)
-        data["runs"] = [{**asdict(run), "curve": [list(point) for point in run.curve]} for run in self.runs]
-        table = {
-            "upper_bounds": self.upper_bounds,
-            "mix": dict(self.mix),
-            "grouped": self.grouped,
-            "settled": self.settled,
-        }
-        return {**data, **table}
-
-    def save(self, path: str | Path) -> Path:
-        """Write training.json, in one step."""
-        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
+        """The content of training.json, with what is read off the runs."""
+        table = {"upper_bounds": self.upper_bounds, "mix": self.mix, "grouped": self.grouped, "settled": self.settled}
+        return {**encode(self), **encode(table)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TrainingReport:
-        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
-        try:
-            runs = tuple(
-                TrainingRun(
-                    tuple(run["group"]),
-                    int(run["repeat"]),
-                    tuple(Point(int(step), float(loss), dict(psnr)) for step, loss, psnr in run["curve"]),
-                    float(run["seconds"]),
-                    str(run["stopped"]),
-                    str(run["file"]),
-                    dict(run.get("saved", {})),
-                )
-                for run in data["runs"]
-            )
-            if not all(run.curve for run in runs):
-                raise ValueError("a training without its curve")
-            return cls(
-                str(data["network"]),
-                str(data["start"]),
-                dict(data["settings"]),
-                dict(data["inputs"]),
-                runs,
-                tuple(tuple(group) for group in data["groups"]),
-                dict(data["noise"]),
-                dict(data["drops"]),
-                float(data["start_seconds"]),
-                dict(data.get("inputs_saved", {})),
-            )
-        except KeyError as error:
-            raise GridsError(f"a record of trainings without its '{error.args[0]}'") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise GridsError(f"a record of trainings of the wrong form ({error})") from error
-
-    @classmethod
-    def load(cls, path: str | Path) -> TrainingReport:
-        """Read training.json, or the one in a run folder. Raises RunError."""
-        return load_record(Path(path), "training.json", "record of trainings", cls.from_json)
+    def _decoded(cls, data: Mapping[str, Any]) -> TrainingReport:
+        found: TrainingReport = decode(cls, data)
+        if not all(run.curve for run in found.runs):
+            raise ValueError("a training without its curve")
+        return found

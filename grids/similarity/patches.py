@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 from grids.degradations import Degradation
 from grids.degradations.base import check_rows
 from grids.errors import ImageError
-from grids.images import MAX_PIXELS, Photo, Skipped, read_photos
+from grids.images import Photo, ReadOptions, Skipped, read_photos
 from grids.images.tensors import from_bytes, to_8_bit
 from grids.random import seed_for, seeded
 
@@ -63,8 +63,7 @@ def draw_crops(
     patches: int,
     patch_size: int,
     seed: int,
-    max_pixels: int = MAX_PIXELS,
-    on_skip: Callable[[Skipped], None] | None = None,
+    reading: ReadOptions | None = None,
 ) -> Crops:
     """Draw crops evenly from photographs, at random places.
 
@@ -73,17 +72,17 @@ def draw_crops(
     Raises:
         ImageError: no photograph can be used.
     """
+    reading = reading or ReadOptions()
     skipped: list[Path] = []
 
     def skip(bad: Skipped) -> None:
         skipped.append(bad.path)
-        if on_skip is not None:
-            on_skip(bad)
+        reading.skip(bad.path, bad.reason)
 
     usable = sorted(paths)
     while True:
         chosen = _choose(usable, patches, seed)
-        photos = read_photos(chosen, max_pixels=max_pixels, min_side=patch_size, on_skip=skip)
+        photos = read_photos(chosen, ReadOptions(reading.max_pixels, skip), patch_size)
         try:
             crops = _cut(photos, len(chosen), patches, patch_size, seed)
         except ImageError:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grids.degradations.resampling import reduce_size
 from grids.errors import ImageError
-from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
+from grids.images import Photo, ReadOptions, read_photo, read_photos
 from grids.images.tensors import byte_planes
 from grids.random import seeded
 
@@ -25,31 +25,24 @@ class Photographs:
     Args:
         paths: the files, in the order that their numbers follow.
         least: side that a photograph must have at least.
-        max_pixels: refuse larger ones.
+        reading: how they are read; the defaults if None.
         memory: bytes to keep; photographs beyond are read again whenever a crop of them is wanted.
-        on_skip: called for every file that cannot be used.
 
     Raises:
         ImageError: none can be used.
     """
 
     def __init__(
-        self,
-        paths: Sequence[Path],
-        least: int,
-        *,
-        max_pixels: int = MAX_PIXELS,
-        memory: int = MEMORY,
-        on_skip: Callable[[Skipped], None] | None = None,
+        self, paths: Sequence[Path], least: int, reading: ReadOptions | None = None, *, memory: int = MEMORY
     ) -> None:
         self.paths: list[Path] = []
         self._kept: list[Tensor | None] = []
         self._sizes: list[tuple[int, int]] = []
         self.digests: list[bytes] = []
         """A checksum of each one's pixels."""
-        self._max_pixels = max_pixels
+        self._reading = reading or ReadOptions()
         digest = hashlib.sha256()
-        for photo in read_photos(paths, max_pixels=max_pixels, min_side=least, on_skip=on_skip):
+        for photo in read_photos(paths, self._reading, least):
             pixels = _tensor(photo)
             digest.update(str(tuple(pixels.shape)).encode())
             digest.update(pixels.numpy().tobytes())
@@ -75,7 +68,7 @@ class Photographs:
         kept = self._kept[number]
         if kept is not None:
             return kept
-        pixels = _tensor(read_photo(self.paths[number], self._max_pixels))
+        pixels = _tensor(read_photo(self.paths[number], self._reading.max_pixels))
         if _digest(pixels) != self.digests[number]:
             raise ImageError(f"'{self.paths[number]}' has changed since the training began")
         return pixels

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError
-from grids.images import MAX_PIXELS, Skipped, list_images
+from grids.images import ReadOptions, Skipped, list_images
 from grids.images.tensors import from_bytes, to_bytes
 from grids.random import seed_for, seeded
 from grids.training.pair_settings import PRISTINE, PairSettings
@@ -114,7 +115,7 @@ class Pairs(Task):
         name: of the task.
         inputs, targets: the two folders. Names count without their suffix; every fifth pair is only measured on.
         least: side that the images must have at least.
-        max_pixels: refuse larger ones.
+        reading: how they are read; none is skipped.
 
     Raises:
         GridsError: an image has no partner or cannot be used, two have one name, or partners differ in size; or there
@@ -123,16 +124,15 @@ class Pairs(Task):
 
     VALIDATION = 5
 
-    def __init__(self, name: str, inputs: Path, targets: Path, least: int, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(self, name: str, inputs: Path, targets: Path, least: int, reading: ReadOptions | None = None) -> None:
         check_name(name)
         self.name = name
         files = matched(name, inputs, targets)
         if len(files) < 2:
             raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(files)}")
         bad: list[Skipped] = []
-        self._inputs, self._targets = (
-            Photographs(part, least, max_pixels=max_pixels, on_skip=bad.append) for part in zip(*files, strict=True)
-        )
+        strict = replace(reading or ReadOptions(), on_skip=bad.append)
+        self._inputs, self._targets = (Photographs(part, least, strict) for part in zip(*files, strict=True))
         if bad:
             raise GridsError(f"the pairs of '{name}' hold '{bad[0].path}', which cannot be used: {bad[0].reason}")
         for number, (ours, _) in enumerate(files):

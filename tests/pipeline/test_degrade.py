@@ -19,7 +19,7 @@ import grids
 from grids import GridsError, all_degradations, degradation, degrade_file, degrade_folder
 from grids.degradations import NAMES, FunctionDegradation
 from grids.errors import ImageError, RunError
-from grids.images import Photo, Skipped, list_images, read_photo, write_photo
+from grids.images import Photo, ReadOptions, Skipped, list_images, read_photo, write_photo
 from grids.metrics import image_psnr
 from grids.pipeline.degrade import contact_sheet_of, replay_folder
 from grids.pipeline.similarity import example_sheet
@@ -111,7 +111,7 @@ def test_files_that_cannot_be_read_or_written(photo: Path, tmp_path: Path) -> No
     with pytest.raises(RunError, match="cannot write"):
         degrade_file(photo, photo / "out.png", jpeg)
     with pytest.raises(ImageError, match="max-pixels"):
-        degrade_file(photo, tmp_path / "out.png", jpeg, max_pixels=100)
+        degrade_file(photo, tmp_path / "out.png", jpeg, reading=ReadOptions(100))
     assert [file.name for file in tmp_path.iterdir()] == ["photo.png"]
 
 
@@ -215,7 +215,9 @@ def test_bad_images_are_skipped_and_reported(photos: Path, tmp_path: Path) -> No
     skipped: list[Skipped] = []
     done: list[Path] = []
     kinds = {"jpeg": degradation("jpeg")}
-    rows = degrade_folder(list_images([photos]), tmp_path / "o", kinds, on_skip=skipped.append, on_image=done.append)
+    rows = degrade_folder(
+        list_images([photos]), tmp_path / "o", kinds, reading=ReadOptions(on_skip=skipped.append), on_image=done.append
+    )
     assert [bad.path.name for bad in skipped] == ["a.png", "p2.png"]
     assert [path.name for path in done] == ["p0.png", "p1.png", "p3.png", "p4.png"] == [row["file"] for row in rows]
     assert names_under(tmp_path / "o" / "LQ") == names_under(tmp_path / "o" / "GT") == [row["file"] for row in rows]

@@ -13,7 +13,7 @@ from selecting import degraded, save_grouping, save_image, save_images, save_tin
 from torch import Tensor
 
 from grids.errors import GridsError, RunError
-from grids.images import Skipped
+from grids.images import ReadOptions, Skipped
 from grids.pipeline import profile as profiling
 from grids.pipeline.profile import _split, profile_examples, profile_run
 from grids.results import CLEAN
@@ -103,7 +103,9 @@ def test_photographs_that_cannot_be_used(clean: Path, run: Path, crops: list[Ten
     save_image(clean / "small.png", torch.rand(3, 31, 40))
     (clean / "text.png").write_text("no image")
     skipped: list[Skipped] = []
-    assert profile_run(clean, run, device="cpu", on_skip=skipped.append).record["photographs"] == 12
+    assert (
+        profile_run(clean, run, device="cpu", reading=ReadOptions(on_skip=skipped.append)).record["photographs"] == 12
+    )
     assert {bad.path.name for bad in skipped} == {"small.png", "text.png"}
     seven = save_images(tmp_path / "seven", crops[:7])
     (seven / "text.png").write_text("no image")

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from grids import GridsError
-from grids.pipeline import comparison_sheet
-from grids.pipeline.comparison_sheet import Restored, restored_sheet
+from grids.reports import comparison_sheet
+from grids.reports.comparison_sheet import Restored, restored_sheet
 from grids.reports.sheet import MARGIN
 
 

@@ -8,8 +8,9 @@ from fakes import FakeSelector
 from PIL import Image
 
 from grids.errors import GridsError, ImageError, RunError, UnknownNameError
-from grids.images import Skipped
-from grids.pipeline.select import check_target, select_images, write_map
+from grids.images import ReadOptions, Skipped
+from grids.pipeline.run_folder import check_target
+from grids.pipeline.select import select_images, write_map
 from grids.results import Selection
 
 
@@ -42,7 +43,7 @@ def test_images_that_cannot_be_used_are_passed_over(tmp_path: Path) -> None:
     paint(tmp_path / "a.png", 1), paint(tmp_path / "narrow.png", 1, (4, 4))
     (tmp_path / "text.png").write_text("no image")
     skipped: list[Skipped] = []
-    assert len(select_images(tmp_path, selector=FakeSelector(), on_skip=skipped.append)) == 1
+    assert len(select_images(tmp_path, selector=FakeSelector(), reading=ReadOptions(on_skip=skipped.append))) == 1
     assert [(bad.path.name, bad.reason) for bad in skipped] == [
         ("narrow.png", "it is too narrow"),
         ("text.png", "it is not an image of a supported kind, or its header is damaged"),

@@ -16,8 +16,9 @@ import grids
 from grids import GridsError, SimilarityMatrix, SimilaritySettings, cli, measure_similarity, weights, write_similarity
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.errors import ImageError, RunError, UnknownNameError, WeightsError
-from grids.images import Skipped, read_photo, write_photo
-from grids.pipeline.similarity import example_sheet, photo_paths
+from grids.images import ReadOptions, Skipped, read_photo, write_photo
+from grids.pipeline.inputs import photo_paths
+from grids.pipeline.similarity import example_sheet
 
 KINDS = ("gaussian_blur", "jpeg", "salt_pepper")
 SMALL = SimilaritySettings(patches=12, patch_size=16, precision="fp32")
@@ -242,7 +243,7 @@ def test_bad_images_are_reported_and_change_nothing(run: Run, photos: Path) -> N
     (photos / "a.png").write_bytes(b"no image")
     (photos / "notes.txt").write_text("not even looked at")
     skipped: list[Skipped] = []
-    assert same(run(on_skip=skipped.append), expected)
+    assert same(run(reading=ReadOptions(on_skip=skipped.append)), expected)
     assert [bad.path.name for bad in skipped] == ["a.png"]
 
 
@@ -290,7 +291,7 @@ def test_photographs_in_every_form_that_is_taken(run: Run, photos: Path) -> None
         ({"images": []}, ImageError, "no image"),
         ({"extra": {"haze": "nowhere"}}, ImageError, "nowhere"),
         ({"extra": {"jpeg": "nowhere"}}, GridsError, "named twice"),
-        ({"max_pixels": 100}, ImageError, "--max-pixels"),
+        ({"reading": ReadOptions(100)}, ImageError, "--max-pixels"),
     ],
 )
 def test_wrong_names_and_values_are_refused(run: Run, options: dict[str, Any], error: type, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from grids.weights import load_state
 
 RECIPE = TrainingConfig(iterations=3, crop=16, batch=2, precision="fp32", steps_per="model")
 TASKS = ("gaussian_noise", "jpeg")
+CONTROL = ("device", "time_budget", "callbacks")
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +47,11 @@ def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(photos: Path, out: Path, **changes: Any) -> TrainingReport:
-    given: dict[str, Any] = {"tasks": TASKS, "config": RECIPE, "device": "cpu", "out": out}
-    return grids.train_restorer(photos, **{**given, **changes})
+    given: dict[str, Any] = {"tasks": TASKS, "config": RECIPE, "device": "cpu", "out": out} | changes
+    tasks = grids.TaskSources(given.pop("tasks"), pairs=given.pop("pairs", {}))
+    control = grids.RunControl(*(given.pop(n, d) for n, d in zip(CONTROL, ("auto", inf, NullCallbacks()), strict=True)))
+    settings = grids.TrainingSettings(**{n: given.pop(n) for n in ("network", "config", "start") if n in given})
+    return grids.train_restorer(photos, tasks, settings, control=control, **given)
 
 
 class Heard(NullCallbacks):
@@ -64,7 +69,9 @@ class Heard(NullCallbacks):
 def test_a_restorer_is_trained_and_measured(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run" / "model.safetensors"
     report = train(photos, out)
-    assert {file.name for file in out.parent.iterdir()} == {"model.safetensors", "model.training.json"}
+    assert {file.name for file in out.parent.iterdir()} == {
+        *("model.safetensors", "model.training.json", ".model.safetensors.lock")
+    }
     (run,) = report.runs
     assert (run.group, run.curve[-1].step, run.file) == (TASKS, 3, "model.safetensors")
     assert set(report.inputs) == set(run.psnr) == set(TASKS)
@@ -218,8 +225,8 @@ def test_a_descriptor_is_trained_and_taken(photos: Path, tmp_path: Path, monkeyp
     out = tmp_path / "d.safetensors"
     config = replace(RECIPE, iterations=2)
     with pytest.raises(OutOfTimeError):
-        grids.train_descriptor(photos, config=config, device="cpu", out=out, time_budget=0.0)
-    report = grids.train_descriptor(photos, config=config, device="cpu", out=out)
+        grids.train_descriptor(photos, config=config, out=out, control=grids.RunControl("cpu", 0.0))
+    report = grids.train_descriptor(photos, config=config, out=out, control=grids.RunControl("cpu"))
     assert (report.network, report.tasks, report.runs[0].curve[-1].step) == ("srresnet-x4", ("x4",), 2)
     assert 15 < report.inputs["x4"] < 40
     assert Descriptor(out).network.channels == 8
@@ -315,19 +322,21 @@ def test_pairs_are_measured_without_photographs(photos: Path, model: Path, tmp_p
     for file in photos.iterdir():
         Image.fromarray(np.array(Image.open(file)) // 2 + 100).save(foggy / file.name)
     pairs = {"fog": f"{foggy}:{photos}"}
-    found = grids.evaluate_restorer(model, tmp_path / "nothing", ("fog",), pairs=pairs, device="cpu")
+    found = grids.evaluate_restorer(model, tmp_path / "nothing", grids.TaskSources(("fog",), pairs=pairs), device="cpu")
     assert [score.photograph for score in found.scores] == [f"p{i}.png" for i in range(5)]
-    assert grids.evaluate_restorer(model, photos, pairs=pairs, device="cpu").tasks == (*TASKS, "fog")
+    assert grids.evaluate_restorer(model, photos, grids.TaskSources(pairs=pairs), device="cpu").tasks == (*TASKS, "fog")
     (foggy / "p0.png").unlink()
     with pytest.raises(GridsError, match="do not match"):
-        grids.evaluate_restorer(model, photos, ("fog",), pairs=pairs, device="cpu")
+        grids.evaluate_restorer(model, photos, grids.TaskSources(("fog",), pairs=pairs), device="cpu")
     Image.new("RGB", (50, 50)).save(foggy / "p0.png")
     with pytest.raises(GridsError, match="differs in size: 50 x 50 and 144 x 120"):
-        grids.evaluate_restorer(model, photos, ("fog",), pairs=pairs, device="cpu")
+        grids.evaluate_restorer(model, photos, grids.TaskSources(("fog",), pairs=pairs), device="cpu")
 
 
 def test_pairs_can_stand_in_for_a_degradation(photos: Path, model: Path) -> None:
-    found = grids.evaluate_restorer(model, photos, pairs={"jpeg": f"{photos}:{photos}"}, device="cpu")
+    found = grids.evaluate_restorer(
+        model, photos, grids.TaskSources(pairs={"jpeg": f"{photos}:{photos}"}), device="cpu"
+    )
     assert found.tasks == TASKS
     assert {score.input_psnr for score in found.scores if score.task == "jpeg"} == {100.0}
     assert found.pairs == ("jpeg",) and found.to_json()["pairs"] == ("jpeg",)

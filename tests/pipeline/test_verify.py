@@ -20,9 +20,11 @@ from PIL import Image
 from grids.degradations import ELEVEN
 from grids.errors import GridsError, ImageError, RunError, UnknownNameError
 from grids.pipeline.dry_run import plan_training
-from grids.pipeline.experiments import TrainingSettings, make_tasks, split_photographs
+from grids.pipeline.experiments import RunControl, TrainingSettings
+from grids.pipeline.group import SearchSettings
+from grids.pipeline.inputs import TaskSources, make_tasks, split_photographs
+from grids.pipeline.run_report import write_verified
 from grids.pipeline.train_groups import remaining, train_groups
-from grids.pipeline.verified import write_verified
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
 from grids.search import METHODS
 from grids.search.answers import Answers
@@ -56,7 +58,9 @@ class Heard(NullCallbacks):
 
 
 def grouped(photos: Path, out: Path, settings: TrainingSettings = SMALL, **options: Any) -> Any:
-    return train_groups(photos, 0.7, settings, degradations=NAMES, out=out, **options)
+    control = {name: options.pop(name) for name in ("time_budget", "callbacks") if name in options}
+    search = SearchSettings(options.pop("delta", 0.7))
+    return train_groups(photos, search, settings, tasks=NAMES, out=out, control=RunControl(**control), **options)
 
 
 def told(report: TrainingReport) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def test_what_is_trained_is_not_trained_again(photos: Path, tmp_path: Path) -> N
     assert heard.trained == [] and heard.reused > 4
     assert again.grouping.partition == first.grouping.partition
     # another delta asks other questions of the same restorers
-    other = train_groups(photos, 5.0, SMALL, degradations=NAMES, out=tmp_path / "run", callbacks=heard)
+    other = grouped(photos, tmp_path / "run", delta=5.0, callbacks=heard)
     assert len(other.grouping) == 1 and other.grouping.delta == 5.0
 
 
@@ -126,7 +130,7 @@ def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_p
             raise OutOfTimeError("the time is over")
 
     def strict(**options: Any) -> Any:
-        return train_groups(photos, 0.0, SMALL, degradations=NAMES, out=tmp_path / "run", **options)
+        return grouped(photos, tmp_path / "run", delta=0.0, **options)
 
     found = strict(callbacks=Late())
     assert not found.finished and len(found.grouping) == 3
@@ -155,7 +159,7 @@ def test_a_search_method_of_ones_own_trains_too(photos: Path, tmp_path: Path, mo
             return Done((self.problem.full,) if direct == "within" else tuple(1 << i for i in range(self.problem.n)))
 
     monkeypatch.setitem(METHODS, "whole", Whole)
-    assert sum(not step.group for step in plan_training(photos, SMALL, degradations=NAMES, method="whole")) == 2
+    assert sum(not step.group for step in plan_training(photos, SMALL, tasks=NAMES, method="whole")) == 2
     left: list[int] = []
     found = grouped(photos, tmp_path / "run", method="whole", on_trial=lambda _, search: left.append(remaining(search)))
     assert found.finished and found.grouping.method == "whole" and not any(left)
@@ -228,7 +232,7 @@ def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
 def test_a_given_partition_is_trained_with_another_network(photos: Path, tmp_path: Path) -> None:
     first = grouped(photos, tmp_path / "run")
     settings = TrainingSettings("restormer-s", SMALL.config, "scratch", validation_side=32, validation_count=4)
-    found = train_groups(photos, 0.7, settings, partition=first.grouping, out=tmp_path / "other")
+    found = train_groups(photos, None, settings, partition=first.grouping, out=tmp_path / "other")
     assert found.grouping.partition == first.grouping.partition and found.report.network == "restormer-s"
     assert found.grouping.method == "given" and found.report.start == "from scratch"
     assert found.report.grouped.keys() == set(NAMES)
@@ -242,8 +246,8 @@ def test_pairs_are_a_task_like_any_other(photos: Path, tmp_path: Path) -> None:
             image.point(lambda value: value // 2).save(inputs / path.name)
     matrix = SimilarityMatrix(("dark", "jpeg"), [[0, 3], [3, 0]], {}, None, None, {}, "x", "0")
     found = train_groups(
-        photos, 0.7, SMALL, pairs={"dark": f"{inputs}:{photos}"}, degradations=("dark", "jpeg"), similarity=matrix,
-        out=tmp_path / "run",
+        photos, None, SMALL, tasks=TaskSources(("dark", "jpeg"), pairs={"dark": f"{inputs}:{photos}"}),
+        similarity=matrix, out=tmp_path / "run",
     )  # fmt: skip
     assert found.report.tasks == ("dark", "jpeg")
     assert found.report.inputs["dark"] < found.report.inputs["jpeg"]
@@ -260,21 +264,21 @@ def test_bad_input_is_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(GridsError, match="enlarges"):
         grouped(photos, tmp_path / "run", TrainingSettings("srresnet-x4", SMALL.config, "scratch"))
     with pytest.raises(GridsError, match="at least two tasks"):
-        train_groups(photos, 0.7, SMALL, degradations=("jpeg",), out=tmp_path / "run")
+        train_groups(photos, None, SMALL, tasks=("jpeg",), out=tmp_path / "run")
     with pytest.raises(UnknownNameError, match="jpeg"):
-        train_groups(photos, 0.7, SMALL, degradations=("jpg", "ringing"), out=tmp_path / "run")
+        train_groups(photos, None, SMALL, tasks=("jpg", "ringing"), out=tmp_path / "run")
     with pytest.raises(GridsError, match="there is no folder 'nowhere'"):
-        make_tasks(None, pairs={"fog": f"nowhere:{photos}"})
+        make_tasks(TaskSources(pairs={"fog": f"nowhere:{photos}"}))
     with pytest.raises(GridsError, match="INPUT_FOLDER:TARGET_FOLDER"):
-        make_tasks(None, pairs={"fog": str(photos)})
+        make_tasks(TaskSources(pairs={"fog": str(photos)}))
     for given in ({"pairs": {"haze": f"{photos}:{photos}"}}, {"functions": {"haze": print}}):
         with pytest.raises(GridsError, match="built-in degradation 'haze'"):
-            make_tasks(None, **given)
+            make_tasks(TaskSources(**given))
 
 
 def test_the_eleven_are_tasks_unless_others_are_named() -> None:
-    assert tuple(task.name for task in make_tasks(None)) == ELEVEN
-    assert [task.name for task in make_tasks(("haze", "jpeg"))] == ["haze", "jpeg"]
+    assert tuple(task.name for task in make_tasks(TaskSources())) == ELEVEN
+    assert [task.name for task in make_tasks(TaskSources(("haze", "jpeg")))] == ["haze", "jpeg"]
 
 
 def is_held(path: Path) -> bool:
@@ -307,20 +311,20 @@ def test_a_copy_of_a_picture_is_not_measured_on(photos: Path, tmp_path: Path) ->
 
 
 def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
-    planned = plan_training(photos, SMALL, degradations=NAMES)
+    planned = plan_training(photos, SMALL, tasks=NAMES)
     assert [step.group for step in planned[1:4]] == [(name,) for name in NAMES]
     assert sum(not step.group for step in planned) == 2 and planned[0].seconds > 0
     assert planned[4].seconds == pytest.approx(3 * planned[1].seconds)  # of three tasks
     alike = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
-    planned = plan_training(photos, alike, degradations=NAMES)
+    planned = plan_training(photos, alike, tasks=NAMES)
     assert planned[4].seconds == pytest.approx(planned[1].seconds)
 
 
 PROGRAM = """
 import sys
 import torch
-from grids.pipeline.experiments import TrainingSettings
-from grids.pipeline.verified import write_verified
+from grids.pipeline.experiments import RunControl, TrainingSettings
+from grids.pipeline.run_report import write_verified
 from grids.pipeline.train_groups import train_groups
 from grids.training.callbacks import NullCallbacks
 from grids.pipeline.train_groups import remaining, train_groups
@@ -341,7 +345,7 @@ class Told(NullCallbacks):
 config = TrainingConfig(iterations=6, crop=16, batch=2)
 settings = TrainingSettings("nafnet", config, validation_side=32, validation_count=4, every=0)
 names = sys.argv[3].split(",")
-found = train_groups(sys.argv[1], 0.7, settings, degradations=names, out=sys.argv[2], callbacks=Told())
+found = train_groups(sys.argv[1], None, settings, tasks=names, out=sys.argv[2], control=RunControl(callbacks=Told()))
 write_verified(found, sys.argv[2])
 """
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from grids.reports import html
 from grids.results import (
     GGDParams,
     Group,
@@ -168,3 +170,19 @@ def trained(
     inputs = {name: INPUTS[row[name]] for name in names}
     everything = {"inputs": inputs, "runs": tuple(runs), "groups": tuple(map(tuple, groups)), **defaults, **extra}
     return TrainingReport(**everything)  # type: ignore[arg-type]
+
+
+def similarity_page(*args: Any, **options: Any) -> str:
+    return html.similarity_report(*args, **options).page
+
+
+def comparison_page(*args: Any, **options: Any) -> str:
+    return html.comparison_report(*args, **options).page
+
+
+def grouping_page(*args: Any, **options: Any) -> str:
+    return html.grouping_report(*args, **options).page
+
+
+def training_page(*args: Any, **options: Any) -> str:
+    return html.training_report(*args, **options).page

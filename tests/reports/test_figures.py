@@ -19,7 +19,8 @@ from reports.samples import NAMES, eleven, made, random_matrix
 from grids.errors import GridsError
 from grids.reports import painting
 from grids.reports.graph import draw_graph, neighbour_graph
-from grids.reports.heatmap import dendrogram, figure_bytes, heatmap, side_by_side
+from grids.reports.heatmap import dendrogram, heatmap, side_by_side
+from grids.reports.painting import figure_bytes
 from grids.results import SimilarityMatrix
 
 PAINTERS: dict[str, Callable[[SimilarityMatrix], Figure]] = {

@@ -6,10 +6,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from reports.samples import NAMES, eleven, made, random_matrix
+from reports.samples import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
 
 from grids.errors import GridsError
-from grids.reports.html import comparison_page, similarity_page
 from grids.reports.sheet import contact_sheet
 from grids.reports.tables import compare
 
@@ -51,7 +50,7 @@ def png() -> bytes:
 @pytest.fixture(scope="module")
 def page() -> str:
     skipped = [("a<b>.png", "too small")]
-    return similarity_page(eleven(), title="A title", pictures={"examples": png()}, skipped=skipped, notes=["A note."])
+    return similarity_page(eleven(), title="A title", pictures={"examples": png()}, skipped=skipped)
 
 
 def test_page_holds_what_was_measured(page: str) -> None:
@@ -65,7 +64,6 @@ def test_page_holds_what_was_measured(page: str) -> None:
         assert f"{name.replace('_', ' ')} {params.alpha:.3f} {params.sigma:#.4g}" in text
     for part in (
         "A title",
-        "A note.",
         "a<b>.png too small",
         "3f5a" * 16,
         "0.1.0",
@@ -98,7 +96,7 @@ def test_page_loads_nothing_and_describes_its_pictures(page: str) -> None:
 def test_hostile_text_is_escaped() -> None:
     names = [HOSTILE, "a&b", '"><img src=x>', "d"]
     similarity = made(names, np.eye(4), settings={HOSTILE: HOSTILE}, descriptor_sha256=HOSTILE, grids_version=HOSTILE)
-    hostile = {"title": HOSTILE, "notes": [HOSTILE]}
+    hostile = {"title": HOSTILE}
     report = similarity_page(similarity, pictures={HOSTILE: png()}, skipped=[(HOSTILE, HOSTILE)], **hostile)  # type: ignore[arg-type]
     other = made(names, 2 * np.eye(4), settings={HOSTILE: 2})
     compared = compare(similarity, other, (HOSTILE, "b"))
@@ -110,7 +108,7 @@ def test_hostile_text_is_escaped() -> None:
 
 def test_the_same_page_twice(page: str) -> None:
     skipped = [("a<b>.png", "too small")]
-    again = similarity_page(eleven(), title="A title", pictures={"examples": png()}, skipped=skipped, notes=["A note."])
+    again = similarity_page(eleven(), title="A title", pictures={"examples": png()}, skipped=skipped)
     assert again == page
 
 
@@ -122,7 +120,7 @@ def test_a_picture_must_be_a_png() -> None:
 def test_comparison_page() -> None:
     first, second = eleven(), eleven(2).subset(NAMES[:9])
     result = compare(first, second, ("paper", "ours_v2"))
-    page = Page(comparison_page([result], [("paper", first), ("ours_v2", second)], title="Two runs", notes=["note"]))
+    page = Page(comparison_page([result], [("paper", first), ("ours_v2", second)], title="Two runs"))
     assert result.spearman is not None
     top = result.changes[0]
     for part in (

@@ -9,8 +9,9 @@ from fakes import BRIGHT, DARK, clean, made, unknown
 from PIL import Image
 
 from grids.errors import GridsError
-from grids.reports.selection import advice, percent, selection_text, selections_table, short_name
+from grids.reports.selection import advice, selection_text, selections_table, short_name
 from grids.reports.selection_map import paint_map
+from grids.reports.text import percent
 from grids.results import Ranked, Selection
 
 NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")

@@ -75,13 +75,6 @@ def test_pairs_without_intervals_and_without_pairs() -> None:
         tables.closest_and_farthest(random_matrix(2), -1)
 
 
-def test_nearest_neighbours(similarity: SimilarityMatrix) -> None:
-    for name, nearest, s in tables.nearest_neighbours(similarity):
-        others = {other: similarity.distance(name, other) for other in NAMES if other != name}
-        assert s == others[nearest] == min(others.values())
-    assert tables.nearest_neighbours(random_matrix(1)) == []
-
-
 def test_compare_against_plain_formulas() -> None:
     first, second = eleven(), eleven(2).subset(list(reversed(NAMES[1:])))
     result = tables.compare(first, second, ("paper", "ours"))

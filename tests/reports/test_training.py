@@ -9,7 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from reports.samples import BOUNDS, INPUTS, NAMES, PAPER_GROUPS, eleven, grouping, made, trained, training
+from reports.samples import (
+    BOUNDS,
+    INPUTS,
+    NAMES,
+    PAPER_GROUPS,
+    eleven,
+    grouping,
+    grouping_page,
+    made,
+    trained,
+    training,
+    training_page,
+)
 from reports.test_figures import texts
 from reports.test_grouping import assert_inside, boxes_overlap
 from reports.test_html import HOSTILE, Page, png
@@ -17,7 +29,6 @@ from reports.test_html import HOSTILE, Page, png
 from grids.errors import GridsError
 from grids.reports import training as records
 from grids.reports.curves import drop_bars, learning_curves
-from grids.reports.html import grouping_page, training_page
 from grids.reports.painting import figure_bytes
 from grids.results import SETTLED, TrainingReport
 
@@ -226,10 +237,10 @@ def test_a_training_that_went_astray_is_drawn_and_told(by: float) -> None:
 
 @every_report
 def test_page_of_trainings(report: TrainingReport) -> None:
-    page = Page(training_page(report, title="A title", pictures={"one crop": png()}, notes=["A note."]))
+    page = Page(training_page(report, title="A title", pictures={"one crop": png()}))
     drops = any(row.drop is not None or row.mix_drop is not None for row in records.restorer_rows(report))
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 2 + drops
-    for heading in ("What the restorers reach", "Learning curves", "Before and after", "one crop", "A note."):
+    for heading in ("What the restorers reach", "Learning curves", "Before and after", "one crop"):
         assert heading in page.text
     for name, *cells in records.restorer_table(report).rows:
         assert " ".join([name.replace("_", " "), *cells]) in page.text
@@ -270,7 +281,7 @@ def test_hostile_text_is_escaped() -> None:
     late = training((names[0],), [30.0], [0.5])
     report = trained(names, groups, network=HOSTILE, start=HOSTILE, settings=settings)
     report = replace(report, runs=(late, *report.runs[1:]))
-    given = {"title": HOSTILE, "pictures": {HOSTILE: png()}, "notes": [HOSTILE]}
+    given = {"title": HOSTILE, "pictures": {HOSTILE: png()}}
     similarity = made(names, np.eye(5))
     for page in (
         training_page(report, **given),  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from grids.degradations import degradation
 from grids.errors import ImageError
-from grids.images import Skipped, list_images
+from grids.images import ReadOptions, Skipped, list_images
 from grids.images.tensors import to_8_bit
 from grids.random import seed_for
 from grids.similarity.patches import Crops, degraded_patches, draw_crops
@@ -96,7 +96,7 @@ def test_a_bad_image_leaves_no_trace(photos: Path, name: str, content: bytes | N
         content = (photos / "p1.png").read_bytes()[:400]
     (photos / name).write_bytes(content)
     skipped: list[Skipped] = []
-    assert_equal(drawn(photos, on_skip=skipped.append), expected)
+    assert_equal(drawn(photos, reading=ReadOptions(on_skip=skipped.append)), expected)
     assert [bad.path.name for bad in skipped] == [name]
 
 
@@ -104,7 +104,7 @@ def test_a_photograph_smaller_than_the_patch_leaves_no_trace(photos: Path) -> No
     expected = drawn(photos)
     write(photos / "p3small.png", 15, 90)
     skipped: list[Skipped] = []
-    assert_equal(drawn(photos, on_skip=skipped.append), expected)
+    assert_equal(drawn(photos, reading=ReadOptions(on_skip=skipped.append)), expected)
     assert "at least 16" in skipped[0].reason
 
 
@@ -131,7 +131,7 @@ def test_usable_photographs_are_found_among_many_bad_images(tmp_path: Path) -> N
     for i in range(60):
         (tmp_path / f"bad{i:02}.png").write_bytes(b"no image")
     skipped: list[Skipped] = []
-    crops = drawn(tmp_path, 8, on_skip=skipped.append)
+    crops = drawn(tmp_path, 8, reading=ReadOptions(on_skip=skipped.append))
     assert crops.names == ("good.png",)
     assert len({bad.path for bad in skipped}) == len(skipped)
 

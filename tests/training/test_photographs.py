@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from grids.errors import ImageError
-from grids.images import Photo, Skipped, read_photo
+from grids.images import Photo, ReadOptions, Skipped, read_photo
 from grids.training import photographs as module
 from grids.training.photographs import Photographs, fixed_windows, random_window
 
@@ -87,7 +87,7 @@ def test_what_is_read_again_may_be_as_large_as_before(copies: list[Path], monkey
         return read_photo(path)
 
     monkeypatch.setattr(module, "read_photo", reading)
-    Photographs(copies, 16, max_pixels=10**9, memory=0).pixels(0)
+    Photographs(copies, 16, ReadOptions(10**9), memory=0).pixels(0)
     assert asked == [10**9]
 
 
@@ -102,11 +102,11 @@ def test_the_digest_is_of_pixels_not_of_names(copies: list[Path], files: list[Pa
 def test_what_cannot_be_used(copies: list[Path]) -> None:
     copies[1].write_bytes(b"no image")
     skipped: list[Skipped] = []
-    photographs = Photographs(copies, 42, on_skip=skipped.append)
+    photographs = Photographs(copies, 42, ReadOptions(on_skip=skipped.append))
     assert photographs.paths == copies[2:]
     assert [skip.path for skip in skipped] == copies[:2]
     raises_line(lambda: Photographs(copies, 64), "none of 4 images can be used", kind=ImageError)
-    raises_line(lambda: Photographs(copies, 16, max_pixels=100), "none of 4 images can be used", kind=ImageError)
+    raises_line(lambda: Photographs(copies, 16, ReadOptions(100)), "none of 4 images can be used", kind=ImageError)
     raises_line(lambda: Photographs([], 16), "no images", kind=ImageError)
 
 

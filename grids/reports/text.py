@@ -1,11 +1,55 @@
-"""Lines of text for a terminal: folded, aligned, and numbers in short."""
+"""Words and lines that all reports share: names as they are shown, numbers with their units, aligned columns."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+
+TEXT_WIDTH = 120
+
+
+def printable(name: str) -> str:
+    """A name as it is typed, without anything that a terminal or an SVG would choke on."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+
+
+def shown(name: str) -> str:
+    """A name or label as people read it in pictures and pages: `printable`, underscores as spaces."""
+    return printable(name.replace("_", " "))
+
+
+def counted(count: int, what: str) -> str:
+    """A number with its noun: "1 group", "2 groups"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def decibels(value: float) -> str:
+    """A drop with two decimals, never "-0.00"."""
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text
+
+
+def percent(probability: float) -> str:
+    """A probability in per cent: "71 %", "<1 %", ">99 %"; "-" where it is not known."""
+    if not math.isfinite(probability):
+        return "-"
+    if 0 < probability < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < probability < 1 else f"{100 * probability:.0f} %"
+
+
+def time_text(seconds: float) -> str:
+    """A time as people say it: "12 s", "3 min 20 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def in_short(number: int) -> str:
@@ -49,3 +93,13 @@ def table_lines(
                 for k, (part, size) in enumerate(zip(parts, widths, strict=True))
             )
             yield ("  " + "  ".join(padded)).rstrip()
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of cells, the first `left` columns to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        sized = enumerate(zip(row, widths, strict=True))
+        lines.append("  " + "  ".join(c.ljust(size) if k < left else c.rjust(size) for k, (c, size) in sized))
+    return lines

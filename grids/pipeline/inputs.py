@@ -1,0 +1,188 @@
+"""What users name: photographs, degradations and pairs, and what becomes of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from grids.degradations import ELEVEN, NAMES, Degradation, FunctionDegradation, check_name, degradation, load_function
+from grids.errors import GridsError, ImageError
+from grids.images import ReadOptions, builtin_photos, list_images
+from grids.results import ALL
+from grids.training.photographs import Photographs
+from grids.training.tasks import Pairs, Synthesized, Task
+
+BUILTIN = "builtin"
+HELD_OUT = 5
+"""Without photographs of their own, every so many-th is measured on only."""
+LEAST, FEWEST = 2, 3
+
+Images = str | Path | Sequence[str | Path] | None
+Plugin = str | Callable[..., Tensor] | Degradation
+
+
+@dataclass(frozen=True)
+class TaskSources:
+    """Tasks by name, and what those are made of that are not built in.
+
+    Args:
+        names: of degradations, functions and pairs; None for what is usual (the eleven, or those of a recipe or of a
+            restorer) and whatever else is given.
+        functions: further degradations by name, as in `measure_similarity`.
+        pairs: further tasks by name: "INPUTS:TARGETS", two folders.
+    """
+
+    names: Sequence[str] | None = None
+    functions: Mapping[str, Plugin] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tasks: Tasks) -> TaskSources:
+        """Names alone as the whole; None for what is usual."""
+        return tasks if isinstance(tasks, TaskSources) else cls(tasks)
+
+    def chosen(self, usual: Sequence[str] = ELEVEN) -> tuple[str, ...]:
+        """The names, or the usual ones and all functions and pairs."""
+        return tuple(dict.fromkeys((*usual, *self.functions, *self.pairs)) if self.names is None else self.names)
+
+    def degradations(self, usual: Sequence[str] = ELEVEN, stand_in: bool = False) -> dict[str, Degradation]:
+        """The degradations among the tasks: all but the pairs.
+
+        Args:
+            usual: where no names are given.
+            stand_in: pairs may bear the name of a built-in degradation, whose place they take.
+
+        Raises:
+            GridsError: a name is unknown or given twice.
+        """
+        names = self.chosen(usual)
+        for name in self.pairs:
+            if name in self.functions:
+                raise GridsError(f"the task '{name}' is named twice")
+        for name in self.functions if stand_in else (*self.functions, *self.pairs):
+            if name in NAMES:  # a file of weights knows its tasks by their names alone
+                raise GridsError(
+                    f"there is a built-in degradation '{name}': a task of your own needs another name to be trained"
+                )
+        if not names:
+            raise GridsError("no task is named")
+        if ALL in names:
+            raise GridsError(f"'{ALL}' stands for all tasks: a task cannot bear that name")
+        for name in (*self.functions, *self.pairs):
+            if name not in names:
+                raise GridsError(f"'{name}' is given, but is not among the tasks that are named: {', '.join(names)}")
+        if len(set(names)) < len(names):
+            raise GridsError(f"the tasks name '{next(n for n in names if names.count(n) > 1)}' twice")
+        builtin = [name for name in names if name not in self.functions and name not in self.pairs]
+        return named_degradations(builtin, self.functions)
+
+
+Tasks = TaskSources | Sequence[str] | None
+"""Tasks as users give them: names will do for built-in degradations."""
+
+
+def make_tasks(
+    sources: TaskSources, usual: Sequence[str] = ELEVEN, least: int = 64, reading: ReadOptions | None = None
+) -> list[Task]:
+    """The tasks of some names.
+
+    Args:
+        sources: the names, and what is not built in.
+        usual: the tasks where no names are given.
+        least: side that images of pairs must have, pixels.
+        reading: how these are read.
+
+    Raises:
+        GridsError: a name is unknown or given twice, or the pairs do not match.
+    """
+    tasks: dict[str, Task] = {name: Synthesized(kind) for name, kind in sources.degradations(usual).items()}
+    for name, value in sources.pairs.items():
+        tasks[name] = Pairs(name, *pair_folders(name, value), least, reading)
+    return [tasks[name] for name in sources.chosen(usual)]
+
+
+def split_photographs(
+    images: Images, val: Images | None, least: int, reading: ReadOptions | None = None
+) -> tuple[Photographs, Photographs]:
+    """What is learnt from, and what is measured on.
+
+    Without `val`, about one photograph of five is kept for measuring, by a checksum of its name: each stays where it is
+    when others come and go or the folder moves. Of few photographs some more are taken, so that three measure, of nine.
+
+    Args:
+        images: a folder, files, or None or "builtin"; see `measure_similarity`.
+        val: the same, for measuring.
+        least: side that a photograph must have, pixels.
+        reading: how photographs are read.
+
+    Raises:
+        ImageError: too few photographs can be used, or one is in both sets.
+    """
+    paths = photo_paths(images)
+    if val is None:
+        if len(paths) < LEAST:
+            raise ImageError(f"too few photographs: {LEAST} or more are needed, but there is {len(paths)}")
+        lots = {path: lot_of(path) for path in paths}
+        least_held = min(len(paths) - 1, max(1, min(FEWEST, len(paths) // FEWEST)))
+        first = sorted(paths, key=lambda path: lots[path])[:least_held]  # few photographs: chance may pick none of them
+        kept = [path for path in paths if not lots[path] % HELD_OUT or path in first][: len(paths) - 1]
+        paths = [path for path in paths if path not in kept]
+    else:
+        kept = photo_paths(val)
+        if both := {path.resolve() for path in paths} & {path.resolve() for path in kept}:
+            raise ImageError(f"'{min(both)}' is both learnt from and measured on: --val takes other photographs")
+    learnt, measured = (Photographs(some, least, reading) for some in (paths, kept))
+    if both_digests := set(learnt.digests) & set(measured.digests):
+        copy = measured.paths[next(i for i, digest in enumerate(measured.digests) if digest in both_digests)]
+        raise ImageError(f"'{copy}' is measured on, but the same picture is among those that are learnt from")
+    return learnt, measured
+
+
+def lot_of(path: Path) -> int:
+    """A photograph's lot, by a checksum of its name: it stays where it is when others come and go."""
+    return int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest())
+
+
+def pair_folders(name: str, value: str) -> tuple[Path, Path]:
+    """The two folders of "INPUTS:TARGETS". Raises GridsError."""
+    # a drive letter or a name may hold a colon: the split is where both sides exist
+    parts = value.split(":")
+    for i in range(1, len(parts)):
+        first, second = Path(":".join(parts[:i])), Path(":".join(parts[i:]))
+        if first.exists() and second.exists():
+            return first, second
+    if len(parts) != 2 or not all(parts):
+        raise GridsError(f"--pairs {name} takes INPUT_FOLDER:TARGET_FOLDER, not '{value}'")
+    missing = next(part for part in parts if not Path(part).exists())
+    raise GridsError(f"--pairs {name}: there is no folder '{missing}'")
+
+
+def photo_paths(images: Images) -> list[Path]:
+    """The files that "images" stands for: None or "builtin", a folder, a file, or several. Raises ImageError."""
+    if images is None or images == BUILTIN or list(images if isinstance(images, (list, tuple)) else ()) == [BUILTIN]:
+        return builtin_photos()
+    given = [images] if isinstance(images, (str, Path)) else images
+    return list_images([Path(item) for item in given])
+
+
+def named_degradations(names: Sequence[str], functions: Mapping[str, Plugin]) -> dict[str, Degradation]:
+    """Degradations by name, then functions as degradations. Raises GridsError for a name that is unknown or twice."""
+    if isinstance(names, str):
+        raise GridsError(f"degradations must be a list of names, not the text '{names}'")
+    found: dict[str, Degradation] = {}
+    for name, kind in [*((n, degradation(n)) for n in names), *((n, _plugin(n, f)) for n, f in functions.items())]:
+        check_name(name)
+        if name in found:
+            raise GridsError(f"the degradation '{name}' is named twice")
+        found[name] = kind
+    return found
+
+
+def _plugin(name: str, plugin: Plugin) -> Degradation:
+    if isinstance(plugin, Degradation):
+        return plugin
+    return load_function(name, plugin) if isinstance(plugin, str) else FunctionDegradation(name, plugin)

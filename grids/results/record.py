@@ -1,0 +1,121 @@
+"""What all records share: JSON in and out, by the types of their fields, with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from grids.errors import GridsError, RunError
+from grids.io import read_text, write_text
+
+Content = TypeVar("Content")
+
+
+class Record:
+    """A frozen dataclass that lies in a run folder as a JSON file.
+
+    file_name: its file in a run folder.
+    what: its name in messages, with its article ("a grouping").
+    """
+
+    file_name: ClassVar[str]
+    what: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of its file."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
+        try:
+            return cls._decoded(data)
+        except KeyError as error:
+            raise GridsError(f"{cls.what} without its '{error.args[0]}'") from error
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise GridsError(f"{cls.what} of the wrong form ({error})") from error
+
+    @classmethod
+    def _decoded(cls, data: Mapping[str, Any]) -> Self:
+        return decode(cls, data)
+
+    def save(self, path: str | Path) -> Path:
+        """Write its file, in one step. Raises RunError."""
+        return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read its file, or the one in a run folder.
+
+        Raises:
+            RunError: the file is missing, is not JSON or holds no such record.
+        """
+        file = Path(path) / cls.file_name if Path(path).is_dir() else Path(path)
+        return read_json(file, cls.what.partition(" ")[2], cls.from_json)
+
+
+def read_json(file: Path, what: str, from_json: Callable[[dict[str, Any]], Content]) -> Content:
+    """What `from_json` makes of the object in a JSON file; `what` is its name in messages. Raises RunError."""
+    text = read_text(file)
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise GridsError(f"it holds no {what}")
+        return from_json(data)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise RunError(f"cannot read '{file}': it is not JSON ({error})") from error
+    except GridsError as error:
+        raise RunError(f"cannot read '{file}': {error}") from error
+
+
+def encode(value: Any) -> Any:
+    """A value as JSON holds it: a dataclass as an object, a named tuple as a list."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: encode(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return (list if hasattr(value, "_fields") else type(value))(encode(part) for part in value)
+    return value
+
+
+def decode(kind: Any, value: Any) -> Any:
+    """The value of a type that JSON holds, the inverse of `encode`.
+
+    Parts that have a default may be missing, but for those that the class lists as `needed`.
+
+    Raises:
+        KeyError: a part is missing.
+        TypeError, ValueError, AttributeError, OverflowError: the value is of another type.
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _decode_dataclass(kind, value)
+    if hasattr(kind, "_fields"):
+        hints = get_type_hints(kind)
+        return kind(*(decode(hints[name], part) for name, part in zip(kind._fields, value, strict=True)))
+    if origin in (Union, types.UnionType):  # of None and one more
+        return None if value is None else decode(inner[0], value)
+    if origin is Literal:  # whose words the record checks
+        return value
+    if origin is tuple:
+        if isinstance(value, str):
+            raise TypeError(f"'{value}' is no list")
+        return tuple(decode(inner[0], part) for part in value)
+    if origin is not None:
+        return {key: decode(inner[1], part) for key, part in value.items()}
+    return value if kind is Any else kind(value)
+
+
+def _decode_dataclass(kind: Any, value: Mapping[str, Any]) -> Any:
+    hints, needed, found = get_type_hints(kind), getattr(kind, "needed", ()), {}
+    for field in fields(kind):
+        if field.name in value:
+            found[field.name] = decode(hints[field.name], value[field.name])
+        elif (field.default is MISSING and field.default_factory is MISSING) or field.name in needed:
+            raise KeyError(field.name)
+    return kind(**found)
