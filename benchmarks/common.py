@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
 import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import torch
+from torch import nn
 
 import grids
-from grids.io import write_bytes
+from grids import weights
+from grids.images import list_images
+from grids.io import write_bytes, write_text
 
 GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
 """The command line."""
 DATA = Path(os.environ.get("GRIDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+WEIGHTS = Path(weights.__file__).parent
+"""What ships in the package."""
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+LEARNT_FROM = "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits"
+"""Split fit, as the manifest of the weights calls it."""
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Of the options of a script, whose help is its docstring as it stands."""
+    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def need(path: Path) -> Path:
@@ -37,6 +55,11 @@ def split_files(split: str) -> list[Path]:
     return [DATA / "train" / row["file"] for row in rows]
 
 
+def eval_photographs(name: str) -> list[Path]:
+    """The photographs of a set of data/eval."""
+    return list_images([need(DATA / "eval" / name)])
+
+
 def machine() -> str:
     """One line about the processor, the threads and the versions, to be printed above every table."""
     name = platform.processor() or platform.machine()
@@ -49,6 +72,48 @@ def machine() -> str:
         f"{name}, {torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, "
         f"torch {torch.__version__}, grids {grids.__version__}"
     )
+
+
+def read_records(file: Path) -> list[Any]:
+    """What the lines of a file hold as JSON; nothing where there is no such file."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def append_record(file: Path, record: Mapping[str, object]) -> None:
+    """Add a line; in one piece, since several workers may write."""
+    with file.open("a") as stream:
+        stream.write(json.dumps(record) + "\n")
+
+
+def enter_in_manifest(file: Path, what: str, **more: object) -> None:
+    """Say in the manifest of the weights what a file beside it is."""
+    entries = weights.manifest()
+    entries[file.name] = {"sha256": weights.sha256(file), "what": what, "licence": "MIT", **more}
+    write_text(WEIGHTS / "manifest.json", json.dumps(entries, indent=1) + "\n")
+
+
+def channels_last(network: Network) -> Network:
+    """The network in the memory format that is fastest for convolutions on a CPU."""
+    # PyTorch's signature of Module.to leaves out this argument, which its documentation has
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def read_pixels(file: Path) -> cv2.typing.MatLike:
+    """The pixels of an image as OpenCV reads them, (H, W, 3) uint8 BGR."""
+    pixels = cv2.imread(str(need(file)))
+    if pixels is None:
+        raise SystemExit(f"'{file}' is no image that OpenCV reads")
+    return pixels
+
+
+def halved(folder: Path, target: Path) -> Path:
+    """The photographs of a folder at half their width and height, as PNG."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in list_images([folder]):
+        pixels = read_pixels(file)
+        size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        cv2.imwrite(str(target / f"{file.stem}.png"), cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return target
 
 
 def run_process(command: Sequence[str], **environment: str) -> tuple[float, resource.struct_rusage]:
