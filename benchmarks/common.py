@@ -135,13 +135,13 @@ def write_magnified(file: Path, image: torch.Tensor, quality: int) -> None:
     write_bytes(file, cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [list(map(str, header)), ["---"] * len(header), *(list(map(str, row)) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def seconds(call: Callable[[], Any], repeats: int = 5, warm_up: int = 1) -> float:
+def seconds(call: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> float:
     """The median time of a call."""
     for _ in range(warm_up):
         call()
