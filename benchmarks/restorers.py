@@ -32,7 +32,7 @@ from grids.training.trainer import OutOfTimeError
 from grids.weights import manifest
 
 NETWORK = "nafnet"
-RECIPE = study.RECIPE
+CONFIG = study.CONFIG
 
 # SRResNet and Restormer of GRIDS, Table 1: single-task, mix-training, grouped (11 tasks in the order of ELEVEN)
 PAPER = {
@@ -121,8 +121,8 @@ def groups_of() -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...
 
 
 def train(given: argparse.Namespace) -> None:
-    given.crop, given.network = RECIPE.crop, NETWORK
-    experiment = study.lesson_of(given)
+    given.crop, given.network = CONFIG.crop, NETWORK
+    experiment = study.experiment_of(given)
     evaluator = TrainingEvaluator(
         experiment, given.folder, device=given.device, deadline=time.monotonic() + given.seconds, callbacks=Said()
     )
@@ -189,7 +189,7 @@ if __name__ == "__main__":
     options.add_argument("what", choices=("train", "table", "ship"))
     options.add_argument("--folder", type=Path, default=Path("runs/study"), help="with models/; the study's has all")
     options.add_argument("--start", type=Path, help="weights that all restorers start from")
-    options.add_argument("--iterations", type=int, default=RECIPE.iterations)
+    options.add_argument("--iterations", type=int, default=CONFIG.iterations)
     options.add_argument("--worker", default="0/1")
     options.add_argument("--sets", default="kodak24")
     options.add_argument("--limit", type=int, default=0, help="photographs of each set; 0 for all")
