@@ -11,16 +11,18 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import grids
 from grids import weights
-from grids.images import list_images
+from grids.images import list_images, read_photo
 from grids.io import write_bytes, write_text
 
 GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
@@ -33,6 +35,8 @@ WEIGHTS = Path(weights.__file__).parent
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 LEARNT_FROM = "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits"
 """Split fit, as the manifest of the weights calls it."""
+SMALL, ALIKE = 16, 0.98
+"""Sides of thumbnails, and the correlation from which on two show one photograph."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -53,6 +57,24 @@ def split_files(split: str) -> list[Path]:
     with need(DATA / "train" / "split.csv").open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == split]
     return [DATA / "train" / row["file"] for row in rows]
+
+
+@cache
+def _learnt_thumbnails() -> torch.Tensor:
+    """Of all photographs of data/train: (N, 3 * SMALL^2)."""
+    files = [file for split in ("fit", "val", "calib", "skip") for file in split_files(split)]
+    return torch.stack([_thumbnail(file) for file in files])
+
+
+def _thumbnail(file: Path) -> torch.Tensor:
+    """What correlates to 1 with that of the same photograph: of mean 0 and length 1."""
+    small = F.adaptive_avg_pool2d(read_photo(file).tensor(), SMALL).flatten()
+    return F.normalize(small - small.mean(), dim=0)
+
+
+def was_learnt(file: Path) -> bool:
+    """Whether a photograph of data/train shows the same: rain100h, for one, is made of photographs of BSDS."""
+    return float((_learnt_thumbnails() @ _thumbnail(file)).max()) > ALIKE
 
 
 def eval_photographs(name: str) -> list[Path]:

@@ -116,7 +116,7 @@ quality.measure("kodak24", weights, quality.WAYS[:1], 1)
 before = Path("quality/kodak24-start.csv").read_text()
 quality.measure("kodak24", weights, quality.WAYS[:1], 1)
 assert Path("quality/kodak24-start.csv").read_text() == before
-print(quality.report("kodak24"))
+print(quality.report(quality.FOLDER, "kodak24"))
 """
     told = ran(data, "-c", code, SCRIPTS).splitlines()
     header = next(line for line in told if line.startswith("| kind"))
