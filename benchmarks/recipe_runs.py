@@ -44,7 +44,6 @@ from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.results import Evaluation
 from grids.selection.samples import middle
-from grids.training.config import TrainingConfig
 from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import resolved
 from grids.training.trainer import OutOfTimeError
@@ -140,13 +139,13 @@ def measure(recipe: str) -> Run:
                 pairs = {task: unseen_pairs(need(DATA / "paired" / PAIRED[task]), Path(name))}
                 found = evaluate_restorer(model, None, (task,), pairs=pairs, device="cpu")
             rows.append(_means(PAIRED[task], task, found))
-    config = TrainingConfig.from_json(loaded.record["recipe"])
+    config = loaded.record["recipe"]
     return Run(
         network=loaded.preset,
-        steps=config.iterations,
-        batch=config.batch,
-        crop=config.crop,
-        learning_rate=config.learning_rate,
+        steps=config["iterations"],
+        batch=config["batch"],
+        crop=config["crop"],
+        learning_rate=config["learning_rate"],
         seconds=round(loaded.record["seconds"]),
         rows=rows,
     )
