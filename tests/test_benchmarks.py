@@ -125,6 +125,14 @@ print(quality.report(quality.FOLDER, "kodak24"))
     assert any(line.startswith("| start | +") for line in told)
 
 
+def test_walks_through_the_package(data: Path) -> None:
+    told = ran(data, SCRIPTS / "walks.py", "--only", "degradation", "step", "--list")
+    assert "| `grids degrade PHOTO --kind jpeg` | " in told and "degradations/compression.py:" in told
+    degrading, training = told.split("\na step of")[-2:]
+    assert "training/trainer.py:" in training and "networks/" in training
+    assert "training/trainer.py:" not in degrading and "cli.py:" not in training
+
+
 IMPORTS = """
 import importlib, sys
 sys.path.insert(0, sys.argv[1])
