@@ -45,6 +45,23 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def add_work_options(options: argparse.ArgumentParser) -> None:
+    """What scripts that train for hours have in common."""
+    options.add_argument("--worker", default="0/1", metavar="K/N", help="every n-th piece of the work, from the k-th")
+    options.add_argument("--seconds", type=float, default=float("inf"), help="then it ends; the same call goes on")
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--threads", type=int, help="of PyTorch")
+
+
+def parse_work(options: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options that were given, `threads` heeded, `worker` as two numbers."""
+    given = options.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    given.worker = tuple(map(int, given.worker.split("/")))
+    return given
+
+
 def need(path: Path) -> Path:
     """The path, or an end with one line that says what is missing."""
     if not path.exists():

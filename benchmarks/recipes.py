@@ -20,7 +20,17 @@ from typing import NotRequired, TypedDict
 import pandas as pd
 import torch
 from claims import ALONE, CLAIMS, FACE, FEW, SIZES, Starved, Variant, faces
-from common import append_record, machine, parser, read_records, seconds, split_files, table
+from common import (
+    add_work_options,
+    append_record,
+    machine,
+    parse_work,
+    parser,
+    read_records,
+    seconds,
+    split_files,
+    table,
+)
 from torch import nn
 
 from grids import networks
@@ -231,15 +241,10 @@ def main() -> None:
     options.add_argument("what", choices=("train", "report", "speed"))
     options.add_argument("claims", nargs="*", metavar="CLAIM", help=", ".join(CLAIMS))
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--seconds", type=float, default=float("inf"))
-    options.add_argument("--worker", default="0/1")
-    options.add_argument("--device", default="cpu")
-    options.add_argument("--threads", type=int)
-    given = options.parse_args()
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    add_work_options(options)
+    given = parse_work(options)
     if given.what == "train":
-        worker, workers = map(int, given.worker.split("/"))
+        worker, workers = given.worker
         train_claims(given.claims or list(CLAIMS), given.seeds, given.seconds, worker, workers, given.device)
     elif given.what == "report":
         report()

@@ -18,8 +18,17 @@ import time
 from pathlib import Path
 
 import study
-import torch
-from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, eval_photographs, machine, parser, table
+from common import (
+    LEARNT_FROM,
+    WEIGHTS,
+    add_work_options,
+    enter_in_manifest,
+    eval_photographs,
+    machine,
+    parse_work,
+    parser,
+    table,
+)
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
@@ -128,7 +137,7 @@ def train(given: argparse.Namespace) -> None:
     )
     found, paper = groups_of()
     wanted = list(dict.fromkeys([*((task,) for task in ELEVEN), ELEVEN, *found, *paper]))
-    worker, workers = map(int, given.worker.split("/"))
+    worker, workers = given.worker
     try:
         for group in wanted[worker::workers]:
             evaluator.run(group)
@@ -190,14 +199,9 @@ if __name__ == "__main__":
     options.add_argument("--folder", type=Path, default=Path("runs/study"), help="with models/; the study's has all")
     options.add_argument("--start", type=Path, help="weights that all restorers start from")
     options.add_argument("--iterations", type=int, default=CONFIG.iterations)
-    options.add_argument("--worker", default="0/1")
     options.add_argument("--sets", default="kodak24")
     options.add_argument("--limit", type=int, default=0, help="photographs of each set; 0 for all")
-    options.add_argument("--seconds", type=float, default=float("inf"))
-    options.add_argument("--device", default="cpu")
-    options.add_argument("--threads", type=int)
-    given = options.parse_args()
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    add_work_options(options)
+    given = parse_work(options)
     print(machine(), flush=True)
     {"train": train, "table": show, "ship": ship}[given.what](given)

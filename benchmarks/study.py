@@ -21,8 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from common import machine, parser, split_files, table
+from common import add_work_options, machine, parse_work, parser, split_files, table
 from study_report import report
 from study_trials import DELTAS, HERE, Asked, answers_of, collect, ordered, stored
 
@@ -60,12 +59,9 @@ def settings() -> argparse.Namespace:
     options.add_argument("--crop", type=int, default=CONFIG.crop)
     options.add_argument("--start-iterations", type=int, default=START.iterations)
     options.add_argument("--folder", type=Path, default=Path("runs/study"), help="checkpoints and weights")
-    options.add_argument("--worker", default="0/1")
-    options.add_argument("--seconds", type=float, default=float("inf"))
-    options.add_argument("--device", default="cpu")
-    options.add_argument("--threads", type=int)
     options.add_argument("--searches", action="store_true", help="run the searches only")
-    return options.parse_args()
+    add_work_options(options)
+    return parse_work(options)
 
 
 class Keeper(NullCallbacks):
@@ -133,8 +129,6 @@ def experiment_of(chosen: argparse.Namespace) -> Experiment:
 
 def start(chosen: argparse.Namespace) -> None:
     """Train the restorer for all eleven that the others start from; a broken-off one goes on."""
-    if chosen.threads:
-        torch.set_num_threads(chosen.threads)
     tasks, fit, validation = data_of(chosen.crop)
     config = replace(START, iterations=chosen.start_iterations, crop=chosen.crop)
     experiment = Experiment(tasks, fit, validation, chosen.network, config)
@@ -153,8 +147,6 @@ def start(chosen: argparse.Namespace) -> None:
 
 
 def train(chosen: argparse.Namespace) -> None:
-    if chosen.threads:
-        torch.set_num_threads(chosen.threads)
     experiment = experiment_of(chosen)
     records = chosen.folder / "records"
     keeper = Keeper(records, experiment)
@@ -172,7 +164,7 @@ def train(chosen: argparse.Namespace) -> None:
             made.runs[frozenset(group), repeat] = run_of(record, "")
         return made
 
-    worker, workers = map(int, chosen.worker.split("/"))
+    worker, workers = chosen.worker
     try:
         if not chosen.searches:
             trained = evaluator()

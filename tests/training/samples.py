@@ -1,4 +1,4 @@
-"""What the tests of training share: tiny networks, systems, batches and lessons."""
+"""What the tests of training share: tiny networks, systems, batches and experiments."""
 
 from __future__ import annotations
 
