@@ -7,12 +7,11 @@ Writes the run folder, grids/weights/similarity.json and its line in the manifes
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
 
-from common import machine, split_files
+from common import WEIGHTS, enter_in_manifest, machine, split_files
 
 import grids
 from grids import weights
@@ -27,15 +26,11 @@ if __name__ == "__main__":
         on_row=lambda name, _: print(f"{time.perf_counter() - start:7.1f} s  {name}", flush=True),
     )
     grids.write_similarity(similarity, run)
-    folder = Path(weights.__file__).parent
-    similarity.save(folder / weights.SIMILARITY)
-    manifest = weights.manifest()
-    manifest[weights.SIMILARITY] = {
-        "sha256": weights.sha256(folder / weights.SIMILARITY),
-        "what": "similarity matrix of the eleven degradations, with intervals",
-        "licence": "MIT",
-        "measured_on": "the 603 photographs that the descriptor learnt from",
-        "settings": "800 patches of 32 x 32, 300 components, last layer, fp32, seed 0",
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    similarity.save(WEIGHTS / weights.SIMILARITY)
+    enter_in_manifest(
+        WEIGHTS / weights.SIMILARITY,
+        "similarity matrix of the eleven degradations, with intervals",
+        measured_on="the 603 photographs that the descriptor learnt from",
+        settings="800 patches of 32 x 32, 300 components, last layer, fp32, seed 0",
+    )
     print(machine())

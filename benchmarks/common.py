@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
 import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 import grids
-from grids.io import write_bytes
+from grids import weights
+from grids.images import list_images, read_photo
+from grids.io import write_bytes, write_text
 
 GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
 """The command line."""
 DATA = Path(os.environ.get("GRIDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+WEIGHTS = Path(weights.__file__).parent
+"""What ships in the package."""
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+LEARNT_FROM = "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits"
+"""Split fit, as the manifest of the weights calls it."""
+SMALL, ALIKE = 16, 0.98
+"""Sides of thumbnails, and the correlation from which on two show one photograph."""
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Of the options of a script, whose help is its docstring as it stands."""
+    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def add_work_options(options: argparse.ArgumentParser) -> None:
+    """What scripts that train for hours have in common."""
+    options.add_argument("--worker", default="0/1", metavar="K/N", help="every n-th piece of the work, from the k-th")
+    options.add_argument("--seconds", type=float, default=float("inf"), help="then it ends; the same call goes on")
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--threads", type=int, help="of PyTorch")
+
+
+def parse_work(options: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options that were given, `threads` heeded, `worker` as two numbers."""
+    given = options.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    given.worker = tuple(map(int, given.worker.split("/")))
+    return given
 
 
 def need(path: Path) -> Path:
@@ -37,6 +76,29 @@ def split_files(split: str) -> list[Path]:
     return [DATA / "train" / row["file"] for row in rows]
 
 
+@cache
+def _learnt_thumbnails() -> torch.Tensor:
+    """Of all photographs of data/train: (N, 3 * SMALL^2)."""
+    files = [file for split in ("fit", "val", "calib", "skip") for file in split_files(split)]
+    return torch.stack([_thumbnail(file) for file in files])
+
+
+def _thumbnail(file: Path) -> torch.Tensor:
+    """What correlates to 1 with that of the same photograph: of mean 0 and length 1."""
+    small = F.adaptive_avg_pool2d(read_photo(file).tensor(), SMALL).flatten()
+    return F.normalize(small - small.mean(), dim=0)
+
+
+def was_learnt(file: Path) -> bool:
+    """Whether a photograph of data/train shows the same: rain100h, for one, is made of photographs of BSDS."""
+    return float((_learnt_thumbnails() @ _thumbnail(file)).max()) > ALIKE
+
+
+def eval_photographs(name: str) -> list[Path]:
+    """The photographs of a set of data/eval."""
+    return list_images([need(DATA / "eval" / name)])
+
+
 def machine() -> str:
     """One line about the processor, the threads and the versions, to be printed above every table."""
     name = platform.processor() or platform.machine()
@@ -49,6 +111,48 @@ def machine() -> str:
         f"{name}, {torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, "
         f"torch {torch.__version__}, grids {grids.__version__}"
     )
+
+
+def read_records(file: Path) -> list[Any]:
+    """What the lines of a file hold as JSON; nothing where there is no such file."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def append_record(file: Path, record: Mapping[str, object]) -> None:
+    """Add a line; in one piece, since several workers may write."""
+    with file.open("a") as stream:
+        stream.write(json.dumps(record) + "\n")
+
+
+def enter_in_manifest(file: Path, what: str, **more: object) -> None:
+    """Say in the manifest of the weights what a file beside it is."""
+    entries = weights.manifest()
+    entries[file.name] = {"sha256": weights.sha256(file), "what": what, "licence": "MIT", **more}
+    write_text(WEIGHTS / "manifest.json", json.dumps(entries, indent=1) + "\n")
+
+
+def channels_last(network: Network) -> Network:
+    """The network in the memory format that is fastest for convolutions on a CPU."""
+    # PyTorch's signature of Module.to leaves out this argument, which its documentation has
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def read_pixels(file: Path) -> cv2.typing.MatLike:
+    """The pixels of an image as OpenCV reads them, (H, W, 3) uint8 BGR."""
+    pixels = cv2.imread(str(need(file)))
+    if pixels is None:
+        raise SystemExit(f"'{file}' is no image that OpenCV reads")
+    return pixels
+
+
+def halved(folder: Path, target: Path) -> Path:
+    """The photographs of a folder at half their width and height, as PNG."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in list_images([folder]):
+        pixels = read_pixels(file)
+        size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        cv2.imwrite(str(target / f"{file.stem}.png"), cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return target
 
 
 def run_process(command: Sequence[str], **environment: str) -> tuple[float, resource.struct_rusage]:
@@ -70,13 +174,13 @@ def write_magnified(file: Path, image: torch.Tensor, quality: int) -> None:
     write_bytes(file, cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [list(map(str, header)), ["---"] * len(header), *(list(map(str, row)) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def seconds(call: Callable[[], Any], repeats: int = 5, warm_up: int = 1) -> float:
+def seconds(call: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> float:
     """The median time of a call."""
     for _ in range(warm_up):
         call()

@@ -12,15 +12,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from common import DATA, machine, need, table
+from common import eval_photographs, machine, table
 from torch import nn
 
 from grids.degradations import ELEVEN, degradation
 from grids.devices import computes_in_bf16
-from grids.images import list_images
 from grids.networks import SRResNetX4
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.gram import gram_matrix
@@ -37,7 +35,7 @@ def multiply_adds(network: SRResNetX4, side: int) -> int:
     return sum(places.get(name, 1) * side**2 * layer.weight.numel() for name, layer in layers)
 
 
-def wall(call: Callable[[], Any]) -> float:
+def wall(call: Callable[[], object]) -> float:
     """Seconds of one call."""
     start = time.perf_counter()
     call()
@@ -49,7 +47,7 @@ def measure(precision: str, crops: Crops, patches: torch.Tensor, repeats: int) -
     descriptor = Descriptor(precision=precision)
     left = torch.randn((SIDE, SIDE)).to(DTYPES[precision])
     blocks = [block.clone() for block in descriptor.feature_blocks(patches)]
-    parts: dict[str, Callable[[], Any]] = {
+    parts: dict[str, Callable[[], object]] = {
         "products": lambda: left @ left,
         "degrade": lambda: [degraded_patches(crops, degradation(name), 0) for name in ELEVEN],
         "body": lambda: list(descriptor.feature_blocks(patches, "body")),
@@ -80,7 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("--patches", type=int, default=192)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    crops = draw_crops(list_images([need(DATA / "eval" / "kodak24")]), options.patches, 32, seed=0)
+    crops = draw_crops(eval_photographs("kodak24"), options.patches, 32, seed=0)
     patches = degraded_patches(crops, degradation("gaussian_noise"), 0)
     capability = torch.backends.cpu.get_cpu_capability()
     print(f"{machine()}, {capability}; {multiply_adds(Descriptor().network, 32) / 1e9:.2f} GMAC a patch", flush=True)

@@ -13,12 +13,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from common import DATA, machine, need, table
+from common import DATA, halved, machine, need, table
 from scipy.stats import spearmanr
 
 import grids
+from grids import SimilaritySettings
 
 BLUR, RING, RL, DB = "gaussian_blur", "ringing", "richardson_lucy", "defocus_blur"
 SR, JPEG, SP, MB = "super_resolution", "jpeg", "salt_pepper", "motion_blur"
@@ -38,15 +38,15 @@ GROUPS = (
     ("7 low", 3.61, (JPEG, PN, INP)),
 )
 CONFIGURATIONS = {
-    "defaults": {},
-    "body layer": {"layer": "body"},
-    "fp32": {"precision": "fp32"},
-    "half resolution": {},
-    "half resolution, body layer": {"layer": "body"},
-    "96 patches": {"patches": 96},
-    "patches of 64 x 64": {"patch_size": 64, "patches": 96},
-    "384 patches": {"patches": 384},
-    "--paper": None,
+    "defaults": SimilaritySettings(),
+    "body layer": SimilaritySettings(layer="body"),
+    "fp32": SimilaritySettings(precision="fp32"),
+    "half resolution": SimilaritySettings(),
+    "half resolution, body layer": SimilaritySettings(layer="body"),
+    "96 patches": SimilaritySettings(patches=96),
+    "patches of 64 x 64": SimilaritySettings(patch_size=64, patches=96),
+    "384 patches": SimilaritySettings(patches=384),
+    "--paper": SimilaritySettings.paper(),
 }
 
 
@@ -75,7 +75,7 @@ def over_seeds(kodak: Path, count: int, patches: int) -> None:
     """Print the Spearman of every seed, their median and least, and the spread of S."""
     found = []
     for seed in range(count):
-        found.append(grids.measure_similarity(kodak, grids.SimilaritySettings(seed=seed, patches=patches)))
+        found.append(grids.measure_similarity(kodak, SimilaritySettings(seed=seed, patches=patches)))
         spearman, right = judge(distances(found[-1]))
         print(f"seed {seed}: {spearman:.3f}, right order in experiments {right}", flush=True)
     all_of_them = [judge(distances(similarity))[0] for similarity in found]
@@ -84,22 +84,13 @@ def over_seeds(kodak: Path, count: int, patches: int) -> None:
     print(f"standard deviation of an entry of S from seed to seed: mean {mean:.3f}, largest {largest}\n")
 
 
-def halved(folder: Path, target: Path) -> Path:
-    """The photographs of a folder at half their width and height."""
-    for file in folder.glob("*.png"):
-        photo = cv2.imread(str(file))
-        size = (photo.shape[1] // 2, photo.shape[0] // 2)
-        cv2.imwrite(str(target / file.name), cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
-    return target
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--patches", type=int, default=grids.SimilaritySettings().patches, help="of the ten seeds")
+    parser.add_argument("--patches", type=int, default=SimilaritySettings().patches, help="of the ten seeds")
     options = parser.parse_args()
-    only = options.only
+    only = [name for name in CONFIGURATIONS if name in options.only]
     kodak = need(DATA / "eval" / "kodak24")
     print(machine(), flush=True)
     if options.seeds == 1:
@@ -109,10 +100,8 @@ if __name__ == "__main__":
     rows, columns = [], {}
     with tempfile.TemporaryDirectory() as half:
         halved(kodak, Path(half))
-        for name, changes in CONFIGURATIONS.items():
-            if name not in only:
-                continue
-            settings = grids.SimilaritySettings.paper() if changes is None else grids.SimilaritySettings(**changes)
+        for name in only:
+            settings = CONFIGURATIONS[name]
             similarity = grids.measure_similarity(Path(half) if "half" in name else kodak, settings)
             columns[name] = distances(similarity)
             spearman, right = judge(columns[name])

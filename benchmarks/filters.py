@@ -51,7 +51,7 @@ def bilateral(image: Pixels, colour: float) -> Pixels:
 
 
 def median(image: Pixels, side: int) -> Pixels:
-    return cv2.medianBlur(image, side)
+    return cv2.medianBlur(image, side).astype(np.float32, copy=False)
 
 
 def switching_median(image: Pixels, margin: float) -> Pixels:
@@ -82,7 +82,7 @@ def switching_median(image: Pixels, margin: float) -> Pixels:
 def unsharp(image: Pixels, setting: tuple[float, float]) -> Pixels:
     """The image plus `amount` times what a Gaussian of `radius` takes from it."""
     radius, amount = setting
-    return np.clip(image + amount * (image - cv2.GaussianBlur(image, (0, 0), radius)), 0, 1)
+    return np.clip(image + amount * (image - cv2.GaussianBlur(image, (0, 0), radius)), 0, 1).astype(np.float32)
 
 
 def telea(image: Pixels, grown: int) -> Pixels:
@@ -91,7 +91,7 @@ def telea(image: Pixels, grown: int) -> Pixels:
     mask = ((pixels == 0).all(axis=2) | (pixels == 255).all(axis=2)).astype(np.uint8)
     if grown:
         mask = cv2.dilate(mask, np.ones((2 * grown + 1,) * 2, np.uint8))
-    return cv2.inpaint(pixels, mask, REACH, cv2.INPAINT_TELEA).astype(np.float32) / 255
+    return cv2.inpaint(pixels, mask, REACH, cv2.INPAINT_TELEA).astype(np.float32) / np.float32(255)
 
 
 SOFT = ("gaussian_blur", "motion_blur", "richardson_lucy", "super_resolution", "ringing", "defocus_blur")

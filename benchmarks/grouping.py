@@ -16,110 +16,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from common import machine, table
-from scipy.stats import spearmanr
-from simulated import BUMPS, DELTA, NOISE, Simulated, simulate, small_groups, timed
+from grouping_outcomes import (
+    COLUMNS,
+    ELEVEN,
+    TARGET,
+    certificates,
+    columns,
+    correlation,
+    part_of,
+    percent,
+    possible,
+    solve,
+    wrong,
+)
+from simulated import BUMPS, DELTA, NOISE, Alone, Simulated, simulate
 
 import grids
 from grids.results import CERTIFICATES, Grouping
 from grids.search import METHODS, DropTable, Problem, Search, run_search, tag_selection
 from grids.search.partitions import Best, solve_set_partition
-
-ELEVEN = 11
-TARGET = 0.03  # of all groups, at most so many answers
-PROVED, IF_MONOTONE, HEURISTIC = CERTIFICATES
-wrong: list[str] = []
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished search beside the truth; `seconds` are its own."""
-
-    found: Grouping
-    truth: int
-    seconds: float
-    within: bool
-
-    @property
-    def excess(self) -> int:
-        return len(self.found) - self.truth
-
-    @property
-    def false(self) -> bool:
-        """Whether a certificate says that no fewer groups are possible, although they are."""
-        return self.found.certificate != HEURISTIC and self.excess > 0
-
-
-def solve(simulated: Simulated, method: str, *, shortcuts: bool = True) -> Outcome:
-    """Search, and look for what cannot be right."""
-    search = Search(Problem(simulated.similarity, DELTA, shortcuts=shortcuts), method)
-    found, seconds = timed(search, simulated)
-    worst = max(simulated.drops_of(simulated.mask(group)).max() for group in found.partition)
-    outcome = Outcome(found, simulated.fewest(), seconds, bool(worst <= DELTA + 1e-9))
-    monotone = not simulated.bumps
-    sound = monotone or not shortcuts
-    complaints = {"a group was asked for twice": len({trial.group for trial in found.trials}) < found.trainings}
-    if not simulated.error:
-        complaints |= {
-            "a group is beyond delta": not outcome.within,
-            "proved, but there are fewer groups": outcome.false and found.certificate == PROVED,
-            "fewer groups than possible": outcome.excess < 0,
-            "proved-if-monotone, but there are fewer groups": monotone and outcome.false,
-            "the lower bound is too high": monotone and found.lower_bound_if_monotone > outcome.truth,
-            "exact, but there are fewer groups": sound and method == "exact" and outcome.excess > 0,
-        }
-    where = f"n {simulated.n}, seed {simulated.seed}, {method}, monotone {monotone}, shortcuts {shortcuts}"
-    wrong.extend(f"{what} ({where}, error {simulated.error:g} dB)" for what, is_so in complaints.items() if is_so)
-    return outcome
-
-
-def part_of(problems: int, share: float) -> int:
-    """So many problems where each takes long."""
-    return max(1, round(problems * share))
-
-
-def possible(n: int) -> int:
-    """The groups of two or more."""
-    return 2**n - n - 1
-
-
-def percent(flags: Iterable[bool]) -> str:
-    return f"{np.mean(list(flags)):.0%}"
-
-
-def correlation(problems: Sequence[Simulated]) -> float:
-    """Of mean distance and true worst drop, over groups of 2 to 5; the mean over problems."""
-    return float(np.mean([spearmanr(*np.array(list(small_groups(problem))).T).statistic for problem in problems]))
-
-
-COLUMNS = ("minimal", "mean excess", "answers: mean", "most", "of all groups")
-
-
-def columns(outcomes: Sequence[Outcome], n: int) -> list[str]:
-    """The cells under COLUMNS."""
-    answers = [outcome.found.trainings for outcome in outcomes]
-    return [
-        percent(outcome.excess == 0 for outcome in outcomes),
-        f"{np.mean([outcome.excess for outcome in outcomes]):.2f}",
-        f"{np.mean(answers):.1f}",
-        str(max(answers)),
-        f"{np.mean(answers) / possible(n):.1%}",
-    ]
-
-
-def certificates(outcomes: Sequence[Outcome]) -> list[str]:
-    """How many have each certificate, and how many of these are false."""
-    cells = []
-    for word in CERTIFICATES:
-        having = [outcome for outcome in outcomes if outcome.found.certificate == word]
-        false = f" ({sum(outcome.false for outcome in having)} false)" if having and word != HEURISTIC else ""
-        cells.append(f"{len(having)}{false}")
-    return cells
 
 
 def methods(problems: int) -> None:
@@ -157,9 +77,8 @@ def tag_budgets(sizes: dict[int, int], monotone: bool) -> None:
         answered = f"{answers.mean():.1f}", answers.max()
         mean = f"{budgets[ended].mean():.2f}", f"{excess.mean():+.2f}"
         rows.append((n, count, percent(ended), *mean, percent(excess <= 0), *answered))
-    header = ("n", "problems", "serves all", "mean budget", "beside the fewest groups", "no more than these")
-    header = (*header, "answers: mean", "most")
-    print(table(header, rows), flush=True)
+    header = ["n", "problems", "serves all", "mean budget", "beside the fewest groups", "no more than these"]
+    print(table([*header, "answers: mean", "most"], rows), flush=True)
 
 
 def tag_budget(simulated: Simulated) -> tuple[int, int]:
@@ -270,33 +189,22 @@ def large(problems: int) -> None:
     for n in (20, 30, 40, 50):
         for method in METHODS:
             runs = [in_a_process(n, method, seed) for seed in range(count)]
-            mean = {key: np.mean([run[key] for run in runs]) for key in runs[0] if key != "certificate"}
-            words = ", ".join(f"{sum(run['certificate'] == word for run in runs)}" for word in CERTIFICATES)
-            seconds, memory = (max(run[key] for run in runs) for key in ("seconds", "memory"))
+            frame = pd.DataFrame(runs)
+            mean, most = frame.mean(numeric_only=True), frame.max()
+            words = ", ".join(f"{(frame['certificate'] == word).sum()}" for word in CERTIFICATES)
             cells = f"{mean['groups']:.1f}", f"{mean['lower_bound']:.1f}", words, f"{mean['answers']:.0f}"
-            own = f"{mean['seconds']:.1f}", f"{seconds:.1f}", f"{mean['cpu']:.1f}"
-            rows.append((n, method, *cells, *own, f"{memory:.2f}"))
+            own = f"{mean['seconds']:.1f}", f"{most['seconds']:.1f}", f"{mean['cpu']:.1f}"
+            rows.append((n, method, *cells, *own, f"{most['memory']:.2f}"))
             print(f"{n} {method}", file=sys.stderr, flush=True)
     words = ", ".join(CERTIFICATES)
-    header = (
-        "n",
-        "method",
-        "groups",
-        "bound if monotone",
-        words,
-        "answers",
-        "own s",
-        "most",
-        "CPU s",
-        "peak memory, GiB",
-    )
-    print(table(header, rows), flush=True)
+    header = ["n", "method", "groups", "bound if monotone", words, "answers", "own s", "most", "CPU s"]
+    print(table([*header, "peak memory, GiB"], rows), flush=True)
 
 
-def in_a_process(n: int, method: str, seed: int) -> dict[str, Any]:
+def in_a_process(n: int, method: str, seed: int) -> Alone:
     """What `simulated.py` prints of one search."""
     command = [sys.executable, str(Path(__file__).with_name("simulated.py")), str(n), method, str(seed)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found: Alone = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     if found["worst"] > DELTA + 1e-9:
         wrong.append(f"a group is beyond delta (n {n}, seed {seed}, {method})")
     return found
@@ -320,8 +228,8 @@ def published(problems: int) -> None:
             rows.append((method, on, *counts, len(found.hangs_on), max_drop(found)))
             lines.append(f"- {method}, shortcuts {on}: {joined(found.partition)}")
             lines.append(f"  hangs on {joined(found.hangs_on[:3])}{', ...' if len(found.hangs_on) > 3 else ''}")
-    counts = "groups", "answers", "certificate", "lower bound", "unknown groups", "hangs on"
-    print(table(("method", "shortcuts", *counts, "worst drop, dB"), rows))
+    header = ("groups", "answers", "certificate", "lower bound", "unknown groups", "hangs on", "worst drop, dB")
+    print(table(("method", "shortcuts", *header), rows))
     print("\n".join(["", *lines]), flush=True)
 
 

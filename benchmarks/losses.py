@@ -10,15 +10,13 @@ pairs.py does: as made, after JPEG 90, grey, at low severity, and how far clean 
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from common import table
-from pairs import CLEAN, MEASURED, measured, recorded
+from common import parser, read_records, table
+from pairs import CLEAN, MEASURED, Trial, mean_gains, measured, recorded, to_themselves
 from torch import Tensor
 
 from grids.degradations import ELEVEN, degradation
@@ -41,7 +39,7 @@ TRIED: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 def trial(
     network_name: str, steps: int, start: Path | None, name: str, photographs: Photographs, clean: Tensor
-) -> dict[str, object]:
+) -> Trial:
     config = TrainingConfig(iterations=steps, learning_rate=5e-4 if start else 1e-3, average=0.99 if start else 0.999)
     network = initialize(network_name, 0)
     if start is not None:
@@ -52,28 +50,29 @@ def trial(
     made = train(system, Batches(tasks, photographs, config.crop, config.batch, 0, data=config.data), config).network
     seconds = round(time.process_time() - begun)
     given = "" if start is None else start.name
-    found = {"network": network_name, "loss": name, "steps": steps, "start": given, "seconds": seconds}
-    return found | measured(made, clean)
+    return Trial(
+        {"network": network_name, "loss": name, "steps": steps, "start": given, "seconds": seconds},
+        measured(made, clean),
+    )
 
 
 def report() -> str:
     rows = []
-    for record in map(json.loads, FILE.read_text().splitlines()):
-        means = (f"{sum(record[way].values()) / len(ELEVEN):+.2f}" for way in MEASURED)
-        itself = (f"{record[way]['itself']:.1f}" for way in CLEAN)
-        how = (record["network"], record["loss"], record["start"] or "random weights", record["steps"])
-        rows.append((*how, record["seconds"] or "-", *means, *itself))
+    for one in map(Trial.from_json, read_records(FILE)):
+        made = one.settings
+        how = (made["network"], made["loss"], made["start"] or "random weights", made["steps"], made["seconds"] or "-")
+        rows.append((*how, *mean_gains(one.gains), *to_themselves(one.gains)))
     return table(("network", "loss", "from", "steps", "core-seconds", *MEASURED, *CLEAN), rows)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "report"))
-    parser.add_argument("--steps", type=int, default=3500)
-    parser.add_argument("--start", type=Path)
-    parser.add_argument("--network", default="unet")
-    parser.add_argument("--only", nargs="+", choices=TRIED, default=list(TRIED), metavar="LOSS")
-    chosen = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "report"))
+    options.add_argument("--steps", type=int, default=3500)
+    options.add_argument("--start", type=Path)
+    options.add_argument("--network", default="unet")
+    options.add_argument("--only", nargs="+", choices=TRIED, default=list(TRIED), metavar="LOSS")
+    chosen = options.parse_args()
     if chosen.what == "train":
         recorded(FILE, chosen.only, partial(trial, chosen.network, chosen.steps, chosen.start))
     print(report())

@@ -11,17 +11,27 @@ images, as they are and saved as JPEG 80, come out from themselves.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
-from common import DATA, machine, need, split_files, table, write_magnified
+from common import (
+    DATA,
+    PICTURES,
+    append_record,
+    machine,
+    need,
+    parser,
+    read_records,
+    split_files,
+    table,
+    write_magnified,
+)
 from torch import Tensor, nn
 
 from grids import weights
@@ -41,7 +51,7 @@ from grids.training.tasks import Synthesized
 from grids.training.trainer import train
 
 FILE = Path(__file__).with_suffix(".jsonl")
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "pairs.jpg"
+PICTURE = PICTURES / "pairs.jpg"
 NETWORK = "nafnet"
 SIDE, COUNT = 128, 40
 VARIANTS: Mapping[str, PairSettings] = {
@@ -69,9 +79,39 @@ CLEAN: Mapping[str, PairSettings] = {
 }
 
 
-def measured(network: nn.Module, clean: Tensor) -> dict[str, dict[str, float]]:
-    """Mean gain in dB of every kind, by how its inputs are made; and the PSNR of clean images to themselves."""
-    found: dict[str, dict[str, float]] = {}
+Gains = dict[str, dict[str, float]]
+"""By the ways of `MEASURED` the mean gain of every kind, by those of `CLEAN` the PSNR of images to themselves, dB."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A short training: how it was made, and what it came to. As JSON it is one flat object."""
+
+    settings: Mapping[str, str | int | None]
+    gains: Gains
+
+    def to_json(self) -> dict[str, object]:
+        return {**self.settings, **self.gains}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Trial:
+        gains = {way: record[way] for way in (*MEASURED, *CLEAN)}
+        return cls({key: value for key, value in record.items() if key not in gains}, gains)
+
+
+def mean_gains(gains: Gains) -> list[str]:
+    """Over the kinds, for every way of `MEASURED`."""
+    return [f"{sum(gains[way].values()) / len(ELEVEN):+.2f}" for way in MEASURED]
+
+
+def to_themselves(gains: Gains) -> list[str]:
+    """The PSNR of clean images, for every way of `CLEAN`."""
+    return [f"{gains[way]['itself']:.1f}" for way in CLEAN]
+
+
+def measured(network: nn.Module, clean: Tensor) -> Gains:
+    """Restore degraded and clean images."""
+    found: Gains = {}
     for way in MEASURED:
         found[way] = {}
         for name in ELEVEN:
@@ -95,12 +135,12 @@ def gain(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:
     return float((psnr(restore(network, inputs, "cpu"), targets) - psnr(inputs, targets)).mean())
 
 
-def trial(steps: int, name: str, photographs: Photographs, clean: Tensor) -> dict[str, object]:
+def trial(steps: int, name: str, photographs: Photographs, clean: Tensor) -> Trial:
     """Train one variant and measure it."""
     start = time.perf_counter()
     network = learnt_for(ELEVEN, TrainingConfig(iterations=steps, data=VARIANTS[name]), photographs)
     seconds = round(time.perf_counter() - start)
-    return {"variant": name, "steps": steps, "seconds": seconds, **measured(network, clean)}
+    return Trial({"variant": name, "steps": steps, "seconds": seconds}, measured(network, clean))
 
 
 def learnt_for(names: Sequence[str], config: TrainingConfig, photographs: Photographs) -> nn.Module:
@@ -141,36 +181,32 @@ def denoised(noisy: Tensor, clean: Tensor) -> Tensor:
     return max(images, key=lambda image: float(psnr(image, clean)))
 
 
-def recorded(file: Path, names: Sequence[str], make: Callable[[str, Photographs, Tensor], dict[str, object]]) -> None:
-    """Make trials of these names, (name, what to learn from, what to measure on) -> record, each a line of a file."""
+def recorded(file: Path, names: Sequence[str], make: Callable[[str, Photographs, Tensor], Trial]) -> None:
+    """Make trials of these names, (name, what to learn from, what to measure on) -> trial, each a line of a file."""
     print(machine(), flush=True)
     learnt = Photographs(split_files("fit"), 96)
     measured_on = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
     for name in names:
-        record = make(name, learnt, measured_on)
-        with file.open("a") as stream:
-            stream.write(json.dumps(record) + "\n")
+        record = make(name, learnt, measured_on).to_json()
+        append_record(file, record)
         print(record, flush=True)
 
 
 def report() -> str:
-    records = [json.loads(line) for line in FILE.read_text().splitlines()]
     rows = []
-    for record in records:
-        means = [sum(record[way].values()) / len(ELEVEN) for way in MEASURED]
-        jpeg = [record[way]["jpeg"] for way in ("as made", "after JPEG 90")]
-        itself = [record[way]["itself"] for way in CLEAN]
-        cells = (f"{value:+.2f}" for value in (*means, *jpeg))
-        rows.append((record["variant"], record["steps"], *cells, *(f"{value:.1f}" for value in itself)))
+    for one in map(Trial.from_json, read_records(FILE)):
+        jpeg = (f"{one.gains[way]['jpeg']:+.2f}" for way in ("as made", "after JPEG 90"))
+        made = (one.settings["variant"], one.settings["steps"])
+        rows.append((*made, *mean_gains(one.gains), *jpeg, *to_themselves(one.gains)))
     return table(("variant", "steps", *MEASURED, "JPEG, as made", "JPEG, after JPEG 90", *CLEAN), rows)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "report", "picture"))
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
-    chosen = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "report", "picture"))
+    options.add_argument("--steps", type=int, default=1500)
+    options.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
+    chosen = options.parse_args()
     if chosen.what == "train":
         recorded(FILE, chosen.only, partial(trial, chosen.steps))
     if chosen.what == "picture":

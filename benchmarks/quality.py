@@ -13,27 +13,33 @@ measured already is not measured again; it lies in benchmarks/quality, a CSV fil
 
 from __future__ import annotations
 
-import argparse
-import csv
 import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from common import DATA, machine, need, table, write_magnified
+from common import (
+    DATA,
+    PICTURES,
+    channels_last,
+    eval_photographs,
+    machine,
+    need,
+    parser,
+    was_learnt,
+    write_magnified,
+)
 from filters import FILTERS, Filter, ffdnet
 from pairs import MEASURED, example
+from quality_report import CLEAN, Row, gains_of, read, report, write
 from torch import Tensor
 
 from grids import weights
 from grids.degradations import ELEVEN
 from grids.images import read_photo
-from grids.io import write_text
 from grids.metrics import psnr
 from grids.networks.heads import for_task
 from grids.random import seed_for, seeded
@@ -49,34 +55,12 @@ FOLDER = Path(__file__).with_suffix("")
 REAL = ("noise_cc15", "noise_polyu", "rain100h", "raindrop", "motion_blur")
 SETS = ("kodak24", "bsds100", "set14", "real")
 WAYS = ("as made", "after JPEG 90")
-CLEAN = "clean"
 SEED, MIDDLE = 24, 256
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "quality.jpg"
+PICTURE = PICTURES / "quality.jpg"
 SHOWN_SET, SHOWN, SHOWN_ROWS, SHOWN_COLUMNS = "kodak24", "05", slice(170, 270), slice(310, 470)
 SHOWN_KINDS = ("gaussian_blur", "motion_blur", "jpeg", "inpainting", "gaussian_noise", "salt_pepper")
-HARMED = 0.05
-"""dB below the input: more than rounding does."""
-SMALL, ALIKE = 16, 0.98
-"""Sides of thumbnails, and the correlation from which on two show one photograph."""
 Restorer = Callable[[Tensor, str], Tensor]
 """(3, H, W) in [0, 1], and its kind, which only heads may look at -> the same."""
-
-
-class Row(NamedTuple):
-    """One photograph: PSNR of what was given and of what came out, dB; `version` tells which weights made it."""
-
-    kind: str
-    way: str
-    photograph: str
-    method: str
-    setting: str
-    version: str
-    before: float
-    after: float
-
-    @property
-    def gain(self) -> float:
-        return self.after - self.before
 
 
 class Example(NamedTuple):
@@ -92,7 +76,7 @@ def examples(name: str, ways: Sequence[str], every: int) -> Iterator[Example]:
     if name == "real":
         yield from real_examples(ways, every)
         return
-    files = sorted(path for path in need(DATA / "eval" / name).iterdir() if path.is_file())[::every]
+    files = eval_photographs(name)[::every]
     for way in ways:
         for kind in (*ELEVEN, *([CLEAN] if way in WAYS else [])):
             for file in files:
@@ -120,22 +104,6 @@ def real_examples(ways: Sequence[str], every: int) -> Iterator[Example]:
                 yield Example(kind, way, first.stem, image, target)
 
 
-@cache
-def learnt_thumbnails() -> Tensor:
-    return torch.stack([thumbnail(path) for path in sorted((DATA / "train" / "bsds400").iterdir())])
-
-
-def was_learnt(file: Path) -> bool:
-    """Whether a photograph of the training set shows the same (19 of the 24 of rain100h do)."""
-    return float((learnt_thumbnails() @ thumbnail(file)).max()) > ALIKE
-
-
-def thumbnail(file: Path) -> Tensor:
-    """What correlates to 1 with that of the same photograph: of mean 0 and length 1."""
-    small = F.adaptive_avg_pool2d(read_photo(file).tensor(), SMALL).flatten()
-    return F.normalize(small - small.mean(), dim=0)
-
-
 def decibels(images: Tensor, targets: Tensor) -> float:
     return float(psnr(images[None], targets[None]))
 
@@ -143,8 +111,7 @@ def decibels(images: Tensor, targets: Tensor) -> float:
 def restorer(text: str) -> tuple[str, str, Restorer]:
     """The method of an argument: what it is called, its version, and itself."""
     if text == "restore":
-        selector, manifest = Selector.builtin("cpu"), Path(weights.__file__).with_name("manifest.json")
-        entries = json.loads(manifest.read_text())  # but for starts, which are for trainings
+        selector, entries = Selector.builtin("cpu"), weights.manifest()  # but for starts, which are for trainings
         version = digest(json.dumps({name: entry for name, entry in entries.items() if "start_for" not in entry}))
         return text, version, lambda image, _: selector.restore(image).photo.tensor()
     name, _, place = text.partition("=")
@@ -152,7 +119,7 @@ def restorer(text: str) -> tuple[str, str, Restorer]:
     if path.is_dir():
         own, files = Selector.from_run(path, "cpu"), sorted(path.rglob("*.safetensors"))
         return name, digest(*map(sha256, files)), lambda image, _: own.restore(image).photo.tensor()
-    network = load_restorer(path).network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = channels_last(load_restorer(path).network)
     return name, sha256(path)[:8], lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
 
 
@@ -204,14 +171,15 @@ def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
 
 
 def filtered(label: str, one_filter: Filter, group: Sequence[Example]) -> list[Row]:
-    def gain(example: Example, setting: str) -> Row:
-        made = by_filter(one_filter, setting, example.input)
-        before, after = (decibels(image, example.target) for image in (example.input, made))
+    def made(example: Example, setting: str) -> Row:
+        result = by_filter(one_filter, setting, example.input)
+        before, after = (decibels(image, example.target) for image in (example.input, result))
         return Row(*example[:3], label, setting, "", before, after)
 
     middles = [one._replace(input=middle(one.input), target=middle(one.target)) for one in group]
-    best = max(one_filter.settings, key=lambda setting: sum(gain(one, setting).gain for one in middles))
-    return [gain(one, best) for one in group]
+    rows = gains_of(made(one, setting) for setting in one_filter.settings for one in middles)
+    best = rows.groupby("setting", sort=False)["gain"].sum().idxmax()
+    return [made(one, str(best)) for one in group]
 
 
 def by_filter(one_filter: Filter, setting: str, image: Tensor) -> Tensor:
@@ -225,34 +193,16 @@ def middle(image: Tensor) -> Tensor:
     return image[..., top : top + MIDDLE, left : left + MIDDLE]
 
 
-def read(file: Path) -> list[Row]:
-    if not file.exists():
-        return []
-    with file.open(newline="") as stream:
-        lines = [list(row.values()) for row in csv.DictReader(stream)]
-    return [Row(*line[:6], float(line[6]), float(line[7])) for line in lines]
-
-
-def write(file: Path, rows: Sequence[Row]) -> None:
-    cells = ((*row[:6], f"{row.before:.3f}", f"{row.after:.3f}") for row in rows)
-    lines = [",".join(f'"{cell}"' if "," in cell else cell for cell in line) for line in cells]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, "\n".join([",".join(Row._fields), *lines]) + "\n")
-
-
 def picture(method: str) -> None:
     """Crops of a photograph under some kinds of damage, magnified twice: as they are, by the best filter, restored."""
     name, _, restore = restorer(method)
-    rows = [row for row in read(FOLDER / f"{SHOWN_SET}-filters.csv") if row.way == WAYS[0]]
+    rows = gains_of(row for row in read(FOLDER / f"{SHOWN_SET}-filters.csv") if row.way == WAYS[0])
+    gains = rows[rows["method"].isin(list(FILTERS))].groupby(["kind", "method", "setting"])["gain"].mean()
     lines = []
     for one in examples(SHOWN_SET, WAYS[:1], 1):
         if one.photograph != SHOWN or one.kind not in SHOWN_KINDS:
             continue
-        gains: dict[tuple[str, str], list[float]] = {}
-        for row in rows:
-            if row.kind == one.kind and row.method in FILTERS:
-                gains.setdefault((row.method, row.setting), []).append(row.gain)
-        best, setting = max(gains, key=lambda pair: mean(gains[pair]))
+        best, setting = gains[one.kind].idxmax()
         made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
         told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
         print(f"{one.kind}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
@@ -260,75 +210,14 @@ def picture(method: str) -> None:
     write_magnified(PICTURE, torch.cat(lines, 1), 85)
 
 
-def mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def report(name: str) -> str:
-    """For every way: the gains of every kind, the best filter's among them; then means, harm and the worst."""
-    rows, lines = [row for file in sorted(FOLDER.glob(f"{name}-*.csv")) for row in read(file)], []
-    methods = [m for m in dict.fromkeys(row.method for row in rows) if m not in FILTERS]
-    for way in dict.fromkeys(row.way for row in rows):
-        ours = shared([row for row in rows if row.way == way])
-        kinds = [kind for kind in dict.fromkeys(row.kind for row in ours) if kind != CLEAN]
-        cells = [(kind, *line(ours, kind, methods)) for kind in kinds]
-        lines += [f"{name}, {way}", "", table(("kind", "input dB", "best filter", *methods), cells), ""]
-        lines += [
-            table(
-                ("over all kinds", "mean gain", "harmed", "worst 5 %", "clean, dB to itself"),
-                [cells for method in methods if (cells := summary(ours, method))],
-            ),
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def shared(rows: Sequence[Row]) -> list[Row]:
-    """The rows of those photographs of every kind that all methods which tried the kind were measured on."""
-    had: dict[str, dict[str, set[str]]] = {}
-    for row in rows:
-        had.setdefault(row.kind, {}).setdefault(row.method, set()).add(row.photograph)
-    common = {kind: set.intersection(*methods.values()) for kind, methods in had.items()}
-    return [row for row in rows if row.photograph in common[row.kind]]
-
-
-def line(rows: Sequence[Row], kind: str, methods: Sequence[str]) -> list[str]:
-    gains: dict[str, list[float]] = {}
-    for row in rows:
-        if row.kind == kind:
-            gains.setdefault(row.method, []).append(row.gain)
-    before = mean([row.before for row in rows if row.kind == kind and row.method == next(iter(gains))])
-    simple = {method: mean(gains[method]) for method in FILTERS if method in gains}
-    best = max(simple, key=lambda method: simple[method], default=None)
-    told = "-" if best is None else f"{simple[best]:+.2f} {best}"
-    return [f"{before:.2f}", told, *(f"{mean(gains[m]):+.2f}" if m in gains else "-" for m in methods)]
-
-
-def summary(rows: Sequence[Row], method: str) -> tuple[str, ...]:
-    """The mean over the kinds; the share that came out worse than it went in; the mean of the worst twentieth.
-
-    Nothing of a method that was not tried on all kinds.
-    """
-    gains = {kind: [r.gain for r in rows if r.method == method and r.kind == kind] for kind in {r.kind for r in rows}}
-    wanted = {row.kind for row in rows} - {CLEAN}
-    if not all(gains[kind] for kind in wanted):
-        return ()  # a mean over some kinds compares with nothing
-    every = sorted(gain for kind in wanted for gain in gains[kind])
-    kept = [min(row.after, 99.0) for row in rows if row.method == method and row.kind == CLEAN]
-    whole = mean([mean(gains[kind]) for kind in wanted])
-    harmed = mean([float(gain < -HARMED) for gain in every])
-    worst = mean(every[: max(1, len(every) // 20)])
-    return (method, f"{whole:+.2f}", f"{harmed:.0%}", f"{worst:+.2f}", f"{mean(kept):.1f}" if kept else "-")
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("measure", "report", "picture"))
-    parser.add_argument("--method", nargs="+", default=["restore", "filters"])
-    parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
-    parser.add_argument("--ways", nargs="+", choices=tuple(MEASURED), default=list(WAYS))
-    parser.add_argument("--every", type=int, default=1, help="only every so many-th photograph")
-    chosen = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("what", choices=("measure", "report", "picture"))
+    options.add_argument("--method", nargs="+", default=["restore", "filters"])
+    options.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
+    options.add_argument("--ways", nargs="+", choices=tuple(MEASURED), default=list(WAYS))
+    options.add_argument("--every", type=int, default=1, help="only every so many-th photograph")
+    chosen = options.parse_args()
     if chosen.what == "measure":
         print(machine(), flush=True)
         for one_set in chosen.sets:
@@ -340,4 +229,4 @@ if __name__ == "__main__":
     if chosen.what == "picture":
         picture(chosen.method[0])
     else:
-        print("\n".join(map(report, chosen.sets)))
+        print("\n".join(report(FOLDER, one_set) for one_set in chosen.sets))

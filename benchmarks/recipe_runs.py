@@ -13,37 +13,22 @@ show nothing which was learnt from. The faces are those of data/faces, as in rec
 
 from __future__ import annotations
 
-import argparse
-import io
 import json
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-import numpy as np
 import torch
-from common import DATA, machine, need, split_files, table
-from PIL import Image
-from recipes import faces
-from selection_use import degraded
+from claims import faces
+from common import DATA, eval_photographs, machine, need, parser, split_files, table, was_learnt
+from recipe_pictures import features, sheet
 
 from grids import RunControl, TaskSources, TrainingSettings, evaluate_restorer, train_restorer
-from grids.degradations import degradation
-from grids.images import builtin_photos, list_images, read_photo
-from grids.images.faces import crop_face, find_faces
-from grids.images.photo import Photo
-from grids.images.tensors import crop_middle
 from grids.io import write_text
-from grids.networks import DuRBM
-from grids.networks.heads import select_head
-from grids.random import seed_for, seeded
-from grids.reports.comparison_sheet import Restored, restored_sheet
 from grids.restoration.models import load_restorer
-from grids.restoration.tiling import restore_image
+from grids.results import Evaluation
 from grids.training.pair_settings import PRISTINE
 from grids.training.trainer import OutOfTimeError
 
@@ -60,8 +45,6 @@ MEASURED = 25
 """Photographs of eval/bsds100."""
 FEW = 2
 """Of them for the recipes of GRIDS, whose networks take minutes for each photograph under eleven degradations."""
-SAME = 0.95
-"""Correlation of thumbnails from which on two photographs count as the same: rain100h is made of BSDS photographs."""
 PAIRED = {
     "rain": "rain100h",
     "raindrop": "raindrop",
@@ -72,15 +55,13 @@ PAIRED = {
 """The real or published pairs that a task's head is measured on."""
 RUNS = Path("runs/recipes")
 RECORD = Path(__file__).parent / "recipes" / "runs.json"
-PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
-SEED = 0
 
 
 def photographs(recipe: str) -> tuple[list[Path], list[Path]]:
     """What a recipe learns from, and what it is measured on."""
     if recipe == "shen-face":
         return faces()
-    measured, count = list_images([need(DATA / "eval" / "bsds100")]), FEW if recipe.startswith("grids-") else MEASURED
+    measured, count = eval_photographs("bsds100"), FEW if recipe.startswith("grids-") else MEASURED
     return split_files("fit"), measured[:: len(measured) // count][:count]
 
 
@@ -94,32 +75,42 @@ def train(recipe: str, seconds: float) -> None:
     print(f"{recipe}: {run.seconds:.0f} s, {dict(run.psnr)}", flush=True)
 
 
-@cache
-def _thumbnails() -> torch.Tensor:
-    """Of all photographs of data/train: (N, 1024)."""
-    files = [file for split in ("fit", "val", "calib", "skip") for file in split_files(split)]
-    return torch.stack([_thumbnail(file) for file in files])
-
-
-def _thumbnail(file: Path) -> torch.Tensor:
-    """(1024,), centred, of length 1: 32 x 32 grey pixels."""
-    with Image.open(file) as image:
-        grey = torch.from_numpy(np.asarray(image.convert("L").resize((32, 32)), dtype=np.float32)).flatten()
-    return torch.nn.functional.normalize(grey - grey.mean(), dim=0)
-
-
 def unseen_pairs(folder: Path, place: Path) -> str:
     """Links to those pairs whose targets are no photographs of data/train, as "INPUTS:TARGETS"."""
     for part in ("input", "target"):
         (place / part).mkdir()
     for target in sorted((folder / "target").iterdir()):
-        if float((_thumbnails() @ _thumbnail(target)).max()) < SAME:
+        if not was_learnt(target):
             for part in ("input", "target"):
                 (place / part / target.name).symlink_to((folder / part / target.name).resolve())
     return f"{place / 'input'}:{place / 'target'}"
 
 
-def measure(recipe: str) -> dict[str, Any]:
+class Row(TypedDict):
+    """Means over the images of a task: those made of photographs, or a folder of data/paired."""
+
+    images: str
+    task: str
+    count: int
+    input_psnr: float
+    psnr: float
+    input_ssim: float
+    ssim: float
+
+
+class Run(TypedDict):
+    """A trained network, what it was trained with, and what it was measured on."""
+
+    network: str
+    steps: int
+    batch: int
+    crop: int
+    learning_rate: float
+    seconds: int
+    rows: list[Row]
+
+
+def measure(recipe: str) -> Run:
     """Means of every task, before and after."""
     model = RUNS / f"{recipe}.safetensors"
     loaded = load_restorer(model)
@@ -131,22 +122,29 @@ def measure(recipe: str) -> dict[str, Any]:
                 pairs = {task: unseen_pairs(need(DATA / "paired" / PAIRED[task]), Path(name))}
                 found = evaluate_restorer(model, None, TaskSources((task,), pairs=pairs), device="cpu")
             rows.append(_means(PAIRED[task], task, found))
-    settings = loaded.record["recipe"]
-    return {
-        "network": loaded.preset,
-        "steps": settings["iterations"],
-        "batch": settings["batch"],
-        "crop": settings["crop"],
-        "learning_rate": settings["learning_rate"],
-        "seconds": round(loaded.record["seconds"]),
-        "rows": rows,
-    }
+    config = loaded.record["recipe"]
+    return Run(
+        network=loaded.preset,
+        steps=config["iterations"],
+        batch=config["batch"],
+        crop=config["crop"],
+        learning_rate=config["learning_rate"],
+        seconds=round(loaded.record["seconds"]),
+        rows=rows,
+    )
 
 
-def _means(images: str, task: str, found: Any) -> dict[str, Any]:
+def _means(images: str, task: str, found: Evaluation) -> Row:
     mean = found.mean(task)
-    values = {name: round(getattr(mean, name), 4) for name in ("input_psnr", "psnr", "input_ssim", "ssim")}
-    return {"images": images, "task": task, "count": len(found.scores), **values}
+    return Row(
+        images=images,
+        task=task,
+        count=len(found.scores),
+        input_psnr=round(mean.input_psnr, 4),
+        psnr=round(mean.psnr, 4),
+        input_ssim=round(mean.input_ssim, 4),
+        ssim=round(mean.ssim, 4),
+    )
 
 
 def record(recipes: Iterable[str]) -> None:
@@ -157,8 +155,9 @@ def record(recipes: Iterable[str]) -> None:
         print(recipe, found["rows"], flush=True)
 
 
-def recorded() -> dict[str, Any]:
-    return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+def recorded() -> dict[str, Run]:
+    found: dict[str, Run] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    return found
 
 
 def report() -> None:
@@ -173,7 +172,8 @@ def report() -> None:
         for row in found["rows"]:
             gain, more = row["psnr"] - row["input_psnr"], row["ssim"] - row["input_ssim"]
             psnr, ssim = (
-                f"{row[f'input_{what}']:.{n}f} -> {row[what]:.{n}f}" for what, n in (("psnr", 2), ("ssim", 3))
+                f"{row['input_psnr']:.2f} -> {row['psnr']:.2f}",
+                f"{row['input_ssim']:.3f} -> {row['ssim']:.3f}",
             )
             made = "faces" if recipe == "shen-face" else "photographs"
             where = made if row["images"] == "made" else row["images"]
@@ -181,89 +181,13 @@ def report() -> None:
         print(table(("task", "images", "PSNR, dB", "gain", "SSIM", "gain"), rows))
 
 
-def sheet() -> None:
-    """docs/pictures/recipes.jpg: built-in photographs through the head of every task of the recipes' networks."""
-    paths = builtin_photos()
-    rows: dict[str, Restored] = {}
-    for recipe in (name for name in STEPS if not name.startswith("grids-")):
-        loaded = load_restorer(RUNS / f"{recipe}.safetensors")
-        for task in loaded.tasks:
-            path = paths[len(rows) % len(paths)]
-            clean = _face() if recipe == "shen-face" else crop_middle(read_photo(path).tensor(), 192)
-            image = degraded(clean, task, path.name)
-            made = restore_image(select_head(loaded.network, task), image, torch.device("cpu"))
-            rows[f"{recipe}: {task}"] = Restored(image, clean, {"restored": made.clamp(0, 1)})
-    with Image.open(io.BytesIO(restored_sheet(rows))) as page:
-        page.convert("RGB").save(PICTURES / "recipes.jpg", quality=80)
-
-
-def _face() -> torch.Tensor:
-    """The face among the built-in photographs."""
-    for path in builtin_photos():
-        pixels = read_photo(path).pixels
-        for box in find_faces(pixels)[:1]:
-            return Photo(crop_face(pixels, box, side=128)).tensor()
-    raise SystemExit("no built-in photograph shows a face")
-
-
-def features() -> None:
-    """docs/pictures/features.png, like Fig. 9 of paper 002: t-SNE of what the encoder of liu-durbm makes of each task.
-
-    An image stands for the means and standard deviations of every channel of a layer. Beside the picture: how many
-    images have a nearest neighbour (of the standardised numbers) under the same degradation, of another photograph.
-    """
-    from sklearn.manifold import TSNE
-
-    loaded = load_restorer(RUNS / "liu-durbm.safetensors")
-    tasks, layers = loaded.tasks, defaultdict(list)
-    names, numbers = [], []
-    assert isinstance(loaded.network, DuRBM)
-    for number, path in enumerate(split_files("calib")[:60]):
-        clean = crop_middle(read_photo(path).tensor(), 256)
-        for task in tasks:
-            image = degradation(task)(clean[None], seeded(seed_for(SEED, f"{task} {path.name}")))
-            with torch.no_grad():
-                for layer, maps in loaded.network.features(image).items():
-                    layers[layer].append(torch.cat([maps.mean(dim=(2, 3)), maps.std(dim=(2, 3))], dim=1)[0].numpy())
-            names.append(task)
-            numbers.append(number)
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, len(layers), figsize=(3 * len(layers), 3.4))
-    rows = []
-    for axis, (layer, vectors) in zip(axes, layers.items(), strict=True):
-        known = np.stack(vectors)
-        known = (known - known.mean(0)) / (known.std(0) + 1e-9)
-        right = _neighbours(known, names, numbers)
-        rows.append((layer, f"{100 * right:.0f} %"))
-        flat = TSNE(random_state=SEED, perplexity=30, init="pca").fit_transform(known)
-        for task in tasks:
-            own = np.asarray(names) == task
-            axis.scatter(*flat[own].T, s=6, label=task)
-        axis.set(title=f"{layer}: {100 * right:.0f} %", xticks=[], yticks=[])
-    axes[0].legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(PICTURES / "features.png", dpi=90)
-    print(table(("layer", "nearest neighbour of the same degradation"), rows))
-
-
-def _neighbours(known: Any, names: Sequence[str], numbers: Sequence[int]) -> float:
-    distances = np.linalg.norm(known[:, None] - known[None], axis=-1)
-    same = np.asarray(numbers)[:, None] == np.asarray(numbers)[None]
-    nearest = np.where(same, np.inf, distances).argmin(axis=1)
-    return float((np.asarray(names)[nearest] == np.asarray(names)).mean())
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "measure", "report", "sheet", "features"))
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(STEPS))
-    parser.add_argument("--seconds", type=float, default=float("inf"))
-    parser.add_argument("--threads", type=int)
-    given = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "measure", "report", "sheet", "features"))
+    options.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(STEPS))
+    options.add_argument("--seconds", type=float, default=float("inf"))
+    options.add_argument("--threads", type=int)
+    given = options.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
     chosen = given.recipes or list(STEPS)
@@ -276,8 +200,12 @@ def main() -> None:
                 raise SystemExit(f"{recipe}: {error}; the same call goes on") from error
     elif given.what == "measure":
         record(chosen)
+    elif given.what == "sheet":
+        sheet(RUNS, STEPS)
+    elif given.what == "features":
+        features(RUNS)
     else:
-        {"report": report, "sheet": sheet, "features": features}[given.what]()
+        report()
 
 
 if __name__ == "__main__":

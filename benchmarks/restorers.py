@@ -16,26 +16,32 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import study
-import torch
-from common import DATA, machine, need, table
+from common import (
+    LEARNT_FROM,
+    WEIGHTS,
+    add_work_options,
+    enter_in_manifest,
+    eval_photographs,
+    machine,
+    parse_work,
+    parser,
+    table,
+)
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
-from grids.images import list_images
 from grids.io import write_text
 from grids.restoration.models import load_restorer, read_record, save_restorer
 from grids.results import TrainingRun
 from grids.training.callbacks import NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.trainer import OutOfTimeError
-from grids.weights import sha256
+from grids.weights import manifest
 
 NETWORK = "nafnet"
-RECIPE = study.RECIPE
-WEIGHTS = Path(__file__).parents[1] / "grids" / "weights"
+CONFIG = study.CONFIG
 
 # SRResNet and Restormer of GRIDS, Table 1: single-task, mix-training, grouped (11 tasks in the order of ELEVEN)
 PAPER = {
@@ -62,13 +68,19 @@ def models_of(run: Path) -> dict[frozenset[str], Path]:
     return found
 
 
-def measured(run: Path, sets: list[str], limit: int, wanted: dict[str, tuple[str, ...]], seconds: float) -> Any:
-    """PSNR by set, restorer and task; {"kodak24": {"jpeg+ringing": {"jpeg": 30.1, ...}, "": inputs}}."""
+Scores = dict[str, dict[str, float]]
+"""PSNR by restorer and task: {"jpeg+ringing": {"jpeg": 30.1, ...}, "": inputs}."""
+
+
+def measured(
+    run: Path, sets: list[str], limit: int, wanted: dict[str, tuple[str, ...]], seconds: float
+) -> dict[str, Scores]:
+    """The scores on every set, "kodak24, 24 photographs" for example."""
     models, store = models_of(run), run / "scores.json"
-    scores: dict[str, Any] = json.loads(store.read_text()) if store.exists() else {}
+    scores: dict[str, Scores] = json.loads(store.read_text()) if store.exists() else {}
     deadline = time.monotonic() + seconds
     for name in sets:
-        files = list_images([need(DATA / "eval" / name)])
+        files = eval_photographs(name)
         chosen = files[:: max(1, len(files) // limit)][:limit] if limit else files
         have = scores.setdefault(f"{name}, {len(chosen)} photographs", {"": {}})
         for group in dict.fromkeys(wanted.values()):
@@ -91,7 +103,7 @@ def restorers_of(groups: tuple[tuple[str, ...], ...]) -> dict[str, tuple[str, ..
     return {task: group for group in groups for task in group}
 
 
-def print_table(title: str, have: dict[str, dict[str, float]], columns: dict[str, dict[str, tuple[str, ...]]]) -> None:
+def print_table(title: str, have: Scores, columns: dict[str, dict[str, tuple[str, ...]]]) -> None:
     values = {"input": have[""]}
     for label, groups in columns.items():
         values[label] = {task: have.get("+".join(groups[task]), {}).get(task, float("nan")) for task in ELEVEN}
@@ -118,14 +130,14 @@ def groups_of() -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...
 
 
 def train(given: argparse.Namespace) -> None:
-    given.crop, given.network = RECIPE.crop, NETWORK
-    experiment = study.lesson_of(given)
+    given.crop, given.network = CONFIG.crop, NETWORK
+    experiment = study.experiment_of(given)
     evaluator = TrainingEvaluator(
         experiment, given.folder, device=given.device, deadline=time.monotonic() + given.seconds, callbacks=Said()
     )
     found, paper = groups_of()
     wanted = list(dict.fromkeys([*((task,) for task in ELEVEN), ELEVEN, *found, *paper]))
-    worker, workers = map(int, given.worker.split("/"))
+    worker, workers = given.worker
     try:
         for group in wanted[worker::workers]:
             evaluator.run(group)
@@ -158,50 +170,38 @@ def ship(given: argparse.Namespace) -> None:
     """Write the start, the mix, and the restorers of both partitions into the package, as float16."""
     found, paper = groups_of()
     models = models_of(given.folder)
-    manifest = json.loads((WEIGHTS / "manifest.json").read_text())
-    manifest = {name: entry for name, entry in manifest.items() if not name.startswith(NETWORK)}
+    kept = {name: entry for name, entry in manifest().items() if not name.startswith(NETWORK)}
+    write_text(WEIGHTS / "manifest.json", json.dumps(kept, indent=1) + "\n")
     for old in WEIGHTS.glob(f"{NETWORK}*.safetensors"):
         old.unlink()
-    parts = [("start", ELEVEN), ("mix", ELEVEN)]
+    parts: list[tuple[str, tuple[str, ...]]] = [("start", ELEVEN), ("mix", ELEVEN)]
     parts += [(f"found_{i}", group) for i, group in enumerate(found, 1)]
     parts += [(f"paper_{i}", group) for i, group in enumerate(paper, 1) if group not in found]
     for part, group in parts:
         source = given.start if part == "start" else models[frozenset(group)]
-        loaded = load_restorer(source)
-        name = f"{NETWORK}_{part}.safetensors"
-        save_restorer(WEIGHTS / name, loaded.network, loaded.record, half=True)
-        entry = {
-            "sha256": sha256(WEIGHTS / name),
-            "what": f"{NETWORK}, restorer of {', '.join(group)}" if part != "start" else "what the others started from",
-            "licence": "MIT",
-            "trained_on": "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits",
-            "steps": loaded.record["recipe"]["iterations"],
-            "val_psnr_db": {task: round(value, 2) for task, value in loaded.record["curve"][-1][2].items()},
-        }
-        if part == "start":
-            entry["start_for"] = NETWORK
-        else:
-            entry["partition"] = part.split("_")[0]
-        manifest[name] = entry
-    (WEIGHTS / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        loaded, file = load_restorer(source), WEIGHTS / f"{NETWORK}_{part}.safetensors"
+        save_restorer(file, loaded.network, loaded.record, half=True)
+        enter_in_manifest(
+            file,
+            "what the others started from" if part == "start" else f"{NETWORK}, restorer of {', '.join(group)}",
+            trained_on=LEARNT_FROM,
+            steps=loaded.record["recipe"]["iterations"],
+            val_psnr_db={task: round(value, 2) for task, value in loaded.record["curve"][-1][2].items()},
+            **({"start_for": NETWORK} if part == "start" else {"partition": part.split("_")[0]}),
+        )
     total = sum(file.stat().st_size for file in WEIGHTS.glob(f"{NETWORK}*.safetensors"))
     print(f"{len(parts)} files, {total / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "table", "ship"))
-    parser.add_argument("--folder", type=Path, default=Path("runs/study"), help="with models/; the study's has all")
-    parser.add_argument("--start", type=Path, help="weights that all restorers start from")
-    parser.add_argument("--iterations", type=int, default=RECIPE.iterations)
-    parser.add_argument("--worker", default="0/1")
-    parser.add_argument("--sets", default="kodak24")
-    parser.add_argument("--limit", type=int, default=0, help="photographs of each set; 0 for all")
-    parser.add_argument("--seconds", type=float, default=float("inf"))
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int)
-    given = parser.parse_args()
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "table", "ship"))
+    options.add_argument("--folder", type=Path, default=Path("runs/study"), help="with models/; the study's has all")
+    options.add_argument("--start", type=Path, help="weights that all restorers start from")
+    options.add_argument("--iterations", type=int, default=CONFIG.iterations)
+    options.add_argument("--sets", default="kodak24")
+    options.add_argument("--limit", type=int, default=0, help="photographs of each set; 0 for all")
+    add_work_options(options)
+    given = parse_work(options)
     print(machine(), flush=True)
     {"train": train, "table": show, "ship": ship}[given.what](given)

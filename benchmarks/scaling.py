@@ -7,12 +7,10 @@ Each size runs as a process of its own, start of Python included.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
-import time
 
-from common import DATA, machine, need, table
+from common import DATA, GRIDS, machine, need, run_process, table
 
 KINDS = "gaussian_blur,gaussian_noise"
 
@@ -20,20 +18,9 @@ KINDS = "gaussian_blur,gaussian_noise"
 def run(patches: int) -> tuple[float, float]:
     """Wall seconds and peak memory in GB of one run."""
     with tempfile.TemporaryDirectory() as out:
-        command = [
-            sys.executable,
-            "-c",
-            "from grids.cli import main; main()",
-            "similarity",
-            str(DATA / "eval" / "bsds100"),
-        ]
-        command += ["--degradations", KINDS, "--patches", str(patches), "--out", out, "--quiet"]
-        start = time.perf_counter()
-        child = os.spawnv(os.P_NOWAIT, sys.executable, command)
-        _, status, usage = os.wait4(child, 0)
-        if status:
-            raise SystemExit(f"{patches} patches: exit status {status}")
-        return time.perf_counter() - start, usage.ru_maxrss / 1e6
+        command = [*GRIDS, "similarity", str(DATA / "eval" / "bsds100"), "--degradations", KINDS]
+        wall, usage = run_process([*command, "--patches", str(patches), "--out", out, "--quiet"])
+        return wall, usage.ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

@@ -11,15 +11,12 @@ of eval/, on which nothing was learnt.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from common import DATA, need, split_files
+from common import WEIGHTS, channels_last, enter_in_manifest, eval_photographs, parser, split_files
 
 from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
@@ -52,7 +49,7 @@ def photographs(name: str) -> list[Path]:
     """The photographs of a set; "more" are those of fit, drawn again."""
     if name in ("fit", "more", "calib"):
         return split_files("fit" if name == "more" else name)
-    return sorted(path for path in need(DATA / "eval" / name).iterdir() if path.is_file())
+    return eval_photographs(name)
 
 
 def kinds_of(unseen: bool) -> dict[str, Degradation | None]:
@@ -68,8 +65,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved
     learnt = name in ("fit", "more")
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
     names = () if unseen or saved else RESTORERS.get(name, ())
-    restorers = [load_restorer(weights.builtin(f"nafnet_{one}.safetensors")).network for one in names]
-    restorers = [one.to(memory_format=torch.channels_last) for one in restorers]
+    restorers = [channels_last(load_restorer(weights.builtin(f"nafnet_{one}.safetensors")).network) for one in names]
     paths = photographs(name)
     factors = (None,) if name in ("fit", "more", "calib") else FACTORS
     # every so many-th photograph: a part of the chunks is already a fair sample
@@ -87,7 +83,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved
             others = make_outliers(read, descriptor, len(KINDS), SampleSettings(DISTORTED), restorers=len(names))
             others = replace(others, photographs=np.array(numbers)[others.photographs])
             np.savez(folder / f"{name}-other-{chunk:03d}.npz", **{f"{k}@0": v for k, v in vars(others).items()})
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for factor in factors:
             settings = SampleSettings(
                 side=SIDE if learnt else None,
@@ -98,7 +94,7 @@ def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved
             made = make_samples(read, kinds_of(unseen), descriptor, restorers, settings)
             whole = replace(made, photographs=np.array(numbers)[made.photographs])
             found |= {f"{key}@{factor or 0:g}": value for key, value in vars(whole).items()}
-        np.savez(file, **found)
+        np.savez(file, allow_pickle=True, **found)
         print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
@@ -144,6 +140,7 @@ def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = No
         for label, kind in kinds_of(False).items():
             drawn = draw(clean, kind, seed_for(2, f"{label} 0 {path.name}"), factor)
             fitted = fit_image_ggd(descriptor, drawn.degraded)
+            assert fitted is not None  # no photograph is flat
             row.append((fitted.alpha, fitted.sigma))
         rows.append(row)
     np.save(file, np.array(rows))
@@ -157,34 +154,31 @@ def learn_profile(folder: Path) -> None:
     fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0)
     ggd = {kind: GGDParams(float(a), float(s)) for kind, (a, s) in zip(KINDS, fitted, strict=True)}
     counts = [len(np.unique(one.photographs)) for one in (fit, calib)]
-    record = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
+    record: dict[str, int | list[int]] = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
     profile = fit_profile(
         fit, calib, (*KINDS, OTHER), groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record
     )
-    path = profile.write(Path(weights.__file__).parent / weights.PROFILE)
-    entries = weights.manifest()
-    entries[weights.PROFILE] = {
-        "sha256": weights.sha256(path),
-        "what": "what `grids select` compares images with: eleven degradations and clean photographs",
-        "licence": "MIT",
-        "trained_on": f"{counts[0]} photographs that the descriptor learnt from; thresholds from {counts[1]} others",
+    path = profile.write(WEIGHTS / weights.PROFILE)
+    enter_in_manifest(
+        path,
+        "what `grids select` compares images with: eleven degradations and clean photographs",
+        trained_on=f"{counts[0]} photographs that the descriptor learnt from; thresholds from {counts[1]} others",
         **record,
-    }
-    path.with_name("manifest.json").write_text(json.dumps(entries, indent=1) + "\n")
+    )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {profile.thresholds}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("samples", "learn", "report"))
-    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
-    parser.add_argument("--folder", type=Path, default=Path("runs/selection"))
-    parser.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
-    parser.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
-    parser.add_argument("--profile", type=Path, help="report: another profile than the one that ships")
-    parser.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG 90 at last")
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("stage", choices=("samples", "learn", "report"))
+    options.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
+    options.add_argument("--folder", type=Path, default=Path("runs/selection"))
+    options.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
+    options.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
+    options.add_argument("--profile", type=Path, help="report: another profile than the one that ships")
+    options.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG 90 at last")
+    arguments = options.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     worker, workers = map(int, arguments.worker.split("/"))
     if arguments.stage == "samples":

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import selection as source
 from common import machine, table
 from scipy.special import softmax
-from scipy.stats import spearmanr
+from selection_gains import gains, regret
+from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members, part_of
 
 from grids import weights
 from grids.results import OTHER, GGDParams
 from grids.selection import fit_profile
-from grids.selection.classifier import fit_discriminant
+from grids.selection.classifier import SHRINKAGE, fit_discriminant
 from grids.selection.grids_rule import average_ggd, compute_divergences
-from grids.selection.profile import Profile, group_membership, read_profile
-from grids.selection.samples import Samples
+from grids.selection.profile import Profile, read_profile
 
 SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p", "other")
 MOMENTS, SPECTRUM = 13 * 64, 78
@@ -50,41 +49,7 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
     unseen(profile, samples, folder)
 
 
-def joined(parts: list[Samples]) -> Samples:
-    """All of several sets, without gains, which not all have."""
-    return Samples.join([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
-
-
-def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
-    return Samples(*(value[chosen] for value in vars(samples).values()))
-
-
-def members(partition: str) -> np.ndarray:
-    """(13, groups), also for "other", which is in none."""
-    return group_membership((*source.KINDS, OTHER), source.groups_of(partition))
-
-
-def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whitened statistics, probabilities of the kinds, and the distance that verdicts hang on (above 1: unknown)."""
-    whitened = profile.discriminant.whiten(samples.statistics)
-    chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
-    far = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
-    ratio = chances[:, -1] / profile.thresholds.other
-    return whitened, chances, np.where(far > 1, np.maximum(far, ratio), ratio)
-
-
-def called_clean(profile: Profile, chances: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    likeliest = chances[:, : len(source.KINDS)].argmax(1) == 0
-    return likeliest & (chances[:, 0] >= profile.thresholds.clean) & (distance <= 1)
-
-
-def group_accuracy(chances: np.ndarray, kinds: np.ndarray, partition: str) -> float:
-    """Of degraded images, whichever verdict they get: in per cent."""
-    own, degraded = members(partition), kinds > 0
-    return 100 * float(((chances @ own).argmax(1) == own[kinds].argmax(1))[degraded].mean())
-
-
-def accuracy(profile: Profile, samples: dict[tuple[str, float], Samples], folder: Path) -> None:
+def accuracy(profile: Profile, samples: Sets, folder: Path) -> None:
     rows = []
     for (name, factor), some in samples.items():
         _, chances, distance = judged(profile, some)
@@ -103,18 +68,9 @@ def accuracy(profile: Profile, samples: dict[tuple[str, float], Samples], folder
         published = paper_accuracy(profile, name, factor, folder)
         rows.append([*row, *(f"{value:.1f}" for value in published)] if published else [*row, "-", "-"])
     print("\nper cent of images, severities drawn over the whole range\n")
-    head = (
-        "images of",
-        "size",
-        "n",
-        "kind of 12",
-        "group (found)",
-        "group (paper's)",
-        "restored by its group",
-        "clean called clean",
-    )
-    head = (*head, "degraded called clean, middle severity", "all severities", "called unknown")
-    print(table((*head, "paper's rule: group (found)", "paper's rule: group (paper's)"), rows))
+    head = ["images of", "size", "n", "kind of 12", "group (found)", "group (paper's)", "restored by its group"]
+    head += ["clean called clean", "degraded called clean, middle severity", "all severities", "called unknown"]
+    print(table([*head, "paper's rule: group (found)", "paper's rule: group (paper's)"], rows))
 
 
 def paper_accuracy(profile: Profile, name: str, factor: float, folder: Path) -> list[float]:
@@ -137,7 +93,7 @@ def paper_accuracy(profile: Profile, name: str, factor: float, folder: Path) -> 
     return found
 
 
-def confusion(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
+def confusion(profile: Profile, samples: Sets) -> None:
     for (name, factor), some in samples.items():
         if name != "kodak24":
             continue
@@ -149,7 +105,7 @@ def confusion(profile: Profile, samples: dict[tuple[str, float], Samples]) -> No
         print(table(("", *SHORT), rows))
 
 
-def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
+def ablation(folder: Path, samples: Sets) -> None:
     """The discriminant fitted again on parts of the statistics."""
     learnt = source.learnt_from(folder)
     moment = np.arange(MOMENTS).reshape(64, 13)
@@ -164,15 +120,15 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     both = np.concatenate((body, spectrum))
     whole = np.concatenate((both, tone))
     steps = (
-        ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, fit_profile.SHRINKAGE),
-        ("+ differences", first, edges, 1, fit_profile.SHRINKAGE),
-        ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, fit_profile.SHRINKAGE),
-        ("spectrum alone", first, spectrum, 1, fit_profile.SHRINKAGE),
-        ("features + spectrum", first, both, 1, fit_profile.SHRINKAGE),
-        ("+ tone", first, whole, 1, fit_profile.SHRINKAGE),
-        ("+ eight centres a kind (by severity)", first, whole, 8, fit_profile.SHRINKAGE),
-        ("+ distortions as a further kind", joined([first, others]), whole, 8, fit_profile.SHRINKAGE),
-        ("the same from half the photographs", half, whole, 8, fit_profile.SHRINKAGE),
+        ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, SHRINKAGE),
+        ("+ differences", first, edges, 1, SHRINKAGE),
+        ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, SHRINKAGE),
+        ("spectrum alone", first, spectrum, 1, SHRINKAGE),
+        ("features + spectrum", first, both, 1, SHRINKAGE),
+        ("+ tone", first, whole, 1, SHRINKAGE),
+        ("+ eight centres a kind (by severity)", first, whole, 8, SHRINKAGE),
+        ("+ distortions as a further kind", joined([first, others]), whole, 8, SHRINKAGE),
+        ("the same from half the photographs", half, whole, 8, SHRINKAGE),
         ("the same, shrinkage 0.002", first, whole, 8, 0.002),
         ("the same, shrinkage 0.1", first, whole, 8, 0.1),
         (
@@ -180,7 +136,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
             part_of(first, first.qualities == 0),
             whole,
             8,
-            fit_profile.SHRINKAGE,
+            SHRINKAGE,
         ),
     )
     sets = {
@@ -208,7 +164,7 @@ def ablation(folder: Path, samples: dict[tuple[str, float], Samples]) -> None:
     print(table(("statistics", "numbers", "examples", *sizes), rows))
 
 
-def reliability(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
+def reliability(profile: Profile, samples: Sets) -> None:
     some = joined(list(samples.values()))
     _, chances, _ = judged(profile, some)
     sure, right = chances.max(1), chances.argmax(1) == some.kinds
@@ -232,107 +188,7 @@ def reliability(profile: Profile, samples: dict[tuple[str, float], Samples]) -> 
     print(table(("probability", "images", "mean", "right"), rows))
 
 
-def predicted(profile: Profile, some: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For the images that a restorer is chosen for: predicted and true gain of the chosen group, half the interval."""
-    whitened, chances, distance = judged(profile, some)
-    chosen = (chances @ members("found")).argmax(1)
-    rows = np.arange(len(some))
-    assert profile.gains is not None
-    guess = profile.gains.predict(whitened, chances)[rows, chosen]
-    true = some.gains[rows, chosen]
-    skip = (distance > 1) | called_clean(profile, chances, distance) | (some.kinds == 0)
-    true = np.where(skip, np.nan, true)
-    return guess, true, profile.gains.half_width(chances)
-
-
-def gains(profile: Profile, samples: dict[tuple[str, float], Samples], folder: Path) -> None:
-    rows = []
-    rng = np.random.default_rng(0)
-    for (name, factor), some in samples.items():
-        guess, true, half = predicted(profile, some)
-        known = np.isfinite(true)
-        inside = np.abs(guess - true) <= half
-        within = [
-            spearmanr(guess[mine], true[mine])[0]
-            for kind in range(1, len(source.KINDS))
-            if (mine := known & (some.kinds == kind)).sum() > 4
-        ]
-        photographs = np.unique(some.photographs)
-        shares = []
-        for _ in range(1000):
-            drawn = rng.choice(photographs, len(photographs))
-            count = np.bincount(np.searchsorted(photographs, drawn), minlength=len(photographs))
-            weight = count[np.searchsorted(photographs, some.photographs)] * known
-            shares.append((weight * inside).sum() / weight.sum())
-        low, high = np.quantile(shares, (0.025, 0.975))
-        row = [name, f"1/{factor:g}", known.sum(), f"{spearmanr(guess[known], true[known])[0]:.3f}"]
-        row += [f"{np.mean(within):.2f} ({min(within):.2f} to {max(within):.2f})"]
-        row += [f"{np.abs(guess - true)[known].mean():.2f}", f"{100 * inside[known].mean():.1f}"]
-        row += [f"{100 * low:.1f} to {100 * high:.1f}", f"{2 * half[known].mean():.2f}"]
-        rows.append([*row, plain_distance(profile, name, factor, folder, some, known, true)])
-    print("\npredicted and true gain of the chosen group's restorer\n")
-    head = ("images of", "size", "n", "Spearman", "within kinds, mean (least to most)", "mean error, dB")
-    head = (*head, "in the interval, %", "95 % of bootstraps by photograph", "mean width, dB")
-    print(table((*head, "the paper's distance: Spearman with the gain"), rows))
-
-
-def plain_distance(
-    profile: Profile, name: str, factor: float, folder: Path, some: Samples, known: np.ndarray, true: np.ndarray
-) -> str:
-    """The rank correlation of the gain with minus the divergence that the paper reads it off."""
-    if not (folder / f"ggd-{name}@{factor:g}.npy").exists():
-        return "-"
-    fitted = source.ggd_of(name, folder, factor)
-    groups = source.groups_of("found")
-    reference = {group.id: average_ggd([profile.ggd[kind] for kind in group.degradations]) for group in groups}
-    least = [
-        min(compute_divergences(GGDParams(*map(float, fitted[photograph, kind])), reference).values())
-        for photograph, kind in zip(some.photographs, some.kinds, strict=True)
-    ]
-    return f"{spearmanr(-np.array(least)[known], true[known])[0]:.2f}"
-
-
-def regret(profile: Profile, samples: dict[tuple[str, float], Samples]) -> None:
-    rows = []
-    for (name, factor), some in samples.items():
-        whitened, chances, distance = judged(profile, some)
-        degraded = (some.kinds > 0) & np.isfinite(some.gains).all(1)
-        chosen = (chances @ members("found")).argmax(1)
-        groups = some.gains[:, :4]
-        mix, oracle = some.gains[:, 4], np.maximum(groups.max(1), 0)
-        assert profile.gains is not None
-        expected = profile.gains.predict(whitened, chances)[np.arange(len(some)), chosen]
-        touched = (distance <= 1) & ~called_clean(profile, chances, distance) & (expected > 0)
-        got = np.where(touched, groups[np.arange(len(some)), chosen], 0.0)
-        forced = groups[np.arange(len(some)), chosen]
-        own = groups[np.arange(len(some)), members("found")[some.kinds].argmax(1)]
-        lost, without = (oracle - got)[degraded].mean(), (oracle - forced)[degraded].mean()
-        above = (oracle - mix)[degraded].mean()
-        values = (mix[degraded].mean(), own[degraded].mean(), oracle[degraded].mean(), got[degraded].mean())
-        row = [name, f"1/{factor:g}", *(f"{value:.2f}" for value in values), f"{lost:.3f}", f"{without:.3f}"]
-        rows.append([*row, f"{100 * lost / above:.0f} %", f"{values[3] - values[0]:+.2f}"])
-    print("\nmean gain over the input, dB, of degraded images; an image left untouched gains 0\n")
-    head = (
-        "images of",
-        "size",
-        "mix",
-        "own group",
-        "best of all and untouched",
-        "select and restore",
-        "regret",
-        "regret, nothing left untouched",
-    )
-    print(table((*head, "regret / (best - mix)", "select and restore - mix"), rows))
-
-
-def auroc(known: np.ndarray, others: np.ndarray) -> float:
-    """How often one of the others has the larger value."""
-    both = np.sort(known)
-    low, high = np.searchsorted(both, others, "left"), np.searchsorted(both, others, "right")
-    return float((low + high).mean() / 2 / len(known))
-
-
-def unseen(profile: Profile, samples: dict[tuple[str, float], Samples], folder: Path) -> None:
+def unseen(profile: Profile, samples: Sets, folder: Path) -> None:
     rows = []
     for (name, factor), some in samples.items():
         if not list(folder.glob(f"{name}-unseen-[0-9]*.npz")):

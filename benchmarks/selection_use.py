@@ -8,7 +8,6 @@ python benchmarks/selection_use.py speed       # 12 megapixels, a folder of 100,
 
 from __future__ import annotations
 
-import argparse
 import io
 import itertools
 import resource
@@ -22,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import DATA, machine, need, table
+from common import DATA, PICTURES, machine, need, parser, table
 from PIL import Image
-from selection_report import auroc
+from selection_judging import auroc
 
 from grids.degradations import ELEVEN, degradation
 from grids.images import builtin_photos, photo_from_tensor, read_photo, write_photo
@@ -38,7 +37,7 @@ from grids.selection.selector import Selector
 PROGRAM = Path(sys.executable).with_name("grids")
 SEVERITY = 0.5
 SHOWN = ("salt_pepper", "inpainting", "gaussian_noise", "poisson_noise", "richardson_lucy", "motion_blur")
-PICTURE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "restored.jpg"
+PICTURE = PICTURES / "restored.jpg"
 CROPS = 2
 """Photographs of two damages in a row."""
 SIDE = 256
@@ -206,9 +205,9 @@ def speed() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("real", "stability", "twice", "sheet", "speed"))
-    what = parser.parse_args().what
+    options = parser(__doc__)
+    options.add_argument("what", choices=("real", "stability", "twice", "sheet", "speed"))
+    what = options.parse_args().what
     print(machine(), "\n")
     if what == "speed":
         speed()

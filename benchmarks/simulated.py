@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -175,8 +176,21 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def alone(n: int, method: str, seed: int) -> dict[str, object]:
-    """One search over many degradations in n / 4 clusters: its result, own and CPU seconds, peak memory in GiB."""
+class Alone(TypedDict):
+    """A search in a process of its own: its result, own and CPU seconds, peak memory in GiB, worst drop in dB."""
+
+    groups: int
+    lower_bound: int
+    certificate: str
+    answers: int
+    seconds: float
+    cpu: float
+    memory: float
+    worst: float
+
+
+def alone(n: int, method: str, seed: int) -> Alone:
+    """One search over many degradations in n / 4 clusters."""
     simulated = simulate(n, seed, planted=round(n / 4))
     start = time.process_time()
     found, own = timed(Search(Problem(simulated.similarity, DELTA), method), simulated)

@@ -11,12 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
-from common import DATA, machine, need, table
-from fidelity import halved
+from common import DATA, halved, machine, need, table
 
 import grids
+from grids import SimilaritySettings
 from grids.reports.tables import compare
 
 BSDS, KODAK = DATA / "eval" / "bsds100", DATA / "eval" / "kodak24"
@@ -30,22 +29,10 @@ def halves(folder: Path) -> tuple[list[Path], list[Path]]:
     return [files[i] for i in order[::2]], [files[i] for i in order[1::2]]
 
 
-def shrunk(folder: Path, target: Path) -> Path:
-    """Like `fidelity.halved`, for a folder of JPEGs, stored as PNG."""
-    target.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.jpg"):
-        photo = cv2.imread(str(file))
-        size = (photo.shape[1] // 2, photo.shape[0] // 2)
-        cv2.imwrite(str(target / f"{file.stem}.png"), cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
-    return target
-
-
-def measured(run: Path, images: object, **options: object) -> grids.SimilarityMatrix:
+def measured(run: Path, images: Path | list[Path], settings: SimilaritySettings) -> grids.SimilarityMatrix:
     """The matrix of a run folder, measured if it is not there yet."""
     if not (run / "similarity.json").exists():
         start = time.perf_counter()
-        paper = options.pop("paper", False)
-        settings = grids.SimilaritySettings.paper(**options) if paper else grids.SimilaritySettings(**options)
         similarity = grids.measure_similarity(images, settings)
         similarity.save(run / "similarity.json")
         print(f"{run.name}: {time.perf_counter() - start:.0f} s", flush=True)
@@ -54,6 +41,8 @@ def measured(run: Path, images: object, **options: object) -> grids.SimilarityMa
 
 def coverage(first: grids.SimilarityMatrix, second: grids.SimilarityMatrix) -> float:
     """The share of entries whose difference lies within the intervals of both: 0.95 where they are honest."""
+    if first.high is None or second.high is None:
+        raise SystemExit("stability: a matrix has no intervals; measure it again in a new folder")
     upper = np.triu_indices(len(first), 1)
     reach = np.hypot(first.high - first.matrix, second.high - second.matrix)[upper]
     return float(np.mean(np.abs(first.matrix - second.matrix)[upper] <= reach))
@@ -63,31 +52,31 @@ if __name__ == "__main__":
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/stability")
     need(BSDS)
     one, two = halves(BSDS)
-    (out / "kodak_half").mkdir(parents=True, exist_ok=True)
     small_kodak = halved(KODAK, out / "kodak_half")
-    small_bsds = shrunk(BSDS, out / "bsds_half")
+    small_bsds = halved(BSDS, out / "bsds_half")
     print(machine(), flush=True)
-    base = measured(out / "bsds100", BSDS, intervals=True)
-    first = measured(out / "half 1", one, intervals=True)
-    second = measured(out / "half 2", two, intervals=True)
+    with_intervals = SimilaritySettings(intervals=True)
+    base = measured(out / "bsds100", BSDS, with_intervals)
+    first = measured(out / "half 1", one, with_intervals)
+    second = measured(out / "half 2", two, with_intervals)
     others = {
-        "seed 1": (BSDS, {"seed": 1}),
-        "seed 2": (BSDS, {"seed": 2}),
-        "Kodak24": (KODAK, {}),
-        "tiles": (TILES, {}),
-        "bsds100 at half resolution": (small_bsds, {}),
-        "Kodak24 at half resolution": (small_kodak, {}),
-        "96 patches": (BSDS, {"patches": 96}),
-        "384 patches": (BSDS, {"patches": 384}),
-        "800 patches": (BSDS, {"patches": 800}),
-        "--paper": (BSDS, {"paper": True}),
-        "fp32": (BSDS, {"precision": "fp32"}),
-        "body layer": (BSDS, {"layer": "body"}),
-        "patches of 16 x 16": (BSDS, {"patch_size": 16}),
-        "patches of 48 x 48": (BSDS, {"patch_size": 48}),
-        "patches of 64 x 64": (BSDS, {"patch_size": 64}),
+        "seed 1": (BSDS, SimilaritySettings(seed=1)),
+        "seed 2": (BSDS, SimilaritySettings(seed=2)),
+        "Kodak24": (KODAK, SimilaritySettings()),
+        "tiles": (TILES, SimilaritySettings()),
+        "bsds100 at half resolution": (small_bsds, SimilaritySettings()),
+        "Kodak24 at half resolution": (small_kodak, SimilaritySettings()),
+        "96 patches": (BSDS, SimilaritySettings(patches=96)),
+        "384 patches": (BSDS, SimilaritySettings(patches=384)),
+        "800 patches": (BSDS, SimilaritySettings(patches=800)),
+        "--paper": (BSDS, SimilaritySettings.paper()),
+        "fp32": (BSDS, SimilaritySettings(precision="fp32")),
+        "body layer": (BSDS, SimilaritySettings(layer="body")),
+        "patches of 16 x 16": (BSDS, SimilaritySettings(patch_size=16)),
+        "patches of 48 x 48": (BSDS, SimilaritySettings(patch_size=48)),
+        "patches of 64 x 64": (BSDS, SimilaritySettings(patch_size=64)),
     }
-    found = {name: measured(out / name, images, **options) for name, (images, options) in others.items()}
+    found = {name: measured(out / name, images, settings) for name, (images, settings) in others.items()}
     pairs = [("half 1 of bsds100", first, "half 2 of bsds100", second)]
     pairs += [("bsds100", base, name, matrix) for name, matrix in found.items()]
     pairs += [("Kodak24", found["Kodak24"], "Kodak24 at half resolution", found["Kodak24 at half resolution"])]

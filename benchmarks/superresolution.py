@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from common import DATA, machine, need, table
+from common import eval_photographs, machine, table
 from torch import Tensor
 
-from grids.images import list_images, read_photo
+from grids.images import read_photo
 from grids.similarity.descriptor import Descriptor
 
 SETS = (("Set5", "set5", True), ("Set14", "set14", True), ("Kodak24", "kodak24", False))
@@ -47,7 +47,7 @@ if __name__ == "__main__":
     rows = []
     for title, folder, y in SETS:
         ours, bicubic = [], []
-        for file in list_images([need(DATA / "eval" / folder)]):
+        for file in eval_photographs(folder):
             image = read_photo(file).tensor()[None]
             h, w = (size // 4 * 4 for size in image.shape[-2:])
             image = image[..., :h, :w]

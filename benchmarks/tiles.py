@@ -9,7 +9,6 @@ decoded image plus 1 GiB.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import subprocess
@@ -18,23 +17,23 @@ import tempfile
 from pathlib import Path
 
 import cv2
-from common import DATA, machine, need, table
+from common import DATA, machine, parser, read_pixels, table
 
 CODE = """
 import json, resource, sys, time
 from pathlib import Path
 from grids import devices
 from grids.images import read_photo, write_photo
-from grids.training import tiles
+from grids.restoration import tiling
 from grids.restoration.models import load_restorer
 
 devices.use_threads(None)
 source, target, weights, tile = sys.argv[1:]
 network = load_restorer(Path(weights)).network
 photo = read_photo(Path(source))
-side = tiles.default_side(network, photo.tensor(), "cpu")
+side = tiling.default_side(network, photo.tensor(), "cpu")
 begun = time.perf_counter()
-made = tiles.restore_image(network, photo.tensor(), tile=int(tile) or None).clamp_(0, 1)
+made = tiling.restore_image(network, photo.tensor(), tile=int(tile) or None).clamp_(0, 1)
 seconds = time.perf_counter() - begun
 write_photo(Path(target), photo.with_pixels(made))
 print(json.dumps({"seconds": seconds, "side": side, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
@@ -51,13 +50,13 @@ def measured(source: Path, weights: Path, tile: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--file", type=Path, default=Path("grids/weights/unet_start.safetensors"))
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 12])
-    parser.add_argument("--tile", type=int, default=0, help="side of the tiles, pixels; 0 for the default")
-    chosen = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--file", type=Path, default=Path("grids/weights/unet_start.safetensors"))
+    options.add_argument("--megapixels", type=float, nargs="+", default=[1, 12])
+    options.add_argument("--tile", type=int, default=0, help="side of the tiles, pixels; 0 for the default")
+    chosen = options.parse_args()
     print(machine(), flush=True)
-    photograph = cv2.imread(str(need(DATA / "eval" / "kodak24" / "05.png")))
+    photograph = read_pixels(DATA / "eval" / "kodak24" / "05.png")
     rows = []
     for size in chosen.megapixels:
         height = math.isqrt(round(size * 1e6 * 3 / 4))

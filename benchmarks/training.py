@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -123,11 +123,10 @@ class Degraded(Dataset[tuple[Tensor, Tensor]]):
         return kind(clean[None], generator)[0], clean
 
 
-def ours(network: nn.Module, batches: Any, config: TrainingConfig, clock: Clock) -> None:
+def ours(network: nn.Module, clock: Clock, batches: Callable[[int, int], Batch], config: TrainingConfig) -> None:
     def timed(step: int, retry: int) -> Batch:
         with clock.batch():
-            found: Batch = batches(step, retry)
-            return found
+            return batches(step, retry)
 
     class Ticks(NullCallbacks):
         def step(self, done: int) -> None:
@@ -136,7 +135,9 @@ def ours(network: nn.Module, batches: Any, config: TrainingConfig, clock: Clock)
     train(SupervisedSystem(network), timed, config, device=clock.device, callbacks=Ticks())
 
 
-def plain(network: nn.Module, crops: Degraded, config: TrainingConfig, workers: int, half: bool, clock: Clock) -> None:
+def plain(
+    network: nn.Module, clock: Clock, crops: Degraded, config: TrainingConfig, workers: int, half: bool = False
+) -> None:
     device = clock.device
     network.to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -166,19 +167,21 @@ def measure(options: argparse.Namespace) -> str:
     crops = Degraded(photographs, options.crop, steps * options.batch)
     ready = batches(0)
 
-    def timed(run: Any, *arguments: Any) -> Clock:
+    def timed(loop: Callable[[nn.Module, Clock], None]) -> Clock:
         clock = Clock(device, options.steps, options.seconds)
         try:
-            run(initialize(options.network, 0), *arguments, clock=clock)
+            loop(initialize(options.network, 0), clock)
         except EnoughError:
             return clock
         raise SystemExit("the loop ended before its last step was timed")
 
-    clocks = {("plain", "fp32"): timed(plain, crops, config, options.workers, False)}
+    other = partial(plain, crops=crops, config=config, workers=options.workers)
+    clocks = {("plain", "fp32"): timed(other)}
     if precision != "fp32":
-        clocks["plain", precision] = timed(plain, crops, config, options.workers, True)
-    clocks["grids", precision] = timed(ours, batches, config)
-    clocks["grids, batch at hand", precision] = timed(ours, lambda step, retry: ready, config)
+        clocks["plain", precision] = timed(partial(other, half=True))
+    clocks["grids", precision] = timed(partial(ours, batches=batches, config=config))
+    at_hand = partial(ours, batches=lambda step, retry: ready, config=config)
+    clocks["grids, batch at hand", precision] = timed(at_hand)
 
     first = clocks["plain", "fp32"]
     rows = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,27 +54,27 @@ class FakeSelector:
         return FakeMap(labels, np.full(labels.shape, 0.5), image.height, image.width)
 
 
-def made(**changes: object) -> Selection:
+def made(**changes: Any) -> Selection:
     """A selection for C1, or with changes."""
-    values: dict[str, object] = {
-        "image": "photo.png",
-        "verdict": KNOWN,
-        "ranking": (DARK, BRIGHT),
-        "degradations": {"jpeg": 0.704, "ringing": 0.2, "salt_pepper": 0.09, "motion_blur": 0.004, "clean": 0.002},
-        "predicted_gain": 3.1,
-        "interval": (2.2, 4.0),
-        "distance": 0.4,
-    }
-    return Selection(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def clean(**changes: object) -> Selection:
-    """A selection for a clean image."""
-    return made(
-        **{"verdict": CLEAN, "degradations": {"clean": 0.97}, "predicted_gain": None, "interval": None, **changes}
+    selection = Selection(
+        image="photo.png",
+        verdict=KNOWN,
+        ranking=(DARK, BRIGHT),
+        degradations={"jpeg": 0.704, "ringing": 0.2, "salt_pepper": 0.09, "motion_blur": 0.004, "clean": 0.002},
+        predicted_gain=3.1,
+        interval=(2.2, 4.0),
+        distance=0.4,
     )
+    return replace(selection, **changes)
 
 
-def unknown(**changes: object) -> Selection:
+def clean(**changes: Any) -> Selection:
+    """A selection for a clean image."""
+    selection = made(verdict=CLEAN, degradations={"clean": 0.97}, predicted_gain=None, interval=None)
+    return replace(selection, **changes)
+
+
+def unknown(**changes: Any) -> Selection:
     """A selection for an image that is unlike anything known."""
-    return made(**{"verdict": UNKNOWN, "predicted_gain": None, "interval": None, "distance": 2.5, **changes})
+    selection = made(verdict=UNKNOWN, predicted_gain=None, interval=None, distance=2.5)
+    return replace(selection, **changes)

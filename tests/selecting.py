@@ -49,11 +49,13 @@ def degraded(image: Tensor, name: str, severity: float = 0.6, seed: int = 0) -> 
 def learnt(photographs: Sequence[Tensor], descriptor: Descriptor) -> Profile:
     """A profile of two groups; the restorer of noise averages pixels, that of blur does nothing."""
     kinds = {name: None if name == "clean" else degradation(name) for name in KINDS}
-    parts = []
-    for numbers in ([i for i in range(len(photographs)) if i % 4], range(0, len(photographs), 4)):
-        chosen = [(f"photo {i}", photographs[i]) for i in numbers]
-        parts.append(make_samples(chosen, kinds, descriptor, (Mean(), nn.Identity())))
-    return fit_profile(*parts, KINDS, GROUPS, descriptor_sha256=descriptor.sha256, ggd=GGD, record={"photographs": 12})
+    named = [(f"photo {i}", photograph) for i, photograph in enumerate(photographs)]
+    fit, calibration = (
+        make_samples(chosen, kinds, descriptor, (Mean(), nn.Identity()))
+        for chosen in ([one for i, one in enumerate(named) if i % 4], named[::4])
+    )
+    record = {"photographs": 12}
+    return fit_profile(fit, calibration, KINDS, GROUPS, descriptor_sha256=descriptor.sha256, ggd=GGD, record=record)
 
 
 def save_image(path: Path, image: Tensor) -> Path:

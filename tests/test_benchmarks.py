@@ -81,20 +81,20 @@ def test_hours_add_up_over_slices_of_a_process(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import start
+import long_training
 now = 0.0
-hours = start.Hours(Path(sys.argv[2]), lambda: now)
+hours = long_training.Hours(Path(sys.argv[2]), lambda: now)
 step = 0
 for count in (150, 30, 1, 220):
     hours.begin(step)
     for _ in range(count):
         step, now = step + 1, now + 36.0
         hours.count()
-        if step % start.EVERY == 0:
+        if step % long_training.EVERY == 0:
             hours.write(step)
     hours.write(step)
 print(step, round(hours.spent, 6))
-hours = start.Hours(Path(sys.argv[2]), lambda: now)
+hours = long_training.Hours(Path(sys.argv[2]), lambda: now)
 hours.begin(199)  # a checkpoint from before the last rows
 print(round(hours.spent, 6))
 """
@@ -116,13 +116,21 @@ quality.measure("kodak24", weights, quality.WAYS[:1], 1)
 before = Path("quality/kodak24-start.csv").read_text()
 quality.measure("kodak24", weights, quality.WAYS[:1], 1)
 assert Path("quality/kodak24-start.csv").read_text() == before
-print(quality.report("kodak24"))
+print(quality.report(quality.FOLDER, "kodak24"))
 """
     told = ran(data, "-c", code, SCRIPTS).splitlines()
     header = next(line for line in told if line.startswith("| kind"))
     assert header == "| kind | input dB | best filter | start |"
     assert any(line.startswith("| inpainting |") and "Telea" in line for line in told)
     assert any(line.startswith("| start | +") for line in told)
+
+
+def test_walks_through_the_package(data: Path) -> None:
+    told = ran(data, SCRIPTS / "walks.py", "--only", "degradation", "step", "--list")
+    assert "| `grids degrade PHOTO --kind jpeg` | " in told and "degradations/compression.py:" in told
+    degrading, training = told.split("\na step of")[-2:]
+    assert "training/trainer.py:" in training and "networks/" in training
+    assert "training/trainer.py:" not in degrading and "cli.py:" not in training
 
 
 IMPORTS = """

@@ -53,5 +53,5 @@ if __name__ == "__main__":
     kept = dict(np.load(FILE)) if FILE.exists() else {}
     added = {key(kind): result(kind) for kind in TABLE if key(kind) not in kept}
     added |= {f"{key(kind)} strip": strip(kind) for kind in TABLE if f"{key(kind)} strip" not in kept}
-    np.savez_compressed(FILE, **kept, **added)
+    np.savez_compressed(FILE, allow_pickle=True, **kept, **added)
     print(f"{FILE}: {', '.join(added) or 'nothing'} added, {FILE.stat().st_size / 1000:.0f} kB")

@@ -59,7 +59,7 @@ class Heard(NullCallbacks):
 
 def grouped(photos: Path, out: Path, settings: TrainingSettings = SMALL, **options: Any) -> Any:
     control = {name: options.pop(name) for name in ("time_budget", "callbacks") if name in options}
-    search = SearchSettings(options.pop("delta", 0.7))
+    search = SearchSettings(options.pop("delta", 0.7), options.pop("method", "exact"))
     return train_groups(photos, search, settings, tasks=NAMES, out=out, control=RunControl(**control), **options)
 
 

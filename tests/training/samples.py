@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ NAMES = ("gaussian_noise", "salt_pepper")
 
 
 def small(**changes: Any) -> TrainingConfig:
-    """The settings of a moment."""
-    given = {"iterations": 12, "crop": 16, "batch": 4, "precision": "fp32", "learning_rate": 1e-3}
-    return TrainingConfig(**given | changes)
+    """A config of a moment."""
+    config = TrainingConfig(iterations=12, crop=16, batch=4, precision="fp32", learning_rate=1e-3)
+    return replace(config, **changes)
 
 
 class Told(NullCallbacks):
@@ -165,5 +166,5 @@ def tiny_experiment(files: Sequence[Path], names: Sequence[str] = NAMES, **chang
     tasks = [Synthesized(degradation(name)) for name in names]
     photographs, held = Photographs(files[:-1], 16), Photographs(files[-1:], 16)
     config = small(iterations=6, batch=2, learning_rate=5e-3)
-    given = {"tasks": tasks, "photographs": photographs, "network": "tiny", "config": config}
-    return Experiment(**{"validation": Validation(tasks, held, 32, 3)} | given | changes)
+    experiment = Experiment(tasks, photographs, Validation(tasks, held, 32, 3), "tiny", config)
+    return replace(experiment, **changes)

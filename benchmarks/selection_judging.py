@@ -1,0 +1,58 @@
+"""What a profile says of samples, as the reports on selection count it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import selection as source
+from scipy.special import softmax
+
+from grids.results import OTHER
+from grids.selection.profile import Profile, group_membership
+from grids.selection.samples import Samples
+
+Sets = Mapping[tuple[str, float], Samples]
+"""Samples by the name of their set and by how much the photographs were reduced."""
+
+
+def joined(parts: list[Samples]) -> Samples:
+    """All of several sets, without gains, which not all have."""
+    return Samples.join([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
+
+
+def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
+    return Samples(*(value[chosen] for value in vars(samples).values()))
+
+
+def members(partition: str) -> np.ndarray:
+    """(13, groups), also for "other", which is in none."""
+    return group_membership((*source.KINDS, OTHER), source.groups_of(partition))
+
+
+def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whitened statistics, probabilities of the kinds, and the distance that verdicts hang on (above 1: unknown)."""
+    whitened = profile.discriminant.whiten(samples.statistics)
+    chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
+    far = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
+    ratio = chances[:, -1] / profile.thresholds.other
+    return whitened, chances, np.where(far > 1, np.maximum(far, ratio), ratio)
+
+
+def called_clean(profile: Profile, chances: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    likeliest = chances[:, : len(source.KINDS)].argmax(1) == 0
+    return likeliest & (chances[:, 0] >= profile.thresholds.clean) & (distance <= 1)
+
+
+def group_accuracy(chances: np.ndarray, kinds: np.ndarray, partition: str) -> float:
+    """Of degraded images, whichever verdict they get: in per cent."""
+    own, degraded = members(partition), kinds > 0
+    return 100 * float(((chances @ own).argmax(1) == own[kinds].argmax(1))[degraded].mean())
+
+
+def auroc(known: np.ndarray, others: np.ndarray) -> float:
+    """How often one of the others has the larger value."""
+    both = np.sort(known)
+    low, high = np.searchsorted(both, others, "left"), np.searchsorted(both, others, "right")
+    return float((low + high).mean() / 2 / len(known))
