@@ -20,6 +20,7 @@ from grids.io import write_bytes
 from grids.networks.heads import ANY, MultiHead, heads_of
 from grids.networks.shen import ShenFace
 from grids.networks.state_dict import load_strict
+from grids.sizes import stored_digest
 from grids.weights import load_state, sha256
 
 _KEY = "grids_restorer"
@@ -146,10 +147,15 @@ def initialize(
 
 def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping[str, Any]) -> str:
     """A checksum of the names and shapes of a network's weights: another one is another network of the same name."""
-    state = initialize(
-        preset, 0, scale, tasks, options
-    ).state_dict()  # on the meta device torch imports for two seconds
-    shapes = {key: list(value.shape) for key, value in state.items()}
+    chosen = preset_of_scale(preset, scale)
+    known = "" if options else stored_digest(preset, chosen.network.__name__, chosen.options)
+    # on the meta device torch imports for two seconds
+    return known or digest_of(initialize(preset, 0, scale, tasks, options))
+
+
+def digest_of(network: nn.Module) -> str:
+    """The same checksum, of a network that is there."""
+    shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
     return hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
 
 
