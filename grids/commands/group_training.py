@@ -17,7 +17,6 @@ from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.experiments import MIX, TrainingSettings
 from grids.pipeline.group import check_count, report_file
 from grids.pipeline.train_groups import train_groups
-from grids.pipeline.verified import write_verified
 from grids.reports.grouping import counted, grouping_text, trials_text
 from grids.reports.training import training_text
 from grids.results import Grouping
@@ -80,6 +79,8 @@ def group_by_training(
             )
     except OutOfTimeError as error:
         raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
+    from grids.pipeline.verified import write_verified  # with matplotlib, which is not needed before
+
     write_verified(found, out)
     if found.grouping is not None:
         check_count(found.grouping, search.max_groups, ())

@@ -78,7 +78,6 @@ def similarity(
             raise GridsError("--show measures nothing: it takes --out RUN, --degradations and --json only")
         _show(out, degradations, as_json)
         return
-    from grids.pipeline.outputs import write_similarity
     from grids.pipeline.similarity import SimilaritySettings, example_sheet, measure_similarity
 
     reading.use_threads()
@@ -106,6 +105,8 @@ def similarity(
             on_row=on_row,
             on_skip=reading.on_skip,
         )
+    from grids.pipeline.outputs import write_similarity  # with matplotlib, which is not needed before
+
     examples = example_sheet(options.chosen_images(images), kinds, functions, max_pixels=reading.max_pixels)
     sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
     written = write_similarity(found, target, order=order, pictures=sheet, skipped=reading.skipped)

@@ -9,10 +9,7 @@ from pathlib import Path
 
 from grids.errors import GridsError
 from grids.io import make_folder, write_text
-from grids.pipeline.figures import write_figures
 from grids.pipeline.matrices import load_similarity
-from grids.reports.heatmap import side_by_side
-from grids.reports.html import comparison_page
 from grids.reports.tables import Comparison, compare
 
 
@@ -35,6 +32,10 @@ def compare_runs(runs: Sequence[str | Path], out: str | Path | None = None) -> l
     first_label, first = labelled[0]
     found = [compare(first, other, (first_label, label)) for label, other in labelled[1:]]
     if out is not None:
+        from grids.pipeline.figures import write_figures  # matplotlib takes half a second
+        from grids.reports.heatmap import side_by_side
+        from grids.reports.html import comparison_page
+
         folder = make_folder(Path(out))
         records = json.dumps([asdict(comparison) for comparison in found], indent=1)
         write_text(folder / "comparison.json", records + "\n")

@@ -8,13 +8,8 @@ from pathlib import Path
 
 from grids.errors import GridsError, RunError, unknown_name
 from grids.io import make_folder, write_text
-from grids.pipeline.figures import write_figures
 from grids.pipeline.matrices import load_similarity
-from grids.reports.drops import drop_against_distance
-from grids.reports.drops import groups_over_delta as draw_steps
-from grids.reports.graph import draw_graph
 from grids.reports.grouping import counted
-from grids.reports.html import grouping_page
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 from grids.search import (
     METHODS,
@@ -152,6 +147,12 @@ def write_grouping(
     Raises:
         GridsError: a file cannot be written.
     """
+    from grids.pipeline.figures import write_figures  # matplotlib takes half a second
+    from grids.reports.drops import drop_against_distance
+    from grids.reports.drops import groups_over_delta as draw_steps
+    from grids.reports.graph import draw_graph
+    from grids.reports.html import grouping_page
+
     folder = make_folder(Path(out))
     written = {"groups.json": grouping.save(folder / "groups.json")}
     figures = {

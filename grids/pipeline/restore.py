@@ -18,7 +18,6 @@ from grids.images.photo import to_8_bit
 from grids.io import make_folder, write_bytes, write_text
 from grids.pipeline.degrade import absolute, target_names
 from grids.pipeline.similarity import check_apart, photo_paths
-from grids.reports.html import restoring_page
 from grids.reports.restoring import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
 from grids.restoration.restore import GroupWithWeights, Restoration, check_settings, loader, restore_photo, view_of
@@ -281,6 +280,8 @@ def _write_pages(
         write_text(folder / RECORDS, json.dumps([made.to_json() for made in done], indent=1, default=str) + "\n")
         pages.append(folder / REPORT)
     if pages:
+        from grids.reports.html import restoring_page  # with matplotlib, half a second
+
         count = f"{len(rows)} image{'' if len(rows) == 1 else 's'}"
         page = restoring_page(
             rows, title=f"Restoring {count}", skipped=[(str(bad.path), bad.reason) for bad in skipped]

@@ -10,7 +10,6 @@ from grids.images import MAX_PIXELS, Photo, Skipped, read_photo, read_photos
 from grids.images.photo import to_8_bit
 from grids.io import make_folder, write_bytes
 from grids.pipeline.similarity import Images, photo_paths
-from grids.reports.selection_map import paint_map
 from grids.results import Selection
 from grids.selection.selector import Selector, check_method
 
@@ -80,6 +79,8 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, max_pix
     Raises:
         GridsError: the image cannot be used, or the file cannot be written.
     """
+    from grids.reports.selection_map import paint_map  # scipy.ndimage takes a while
+
     target = check_map(out, image)
     photo = read_photo(image, max_pixels)
     found = selector.map(photo)

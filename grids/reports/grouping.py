@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from grids.reports.lines import in_short, table_lines, wrapped
 from grids.reports.tables import TEXT_WIDTH, correlation, printable, shown
@@ -103,6 +102,8 @@ def points(trials: Iterable[Trial]) -> tuple[Point, ...]:
 
 def rank_correlation(of: Sequence[Point]) -> float | None:
     """Spearman's, of distance and worst drop; None below three points, or where either is constant."""
+    from scipy.stats import spearmanr  # half a second
+
     if len(of) < 3:
         return None
     return correlation(spearmanr, np.array([point.distance for point in of]), np.array([point.drop for point in of]))

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -98,6 +97,8 @@ def cut_to(word: str, width: int) -> str:
 @cache
 def lettering() -> ImageFont.FreeTypeFont:
     """The font of labels under and in pictures."""
+    import matplotlib
+
     # matplotlib's own copy, so that the sheet is the same on a machine without fonts; BASIC, so that it is without raqm
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(path), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
-from scipy.stats import pearsonr, spearmanr
 
 from grids.errors import GridsError
 from grids.results import FloatArray, SimilarityMatrix
@@ -96,6 +93,9 @@ def cluster_order(similarity: SimilarityMatrix) -> tuple[tuple[str, ...], FloatA
     Returns:
         names in the order of the optimal leaves, and scipy's (n - 1, 4) linkage, its leaves numbered as the rows of S.
     """
+    from scipy.cluster import hierarchy  # half a second
+    from scipy.spatial.distance import squareform
+
     if len(similarity) < 2:
         return similarity.degradations, None
     symmetric = (similarity.matrix + similarity.matrix.T) / 2
@@ -157,6 +157,8 @@ def compare(
     Raises:
         GridsError: they share fewer than three degradations, so there is no ranking to compare.
     """
+    from scipy.stats import pearsonr, spearmanr  # half a second
+
     common = tuple(name for name in first.degradations if name in second.degradations)
     only_first = tuple(name for name in first.degradations if name not in common)
     only_second = tuple(name for name in second.degradations if name not in common)

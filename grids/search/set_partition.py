@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array
 
 from grids.results import FloatArray
 from grids.search.problem import memberships
@@ -28,6 +26,9 @@ def pick(groups: Sequence[int], costs: FloatArray, n: int, count: int | None = N
 
     None if there is none, or none was found.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # a third of a second
+    from scipy.sparse import csc_array
+
     if not groups:
         return None
     member = memberships(groups, n).T

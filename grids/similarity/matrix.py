@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
 
 from grids.errors import GridsError
 from grids.results import FloatArray, GGDParams
@@ -53,6 +52,8 @@ def intervals(rows: Sequence[Row], matrix: FloatArray, components: int, seed: in
     Raises:
         GridsError: a row has fewer than five photographs.
     """
+    from scipy.stats import t  # half a second
+
     check_photos({row.name: row.photo for row in rows})
     share = components / len(rows[0].gram)
     squares = [

@@ -10,17 +10,19 @@ import torch
 from grids.devices import computes_in_bf16
 from grids.errors import GridsError
 
-try:
-    from lightning_fabric import Fabric
-except ImportError:  # the large package holds it too
-    from lightning.fabric import Fabric  # type: ignore[no-redef]
-
-for _name in ("lightning_fabric", "lightning.fabric"):  # it announces the precision of every training
-    logging.getLogger(f"{_name}.utilities.rank_zero").setLevel(logging.WARNING)
-
-__all__ = ["Fabric", "strategy_of"]
-
 _NAMES = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def make_fabric(device: torch.device, precision: str) -> Any:
+    """A `Fabric` for one device. Imported here, since it takes a second. Raises GridsError for fp16 on a CPU."""
+    settings = strategy_of(device, precision)
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:  # the large package holds it too
+        from lightning.fabric import Fabric  # type: ignore[no-redef]
+    for name in ("lightning_fabric", "lightning.fabric"):  # it announces the precision of every training
+        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.WARNING)
+    return Fabric(**settings)
 
 
 def strategy_of(device: torch.device, precision: str) -> dict[str, Any]:

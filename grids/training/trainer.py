@@ -19,7 +19,7 @@ from grids.results import Point
 from grids.training import checkpoint
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
-from grids.training.fabric import Fabric, strategy_of
+from grids.training.fabric import make_fabric
 from grids.training.interrupts import interrupts_wait
 from grids.training.systems.base import System
 
@@ -146,7 +146,7 @@ class _Loop:
         say: Callable[[str], None],
     ) -> None:
         self.system, self.batches, self.config, self.say = system, batches, config, say
-        self.fabric: Any = Fabric(**strategy_of(device, config.precision))
+        self.fabric: Any = make_fabric(device, config.precision)
         for module in system.modules.values():
             module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
