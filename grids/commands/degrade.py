@@ -57,28 +57,32 @@ def degrade(
     from grids.pipeline import degrade as pipeline
 
     reading.use_threads()
+    own = _own_kinds(functions)
     if params is not None:
         if kinds or every or severity is not None or no_rounding:
             raise GridsError("--params says what is done: --kind, --all, --severity and --no-rounding are not for it")
         if click.get_current_context().get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
             raise GridsError("--params holds the seeds: --seed is not for it")
-        _replay(images, params, functions, out, reading)
+        _replay(images, params, own, out, reading)
         return
-    chosen = _chosen_kinds(kinds, every, _own_kinds(functions))
-    drawn: dict[str, Any] = {"severity": severity, "seed": seed}
+    chosen = _chosen_kinds(kinds, every, own)
+    settings: dict[str, Any] = {
+        "severity": severity,
+        "seed": seed,
+        "round_to_8_bit": not no_rounding,
+        "max_pixels": reading.max_pixels,
+    }
     if len(images) > 1 or images[0] == options.BUILTIN or Path(images[0]).is_dir():
-        _degrade_folder(images, chosen, out, not no_rounding, reading, **drawn)
+        _degrade_folder(images, chosen, out, settings, reading)
     elif len(chosen) > 1:
         target = _target(out, f"{Path(images[0]).stem}_degradations.png")
         photo = read_photo(images[0], reading.max_pixels)
-        pipeline.write_sheet(target, pipeline.contact_sheet_of(photo, chosen, **drawn))
+        pipeline.write_sheet(target, pipeline.contact_sheet_of(photo, chosen, severity=severity, seed=seed))
         reading.say(str(target))
     else:
         ((name, kind),) = chosen.items()
         target = _target(out, f"{Path(images[0]).stem}_{name}.png")
-        found = pipeline.degrade_file(
-            images[0], target, kind, **drawn, round_to_8_bit=not no_rounding, max_pixels=reading.max_pixels
-        )
+        found = pipeline.degrade_file(images[0], target, kind, **settings)
         reading.say(f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
 
 
@@ -86,55 +90,42 @@ def _degrade_folder(
     images: tuple[str, ...],
     kinds: dict[str, Degradation],
     out: Path | None,
-    round_to_8_bit: bool,
+    settings: dict[str, Any],
     reading: options.Reading,
-    severity: float | None,
-    seed: int,
 ) -> None:
     from grids.pipeline.degrade import degrade_folder
-    from grids.pipeline.similarity import check_apart, photo_paths
 
     if out is None:
         raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
-    check_apart(images, out)
-    sources = photo_paths(options.chosen_images(images))
+    sources = _sources(images, out)
     with reading.progress(len(sources)) as bar:
-        rows = degrade_folder(
-            sources,
-            out,
-            kinds,
-            severity=severity,
-            seed=seed,
-            round_to_8_bit=round_to_8_bit,
-            max_pixels=reading.max_pixels,
-            on_image=lambda _: bar.update(),
-            on_skip=reading.on_skip,
-        )
+        on_image, on_skip = (lambda _: bar.update()), reading.on_skip
+        rows = degrade_folder(sources, out, kinds, **settings, on_image=on_image, on_skip=on_skip)
     reading.say(f"{len(rows)} pairs in {out}, parameters in {out / 'params.csv'}")
     reading.count_skipped()
 
 
 def _replay(
-    images: tuple[str, ...], params: Path, functions: dict[str, str], out: Path | None, reading: options.Reading
+    images: tuple[str, ...], params: Path, own: dict[str, Degradation], out: Path | None, reading: options.Reading
 ) -> None:
     """`grids degrade --params`."""
     from grids.pipeline.degrade import replay_folder
-    from grids.pipeline.similarity import check_apart, photo_paths
 
     if out is None:
         raise GridsError("--params needs a folder for the pairs: --out FOLDER")
-    check_apart(images, out)
-    sources = photo_paths(options.chosen_images(images))
+    sources = _sources(images, out)
     with reading.progress() as bar:
-        rows = replay_folder(
-            sources,
-            params,
-            out,
-            _own_kinds(functions),
-            max_pixels=reading.max_pixels,
-            on_image=lambda _: bar.update(),
-        )
+        on_image, most = (lambda _: bar.update()), reading.max_pixels
+        rows = replay_folder(sources, params, out, own, max_pixels=most, on_image=on_image)
     reading.say(f"{len(rows)} pairs in {out}, as {params} has them")
+
+
+def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
+    """The files of IMAGES, which must not lie in the folder of the results. Raises GridsError."""
+    from grids.pipeline.similarity import check_apart, photo_paths
+
+    check_apart(images, out)
+    return photo_paths(options.chosen_images(images))
 
 
 def _target(out: Path | None, name: str) -> Path:

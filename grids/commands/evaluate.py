@@ -55,13 +55,14 @@ def evaluate(
       grids evaluate downloaded.pth photos/ --network nafnet-32 --tasks gaussian_noise
     """
     from grids.pipeline.evaluate import evaluate_restorer
-    from grids.pipeline.select import check_target
-    from grids.pipeline.similarity import photo_paths
     from grids.reports.scores import evaluation_text
 
     reading.use_threads()
     chosen = options.chosen_images(images)
     if csv is not None:  # before anything is measured
+        from grids.pipeline.select import check_target
+        from grids.pipeline.similarity import photo_paths
+
         check_target(csv, [model, *photo_paths(chosen)])
     with reading.progress() as bar:
         found = evaluate_restorer(

@@ -11,15 +11,7 @@ import click
 
 from grids.commands import options
 from grids.commands.options import declared, record, shared
-from grids.commands.training_options import (
-    TRAINING,
-    RunOptions,
-    SourceOptions,
-    TrainingOptions,
-    run_options,
-    source_options,
-    training_options,
-)
+from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
@@ -98,10 +90,10 @@ OF_TRAININGS = (SourceOptions, TrainingOptions, GroupTraining, RunOptions)
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1)
 @record("search", SearchOptions, "Search")
-@source_options
-@training_options
+@record("sources", SourceOptions, DATA)
+@record("training", TrainingOptions, TRAINING)
 @record("groups", GroupTraining, TRAINING)
-@run_options
+@record("run", RunOptions, TRAINING)
 @record("output", Output, "Output")
 @options.reading
 @options.seed

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,6 +130,12 @@ def tasks(help: str) -> Decorator:
         return None if value.strip() == "all" else split_names(value)
 
     return click.option("--tasks", default="all", show_default=True, callback=parse, help=help)
+
+
+def weights_file(default: str) -> Decorator:
+    """--out, of a training."""
+    help = f"The weights.  [default: {default}]"
+    return click.option("--out", "-o", type=Path, metavar="FILE", default=default, help=help)
 
 
 def as_json(help: str) -> Decorator:

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grids.commands import options
-from grids.commands.training_options import (
-    DATA,
-    TRAINING,
-    RunOptions,
-    SourceOptions,
-    TrainingOptions,
-    run_options,
-    source_options,
-    training_options,
-)
+from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from grids.results import TrainingReport
@@ -30,16 +21,16 @@ if TYPE_CHECKING:
 @click.argument("images", nargs=-1)
 @options.section(DATA)
 @options.tasks("Names, by commas; all: the paper's eleven, or the recipe's.")
-@source_options
-@training_options
+@options.record("sources", SourceOptions, DATA)
+@options.record("training", TrainingOptions, TRAINING)
 @options.section(TRAINING)
 @click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
 @click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: of the budget]")
 @options.resume
 @options.section("Output")
-@click.option("--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/train/model.safetensors]")
+@options.weights_file("runs/train/model.safetensors")
 @options.as_json("Print the record of the training instead of a table.")
-@run_options
+@options.record("run", RunOptions, TRAINING)
 @options.reading
 @options.seed
 def train(
@@ -49,7 +40,7 @@ def train(
     training: TrainingOptions,
     topology: str | None,
     loss: str | None,
-    out: Path | None,
+    out: Path,
     resume: bool,
     as_json: bool,
     run: RunOptions,
@@ -76,7 +67,6 @@ def train(
     from grids.reports.training import below_text
 
     reading.use_threads()
-    target = out or Path("runs/train/model.safetensors")
     train_this = partial(
         train_restorer,
         options.chosen_images(images),
@@ -89,11 +79,11 @@ def train(
         pairs=sources.pairs,
         start=training.first_weights(),
         val=options.chosen_images(sources.val),
-        out=target,
+        out=out,
         resume=resume,
     )
-    report = run_training(train_this, target, run, reading)
-    print_training(report, target, "input", as_json, reading)
+    report = run_training(train_this, out, run, reading)
+    print_training(report, out, "input", as_json, reading)
     if not reading.quiet and (below := below_text(report)):
         click.echo(f"warning: {below}", err=True)
     reading.count_skipped()

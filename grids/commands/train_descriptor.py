@@ -10,7 +10,7 @@ import click
 
 from grids.commands import options
 from grids.commands.train import print_training, run_training
-from grids.commands.training_options import RunOptions, run_options
+from grids.commands.training_options import RunOptions
 
 
 @click.command(cls=options.Command)
@@ -20,11 +20,9 @@ from grids.commands.training_options import RunOptions, run_options
 @click.option("--batch", type=int, help="Crops in a step.  [default: 16]")
 @click.option("--learning-rate", type=float, help="At its peak.  [default: 0.0002]")
 @options.precision
-@run_options
+@options.record("run", RunOptions, options.GENERAL)
 @options.val
-@click.option(
-    "--out", "-o", type=Path, metavar="FILE", help="The weights.  [default: runs/descriptor/descriptor.safetensors]"
-)
+@options.weights_file("runs/descriptor/descriptor.safetensors")
 @options.resume
 @options.as_json("Print the record of the training instead of a table.")
 @options.reading
@@ -38,7 +36,7 @@ def train_descriptor(
     precision: str | None,
     run: RunOptions,
     val: tuple[str, ...],
-    out: Path | None,
+    out: Path,
     resume: bool,
     as_json: bool,
     reading: options.Reading,
@@ -56,7 +54,6 @@ def train_descriptor(
     from grids.pipeline import train as pipeline
 
     reading.use_threads()
-    target = out or Path("runs/descriptor/descriptor.safetensors")
     changes = options.given(
         iterations=iterations, crop=crop, batch=batch, learning_rate=learning_rate, precision=precision, seed=seed
     )
@@ -65,11 +62,11 @@ def train_descriptor(
         options.chosen_images(images),
         config=replace(pipeline.DESCRIPTOR_RECIPE, **changes),
         val=options.chosen_images(val),
-        out=target,
+        out=out,
         resume=resume,
     )
-    report = run_training(train_this, target, run, reading)
-    print_training(report, target, "bicubic", as_json, reading)
+    report = run_training(train_this, out, run, reading)
+    print_training(report, out, "bicubic", as_json, reading)
     if not as_json:
-        reading.say(f"use it   grids similarity --descriptor {target}")
+        reading.say(f"use it   grids similarity --descriptor {out}")
     reading.count_skipped()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from grids.commands import options
-from grids.commands.options import declared, record, shared
+from grids.commands.options import declared, shared
 from grids.errors import GridsError
 
 QUICK = "quick"
@@ -122,8 +122,3 @@ class RunOptions:
     )
     log: Path | None = declared(type=Path, metavar="FILE.csv", help="Write step, loss and speed every ten seconds.")
     device: str = shared(options.device)
-
-
-source_options = record("sources", SourceOptions, DATA)
-training_options = record("training", TrainingOptions, TRAINING)
-run_options = record("run", RunOptions, TRAINING)
