@@ -127,15 +127,6 @@ def test_without_a_command_the_overview_is_shown(call: Grids) -> None:
     assert "Usage: grids" in out + err
 
 
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom grids.cli import run\nrun(['--help']); run(['similarity', '--help']); run(['nothing'])\n"
-        "print([m for m in ('torch', 'numpy', 'scipy', 'matplotlib', 'cv2', 'pandas') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
 def test_degradations_are_listed(call: Grids) -> None:
     code, out, err = call("degradations")
     assert (code, err) == (0, "")
