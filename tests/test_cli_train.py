@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from contracts import but_warnings
 
 from grids.cli import run
 from grids.commands.options import seconds_of
-from grids.commands.systems import system_of
+from grids.commands.training_options import TrainingOptions
 from grids.errors import GridsError
 from grids.networks.table import TABLE
 from grids.pipeline import train, warm_start
@@ -245,5 +246,6 @@ def test_the_data_are_a_choice_that_is_kept(call: Call) -> None:
     ],
 )
 def test_the_paper_s_budget_implies_pristine_data(options: dict[str, str], expected: str) -> None:
-    found = system_of({"recipe": None, "network": None, "seed": 0, **options})
+    nothing = dict.fromkeys(field.name for field in fields(TrainingOptions))
+    found = TrainingOptions(**(nothing | options)).resolve(0)
     assert found["config"].data.name == expected

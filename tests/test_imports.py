@@ -17,7 +17,7 @@ import grids
 PACKAGE = Path(grids.__file__).parent
 # docs: "The house". A part may import its own modules and the parts above it in this list.
 RANKS = (
-    ("errors", "names"),
+    ("errors", "names", "sizes"),
     ("io", "random", "metrics", "devices"),
     ("results", "images", "weights"),
     ("degradations", "networks", "search", "reports"),
@@ -28,6 +28,7 @@ RANKS = (
     ("pipeline",),
     ("commands",),
     ("cli",),
+    ("__main__",),
 )
 RANK = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 FORBIDDEN = {"torchvision", "timm", "spandrel", "basicsr", "pyiqa", "albumentations"}

@@ -1,1 +1,4 @@
-"""What the commands do with their options, and what they print; one file per command, imported once it runs."""
+"""One command a file: its options are the parameters of a function, which calls the pipeline and prints.
+
+`--help` imports these files: what takes long to import waits inside the functions.
+"""

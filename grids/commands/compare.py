@@ -8,17 +8,29 @@ from pathlib import Path
 
 import click
 
-from grids.pipeline.compare import compare_runs
-from grids.reports import tables
+from grids.commands import options
 
 
+@click.command(cls=options.Command)
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", "-o", type=Path, help="A folder for the comparison's report and pictures.")
+@options.as_json("Print JSON instead of tables.")
+@options.quiet
 def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
-    """`grids compare`."""
+    """Compare the similarity matrix of the first of RUNS with the others': run folders, files, or `builtin`.
+
+    \b
+    Example:
+      grids compare builtin runs/similarity --out runs/comparison
+    """
+    from grids.pipeline.compare import compare_runs
+    from grids.reports.tables import comparison_text
+
     found = compare_runs(runs, out)
     if as_json:
         click.echo(json.dumps([asdict(comparison) for comparison in found]))
     elif not quiet:
         for comparison in found:
-            click.echo(tables.comparison_text(comparison))
+            click.echo(comparison_text(comparison))
         if out is not None:
             click.echo(f"report   {out / 'report.html'}")

@@ -1,78 +1,130 @@
-"""`grids degrade` and `grids degradations`."""
+"""`grids degrade`."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids import devices
-from grids.commands.options import (
-    BUILTIN,
-    chosen_images,
-    count_skipped,
-    named_pairs,
-    progress,
-    say,
-    skipper,
-    split_names,
-)
-from grids.degradations import NAMES, Degradation, all_degradations, degradation, load_function
+from grids.commands import options
 from grids.errors import GridsError
-from grids.images import ReadOptions, Skipped, read_photo
-from grids.pipeline.degrade import contact_sheet_of, degrade_file, degrade_folder, replay_folder, write_sheet
-from grids.pipeline.inputs import photo_paths
-from grids.pipeline.run_folder import check_apart
+from grids.names import NAMES
+
+if TYPE_CHECKING:
+    from grids.degradations import Degradation
 
 
-def degrade(images: tuple[str, ...], **options: Any) -> None:
-    """`grids degrade`."""
-    devices.use_threads(options["jobs"])
-    if options["params"] is not None:
-        _replay(images, options)
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1, required=True)
+@options.section("Degradation")
+@options.names("--kind", "-k", "kinds", help="The degradation, or several separated by commas.")
+@click.option("--all", "every", is_flag=True, help="Every degradation; for one photograph, a contact sheet.")
+@options.plugins("A function of your own.")
+@click.option("--severity", type=float, help="0 (mildest) to 1 (strongest).  [default: drawn at random]")
+@click.option("--params", type=Path, metavar="FILE", help="Make the pairs of this params.csv again.")
+@options.seed
+@options.section("Output")
+@click.option("--out", "-o", type=Path, help="The file; for a folder of images, a new folder.")
+@click.option("--no-rounding", is_flag=True, help="Do not round the result to 8 bit; .png and .tif get 16 bits.")
+@options.reading
+def degrade(
+    images: tuple[str, ...],
+    kinds: tuple[str, ...] | None,
+    every: bool,
+    functions: dict[str, str],
+    severity: float | None,
+    params: Path | None,
+    seed: int,
+    out: Path | None,
+    no_rounding: bool,
+    reading: options.Reading,
+) -> None:
+    """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.
+
+    With several kinds, each gets a folder of its own in it. A single result goes to NAME_KIND.png without --out. The
+    same photographs and --params give the same pairs again, by the seeds, severities and rounding that it holds;
+    degradations of your own must be given again, too.
+
+    \b
+    Examples:
+      grids degrade photo.png --kind jpeg --severity 0.5 --seed 7 -o out.png
+      grids degrade photo.png --all -o sheet.png
+      grids degrade photos/ --kind motion_blur -o pairs/
+      grids degrade photos/ --params pairs/params.csv -o again/
+    """
+    from grids.images import read_photo
+    from grids.pipeline import degrade as pipeline
+
+    reading.use_threads()
+    own = _own_kinds(functions)
+    if params is not None:
+        if kinds or every or severity is not None or no_rounding:
+            raise GridsError("--params says what is done: --kind, --all, --severity and --no-rounding are not for it")
+        if click.get_current_context().get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
+            raise GridsError("--params holds the seeds: --seed is not for it")
+        _replay(images, params, own, out, reading)
         return
-    kinds = _chosen_kinds(options)
-    severity, seed = options["severity"], options["seed"]
-    one_file = len(images) == 1 and images[0] != BUILTIN and not Path(images[0]).is_dir()
-    if one_file and len(kinds) > 1:
-        source = Path(images[0])
-        target = _target(options["out"], f"{source.stem}_degradations.png")
-        photo = read_photo(source, options["max_pixels"])
-        write_sheet(target, contact_sheet_of(photo, kinds, severity=severity, seed=seed))
-        say(options, str(target))
-    elif one_file:
-        (name, kind) = next(iter(kinds.items()))
-        target = _target(options["out"], f"{Path(images[0]).stem}_{name}.png")
-        found = degrade_file(
-            images[0],
-            target,
-            kind,
-            severity=severity,
-            seed=seed,
-            round_to_8_bit=not options["no_rounding"],
-            reading=ReadOptions(options["max_pixels"]),
-        )
-        say(options, f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
+    chosen = _chosen_kinds(kinds, every, own)
+    settings: dict[str, Any] = {
+        "severity": severity,
+        "seed": seed,
+        "round_to_8_bit": not no_rounding,
+        "reading": reading.options,
+    }
+    if len(images) > 1 or images[0] == options.BUILTIN or Path(images[0]).is_dir():
+        _degrade_folder(images, chosen, out, settings, reading)
+    elif len(chosen) > 1:
+        target = _target(out, f"{Path(images[0]).stem}_degradations.png")
+        photo = read_photo(images[0], reading.max_pixels)
+        pipeline.write_sheet(target, pipeline.contact_sheet_of(photo, chosen, severity=severity, seed=seed))
+        reading.say(str(target))
     else:
-        _degrade_folder(images, kinds, options)
+        ((name, kind),) = chosen.items()
+        target = _target(out, f"{Path(images[0]).stem}_{name}.png")
+        found = pipeline.degrade_file(images[0], target, kind, **settings)
+        reading.say(f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
 
 
-def degradations(as_json: bool) -> None:
-    """`grids degradations`."""
-    kinds = all_degradations().values()
-    if as_json:
-        records = [
-            {"name": k.name, "ranges": [asdict(r) for r in k.ranges], "summary": k.summary, "source": k.source}
-            for k in kinds
-        ]
-        click.echo(json.dumps(records, indent=1))
-        return
-    for kind in kinds:
-        ranges = ", ".join(str(r) for r in kind.ranges)
-        click.echo(f"{kind.name:18s}{ranges}\n{'':18s}{kind.summary}\n{'':18s}source: {kind.source}\n")
+def _degrade_folder(
+    images: tuple[str, ...],
+    kinds: dict[str, Degradation],
+    out: Path | None,
+    settings: dict[str, Any],
+    reading: options.Reading,
+) -> None:
+    from grids.pipeline.degrade import degrade_folder
+
+    if out is None:
+        raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+    sources = _sources(images, out)
+    with reading.progress(len(sources)) as bar:
+        rows = degrade_folder(sources, out, kinds, **settings, on_image=lambda _: bar.update())
+    reading.say(f"{len(rows)} pairs in {out}, parameters in {out / 'params.csv'}")
+    reading.count_skipped()
+
+
+def _replay(
+    images: tuple[str, ...], params: Path, own: dict[str, Degradation], out: Path | None, reading: options.Reading
+) -> None:
+    """`grids degrade --params`."""
+    from grids.pipeline.degrade import replay_folder
+
+    if out is None:
+        raise GridsError("--params needs a folder for the pairs: --out FOLDER")
+    sources = _sources(images, out)
+    with reading.progress() as bar:
+        rows = replay_folder(sources, params, out, own, reading=reading.options, on_image=lambda _: bar.update())
+    reading.say(f"{len(rows)} pairs in {out}, as {params} has them")
+
+
+def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
+    """The files of IMAGES, which must not lie in the folder of the results. Raises GridsError."""
+    from grids.pipeline.inputs import photo_paths
+    from grids.pipeline.run_folder import check_apart
+
+    check_apart(images, out)
+    return photo_paths(options.chosen_images(images))
 
 
 def _target(out: Path | None, name: str) -> Path:
@@ -82,73 +134,28 @@ def _target(out: Path | None, name: str) -> Path:
     return out / name if out.is_dir() else out
 
 
-def _degrade_folder(images: tuple[str, ...], kinds: dict[str, Degradation], options: dict[str, Any]) -> None:
-    if options["out"] is None:
-        raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
-    check_apart(images, options["out"])
-    sources = photo_paths(chosen_images(images))
-    skipped: list[Skipped] = []
-    with progress(len(sources), "images", options["quiet"]) as bar:
-        rows = degrade_folder(
-            sources,
-            options["out"],
-            kinds,
-            severity=options["severity"],
-            seed=options["seed"],
-            round_to_8_bit=not options["no_rounding"],
-            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
-            on_image=lambda _: bar.update(),
-        )
-    say(options, f"{len(rows)} pairs in {options['out']}, parameters in {options['out'] / 'params.csv'}")
-    count_skipped(skipped)
+def _own_kinds(functions: dict[str, str]) -> dict[str, Degradation]:
+    from grids.degradations import load_function
 
-
-def _replay(images: tuple[str, ...], options: dict[str, Any]) -> None:
-    """`grids degrade --params`."""
-    if options["kind"] or options["every"] or options["severity"] is not None or options["no_rounding"]:
-        raise GridsError("--params says what is done: --kind, --all, --severity and --no-rounding are not for it")
-    if click.get_current_context().get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
-        raise GridsError("--params holds the seeds: --seed is not for it")
-    if options["out"] is None:
-        raise GridsError("--params needs a folder for the pairs: --out FOLDER")
-    check_apart(images, options["out"])
-    sources = photo_paths(chosen_images(images))
-    with progress(None, "images", options["quiet"]) as bar:
-        rows = replay_folder(
-            sources,
-            options["params"],
-            options["out"],
-            _own_kinds(options),
-            reading=ReadOptions(options["max_pixels"]),
-            on_image=lambda _: bar.update(),
-        )
-    say(options, f"{len(rows)} pairs in {options['out']}, as {options['params']} has them")
-
-
-def _own_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
-    own: dict[str, Degradation] = {
-        name: load_function(name, where)
-        for name, where in named_pairs(options["plugins"], "--degradation", "NAME=FILE.py:FUNCTION").items()
-    }
-    for name in own:
-        if name in NAMES:
-            raise GridsError(f"the degradation '{name}' is named twice: there is a built-in one")
+    own: dict[str, Degradation] = {name: load_function(name, where) for name, where in functions.items()}
+    if known := next((name for name in own if name in NAMES), None):
+        raise GridsError(f"the degradation '{known}' is named twice: there is a built-in one")
     return own
 
 
-def _chosen_kinds(options: dict[str, Any]) -> dict[str, Degradation]:
-    if options["every"] and options["kind"]:
+def _chosen_kinds(kinds: tuple[str, ...] | None, every: bool, own: dict[str, Degradation]) -> dict[str, Degradation]:
+    from grids.degradations import all_degradations, degradation
+
+    if every and kinds:
         raise GridsError("give --kind or --all, not both")
-    own = _own_kinds(options)
-    if options["every"]:
+    if every:
         return all_degradations() | own
-    if options["kind"]:
-        unused = sorted(own.keys() - set(names := split_names(options["kind"])))
-        if unused:
-            raise GridsError(f"--degradation {unused[0]} is not among --kind {options['kind']}")
-        if len(set(names)) < len(names):
-            raise GridsError(f"a degradation is named twice in '{options['kind']}'")
-        return {name: own[name] if name in own else degradation(name) for name in names}
-    if own:
-        return dict(own)
-    raise GridsError(f"which degradation? give --kind NAME ({', '.join(NAMES)}) or --all")
+    if kinds is None:
+        if own:
+            return own
+        raise GridsError(f"which degradation? give --kind NAME ({', '.join(NAMES)}) or --all")
+    if unused := sorted(own.keys() - set(kinds)):
+        raise GridsError(f"--degradation {unused[0]} is not among --kind {','.join(kinds)}")
+    if len(set(kinds)) < len(kinds):
+        raise GridsError(f"a degradation is named twice in '{','.join(kinds)}'")
+    return {name: own[name] if name in own else degradation(name) for name in kinds}

@@ -4,57 +4,85 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from grids import devices
-from grids.commands.options import (
-    PAIRS,
-    PLUGIN,
-    chosen_images,
-    chosen_tasks,
-    count_skipped,
-    named_pairs,
-    progress,
-    skipper,
-)
-from grids.images import ReadOptions, Skipped
+from grids.commands import options
 from grids.io import write_text
-from grids.pipeline.evaluate import evaluate_restorer
-from grids.pipeline.inputs import TaskSources, photo_paths
-from grids.pipeline.run_folder import check_target
-from grids.reports.scores import evaluation_text
 
 
-def evaluate(model: Path, images: tuple[str, ...], **options: Any) -> None:
-    """`grids evaluate`."""
-    devices.use_threads(options["jobs"])
-    if options["csv"] is not None:  # before anything is measured
-        check_target(options["csv"], [model, *photo_paths(chosen_images(images))])
-    skipped: list[Skipped] = []
-    with progress(None, "images", options["quiet"]) as bar:
+@click.command(cls=options.Command)
+@click.argument("model", type=Path)
+@click.argument("images", nargs=-1)
+@options.section("Data")
+@options.tasks("Names, separated by commas; all: those of the model.")
+@click.option("--network", help="Of MODEL, where its file does not say; see `grids networks`.")
+@options.pairs("A task, or real images of one: two folders.")
+@options.plugins("A task too.")
+@click.option("--as-made", is_flag=True, help="Do not measure after JPEG 90 too, which takes as long again.")
+@options.section("Output")
+@click.option("--csv", type=Path, metavar="FILE", help="Write the figures of every photograph.")
+@options.as_json("Print JSON instead of a table.")
+@options.device
+@options.reading
+@options.seed
+def evaluate(
+    model: Path,
+    images: tuple[str, ...],
+    tasks: tuple[str, ...] | None,
+    pairs: dict[str, str],
+    functions: dict[str, str],
+    as_made: bool,
+    network: str | None,
+    csv: Path | None,
+    as_json: bool,
+    device: str,
+    reading: options.Reading,
+    seed: int,
+) -> None:
+    """Measure MODEL, the file of a restorer, on the whole photographs IMAGES: folders, files, or the word `builtin`
+    (the default).
+
+    PSNR and SSIM (RGB, 8 bit, no border cut) before and after, for each task: of photographs as they are degraded, and
+    of the same saved once as JPEG 90 (4:2:0), as photographs mostly are.
+
+    \b
+    Examples:
+      grids evaluate runs/train/model.safetensors photos/
+      grids evaluate runs/train/model.safetensors photos/ --tasks jpeg,ringing --csv scores.csv
+      grids evaluate fog.safetensors --tasks fog --pairs fog=foggy/:clear/
+      grids evaluate model.safetensors --tasks rain --pairs rain=rainy/:clear/          # real images of a known task
+      grids evaluate downloaded.pth photos/ --network nafnet-32 --tasks gaussian_noise
+    """
+    from grids.pipeline.evaluate import evaluate_restorer
+    from grids.pipeline.inputs import TaskSources
+    from grids.reports.scores import evaluation_text
+
+    reading.use_threads()
+    chosen = options.chosen_images(images)
+    if csv is not None:  # before anything is measured
+        from grids.pipeline.inputs import photo_paths
+        from grids.pipeline.run_folder import check_target
+
+        check_target(csv, [model, *photo_paths(chosen)])
+    with reading.progress() as bar:
         found = evaluate_restorer(
             model,
-            chosen_images(images),
-            TaskSources(
-                chosen_tasks(options["tasks"]),
-                named_pairs(options["plugins"], "--degradation", PLUGIN),
-                named_pairs(options["pairs"], "--pairs", PAIRS),
-            ),
-            network=options["network"],
-            as_made=options["as_made"],
-            seed=options["seed"],
-            device=options["device"],
-            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
+            chosen,
+            TaskSources(tasks, functions, pairs),
+            network=network,
+            as_made=as_made,
+            seed=seed,
+            device=device,
+            reading=reading.options,
             on_score=lambda _: bar.update(),
         )
-    if options["csv"] is not None:
-        write_text(options["csv"], found.to_csv())
-    if options["as_json"]:
+    if csv is not None:
+        write_text(csv, found.to_csv())
+    if as_json:
         click.echo(json.dumps(found.to_json()))
-    elif not options["quiet"]:
-        click.echo(evaluation_text(found))
-        if options["csv"] is not None:
-            click.echo(f"every photograph  {options['csv']}")
-    count_skipped(skipped)
+    else:
+        reading.say(evaluation_text(found))
+        if csv is not None:
+            reading.say(f"every photograph  {csv}")
+    reading.count_skipped()

@@ -1,79 +1,30 @@
-"""`grids group`."""
+"""`grids group`: the search over known drops; with photographs, see group_training.py."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids.commands.options import named_pairs, progress, split_names
+from grids.commands import options
+from grids.commands.options import declared, record, shared
+from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 from grids.errors import GridsError
-from grids.pipeline.group import SearchSettings, group_degradations, plan_grouping
-from grids.pipeline.outputs import report_file
-from grids.reports.grouping import grouping_text, trials_text
-from grids.results import Trial
-from grids.search import Planned
-from grids.search.drop_table import STUDY
 
-NEEDS_PHOTOGRAPHS = (
-    *("val", "only", "from_scratch", "start", "pairs", "plugins", "time_budget", "iterations", "crop", "batch"),
-    *("network", "recipe", "sampler", "budget", "learning_rate", "precision", "repeats", "no_early_stop", "device"),
-    *("vgg", "trunk", "data", "steps_per_model", "log"),
-)
+if TYPE_CHECKING:
+    from grids.pipeline.group import SearchSettings
+    from grids.results import Trial
+    from grids.search import Planned
+
+STUDY = "study"
 
 
-def group(**options: Any) -> None:
-    """`grids group` without photographs."""
-    for name in NEEDS_PHOTOGRAPHS:
-        if name in options["given"]:
-            shown = name.replace("_", "-").replace("plugins", "degradation")
-            raise GridsError(f"--{shown} is for trainings: name the photographs to train on, or `builtin`")
-    names = options["degradations"]
-    given = {
-        "search": SearchSettings(
-            options["delta"],
-            options["method"],
-            deltas(options["delta_for"]),
-            not options["no_shortcuts"],
-            options["all_solutions"],
-            options["seed"],
-        ),
-        "drops": options["drops"] or STUDY,
-        "similarity": options["similarity"],
-        "degradations": split_names(names) if names is not None else None,
-    }
-    if options["dry_run"]:
-        _print_plan(plan_grouping(**given), options["as_json"])
-        return
-    out: Path = options["out"] or Path("runs/group")
-    chosen = {name: options[name] for name in ("max_groups", "resume")}
-    asked: list[Trial] = []
-    with progress(None, "answers", options["quiet"]) as bar:
-
-        def on_trial(trial: Trial) -> None:
-            asked.append(trial)
-            bar.update()
-
-        found = group_degradations(**given, **chosen, out=out, on_trial=on_trial)
-    if options["as_json"]:
-        trials = {"trials": [asdict(trial) for trial in found.trials]} if options["trials"] else {}
-        click.echo(json.dumps(found.to_json() | trials))
-    elif not options["quiet"]:
-        click.echo(grouping_text(found))
-        if options["trials"]:
-            click.echo(trials_text(found.trials))
-        click.echo(f"groups   {out / 'groups.json'}\nreport   {report_file(out)}")
-        if options["resume"]:
-            click.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
-
-
-def deltas(values: tuple[str, ...]) -> dict[str, float]:
-    """The values of --delta-for."""
+def _deltas(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
     found = {}
-    for name, value in named_pairs(values, "--delta-for", "NAME=DB").items():
+    for name, value in options.named_pairs(values, "--delta-for", "NAME=DB").items():
         try:
             found[name] = float(value)
         except ValueError:
@@ -81,14 +32,180 @@ def deltas(values: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
+@dataclass(frozen=True)
+class SearchOptions:
+    """What groups may lose, and how they are searched for; see `group_degradations`."""
+
+    delta: float = declared(
+        type=float, default=0.7, show_default=True, help="Largest drop of a degradation in its group, dB."
+    )
+    delta_for: dict[str, float] = declared(
+        multiple=True, metavar="NAME=DB", callback=_deltas, help="Another delta for one degradation."
+    )
+    drops: str | None = declared(
+        help="A CSV with the columns group (names joined by +), degradation, drop (dB) and, if wanted, noise; "
+        "`study`, the trainings that ship, or `paper`, what GRIDS published for Restormer.  [default: study]"
+    )
+    similarity: str = declared(
+        default="builtin", show_default=True, help="A similarity.json, a run folder, or `builtin`."
+    )
+    method: str = declared(default="exact", show_default=True, help="exact, paper or agglomerative.")
+    degradations: tuple[str, ...] | None = shared(
+        options.names("--degradations", help="Names, separated by commas.  [default: all of the matrix]")
+    )
+    max_groups: int | None = declared(type=click.IntRange(min=1), help="More groups are an error.")
+    all_solutions: bool = declared(is_flag=True, help="List every partition with as few groups that the answers allow.")
+    no_shortcuts: bool = declared(is_flag=True, help="Do not assume that a group is never better than a part of it.")
+
+    def settings(self, seed: int | None = None) -> SearchSettings:
+        """The same as the pipeline takes it. Raises GridsError."""
+        from grids.pipeline.group import SearchSettings
+
+        shortcuts = not self.no_shortcuts
+        return SearchSettings(self.delta, self.method, self.delta_for, shortcuts, self.all_solutions, seed)
+
+
+@dataclass(frozen=True)
+class GroupTraining:
+    """What only `grids group IMAGES` knows; see `train_groups`."""
+
+    only: str | None = declared(help="upper-bounds or search: a part of the work.")
+    partition: Path | None = declared(
+        "--from", type=Path, metavar="GROUPS.JSON", help="Train its groups; search for none."
+    )
+    repeats: int = declared(type=click.IntRange(min=1), default=2, show_default=True, help="Seeds, near delta.")
+    no_early_stop: bool = declared(is_flag=True, help="Train groups that are clearly beyond delta to their end.")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written and printed."""
+
+    dry_run: bool = declared(is_flag=True, help="Print what would be asked for or trained, and how long it takes.")
+    out: Path | None = declared(
+        "--out", "-o", type=Path, help="The run folder.  [default: runs/group, with IMAGES runs/groups]"
+    )
+    resume: bool = declared(
+        is_flag=True, help="Go on with the trials.sqlite of the run folder; with IMAGES always done."
+    )
+    trials: bool = declared(is_flag=True, help="Print every group that was asked for, too.")
+    as_json: bool = shared(options.as_json("Print groups.json instead of text."))
+
+
+OF_TRAININGS = (SourceOptions, TrainingOptions, GroupTraining, RunOptions)
+
+
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1)
+@record("search", SearchOptions, "Search")
+@record("sources", SourceOptions, DATA)
+@record("training", TrainingOptions, TRAINING)
+@record("groups", GroupTraining, TRAINING)
+@record("run", RunOptions, TRAINING)
+@record("output", Output, "Output")
+@options.reading
+@options.seed
+def group(
+    images: tuple[str, ...],
+    search: SearchOptions,
+    sources: SourceOptions,
+    training: TrainingOptions,
+    groups: GroupTraining,
+    output: Output,
+    run: RunOptions,
+    reading: options.Reading,
+    seed: int,
+) -> None:
+    """Group degradations: the fewest groups such that one restorer for each loses at most delta dB against the
+    restorers of single degradations.
+
+    With IMAGES (folders, files or the word `builtin`) restorers are trained and measured on them. Without, what a
+    group loses comes from a table of drops; groups that it does not hold are unknown, and left out.
+
+    --data is what restorers learn from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more
+    after it, some grey, some clean. pristine, as in the paper and with --budget paper: clean crops, degraded.
+
+    \b
+    Examples:
+      grids group --delta 0.7
+      grids group photos/ --delta 0.7 --time-budget 20m --out runs/mine
+      grids group photos/ --from runs/mine --network restormer --budget standard --out runs/restormer
+      grids group photos/ --recipe liu-durbm --out runs/liu
+      grids group photos/ --pairs fog=foggy/:clear/ --degradations fog,jpeg,gaussian_noise --similarity runs/s
+      grids group --delta 0.5 --drops drops.csv --similarity runs/mine --out runs/groups
+      grids group --degradations jpeg,gaussian_noise,salt_pepper --method paper --dry-run
+    """
+    if images or groups.partition is not None:
+        from grids.commands.group_training import group_by_training
+
+        group_by_training(images, search, sources, training, groups, output, run, reading, seed)
+        return
+    _refuse_training_options()
+    problem: dict[str, Any] = {
+        "search": search.settings(seed),
+        "drops": search.drops or STUDY,
+        "similarity": search.similarity,
+        "degradations": search.degradations,
+    }
+    if output.dry_run:
+        from grids.pipeline.group import plan_grouping
+
+        _print_plan(plan_grouping(**problem), output.as_json)
+    else:
+        _search(problem, search, output, reading)
+
+
+def _refuse_training_options() -> None:
+    """Raise GridsError for an option of trainings, which need photographs."""
+    context = click.get_current_context()
+    of_trainings = {field.name for kind in OF_TRAININGS for field in fields(kind)}
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if given and option.name in of_trainings:
+            raise GridsError(f"{option.opts[0]} is for trainings: name the photographs to train on, or `builtin`")
+
+
+def _search(problem: dict[str, Any], search: SearchOptions, output: Output, reading: options.Reading) -> None:
+    """Group by known drops, and print the groups."""
+    from grids.pipeline.group import group_degradations
+    from grids.pipeline.outputs import report_file
+    from grids.reports.grouping import grouping_text, trials_text
+
+    out = output.out or Path("runs/group")
+    asked: list[Trial] = []
+    with reading.progress(unit="answers") as bar:
+
+        def on_trial(trial: Trial) -> None:
+            asked.append(trial)
+            bar.update()
+
+        found = group_degradations(
+            **problem,
+            max_groups=search.max_groups,
+            resume=output.resume,
+            out=out,
+            on_trial=on_trial,
+        )
+    if output.as_json:
+        trials = {"trials": [asdict(trial) for trial in found.trials]} if output.trials else {}
+        click.echo(json.dumps(found.to_json() | trials))
+    elif not reading.quiet:
+        click.echo(grouping_text(found))
+        if output.trials:
+            click.echo(trials_text(found.trials))
+        click.echo(f"groups   {out / 'groups.json'}\nreport   {report_file(out)}")
+        if output.resume:
+            click.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
+
+
 def _print_plan(planned: list[Planned], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([step._asdict() for step in planned]))
         return
     click.echo(
-        "What a search over all groups would ask for, in this order. Verdicts with a ? are not in the table: they"
+        "What a search over all groups would ask for, in this order. Verdicts with a ? are not in the table: they\n"
+        "are what the distances let expect, and true answers change what follows."
     )
-    click.echo("are what the distances let expect, and true answers change what follows.")
     for number, step in enumerate(planned, 1):
         verdict = step.verdict + ("" if step.known else "?")
         click.echo(f"{number:4d}  S {step.distance:4.2f}  {verdict:10s}  {' + '.join(step.group)}  ({step.why})")

@@ -1,52 +1,252 @@
-"""What several commands share: how options become arguments, progress, and what is said at the end."""
+"""Options that several commands share, sections of `--help`, and how options become what the pipeline takes."""
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
 from grids.errors import GridsError
-from grids.images import Skipped
-from grids.results import ALL
-from grids.training.pair_settings import pair_settings
+
+if TYPE_CHECKING:
+    from grids.images import ReadOptions, Skipped
 
 BUILTIN = "builtin"
 PLUGIN = "NAME=FILE.py:FUNCTION"
-PAIRS = "NAME=INPUT_FOLDER:TARGET_FOLDER"
+MAX_PIXELS = 200_000_000
+GENERAL = "Options"
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
 
-def chosen_images(images: tuple[str, ...]) -> list[str] | None:
-    """None for the built-in photographs."""
+class Command(click.Command):
+    """A command whose `--help` lists its options by section; those of none come last, as "Options"."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write all sections, in the order in which they are declared."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
+                sections.setdefault(getattr(parameter, "section", GENERAL), []).append(record)
+        general = sections.pop(GENERAL)  # --help is always there
+        for title, records in (*sections.items(), (GENERAL, general)):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def section(title: str) -> Decorator:
+    """A heading in `--help`, over the options that are declared below it and have none yet."""
+
+    def declare(function: Any) -> Function:
+        for parameter in function.__click_params__:
+            parameter.section = getattr(parameter, "section", title)
+        return function
+
+    return declare
+
+
+def general(option: Decorator) -> Decorator:
+    """An option that `--help` lists last, whatever heading it is declared below."""
+
+    def declare(function: Any) -> Function:
+        option(function)
+        function.__click_params__[-1].section = GENERAL
+        return function
+
+    return declare
+
+
+def declared(*flags: str, **settings: Any) -> Any:
+    """A field of a record that is an option of a command.
+
+    Args:
+        flags: its names; none for "--" and that of the field.
+        settings: arguments of `click.option`.
+    """
+
+    def make(name: str) -> Decorator:
+        return click.option(*(flags or (f"--{name.replace('_', '-')}",)), name, **settings)
+
+    return field(metadata={"option": make})
+
+
+def shared(option: Decorator) -> Any:
+    """The same with an option that other commands have, too."""
+    return field(metadata={"option": lambda name: option})
+
+
+def record(parameter: str, kind: type, title: str) -> Decorator:
+    """The options that are the fields of `kind`; the command gets one object in its parameter of that name.
+
+    `title` is their section in `--help`.
+    """
+    options = [one for one in fields(kind) if one.metadata]
+
+    def declare(function: Function) -> Function:
+        def call(**values: Any) -> Any:
+            own = {one.name: values.pop(one.name) for one in options}
+            return function(**{parameter: kind(**own)}, **values)
+
+        command: Any = functools.wraps(function)(call)
+        for one in reversed(options):
+            one.metadata["option"](one.name)(command)
+            command.__click_params__[-1].section = title
+        return command
+
+    return declare
+
+
+def named(*declarations: str, metavar: str, form: str = "", help: str) -> Decorator:
+    """An option NAME=REST that may be given several times; the command gets a dict. `form` is what errors show."""
+
+    def parse(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        return named_pairs(values, option.opts[0], form or metavar)
+
+    return click.option(*declarations, multiple=True, metavar=metavar, callback=parse, help=help)
+
+
+def names(*declarations: str, help: str) -> Decorator:
+    """Names separated by commas; the command gets a tuple, or None where the option is not given."""
+
+    def parse(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        return None if value is None else split_names(value)
+
+    return click.option(*declarations, callback=parse, help=help)
+
+
+def tasks(help: str) -> Decorator:
+    """--tasks: names separated by commas; the command gets a tuple, or None for "all"."""
+
+    def parse(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...] | None:
+        return None if value.strip() == "all" else split_names(value)
+
+    return click.option("--tasks", default="all", show_default=True, callback=parse, help=help)
+
+
+def weights_file(default: str) -> Decorator:
+    """--out, of a training."""
+    help = f"The weights.  [default: {default}]"
+    return click.option("--out", "-o", type=Path, metavar="FILE", default=default, help=help)
+
+
+def as_json(help: str) -> Decorator:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help=help)
+
+
+def plugins(help: str) -> Decorator:
+    """--degradation: the command gets a dict of functions of the user's own, "FILE.py:FUNCTION"."""
+    return named("--degradation", "functions", metavar=PLUGIN, help=help)
+
+
+def pairs(help: str) -> Decorator:
+    """--pairs: the command gets a dict of tasks, "INPUTS:TARGETS"."""
+    return named("--pairs", metavar="NAME=INPUTS:TARGETS", form="NAME=INPUT_FOLDER:TARGET_FOLDER", help=help)
+
+
+seed = general(click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn."))
+device = general(click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."))
+quiet = general(click.option("--quiet", "-q", is_flag=True, help="Print errors only."))
+val = click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
+resume = click.option(
+    "--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag."
+)
+precision = click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]")
+
+
+@dataclass
+class Reading:
+    """How images are read, and which could not be.
+
+    Args:
+        jobs: CPU threads; None for all that the process may use.
+        max_pixels: larger images are refused.
+        quiet: print errors only.
+        skipped: images that could not be used so far.
+    """
+
+    jobs: int | None = declared("--jobs", "-j", type=int, help="CPU threads.  [default: all that the process may use]")
+    max_pixels: int = declared(
+        type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, help="Refuse larger images."
+    )
+    quiet: bool = shared(quiet)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def use_threads(self) -> None:
+        """Compute with as many threads as --jobs says. Raises GridsError."""
+        from grids.devices import use_threads
+
+        use_threads(self.jobs)
+
+    @property
+    def options(self) -> ReadOptions:
+        """The same as the pipeline takes it."""
+        from grids.images import ReadOptions
+
+        return ReadOptions(self.max_pixels, self.on_skip)
+
+    def on_skip(self, bad: Skipped) -> None:
+        """Say that an image cannot be used, and keep it."""
+        self.skipped.append(bad)
+        tqdm.write(f"skipped {bad.path}: {bad.reason}", file=sys.stderr)
+
+    def count_skipped(self) -> None:
+        """Say how many images were skipped."""
+        if count := len(self.skipped):
+            click.echo(f"{count} image{'s' if count > 1 else ''} skipped", err=True)
+
+    def say(self, text: str) -> None:
+        """Print a line, unless --quiet."""
+        if not self.quiet:
+            click.echo(text)
+
+    @contextmanager
+    def progress(self, total: int | None = None, unit: str = "images") -> Iterator[Any]:
+        """A progress bar on stderr, where that is a terminal."""
+        # disable=None shows no bar where stderr is not a terminal
+        with tqdm(total=total, unit=unit, disable=self.quiet or None, leave=False, file=sys.stderr) as bar:
+            yield bar
+
+
+reading = record("reading", Reading, GENERAL)
+"""The options that every command has which reads images."""
+
+
+def chosen_images(images: Sequence[str]) -> list[str] | None:
+    """Files and folders; None for the built-in photographs, and where none are named. Raises GridsError."""
     if BUILTIN in images and len(images) > 1:
         raise GridsError(f"'{BUILTIN}' stands for photographs of its own: it cannot be mixed with files")
-    return None if images in ((), (BUILTIN,)) else list(images)
+    return None if tuple(images) in ((), (BUILTIN,)) else list(images)
 
 
-def split_names(names: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """Names separated by commas. Raises GridsError where there is none."""
-    found = tuple(name.strip() for name in names.split(",") if name.strip())
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
-        raise GridsError(f"no degradation is named in '{names}': give names separated by commas")
+        raise GridsError(f"no degradation is named in '{text}': give names separated by commas")
     return found
 
 
 def named_pairs(values: Sequence[str], option: str, form: str) -> dict[str, str]:
     """The values NAME=REST of an option that may be given several times; `form` says what it takes."""
-    pairs: dict[str, str] = {}
+    found: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
         if not equals or not name or not rest:
             raise GridsError(f"{option} takes {form}, not '{value}'")
-        if name in pairs:
+        if name in found:
             raise GridsError(f"{option} names '{name}' twice")
-        pairs[name] = rest
-    return pairs
+        found[name] = rest
+    return found
 
 
 def seconds_of(text: str) -> float:
@@ -61,45 +261,6 @@ def seconds_of(text: str) -> float:
     return value
 
 
-def chosen_tasks(names: str) -> tuple[str, ...] | None:
-    """The tasks of --tasks; None for "all"."""
-    return None if names.strip() == ALL else split_names(names)
-
-
-def changes_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a recipe that the options change."""
-    names = ("iterations", "crop", "batch", "precision", "learning_rate", "loss", "sampler")
-    changes = {name: options[name] for name in names if options.get(name) is not None}
-    if options.get("steps_per_model"):
-        changes["steps_per"] = "model"
-    return changes if options.get("data") is None else changes | {"data": pair_settings(options["data"])}
-
-
-@contextmanager
-def progress(total: int | None, unit: str, quiet: bool) -> Iterator[Any]:
-    """A progress bar on stderr, where that is a terminal."""
-    # disable=None shows no bar where stderr is not a terminal
-    with tqdm(total=total, unit=unit, disable=True if quiet else None, leave=False, file=sys.stderr) as bar:
-        yield bar
-
-
-def skipper(skipped: list[Skipped]) -> Any:
-    """What to call for an image that cannot be used: it is said, and put on the list."""
-
-    def on_skip(bad: Skipped) -> None:
-        skipped.append(bad)
-        tqdm.write(f"skipped {bad.path}: {bad.reason}", file=sys.stderr)
-
-    return on_skip
-
-
-def count_skipped(skipped: Sequence[Skipped]) -> None:
-    """Say how many images were skipped."""
-    if skipped:
-        click.echo(f"{len(skipped)} image{'s' if len(skipped) > 1 else ''} skipped", err=True)
-
-
-def say(options: dict[str, Any], text: str) -> None:
-    """Print a line, unless --quiet."""
-    if not options["quiet"]:
-        click.echo(text)
+def given(**values: Any) -> dict[str, Any]:
+    """The values that are not None: those that take the place of a default elsewhere."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -3,92 +3,114 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids import devices
-from grids.commands.options import PLUGIN, chosen_images, count_skipped, named_pairs, progress, say, skipper
+from grids.commands import options
 from grids.errors import GridsError
-from grids.images import ReadOptions, Skipped
-from grids.pipeline.profile import profile_examples, profile_run
-from grids.results import OTHER
-from grids.selection.profile import FILE, Profile
-from grids.training.pair_settings import PHOTOGRAPHS
 
-FOLDER = "NAME=FOLDER"
+if TYPE_CHECKING:
+    from grids.selection.profile import Profile
 
 
-def profile(images: tuple[str, ...], **options: Any) -> None:
-    """`grids profile`."""
-    devices.use_threads(options["jobs"])
-    _check_combination(options)
-    clean = chosen_images(images)
-    skipped: list[Skipped] = []
-    with progress(None, "images", options["quiet"]) as bar:
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1)
+@options.section("Groups")
+@click.option("--run", type=Path, metavar="DIR", required=True, help="The run folder that gets the profile.")
+@options.named("--group", "examples", metavar="NAME=FOLDER", help="A group, from images that bear its degradation.")
+@options.named("--weights", metavar="NAME=FILE", help="The restorer of such a group.")
+@options.named("--network", "networks", metavar="NAME=PRESET", help="Its network, where its file does not say so.")
+@options.section("Examples that are made")
+@options.plugins("One of the run's own.")
+@click.option("--draws", type=int, help="Severities and sizes, for each photograph and degradation.  [default: 1]")
+@click.option("--data", help="photographs or pristine: how examples are made.  [default: photographs]")
+@options.as_json("Print what was learnt as JSON.")
+@options.device
+@options.reading
+@options.seed
+def profile(
+    images: tuple[str, ...],
+    run: Path,
+    examples: dict[str, str],
+    weights: dict[str, str],
+    networks: dict[str, str],
+    functions: dict[str, str],
+    draws: int | None,
+    data: str | None,
+    as_json: bool,
+    device: str,
+    reading: options.Reading,
+    seed: int,
+) -> None:
+    """Learn what `grids select --run DIR` compares images with.
 
-        def on_start(total: int) -> None:
-            bar.reset(total)
+    From clean IMAGES (folders, files, or the word `builtin`, the default) and the groups.json of `grids group`: they
+    are degraded as its groups need it, and what its restorers gain is measured. Or, with --group, from examples of
+    damaged images; then IMAGES only show what clean ones look like.
 
+    \b
+    Examples:
+      grids profile photos/ --run runs/mine
+      grids profile photos/ --run runs/own --group denoise=noisy/ --group dehaze=hazy/
+      grids profile --run runs/own --group denoise=noisy/ --weights denoise=net.pth --network denoise=nafnet-32
+    """
+    from grids.pipeline.profile import profile_examples, profile_run
+    from grids.training.pair_settings import PHOTOGRAPHS
+
+    reading.use_threads()
+    if examples:
+        _refuse("cannot be used with --group", degradation=functions, draws=draws, data=data)
+    else:
+        _refuse("belongs to a --group NAME=FOLDER", weights=weights, network=networks)
+    clean = options.chosen_images(images)
+    with reading.progress() as bar:
         shared: dict[str, Any] = {
-            "on_start": on_start,
+            "seed": seed,
+            "device": device,
+            "reading": reading.options,
+            "on_start": bar.reset,
             "on_done": bar.update,
         }
-        reading = ReadOptions(options["max_pixels"], skipper(skipped))
-        places: dict[str, Any] = {"device": options["device"], "reading": reading}
-        if options["examples"]:
-            learnt = profile_examples(
-                named_pairs(options["examples"], "--group", FOLDER),
-                options["run"],
-                clean=clean,
-                restorers=named_pairs(options["weights"], "--weights", "NAME=FILE"),
-                networks=named_pairs(options["network"], "--network", "NAME=PRESET"),
-                seed=options["seed"],
-                **places,
-                **shared,
-            )
+        if examples:
+            learnt = profile_examples(examples, run, clean=clean, restorers=weights, networks=networks, **shared)
         else:
             learnt = profile_run(
                 clean,
-                options["run"],
-                functions=named_pairs(options["plugins"], "--degradation", PLUGIN),
-                draws=1 if options["draws"] is None else options["draws"],
-                data=options["data"] or PHOTOGRAPHS.name,
-                seed=options["seed"],
-                **places,
+                run,
+                functions=functions,
+                draws=1 if draws is None else draws,
+                data=data or PHOTOGRAPHS.name,
                 **shared,
             )
-    if options["as_json"]:
-        click.echo(json.dumps(_summary(learnt)))
-    else:
-        _print(learnt, options)
-    count_skipped(skipped)
+    _print(learnt, run, as_json, reading)
+    reading.count_skipped()
 
 
-def _check_combination(options: dict[str, Any]) -> None:
-    without = {"weights": "--weights", "network": "--network"}
-    with_examples = {"plugins": "--degradation", "draws": "--draws", "data": "--data"}
-    for name, option in (with_examples if options["examples"] else without).items():
-        if options[name] not in (None, ()):
-            other = "cannot be used with --group" if options["examples"] else "belongs to a --group NAME=FOLDER"
-            raise GridsError(f"{option} {other}")
+def _refuse(why: str, **options: object) -> None:
+    """Raise GridsError for the first option that is given."""
+    for name, value in options.items():
+        if value not in (None, {}):
+            raise GridsError(f"--{name} {why}")
 
 
-def _summary(learnt: Profile) -> dict[str, Any]:
-    return {
-        "kinds": list(learnt.kinds),
-        "groups": [
-            {"group": group.id, "degradations": list(group.degradations), "weights": group.weights}
-            for group in learnt.groups
-        ],
-        "predicts_gains": learnt.gains is not None,
-        **learnt.record,
-    }
+def _print(learnt: Profile, run: Path, as_json: bool, reading: options.Reading) -> None:
+    from grids.results import OTHER
+    from grids.selection.profile import FILE
 
-
-def _print(learnt: Profile, options: dict[str, Any]) -> None:
+    if as_json:
+        found = {
+            "kinds": list(learnt.kinds),
+            "groups": [
+                {"group": g.id, "degradations": list(g.degradations), "weights": g.weights} for g in learnt.groups
+            ],
+            "predicts_gains": learnt.gains is not None,
+        }
+        click.echo(json.dumps({**found, **learnt.record}))
+        return
     for group in learnt.groups:
-        say(options, f"  {group.id}  {', '.join(group.degradations)}{'' if group.weights else '  (no weights)'}")
+        reading.say(f"  {group.id}  {', '.join(group.degradations)}{'' if group.weights else '  (no weights)'}")
     gains = "with" if learnt.gains is not None else "without"
     kinds = sum(kind != OTHER for kind in learnt.kinds)
-    say(options, f"profile of {kinds} kinds, {gains} predicted gains  {options['run'] / FILE}")
+    reading.say(f"profile of {kinds} kinds, {gains} predicted gains  {run / FILE}")

@@ -5,22 +5,35 @@ from __future__ import annotations
 import json
 
 import click
-import torch
 
-from grids.networks import build
-from grids.networks.table import parameters
-from grids.reports.scores import recipes_text
-from grids.training.recipes import TABLE
+from grids.commands import options
 
 
+@click.command(cls=options.Command)
+@options.as_json("Print JSON instead of text.")
 def recipes(as_json: bool) -> None:
-    """`grids recipes`."""
-    found = []
-    for name, system in TABLE.items():
-        sizes = {}
-        for preset in dict.fromkeys((system.small, system.network)):
-            with torch.device("meta"):  # sizes need no memory
-                sizes[preset] = parameters(build(preset, system.tasks))
-        entry = {"name": name, "paper": system.paper, "tasks": list(system.tasks), "data": system.data}
-        found.append({**entry, "losses": system.losses, "networks": sizes, "takes": list(system.takes)})
+    """List the papers' restorers that `grids train --recipe` trains: tasks, data, losses, and sizes.
+
+    \b
+    Examples:
+      grids recipes
+      grids train --recipe walha-mtlgan photos/
+    """
+    from grids.reports.scores import recipes_text
+    from grids.sizes import recipe_sizes
+    from grids.training.recipes import TABLE
+
+    sizes = recipe_sizes()
+    found = [
+        {
+            "name": name,
+            "paper": recipe.paper,
+            "tasks": list(recipe.tasks),
+            "data": recipe.data,
+            "losses": recipe.losses,
+            "networks": sizes[name],
+            "takes": list(recipe.takes),
+        }
+        for name, recipe in TABLE.items()
+    ]
     click.echo(json.dumps(found, indent=1) if as_json else recipes_text(found))

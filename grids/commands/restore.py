@@ -3,73 +3,113 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
-from grids import devices
-from grids.commands.options import BUILTIN, count_skipped, progress, say, skipper
+from grids.commands import options
 from grids.errors import GridsError
-from grids.images import ReadOptions, Skipped
-from grids.pipeline.restore import RestoredFile, RestoreSettings, restore_files
-from grids.reports.selection import gain_text, outcome_text, verdict_text
-from grids.reports.text import printable
-from grids.restoration.tiling import OVERLAP
+
+if TYPE_CHECKING:
+    from grids.pipeline.restore import RestoredFile
 
 
-def restore(images: tuple[str, ...], **options: Any) -> None:
-    """`grids restore`."""
-    devices.use_threads(options["jobs"])
-    if BUILTIN in images:
-        raise GridsError(f"'{BUILTIN}' stands for clean photographs: there is nothing to restore")
-    overlap = OVERLAP if options["overlap"] is None else options["overlap"]
-    settings = RestoreSettings(options["group"], options["head"], options["tile"], overlap, options["steps"])
-    skipped: list[Skipped] = []
-    with progress(None, "images", options["quiet"]) as bar:
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1, required=True)
+@options.section("Restorers")
+@click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
+@click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
+@click.option("--head", metavar="NAME", help="With --group: the head of its restorer for this degradation.")
+@click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
+@options.section("Tiles")
+@click.option("--tile", type=int, help="Side of the tiles, 128 or more.  [default: by memory; none to 2 megapixels]")
+@click.option("--overlap", type=int, help="Pixels that tiles share which fade into one another.  [default: 32]")
+@options.section("Output")
+@click.option(
+    "--out", "-o", type=Path, help="The file; for several images, a new folder.  [default: NAME_restored.png]"
+)
+@click.option("--compare", type=Path, metavar="FILE.png", help="Write before and after side by side.")
+@click.option("--report", type=Path, metavar="FILE.html", help="Write a page; a folder of results has one anyway.")
+@options.as_json("Print JSON instead of text.")
+@options.device
+@options.reading
+def restore(
+    images: tuple[str, ...],
+    run: Path | None,
+    group: str | None,
+    head: str | None,
+    steps: int,
+    tile: int | None,
+    overlap: int | None,
+    out: Path | None,
+    compare: Path | None,
+    report: Path | None,
+    as_json: bool,
+    device: str,
+    reading: options.Reading,
+) -> None:
+    """Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back untouched.
+
+    Images unlike anything known stay as they are too, unless --group names a restorer. Alpha, EXIF, colour profile and
+    16 bits are kept. A folder's results are .png, with the sub-folders that the images lie in.
+
+    \b
+    Examples:
+      grids restore photo.png -o out.png
+      grids restore photo.png --steps 3 --compare side.png
+      grids restore photos/ -o restored/ --run runs/mine
+      grids restore photo.png --run runs/liu --group C1 --head rain
+    """
+    from grids.pipeline.restore import RestoreSettings, restore_files
+    from grids.restoration.tiling import OVERLAP
+    from grids.selection.selector import Selector
+
+    reading.use_threads()
+    if options.BUILTIN in images:
+        raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
+    shared = OVERLAP if overlap is None else overlap
+    settings = RestoreSettings(group, head, tile, shared, steps)
+    with reading.progress() as bar:
 
         def on_image(made: RestoredFile) -> None:
             bar.update()
-            if not (options["quiet"] or options["as_json"]):
+            if not as_json:
                 with tqdm.external_write_mode():
-                    click.echo("\n".join(_lines(made)))
+                    reading.say(_text(made))
 
         done = restore_files(
             images,
-            options["out"],
-            selector=_selector(options),
+            out,
+            selector=Selector.builtin(device) if run is None else Selector.from_run(run, device),
             settings=settings,
-            compare=options["compare"],
-            report=options["report"],
-            device=options["device"],
-            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
+            compare=compare,
+            report=report,
+            device=device,
+            reading=reading.options,
             on_image=on_image,
         )
-    if options["as_json"]:
+    if as_json:
         click.echo(json.dumps([made.to_json() for made in done]))
     elif len(done) > 1:
         restored = sum(bool(made.restoration.groups) for made in done)
-        say(options, f"{restored} of {len(done)} images restored, all in {options['out']}")
-    count_skipped(skipped)
+        reading.say(f"{restored} of {len(done)} images restored, all in {out}")
+    reading.count_skipped()
 
 
-def _selector(options: dict[str, Any]) -> Any:
-    from grids.selection.selector import Selector
+def _text(made: RestoredFile) -> str:
+    """Two lines: what was found on an image; what was done, and where it lies."""
+    from grids.reports.selection import gain_text, outcome_text, verdict_text
+    from grids.reports.text import printable
 
-    if options["run"] is not None:
-        return Selector.from_run(options["run"], device=options["device"])
-    return Selector.builtin(device=options["device"])
-
-
-def _lines(made: RestoredFile) -> list[str]:
-    """What was found on an image, what was done and where it lies."""
     first = made.restoration.steps[0].selection
     gain = gain_text(first)
     predicted = f", predicted gain {gain}" if gain else ""
     outcome = outcome_text(made.restoration.restorers, made.restoration.why)
     seconds = sum(step.seconds for step in made.restoration.steps)
     took = f" ({seconds:.1f} s)" if made.restoration.groups else ""
-    return [
-        f"{printable(str(made.source))}: {verdict_text(first)}{predicted}",
-        f"  {outcome}{took}  ->  {printable(str(made.output))}",
-    ]
+    return (
+        f"{printable(str(made.source))}: {verdict_text(first)}{predicted}\n"
+        f"  {outcome}{took}  ->  {printable(str(made.output))}"
+    )

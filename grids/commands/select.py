@@ -4,65 +4,83 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from grids import devices
-from grids.commands.options import chosen_images, count_skipped, progress, skipper
+from grids.commands import options
 from grids.errors import GridsError
-from grids.images import ReadOptions, Skipped
 from grids.io import write_text
-from grids.pipeline.inputs import photo_paths
-from grids.pipeline.run_folder import check_target
-from grids.pipeline.select import check_map, select_images, write_map
-from grids.reports.selection import selection_text, selections_table
-from grids.results import Selection, selections_csv
-from grids.selection.selector import check_method
 
 
-def select(images: tuple[str, ...], **options: Any) -> None:
-    """`grids select`."""
-    devices.use_threads(options["jobs"])
-    check_method(options["method"])
-    paths = photo_paths(chosen_images(images))
-    _check_targets(paths, options)
-    from grids.selection.selector import Selector
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1, required=True)
+@options.section("Selection")
+@click.option("--run", type=Path, metavar="DIR", help="Groups of your own: a run folder.  [default: built in]")
+@click.option("--method", default="ours", show_default=True, help="ours, or paper: equation 7 of GRIDS to the letter.")
+@options.section("Output")
+@click.option("--map", type=Path, metavar="FILE.png", help="Tint one image by the group that each part of it needs.")
+@click.option("--csv", type=Path, metavar="FILE", help="Write a line for every image.")
+@options.as_json("Print JSON: a list with one entry for every image.")
+@options.device
+@options.reading
+def select(
+    images: tuple[str, ...],
+    run: Path | None,
+    method: str,
+    map: Path | None,
+    csv: Path | None,
+    as_json: bool,
+    device: str,
+    reading: options.Reading,
+) -> None:
+    """Say which restorer IMAGES need, and how well it will do, before running it: files, folders (with all below
+    them), or the word `builtin`.
 
-    run, device = options["run"], options["device"]
+    An image may also be clean, or unlike anything that the restorers were trained for.
+
+    \b
+    Examples:
+      grids select photo.png
+      grids select photo.png --map map.png
+      grids select photos/ --csv needs.csv
+      grids select photos/ --json --quiet > needs.json
+      grids select photo.png --run runs/mine --method paper
+    """
+    from grids.pipeline.inputs import photo_paths
+    from grids.pipeline.run_folder import check_target
+    from grids.pipeline.select import check_map, select_images, write_map
+    from grids.reports.selection import selection_text, selections_table
+    from grids.results import selections_csv
+    from grids.selection.selector import Selector, check_method
+
+    reading.use_threads()
+    check_method(method)
+    paths = photo_paths(options.chosen_images(images))
+    if map is not None:  # before anything is measured
+        if len(paths) > 1:
+            raise GridsError(f"--map takes one image, but {len(paths)} are given")
+        check_map(map, paths[0])
+    if csv is not None:
+        check_target(csv, paths)
     selector = Selector.builtin(device) if run is None else Selector.from_run(run, device)
-    skipped: list[Skipped] = []
-    with progress(len(paths), "images", options["quiet"]) as bar:
+    with reading.progress(len(paths)) as bar:
         found = select_images(
             paths,
             selector=selector,
-            method=options["method"],
-            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
+            method=method,
+            reading=reading.options,
             on_done=lambda _: bar.update(),
         )
-    if options["map"] is not None:
-        write_map(paths[0], options["map"], selector=selector, reading=ReadOptions(options["max_pixels"]))
-    if options["csv"] is not None:
-        write_text(options["csv"], selections_csv(found))
-    _print(found, several=len(paths) > 1 or Path(images[0]).is_dir(), options=options)
-    count_skipped(skipped)
-
-
-def _check_targets(paths: list[Path], options: dict[str, Any]) -> None:
-    """Before anything is measured."""
-    if options["map"] is not None:
-        if len(paths) > 1:
-            raise GridsError(f"--map takes one image, but {len(paths)} are given")
-        check_map(options["map"], paths[0])
-    if options["csv"] is not None:
-        check_target(options["csv"], paths)
-
-
-def _print(found: list[Selection], several: bool, options: dict[str, Any]) -> None:
-    if options["as_json"]:
+    if map is not None:
+        write_map(paths[0], map, selector=selector, reading=reading.options)
+    if csv is not None:
+        write_text(csv, selections_csv(found))
+    if as_json:
         click.echo(json.dumps([selection.to_json() for selection in found]))
-    elif not options["quiet"]:
-        click.echo(selections_table(found) if several else selection_text(found[0]))
-        for name, what in (("map", "map"), ("csv", "every image")):
-            if options[name] is not None:
-                click.echo(f"{what}  {options[name]}")
+    else:
+        several = len(paths) > 1 or Path(images[0]).is_dir()
+        reading.say(selections_table(found) if several else selection_text(found[0]))
+        for what, file in (("map", map), ("every image", csv)):
+            if file is not None:
+                reading.say(f"{what}  {file}")
+    reading.count_skipped()

@@ -4,36 +4,88 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from grids import devices
-from grids.commands.options import PLUGIN, chosen_images, count_skipped, named_pairs, progress, skipper, split_names
-from grids.commands.show import print_matrix
-from grids.degradations import ELEVEN
-from grids.images import ReadOptions, Skipped
-from grids.pipeline.outputs import write_similarity
-from grids.pipeline.similarity import SimilaritySettings, example_sheet, measure_similarity
+from grids.commands import options
+from grids.errors import GridsError
+from grids.names import ELEVEN
+
+if TYPE_CHECKING:
+    from grids.results import SimilarityMatrix
 
 
-def similarity(images: tuple[str, ...], **options: Any) -> None:
-    """`grids similarity`."""
-    out = options["out"] or Path("runs/similarity")
-    devices.use_threads(options["jobs"])
-    chosen = {name: options[name] for name in ("patches", "patch_size", "components", "layer", "precision")}
-    given = {name: value for name, value in chosen.items() if value is not None}
-    given |= {"seed": options["seed"], "intervals": options["intervals"]}
-    settings = SimilaritySettings.paper(**given) if options["paper"] else SimilaritySettings(**given)
-    names = split_names(options["degradations"]) if options["degradations"] is not None else ELEVEN
-    functions, extra = (
-        named_pairs(options["plugins"], "--degradation", PLUGIN),
-        named_pairs(options["extra"], "--extra", "NAME=FOLDER"),
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1)
+@options.section("Data")
+@options.names("--degradations", help="Names, separated by commas.  [default: the paper's eleven]")
+@options.plugins("A function of your own.")
+@options.named("--extra", metavar="NAME=FOLDER", help="Images that already bear a degradation.")
+@options.section("Measurement")
+@click.option("--patches", type=int, help="Patches for each degradation, 8 or more.  [default: 192]")
+@click.option("--patch-size", type=int, help="Side of a patch in pixels, 8 to 512.  [default: 32]")
+@click.option("--components", type=int, help="Principal components.  [default: 3/8 of the patches]")
+@click.option("--layer", help="Of the descriptor: last or body.  [default: last]")
+@click.option("--descriptor", type=Path, help="Weights of an SRResNet x4 (.safetensors, .pth).  [default: built in]")
+@click.option("--precision", help="Of the descriptor: auto, fp32 or bf16.  [default: auto]")
+@click.option("--intervals", is_flag=True, help="Measure an interval for every entry (5 photographs or more).")
+@click.option("--paper", is_flag=True, help="As published: 800 patches, 300 components, fp32.")
+@options.section("Output")
+@click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/similarity]")
+@click.option("--order", type=click.Choice(["cluster", "paper"]), default="cluster", help="Of the heatmap's rows.")
+@click.option("--show", is_flag=True, help="Print the matrix of --out, or the one that ships; measure nothing.")
+@options.as_json("Print similarity.json instead of tables.")
+@options.device
+@options.reading
+@options.seed
+def similarity(
+    images: tuple[str, ...],
+    degradations: tuple[str, ...] | None,
+    functions: dict[str, str],
+    extra: dict[str, str],
+    patches: int | None,
+    patch_size: int | None,
+    components: int | None,
+    layer: str | None,
+    descriptor: Path | None,
+    precision: str | None,
+    intervals: bool,
+    paper: bool,
+    out: Path | None,
+    order: Literal["cluster", "paper"],
+    show: bool,
+    as_json: bool,
+    device: str,
+    reading: options.Reading,
+    seed: int,
+) -> None:
+    """Measure how alike degradations are on IMAGES: folders (with all below them), files, or the word
+    `builtin` (the default).
+
+    \b
+    Examples:
+      grids similarity
+      grids similarity photos/ --out runs/mine --intervals
+      grids similarity photos/ --degradations jpeg,gaussian_noise,defocus_blur
+      grids similarity photos/ --extra haze=hazy_photos/ --degradation fog=my.py:fog
+    """
+    settings = options.given(
+        patches=patches, patch_size=patch_size, components=components, layer=layer, precision=precision
     )
-    quiet = options["quiet"]
-    skipped: list[Skipped] = []
+    if show:
+        if any((images, paper, intervals, functions, extra, descriptor, *settings.values())):
+            raise GridsError("--show measures nothing: it takes --out RUN, --degradations and --json only")
+        _show(out, degradations, as_json)
+        return
+    from grids.pipeline.similarity import SimilaritySettings, example_sheet, measure_similarity
+
+    reading.use_threads()
+    target = out or Path("runs/similarity")
+    make_settings = SimilaritySettings.paper if paper else SimilaritySettings
+    kinds = ELEVEN if degradations is None else degradations
     reused: list[str] = []
-    with progress(1 + len(names) + len(functions) + len(extra), "degradations", quiet) as bar:
+    with reading.progress(1 + len(kinds) + len(functions) + len(extra), "degradations") as bar:
 
         def on_row(name: str, was_reused: bool) -> None:
             reused.extend([name] * was_reused)
@@ -41,25 +93,48 @@ def similarity(images: tuple[str, ...], **options: Any) -> None:
             bar.update()
 
         found = measure_similarity(
-            chosen_images(images),
-            settings,
-            degradations=names,
+            options.chosen_images(images),
+            make_settings(**settings, seed=seed, intervals=intervals),
+            degradations=kinds,
             functions=functions,
             extra=extra,
-            descriptor=options["descriptor"],
-            device=options["device"],
-            out=out,
-            reading=ReadOptions(options["max_pixels"], skipper(skipped)),
+            descriptor=descriptor,
+            device=device,
+            out=target,
+            reading=reading.options,
             on_row=on_row,
         )
-    examples = example_sheet(chosen_images(images), names, functions, ReadOptions(options["max_pixels"]))
+    from grids.pipeline.outputs import write_similarity  # with matplotlib, which is not needed before
+
+    examples = example_sheet(options.chosen_images(images), kinds, functions, reading=reading.options)
     sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
-    written = write_similarity(found, out, order=options["order"], pictures=sheet, skipped=skipped)
-    if options["as_json"]:
+    written = write_similarity(found, target, order=order, pictures=sheet, skipped=reading.skipped)
+    if as_json:
         click.echo(json.dumps(found.to_json()))
-    elif not quiet:
-        print_matrix(found)
+    elif not reading.quiet:
+        _print_matrix(found)
         click.echo(f"heatmap  {written['heatmap.png']}\nreport   {written['report.html']}")
         if reused:
-            click.echo(f"{len(reused)} of {bar.total} rows were taken from {out / 'rows'}", err=True)
-    count_skipped(skipped)
+            click.echo(f"{len(reused)} of {bar.total} rows were taken from {target / 'rows'}", err=True)
+    reading.count_skipped()
+
+
+def _show(out: Path | None, degradations: tuple[str, ...] | None, as_json: bool) -> None:
+    """`grids similarity --show`, which imports no torch."""
+    from grids.pipeline.compare import load_similarity
+
+    found = load_similarity(out or options.BUILTIN)
+    if degradations is not None:
+        found = found.subset(degradations)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        _print_matrix(found)
+
+
+def _print_matrix(found: SimilarityMatrix) -> None:
+    """The matrix with its closest and farthest pairs."""
+    from grids.reports import tables
+
+    click.echo(tables.matrix_text(found))
+    click.echo(tables.pairs_text(tables.closest_and_farthest(found)))

@@ -1,93 +1,116 @@
-"""`grids train` and `grids train-descriptor`."""
+"""`grids train`."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from grids import devices
-from grids.commands.options import (
-    PAIRS,
-    PLUGIN,
-    changes_of,
-    chosen_images,
-    chosen_tasks,
-    count_skipped,
-    named_pairs,
-    say,
-    seconds_of,
-    skipper,
-)
-from grids.commands.systems import start_of, system_of
-from grids.commands.training import Steps
-from grids.images import ReadOptions, Skipped
-from grids.pipeline.experiments import RunControl, TrainingSettings
-from grids.pipeline.inputs import TaskSources
-from grids.pipeline.train import DESCRIPTOR_RECIPE, train_descriptor, train_restorer
-from grids.reports.scores import restorer_text
-from grids.reports.training import below_text
-from grids.results import TrainingReport
+from grids.commands import options
+from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 
-INPUT = "input"
+if TYPE_CHECKING:
+    from grids.results import TrainingReport
 
 
-def train(images: tuple[str, ...], **options: Any) -> None:
-    """`grids train`."""
-    out: Path = options["out"] or Path("runs/train/model.safetensors")
-    tasks = TaskSources(
-        chosen_tasks(options["tasks"]),
-        named_pairs(options["plugins"], "--degradation", PLUGIN),
-        named_pairs(options["pairs"], "--pairs", PAIRS),
+@click.command(cls=options.Command)
+@click.argument("images", nargs=-1)
+@options.section(DATA)
+@options.tasks("Names, by commas; all: the paper's eleven, or the recipe's.")
+@options.record("sources", SourceOptions, DATA)
+@options.record("training", TrainingOptions, TRAINING)
+@options.section(TRAINING)
+@click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
+@click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: of the budget]")
+@options.resume
+@options.section("Output")
+@options.weights_file("runs/train/model.safetensors")
+@options.as_json("Print the record of the training instead of a table.")
+@options.record("run", RunOptions, TRAINING)
+@options.reading
+@options.seed
+def train(
+    images: tuple[str, ...],
+    tasks: tuple[str, ...] | None,
+    sources: SourceOptions,
+    training: TrainingOptions,
+    topology: str | None,
+    loss: str | None,
+    out: Path,
+    resume: bool,
+    as_json: bool,
+    run: RunOptions,
+    reading: options.Reading,
+    seed: int,
+) -> None:
+    """Train one restorer alone on IMAGES: folders (with all below them), files, or the word `builtin` (the default).
+
+    It begins with the weights that ship for its network, if there are any. A training that was broken off (Ctrl-C,
+    --time-budget, a crash) goes on when the same command is given again.
+
+    --data is what it learns from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more after
+    it, some grey, some clean. pristine, as in the papers and with --budget paper: clean crops, degraded.
+
+    \b
+    Examples:
+      grids train --tasks gaussian_noise,jpeg photos/
+      grids train --network restormer --budget standard photos/ --val others/ --out runs/mine/restormer.safetensors
+      grids train --tasks fog,jpeg --pairs fog=foggy/:clear/ photos/ --time-budget 20m
+      grids train --tasks rain --start runs/train/model.safetensors --out rain.safetensors
+      grids train --recipe liu-durbm photos/ --out runs/liu/model.safetensors
+    """
+    from grids.pipeline.train import train_restorer
+    from grids.reports.training import below_text
+
+    reading.use_threads()
+    train_this = partial(
+        train_restorer,
+        options.chosen_images(images),
+        sources.of(tasks),
+        training.resolve(seed, "standard", loss, topology=topology),
+        val=options.chosen_images(sources.val),
+        out=out,
+        resume=resume,
     )
-    settings = TrainingSettings(
-        **system_of(options, "standard"),
-        start=start_of(options),
-        **{name: options[name] for name in ("vgg", "trunk", "topology")},
-    )
-    _run(lambda **rest: train_restorer(chosen_images(images), tasks, settings, **rest), out, options, INPUT)
+    report = run_training(train_this, out, run, reading)
+    print_training(report, out, "input", as_json, reading)
+    if not reading.quiet and (below := below_text(report)):
+        click.echo(f"warning: {below}", err=True)
+    reading.count_skipped()
 
 
-def descriptor(images: tuple[str, ...], **options: Any) -> None:
-    """`grids train-descriptor`."""
-    out: Path = options["out"] or Path("runs/descriptor/descriptor.safetensors")
-    config = replace(DESCRIPTOR_RECIPE, seed=options["seed"], **changes_of(options))
-    _run(lambda **rest: train_descriptor(chosen_images(images), config=config, **rest), out, options, "bicubic")
-    say({"quiet": options["quiet"] or options["as_json"]}, f"use it   grids similarity --descriptor {out}")
+def run_training(
+    training: Callable[..., TrainingReport], out: Path, run: RunOptions, reading: options.Reading
+) -> TrainingReport:
+    """Train with a bar, and say how to go on where that is broken off.
 
+    Args:
+        training: `train_restorer` or `train_descriptor`, with what is trained.
+        out: the file of the weights.
+        run, reading: the other arguments.
+    """
+    from grids.commands.progress import Steps
 
-def _run(training: Callable[..., TrainingReport], out: Path, options: dict[str, Any], before: str) -> None:
-    """Train with a bar, say how to go on where that is broken off, and print what came of it."""
-    devices.use_threads(options["jobs"])
-    skipped: list[Skipped] = []
     try:
-        with Steps(options["quiet"], options["log"]) as steps:
-            report = training(
-                val=chosen_images(options["val"]) if options["val"] else None,
-                out=out,
-                resume=options["resume"],
-                reading=ReadOptions(options["max_pixels"], skipper(skipped)),
-                control=RunControl(
-                    options["device"],
-                    seconds_of(options["time_budget"]) if options["time_budget"] else math.inf,
-                    steps,
-                ),
-            )
+        with Steps(reading.quiet, run.log) as steps:
+            return training(reading=reading.options, control=run.control(steps))
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():
             kept = "interrupted: what was learnt is kept; the same command goes on from there"
             raise click.Abort(kept) from interrupt  # click would make a bare one of KeyboardInterrupt
         raise
-    if options["as_json"]:
+
+
+def print_training(report: TrainingReport, out: Path, before: str, as_json: bool, reading: options.Reading) -> None:
+    """Print what a training reaches; `before` says what it is compared with."""
+    from grids.reports.scores import restorer_text
+
+    if as_json:
         click.echo(json.dumps(report.to_json()))
-    elif not options["quiet"]:
-        click.echo(restorer_text(report, before))
-        click.echo(f"weights  {out}")
-    if before == INPUT and not options["quiet"] and (below := below_text(report)):
-        click.echo(f"warning: {below}", err=True)
-    count_skipped(skipped)
+    else:
+        reading.say(restorer_text(report, before))
+        reading.say(f"weights  {out}")

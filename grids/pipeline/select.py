@@ -11,7 +11,6 @@ from grids.images.tensors import to_8_bit
 from grids.io import write_bytes
 from grids.pipeline.inputs import Images, photo_paths
 from grids.pipeline.run_folder import check_target
-from grids.reports.selection_map import paint_map
 from grids.results import Selection
 from grids.selection.selector import Selector, check_method
 
@@ -65,6 +64,8 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, reading
     Raises:
         GridsError: the image cannot be used, or the file cannot be written.
     """
+
+    from grids.reports.selection_map import paint_map  # scipy.ndimage takes a while
 
     target = check_map(out, image)
     photo = read_photo(image, (reading or ReadOptions()).max_pixels)

@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array
 
 from grids.results import FloatArray
 from grids.search.answers import Masks
@@ -120,6 +118,9 @@ def solve_set_partition(
     Returns:
         None if there is none, or none was found.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # a third of a second
+    from scipy.sparse import csc_array
+
     if not groups:
         return None
     rows = memberships(groups, n).T

@@ -6,7 +6,6 @@ import itertools
 import math
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from grids.errors import GridsError
@@ -23,6 +22,7 @@ def fit_temperature(log_densities: FloatArray, classes: Indices) -> float:
         log_densities: (N, K).
         classes: (N,), the true ones.
     """
+    from scipy.optimize import minimize_scalar  # a third of a second
 
     def loss(log_t: float) -> float:
         return -float(log_softmax(log_densities / math.exp(log_t), axis=1)[np.arange(len(classes)), classes].mean())

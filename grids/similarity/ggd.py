@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize.elementwise import find_root
 from scipy.special import gammaln
 
 from grids.errors import GridsError
@@ -47,6 +46,8 @@ def fit(values: np.ndarray[Any, Any]) -> tuple[FloatArray, FloatArray]:
 
 def solve_alpha(ratio: FloatArray) -> FloatArray:
     """The alpha in [0.2, 10] with rho(alpha) = ratio, for any shape; the nearest end where there is none."""
+    from scipy.optimize.elementwise import find_root  # a third of a second
+
     low, high = ALPHA_RANGE
     target = np.clip(np.log(ratio), log_ratio(np.array(high)), log_ratio(np.array(low)))
     bracket = (np.full_like(target, low), np.full_like(target, high))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from scipy.stats import t
 
 from grids import __version__
 from grids.degradations import Degradation
@@ -145,6 +144,8 @@ def intervals(
     Raises:
         GridsError: a row has fewer than five photographs.
     """
+    from scipy.stats import t  # half a second
+
     check_photos({row.name: row.photo for row in rows})
     share = components / len(rows[0].gram)
     squares = [

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import block_array, coo_array, eye_array
 
 from grids.errors import GridsError
 from grids.results import SimilarityMatrix
@@ -63,6 +61,9 @@ def tag_selection(similarity: SimilarityMatrix, budget: int) -> list[tuple[str, 
     Raises:
         GridsError: the budget is less than 1, or there are more than 12 degradations.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # a third of a second
+    from scipy.sparse import block_array, coo_array, eye_array
+
     n = len(similarity)
     if budget < 1:
         raise GridsError(f"the number of groups must be at least 1, but is {budget}")

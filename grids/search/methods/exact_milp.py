@@ -15,12 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
-from scipy.cluster import hierarchy
-from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
-from scipy.sparse import csr_array
-from scipy.spatial.distance import squareform
 
 from grids.results import FloatArray
 from grids.search.answers import BEYOND, FAILED, UNDECIDED, WITHIN, Answers
@@ -112,6 +107,9 @@ class Solver:
     """Assignments of one problem; the same question is solved once."""
 
     def __init__(self, problem: Problem) -> None:
+        from scipy.cluster import hierarchy  # half a second
+        from scipy.spatial.distance import squareform
+
         self._n = problem.n
         self._distances = problem.distances
         self._tree = hierarchy.linkage(squareform(problem.distances, checks=False), method="average")
@@ -125,6 +123,9 @@ class Solver:
         return count
 
     def _assign(self, conflicts: Conflicts, count: int) -> Assignment:
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import csr_array
+
         n, clique = self._n, _clique(conflicts)
         if len(clique) > count:
             return Assignment(None, impossible=True)
@@ -154,6 +155,9 @@ class Solver:
 
     def _costs(self, count: int, clique: Sequence[int]) -> FloatArray:
         """The mean distance of each degradation to the members of each average-linkage cluster, (n, count)."""
+        from scipy.cluster import hierarchy
+        from scipy.optimize import linear_sum_assignment
+
         labels = hierarchy.fcluster(self._tree, count, criterion="maxclust") - 1
         costs = np.full((self._n, count), float(self._distances.max()))
         for k in range(labels.max() + 1):
@@ -193,6 +197,8 @@ def least_groups(answers: Answers, *, shortcuts: bool) -> int:
 @lru_cache(maxsize=256)
 def _clique(conflicts: Conflicts) -> tuple[int, ...]:
     """Degradations of which no two may share a group: a large clique among the pairs in conflict."""
+    import networkx as nx
+
     graph = nx.Graph()
     graph.add_edges_from(tuple(members(mask)) for mask in conflicts.parts if mask.bit_count() == 2)
     if not len(graph):

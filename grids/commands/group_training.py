@@ -1,0 +1,111 @@
+"""`grids group` with photographs: restorers are trained and measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grids.commands.group import GroupTraining, Output, SearchOptions
+from grids.commands.options import Reading, chosen_images
+from grids.commands.progress import Progress
+from grids.commands.training_options import RunOptions, SourceOptions, TrainingOptions
+from grids.errors import GridsError
+from grids.pipeline.dry_run import PlannedTraining, plan_training
+from grids.pipeline.group import check_count
+from grids.pipeline.outputs import report_file
+from grids.pipeline.train_groups import train_groups
+from grids.reports.grouping import grouping_text, trials_text
+from grids.reports.text import counted
+from grids.reports.training import training_text
+from grids.results import Grouping
+from grids.training.trainer import OutOfTimeError
+
+
+def group_by_training(
+    images: tuple[str, ...],
+    search: SearchOptions,
+    sources: SourceOptions,
+    training: TrainingOptions,
+    groups: GroupTraining,
+    output: Output,
+    run: RunOptions,
+    reading: Reading,
+    seed: int,
+) -> None:
+    """`grids group IMAGES`, and --from. Raises GridsError for options that contradict each other."""
+    _check(images, search, groups)
+    reading.use_threads()
+    shared: dict[str, Any] = {
+        "val": chosen_images(sources.val),
+        "tasks": sources.of(search.degradations),
+        "partition": Grouping.load(groups.partition) if groups.partition is not None else None,
+        "only": groups.only,
+        "reading": reading.options,
+    }
+    settings = training.resolve(seed, repeats=groups.repeats, early=not groups.no_early_stop)
+    wanted = search.settings()
+    if output.dry_run:
+        planned = plan_training(chosen_images(images), settings, method=wanted.method, device=run.device, **shared)
+        _print_plan(planned, output.as_json)
+        return
+    out = output.out or Path("runs/groups")
+    try:
+        with Progress(reading.quiet, run.log) as progress:
+            found = train_groups(
+                chosen_images(images),
+                wanted,
+                settings,
+                **shared,
+                similarity=search.similarity,
+                out=out,
+                control=run.control(progress),
+                on_trial=progress.told,
+            )
+    except OutOfTimeError as error:
+        raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
+    from grids.pipeline.run_report import write_verified  # with matplotlib, which is not needed before
+
+    write_verified(found, out)
+    if found.grouping is not None:
+        check_count(found.grouping, search.max_groups, ())
+    if output.as_json:
+        click.echo(json.dumps((found.grouping or found.report).to_json()))
+    elif not reading.quiet:
+        click.echo(training_text(found.report))
+        if found.grouping is not None:
+            click.echo(grouping_text(found.grouping))
+            if output.trials:
+                click.echo(trials_text(found.grouping.trials))
+            click.echo(f"groups   {out / 'groups.json'}")
+        click.echo(f"report   {report_file(out)}")
+    if not found.finished:
+        click.echo("the time was over before all was trained: the same command goes on", err=True)
+    reading.count_skipped()
+
+
+def _check(images: tuple[str, ...], search: SearchOptions, groups: GroupTraining) -> None:
+    """Raise GridsError for options that contradict each other."""
+    if not images:
+        raise GridsError("--from trains the groups of a partition: name the photographs to train on, or `builtin`")
+    if search.drops is not None:
+        raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
+    if groups.only is not None and groups.partition is not None:
+        raise GridsError("--only and --from exclude each other: --from searches for nothing")
+
+
+def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([step._asdict() for step in planned]))
+        return
+    known = [step for step in planned if step.group]
+    for number, step in enumerate(known, 1):
+        click.echo(f"{number:4d}  {step.seconds:6.0f} s  {' + '.join(step.group)}  ({step.why})")
+    if left := planned[len(known) :]:
+        groups = counted(len(left), "group")
+        click.echo(f"then about {groups} that the search asks for, {left[0].seconds:.0f} s each")
+    minutes = sum(step.seconds for step in planned) / 60
+    click.echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine; answers near delta take more.")
+    click.echo("Nothing was written.")

@@ -1,0 +1,144 @@
+"""The options of commands that train, as two records: what is trained, and how long, where and with what log."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grids.commands import options
+from grids.commands.options import declared, shared
+from grids.errors import GridsError
+
+if TYPE_CHECKING:
+    from grids.pipeline.experiments import RunControl, TrainingSettings
+    from grids.pipeline.inputs import TaskSources
+    from grids.training.callbacks import Callbacks
+
+QUICK = "quick"
+DATA, TRAINING = "Data", "Training"
+
+
+def _seconds(context: click.Context, option: click.Parameter, value: str | None) -> float:
+    return options.seconds_of(value) if value else math.inf
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What restorers learn from and are measured on, beside IMAGES.
+
+    Args:
+        functions: degradations of the user's own, "FILE.py:FUNCTION" by name.
+        pairs: tasks from two folders, "INPUTS:TARGETS" by name.
+        val: photographs to measure on.
+    """
+
+    functions: dict[str, str] = shared(options.plugins("A task too."))
+    pairs: dict[str, str] = shared(options.pairs("A task: two folders of images."))
+    val: tuple[str, ...] = shared(options.val)
+
+    def of(self, names: tuple[str, ...] | None) -> TaskSources:
+        """The tasks of these names; None for what is usual."""
+        from grids.pipeline.inputs import TaskSources
+
+        return TaskSources(names, self.functions, self.pairs)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What `grids train` and `grids group` train, and how. None stands for what the budget or the recipe says.
+
+    Args:
+        network, recipe, budget: names.
+        sampler: such as "mixed:jpeg=2".
+        vgg, trunk: files of weights for a recipe.
+        data: "photographs" or "pristine".
+        iterations: steps for each task; for each model with `steps_per_model`.
+        crop: side, pixels.
+        batch: crops in a step.
+        learning_rate: at its peak.
+        precision: "auto", "fp32", "bf16" or "fp16".
+        start: a file of weights to start from.
+        from_scratch: start from random weights.
+    """
+
+    network: str | None = declared(help="See `grids networks`.  [default: unet, or the recipe's]")
+    recipe: str | None = declared(metavar="NAME", help="As a paper trains its restorers; see `grids recipes`.")
+    sampler: str | None = declared(help="mixed, each, turns, cycles, temperature; as mixed:jpeg=2.  [default: mixed]")
+    vgg: Path | None = declared(type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features.")
+    trunk: Path | None = declared(type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk.")
+    data: str | None = declared(help="photographs or pristine, see above.  [default: photographs]")
+    budget: str | None = declared(help="quick, standard or paper.  [default: standard; of groups and recipes quick]")
+    iterations: int | None = declared(type=int, help="Steps for each task, or each model.  [default: of the budget]")
+    steps_per_model: bool = declared(is_flag=True, help="Count steps for each model, not for each task.")
+    crop: int | None = declared(type=int, help="Side of the crops, pixels.  [default: of the budget]")
+    batch: int | None = declared(type=int, help="Crops in a step.  [default: of the budget]")
+    learning_rate: float | None = declared(type=float, help="At its peak.  [default: of the budget]")
+    precision: str | None = shared(options.precision)
+    start: str | None = declared(metavar="FILE", help="Weights that training starts from.")
+    from_scratch: bool = declared(is_flag=True, help="Start from random weights, as the papers do.")
+
+    def first_weights(self) -> str | None:
+        """The file of --start, or "scratch"; None where neither is given. Raises GridsError for both."""
+        from grids.pipeline.experiments import SCRATCH
+
+        if self.from_scratch and self.start:
+            raise GridsError("--from-scratch and --start exclude each other")
+        return SCRATCH if self.from_scratch else self.start
+
+    def resolve(self, seed: int, usual: str = QUICK, loss: str | None = None, **more: Any) -> TrainingSettings:
+        """The same as the pipeline takes it.
+
+        Args:
+            seed: of what is drawn.
+            usual: the budget where neither it nor a recipe is given.
+            loss: instead of the budget's. Raises GridsError with a recipe that has losses of its own.
+            more: further settings.
+        """
+        from grids.pipeline.experiments import TrainingSettings
+        from grids.training.pair_settings import pair_settings
+        from grids.training.recipes import get_recipe, resolve_config
+
+        if self.recipe is not None and loss is not None and "vgg" in get_recipe(self.recipe).takes:
+            raise GridsError(f"the recipe '{self.recipe}' has losses of its own: --loss is not for it")
+        changes = options.given(
+            iterations=self.iterations,
+            steps_per="model" if self.steps_per_model else None,
+            crop=self.crop,
+            batch=self.batch,
+            precision=self.precision,
+            learning_rate=self.learning_rate,
+            sampler=self.sampler,
+            loss=loss,
+            data=None if self.data is None else pair_settings(self.data),
+        )
+        budget = self.budget or (usual if self.recipe is None else QUICK)
+        network, config = resolve_config(self.recipe, budget, self.network, seed=seed, **changes)
+        more |= {"start": self.first_weights(), "vgg": self.vgg, "trunk": self.trunk}
+        return TrainingSettings(network, config, recipe=self.recipe, **more)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a training runs.
+
+    Args:
+        time_budget: seconds.
+        log: a CSV file for step, loss and speed.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    time_budget: float = declared(
+        metavar="TIME", callback=_seconds, help="Such as 90s, 20m or 2h; the same command goes on later."
+    )
+    log: Path | None = declared(type=Path, metavar="FILE.csv", help="Write step, loss and speed every ten seconds.")
+    device: str = shared(options.device)
+
+    def control(self, callbacks: Callbacks) -> RunControl:
+        """The same as the pipeline takes it."""
+        from grids.pipeline.experiments import RunControl
+
+        return RunControl(self.device, self.time_budget, callbacks)
