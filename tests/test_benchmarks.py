@@ -129,8 +129,8 @@ def test_walks_through_the_package(data: Path) -> None:
     told = ran(data, SCRIPTS / "walks.py", "--only", "degradation", "step", "--list")
     assert "| `grids degrade PHOTO --kind jpeg` | " in told and "degradations/compression.py:" in told
     degrading, training = told.split("\na step of")[-2:]
-    assert "training/trainer.py:" in training and "networks/" in training
-    assert "training/trainer.py:" not in degrading and "cli.py:" not in training
+    assert "training/loop.py:" in training and "networks/" in training
+    assert "training/loop.py:" not in degrading and "cli.py:" not in training
 
 
 IMPORTS = """

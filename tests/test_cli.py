@@ -91,7 +91,9 @@ def assert_one_line(output: Output, reason: str, code: int = 1) -> None:
 
 
 def files_under(folder: Path) -> set[str]:
-    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    """All but the hidden lock that stays in a run folder."""
+    files = [file for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
+    return {file.relative_to(folder).as_posix() for file in files}
 
 
 def subprocess_run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:

@@ -248,4 +248,4 @@ def test_the_data_are_a_choice_that_is_kept(call: Call) -> None:
 def test_the_paper_s_budget_implies_pristine_data(options: dict[str, str], expected: str) -> None:
     nothing = dict.fromkeys(field.name for field in fields(TrainingOptions))
     found = TrainingOptions(**(nothing | options)).resolve(0)
-    assert found["config"].data.name == expected
+    assert found.config.data.name == expected

@@ -17,7 +17,6 @@ from grids.pipeline.outputs import report_file, write_grouping, write_report
 from grids.pipeline.run_folder import TRAINING
 from grids.pipeline.warm_start import Start
 from grids.reports.comparison_sheet import Restored, restored_sheet
-from grids.reports.html import training_report
 from grids.reports.training import training_csv
 from grids.restoration.forward import restore
 from grids.restoration.models import load_restorer
@@ -140,6 +139,8 @@ def write_verified(found: TrainGroupsResult, out: str | Path) -> dict[str, Path]
         return written | write_grouping(
             found.grouping, found.problem.similarity, folder, steps=steps, training=found.report, pictures=pictures
         )
+    from grids.reports.html import training_report  # matplotlib takes half a second
+
     title = f"Restorers for {len(found.report.tasks)} tasks"
     return written | write_report(training_report(found.report, title=title, pictures=pictures), report_file(folder))
 

@@ -162,14 +162,14 @@ def _summary(selections: Sequence[Selection]) -> str:
 
 
 def verdict_text(selection: Selection) -> str:
-    """What an image bears, in a few words: "group C1, likely jpeg (91 %)", "clean" or "unlike anything known"."""
+    """The verdict and what it hangs on: "known, group C1, likely jpeg (91 %)", "clean", or "unknown, ..."."""
     if selection.verdict == CLEAN:
-        return "clean"
+        return CLEAN
     if selection.verdict == UNKNOWN or selection.group is None:
-        return unknown_text(selection)
+        return f"{UNKNOWN}, {unknown_text(selection)}"
     name = selection.degradation
     detail = "" if name is None else f", likely {shown(name)} ({percent(selection.degradations[name])})"
-    return f"group {printable(selection.group)}{detail}"
+    return f"{KNOWN}, group {printable(selection.group)}{detail}"
 
 
 def gain_text(selection: Selection) -> str:
@@ -188,5 +188,5 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
         return f"{restored}: no restorer here is for it (--group ID uses one nevertheless)"
     if why == "no gain" and not groups:
         return f"{restored}: its restorer would not help (--group ID uses one nevertheless)"
-    ends = {"clean": "now clean", "unknown": "now unlike anything known", "no gain": "no more gain predicted"}
+    ends = {"clean": "now clean", "unknown": "now unknown", "no gain": "no more gain predicted"}
     return f"{restored}, {ends[why]}" if groups and why in ends else restored
