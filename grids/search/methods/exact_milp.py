@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -112,15 +112,14 @@ class Solver:
 
         self._n = problem.n
         self._distances = problem.distances
-        self._tree = hierarchy.linkage(squareform(problem.distances, checks=False), method="average")
+        tree = hierarchy.linkage(squareform(problem.distances, checks=False), method="average")
+        self._clusters = partial(hierarchy.fcluster, tree, criterion="maxclust")
         self.assign: Callable[[Conflicts, int], Assignment] = lru_cache(maxsize=4096)(self._assign)
 
     def lower_bound(self, conflicts: Conflicts) -> int:
         """So many groups are needed: fewer have been proved impossible."""
-        count = max(1, len(_clique(conflicts)))
-        while count < self._n and self.assign(conflicts, count).impossible:
-            count += 1
-        return count
+        counts = itertools.count(max(1, len(_clique(conflicts))))
+        return next(n for n in counts if n >= self._n or not self.assign(conflicts, n).impossible)
 
     def _assign(self, conflicts: Conflicts, count: int) -> Assignment:
         from scipy.optimize import Bounds, LinearConstraint, milp
@@ -155,10 +154,9 @@ class Solver:
 
     def _costs(self, count: int, clique: Sequence[int]) -> FloatArray:
         """The mean distance of each degradation to the members of each average-linkage cluster, (n, count)."""
-        from scipy.cluster import hierarchy
         from scipy.optimize import linear_sum_assignment
 
-        labels = hierarchy.fcluster(self._tree, count, criterion="maxclust") - 1
+        labels = self._clusters(count) - 1
         costs = np.full((self._n, count), float(self._distances.max()))
         for k in range(labels.max() + 1):
             costs[:, k] = self._distances[:, labels == k].mean(axis=1)
