@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, whatever happens meanwhile, and locked by one process at a time."""
+"""Files: written so that a crash, a full disk or Ctrl-C leaves the old or the new one, and locked by a process."""
 
 from __future__ import annotations
 
@@ -82,17 +82,20 @@ def locked(what: Path, file: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout  # a tenth of a second, for those who lock
 
     holder = file.with_name(f"{file.name}.holder")
-    lock = FileLock(file)
+    lock = FileLock(file, thread_local=False)  # the thread that ends the work may be another one
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             raise RunError(f"'{what}' is in use by {holder.read_text(encoding='utf-8')}") from error
         raise RunError(f"'{what}' is in use by another process") from error
+    except NotImplementedError as error:  # of file systems without locks
+        raise RunError(f"cannot lock '{what}': {error}") from error
     except OSError as error:
         raise RunError(f"cannot lock '{what}': {error.strerror or error}") from error
     try:
-        write_text(holder, f"process {os.getpid()} on host {platform.node()}")
+        with contextlib.suppress(RunError):  # it is for messages alone
+            write_text(holder, f"process {os.getpid()} on host {platform.node()}")
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -60,7 +60,7 @@ def train_descriptor(
     train_this = partial(
         pipeline.train_descriptor,
         options.chosen_images(images),
-        config=replace(pipeline.DESCRIPTOR_RECIPE, **changes),
+        config=replace(pipeline.DESCRIPTOR_CONFIG, **changes),
         val=options.chosen_images(val),
         out=out,
         resume=resume,

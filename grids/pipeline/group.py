@@ -11,7 +11,7 @@ from grids.errors import GridsError, RunError, unknown_name
 from grids.io import make_folder
 from grids.pipeline.compare import load_similarity
 from grids.pipeline.outputs import write_grouping
-from grids.pipeline.run_folder import TRIALS
+from grids.pipeline.run_folder import TRIALS, RunFolder
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
     METHODS,
@@ -100,6 +100,8 @@ def group_degradations(
     wanted = search or SearchSettings()
     table, problem = _problem(wanted, drops, similarity, degradations)
     with contextlib.ExitStack() as stack:
+        if out is not None:
+            stack.enter_context(RunFolder(Path(out)).working())
         log = stack.enter_context(contextlib.closing(_log(Path(out), table, resume))) if out is not None else None
         running = Search(problem, wanted.method, log=log)
         _tell_singles(running, table)
@@ -107,21 +109,21 @@ def group_degradations(
             running.know(table.answers)
         run_search(running, table, on_trial=on_trial)
         found = running.result(all_solutions=wanted.all_solutions, at_hand=table.answers)
-    settings = {
-        "source": table.source,
-        "drops_sha256": table.sha256,
-        "groups_in_the_table": len(problem.askable or ()),
-        "similarity": str(similarity) if isinstance(similarity, (str, Path)) else "given",
-    }
-    found = replace(found, settings={**settings, **found.settings})
-    steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
-    check_count(found, max_groups, steps)
-    if out is not None:
-        asked = {trial.group for trial in found.trials}
-        at_hand = trials_at_hand(problem, table.answers)
-        others = [trial for trial in at_hand if trial.group not in asked]
-        write_grouping(found, problem.similarity, out, steps=steps, others=others)
-    return found
+        settings = {
+            "source": table.source,
+            "drops_sha256": table.sha256,
+            "groups_in_the_table": len(problem.askable or ()),
+            "similarity": str(similarity) if isinstance(similarity, (str, Path)) else "given",
+        }
+        found = replace(found, settings={**settings, **found.settings})
+        steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
+        check_count(found, max_groups, steps)
+        if out is not None:
+            asked = {trial.group for trial in found.trials}
+            at_hand = trials_at_hand(problem, table.answers)
+            others = [trial for trial in at_hand if trial.group not in asked]
+            write_grouping(found, problem.similarity, out, steps=steps, others=others)
+        return found
 
 
 def plan_grouping(

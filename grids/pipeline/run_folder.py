@@ -61,27 +61,25 @@ class RunFolder:
     def working(self) -> Iterator[None]:
         """Inside, no other process works here.
 
-        What was made for it goes again where an error comes before anything is written.
+        Folders that were made for it go again where an error comes before anything is written; else the lock stays.
 
         Raises:
             RunError: another process works here (the message says which), or the folder cannot be written to.
         """
         lock = self.path / (".lock" if self.model is None else f".{self.model.name}.lock")
-        new, new_lock = not self.path.exists(), not lock.exists()
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         make_folder(self.path)
-        try:
-            with locked(self.model or self.path, lock):
-                try:
-                    yield
-                except BaseException:
-                    if new_lock:
-                        lock.unlink(missing_ok=True)
-                    raise
-        except BaseException:
-            if new:
-                with contextlib.suppress(OSError):  # it is not empty
-                    self.path.rmdir()
-            raise
+        with locked(self.model or self.path, lock):
+            try:
+                yield
+            except BaseException:
+                if made and [file.name for file in self.path.iterdir() if not file.name.startswith(lock.name)] == []:
+                    with contextlib.suppress(OSError):
+                        for file in self.path.iterdir():
+                            file.unlink()
+                        for folder in made:
+                            folder.rmdir()
+                raise
 
     def keep(self, wanted: Mapping[str, Any]) -> None:
         """Write the settings of a training, or see that what is here was trained with the same.

@@ -33,7 +33,7 @@ from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
 DESCRIPTOR = "srresnet-x4"
-DESCRIPTOR_RECIPE = TrainingConfig(
+DESCRIPTOR_CONFIG = TrainingConfig(
     iterations=20_000, crop=96, batch=16, learning_rate=2e-4, average=0.999, data=PRISTINE
 )
 SUFFIX = ".safetensors"
@@ -108,7 +108,7 @@ def train_descriptor(
     Returns:
         its one run, of the task "x4"; the inputs of the report are those of bicubic enlargement.
     """
-    used, task = TrainingSettings(DESCRIPTOR, config or DESCRIPTOR_RECIPE, SCRATCH), Reduced()
+    used, task = TrainingSettings(DESCRIPTOR, config or DESCRIPTOR_CONFIG, SCRATCH), Reduced()
     with _training(out, used, control or RunControl()) as training:
         experiment = experiment_of([task], images, val, used, reading)
         run = training.run(experiment, resume)

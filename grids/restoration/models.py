@@ -144,6 +144,7 @@ def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping
 
     Each is computed once in a process, of presets as they are from a table; others from a network that is made.
     """
+    check_scale(preset, scale)
     names, chosen = tuple(tasks), networks.preset(preset)
     key = (chosen.network, repr(chosen.options), scale, names, repr(options))
     if key not in _DIGESTS:

@@ -60,10 +60,11 @@ def test_another_process_is_told_who_works_there(folder: RunFolder) -> None:
         pass
 
 
-def test_every_run_with_photographs_looks_before_it_works(tmp_path: Path) -> None:
+def test_every_run_looks_before_it_works(tmp_path: Path) -> None:
     runs: list[tuple[Path, Callable[[Path], object]]] = [
         (tmp_path / "similarity", lambda out: grids.measure_similarity("nowhere", out=out)),
         (tmp_path / "groups", lambda out: grids.train_groups("nowhere", out=out)),
+        (tmp_path / "table", lambda out: grids.group_degradations(out=out)),
         (tmp_path / "m.safetensors", lambda out: grids.train_restorer("nowhere", out=out)),
         (tmp_path / "d.safetensors", lambda out: grids.train_descriptor("nowhere", out=out)),
     ]
@@ -77,10 +78,15 @@ def test_nothing_stays_of_a_run_that_wrote_nothing(folder: RunFolder) -> None:
     with pytest.raises(GridsError), folder.working():
         raise GridsError("a wrong name")
     assert not folder.path.exists()
+    deep = RunFolder(folder.path / "new" / "deep")
+    with pytest.raises(GridsError), deep.working():
+        raise GridsError("a wrong name")
+    assert not folder.path.exists()
     folder.path.mkdir()
     with pytest.raises(GridsError), folder.working():
         raise GridsError("a wrong name")
-    assert list(folder.path.iterdir()) == []
+    # a lock of a folder that was there stays: others may have opened it
+    assert [file.suffix or file.name for file in folder.path.iterdir()] == [".lock"]
     with folder.working():
         (folder.path / "result").touch()
     assert (folder.path / "result").exists()

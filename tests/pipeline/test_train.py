@@ -235,7 +235,7 @@ def test_a_descriptor_is_trained_and_taken(photos: Path, tmp_path: Path, monkeyp
     assert found.degradations == TASKS
     with pytest.raises(GridsError, match="enlarges images"):
         grids.evaluate_restorer(out, photos)
-    assert training.DESCRIPTOR_RECIPE.learning_rate == 2e-4
+    assert training.DESCRIPTOR_CONFIG.learning_rate == 2e-4
 
 
 def test_its_inputs_are_bicubic_reductions(photos: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from grids.degradations import ELEVEN
+from grids.reports import html
 from grids.results import (
     GGDParams,
     Group,
@@ -156,3 +157,23 @@ def trained(
         noise={name: 0.02 + 0.003 * row[name] for name in names},
     )
     return replace(report, **changes)
+
+
+def similarity_page(*args: Any, **options: Any) -> str:
+    """The page of a similarity report."""
+    return html.similarity_report(*args, **options).page
+
+
+def comparison_page(*args: Any, **options: Any) -> str:
+    """The page of a comparison."""
+    return html.comparison_report(*args, **options).page
+
+
+def grouping_page(*args: Any, **options: Any) -> str:
+    """The page of a grouping."""
+    return html.grouping_report(*args, **options).page
+
+
+def training_page(*args: Any, **options: Any) -> str:
+    """The page of trainings."""
+    return html.training_report(*args, **options).page
