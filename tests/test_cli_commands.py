@@ -18,7 +18,7 @@ from grids.cli import COMMANDS, cli
 
 FOLDER = Path(grids.__file__).parent
 README = FOLDER.parent / "README.md"
-SECTIONED = ("group", "train", "similarity", "degrade", "select", "restore", "evaluate", "profile")
+SECTIONED = ("group", "train", "train-descriptor", "similarity", "degrade", "select", "restore", "evaluate", "profile")
 OWN_MEANING = {
     "--all": "of degradations, or of faces",
     "--batch": "defaults of their own",

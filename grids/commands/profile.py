@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @options.plugins("One of the run's own.")
 @click.option("--draws", type=int, help="Severities and sizes, for each photograph and degradation.  [default: 1]")
 @click.option("--data", help="photographs or pristine: how examples are made.  [default: photographs]")
+@options.section("Output")
 @options.as_json("Print what was learnt as JSON.")
 @options.device
 @options.reading

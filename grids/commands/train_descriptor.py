@@ -15,15 +15,18 @@ from grids.commands.training_options import RunOptions
 
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1)
+@options.section("Training")
 @click.option("--iterations", type=int, help="Steps.  [default: 20000]")
 @click.option("--crop", type=int, help="Side of the crops before they are reduced, pixels.  [default: 96]")
 @click.option("--batch", type=int, help="Crops in a step.  [default: 16]")
 @click.option("--learning-rate", type=float, help="At its peak.  [default: 0.0002]")
 @options.precision
-@options.record("run", RunOptions, options.GENERAL)
-@options.val
-@options.weights_file("runs/descriptor/descriptor.safetensors")
+@options.record("run", RunOptions, "Training")
 @options.resume
+@options.section("Data")
+@options.val
+@options.section("Output")
+@options.weights_file("runs/descriptor/descriptor.safetensors")
 @options.as_json("Print the record of the training instead of a table.")
 @options.reading
 @options.seed

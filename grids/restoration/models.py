@@ -81,6 +81,8 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
         GridsError: the preset is unknown, or a network that does not keep the size of images.
     """
     file = Path(path)
+    if preset is not None:
+        check_scale(preset)
     state, record = load_state(file), read_record(file) or {}
     name = preset or record.get("preset")
     if not isinstance(name, str):
