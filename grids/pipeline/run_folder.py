@@ -61,24 +61,26 @@ class RunFolder:
     def working(self) -> Iterator[None]:
         """Inside, no other process works here.
 
-        Folders that were made for it go again where an error comes before anything is written; else the lock stays.
+        What was made for it, the lock too, goes again where an error comes before anything is written. (filelock sees
+        that a lock which it waited for is gone: no two get in.)
 
         Raises:
             RunError: another process works here (the message says which), or the folder cannot be written to.
         """
         lock = self.path / (".lock" if self.model is None else f".{self.model.name}.lock")
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        new = not lock.exists()
         make_folder(self.path)
         with locked(self.model or self.path, lock):
             try:
                 yield
             except BaseException:
-                if made and [file.name for file in self.path.iterdir() if not file.name.startswith(lock.name)] == []:
-                    with contextlib.suppress(OSError):
-                        for file in self.path.iterdir():
-                            file.unlink()
-                        for folder in made:
-                            folder.rmdir()
+                with contextlib.suppress(OSError):  # a folder is not empty, or may not be changed any more
+                    if new:
+                        lock.unlink()
+                        lock.with_name(f"{lock.name}.holder").unlink(missing_ok=True)
+                    for folder in made:
+                        folder.rmdir()
                 raise
 
     def keep(self, wanted: Mapping[str, Any]) -> None:
