@@ -536,7 +536,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 def test_ctrl_c_leaves_whole_files_only(here: Path, photos: Path) -> None:
-    arguments = ["similarity", photos, "--patches", 64, "--patch-size", 32, "--out", "run", "--jobs", 1]
+    arguments = ["similarity", photos, "--patches", 256, "--patch-size", 32, "--out", "run", "--jobs", 1]
     command = [sys.executable, "-c", MAIN, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 90
