@@ -12,11 +12,13 @@ of eval/, on which nothing was learnt.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from common import WEIGHTS, channels_last, enter_in_manifest, eval_photographs, parser, split_files
+from torch import nn
 
 from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
@@ -32,15 +34,13 @@ from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
 UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
-FOUND = ("found_1", "found_2", "found_3", "found_4")
-RESTORERS = {"fit": FOUND, "calib": FOUND, "kodak24": (*FOUND, "mix"), "set14": (*FOUND, "mix")}
-"""Whose gains are measured, on which sets."""
 CHUNK = 10
 FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
 SETS = ("fit", "more", "calib", *EVALUATED)
-SIDE = 128
 DISTORTED = 2
+MIX, MIX_FILE = "mix", "unet_start.safetensors"
+"""The restorer for all eleven, a candidate beside the groups."""
 GGD_PHOTOGRAPHS = 60
 """Of fit, whose generalized Gaussians the paper's rule compares with."""
 
@@ -56,66 +56,87 @@ def kinds_of(unseen: bool) -> dict[str, Degradation | None]:
     return {name: None if name == CLEAN else degradation(name) for name in (UNSEEN if unseen else KINDS)}
 
 
-def suffix(unseen: bool, saved: bool) -> str:
-    return ("-unseen" if unseen else "") + ("-saved" if saved else "")
+@dataclass(frozen=True)
+class Way:
+    """How the photographs of a set are drawn.
+
+    Args:
+        factor: they are reduced by it; None draws it, and severities from the faintest on, as those learnt from.
+        unseen: under the degradations that nothing learns from.
+        saved: as JPEG 90 at last.
+    """
+
+    factor: float | None = None
+    unseen: bool = False
+    saved: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """Of the files of such samples."""
+        size = "" if self.factor is None else f"@{self.factor:g}"
+        return ("-unseen" if self.unseen else "") + ("-saved" if self.saved else "") + size
 
 
-def make(name: str, folder: Path, worker: int, workers: int, unseen: bool, saved: bool) -> None:
+LEARNT = Way()
+
+
+def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
     """Make the samples of a set, in chunks of photographs that are written one by one."""
     learnt = name in ("fit", "more")
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
-    names = () if unseen or saved else RESTORERS.get(name, ())
-    restorers = [channels_last(load_restorer(weights.builtin(f"nafnet_{one}.safetensors")).network) for one in names]
+    restorers = [] if way.unseen else [network_of(one) for one in candidates()]
+    settings = SampleSettings(
+        factor=way.factor,
+        data=PHOTOGRAPHS if learnt or name == "calib" else JPEG_90 if way.saved else PRISTINE,
+        seed={"fit": 0, "more": 1}.get(name, 2),
+    )
     paths = photographs(name)
-    factors = (None,) if name in ("fit", "more", "calib") else FACTORS
     # every so many-th photograph: a part of the chunks is already a fair sample
     count = -(-len(paths) // CHUNK)
-    for chunk in range(count):
-        file = folder / f"{name}{suffix(unseen, saved)}-{chunk:03d}.npz"
-        if chunk % workers != worker or file.exists():
+    for chunk in range(worker, count, workers):
+        file = folder / f"{name}{way.suffix}-{chunk:03d}.npz"
+        if file.exists():
             continue
         start = time.perf_counter()
-        numbers = range(chunk, len(paths), count)
+        numbers = np.arange(chunk, len(paths), count)
         read = [
             (f"{name} {paths[n].name}" if learnt else paths[n].name, read_photo(paths[n]).tensor()) for n in numbers
         ]
         if name in ("fit", "calib"):
-            others = make_outliers(read, descriptor, len(KINDS), SampleSettings(DISTORTED), restorers=len(names))
-            others = replace(others, photographs=np.array(numbers)[others.photographs])
-            np.savez(folder / f"{name}-other-{chunk:03d}.npz", **{f"{k}@0": v for k, v in vars(others).items()})
-        found: dict[str, np.ndarray] = {}
-        for factor in factors:
-            settings = SampleSettings(
-                side=SIDE if learnt else None,
-                factor=factor,
-                data=PHOTOGRAPHS if learnt or name == "calib" else JPEG_90 if saved else PRISTINE,
-                seed={"fit": 0, "more": 1}.get(name, 2),
-            )
-            made = make_samples(read, kinds_of(unseen), descriptor, restorers, settings)
-            whole = replace(made, photographs=np.array(numbers)[made.photographs])
-            found |= {f"{key}@{factor or 0:g}": value for key, value in vars(whole).items()}
-        np.savez(file, allow_pickle=True, **found)
+            others = make_outliers(read, descriptor, len(KINDS), restorers, SampleSettings(DISTORTED))
+            np.savez(folder / f"{name}-other-{chunk:03d}.npz", **arrays_of(others, numbers))
+        made = make_samples(read, kinds_of(way.unseen), descriptor, restorers, settings)
+        np.savez(file, **arrays_of(made, numbers))
         print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def load(name: str, folder: Path, factor: float | None = None, unseen: bool = False, saved: bool = False) -> Samples:
+def arrays_of(samples: Samples, numbers: np.ndarray) -> dict[str, Any]:
+    """As they are stored, photographs by their number in the set."""
+    return vars(replace(samples, photographs=numbers[samples.photographs]))
+
+
+def are_there(name: str, folder: Path, way: Way) -> bool:
+    """Whether samples were made of a set in this way."""
+    return any(folder.glob(f"{name}{way.suffix}-[0-9]*.npz"))
+
+
+def load(name: str, folder: Path, way: Way = LEARNT) -> Samples:
     """The samples of a set, of all chunks that are there."""
     parts = []
-    for file in sorted(folder.glob(f"{name}{suffix(unseen, saved)}-[0-9]*.npz")):
+    for file in sorted(folder.glob(f"{name}{way.suffix}-[0-9]*.npz")):
         with np.load(file) as content:
-            parts.append(Samples(**{key: content[f"{key}@{factor or 0:g}"] for key in Samples.__dataclass_fields__}))
+            parts.append(Samples(**{field: content[field] for field in Samples.__dataclass_fields__}))
     if not parts:
-        raise SystemExit(f"there are no samples of '{name}' in '{folder}': make them with `samples {name}`")
+        raise SystemExit(f"there are no samples of '{name}{way.suffix}' in '{folder}': make them with `samples {name}`")
     return Samples.join(parts)
 
 
 def learnt_from(folder: Path) -> Samples:
-    """The samples of fit, and those of its second drawing where they were made (without gains)."""
+    """The samples of fit, and those of its second drawing where they were made."""
     fit = load("fit", folder)
-    if not list(folder.glob("more-[0-9]*.npz")):
+    if not are_there("more", folder, LEARNT):
         return fit
-    more = load("more", folder)
-    return Samples.join([fit, replace(more, gains=np.full((len(more), fit.gains.shape[1]), np.nan))])
+    return Samples.join([fit, load("more", folder)])
 
 
 def groups_of(partition: str) -> tuple[Candidate, ...]:
@@ -126,6 +147,16 @@ def groups_of(partition: str) -> tuple[Candidate, ...]:
         restorer = load_restorer(weights.builtin(file))
         found.append(Candidate(f"C{number}", restorer.tasks, Path(file)))
     return tuple(found)
+
+
+def candidates() -> tuple[Candidate, ...]:
+    """All that an image may be restored with: the groups that were found, and the restorer of all eleven."""
+    return (*groups_of("found"), Candidate(MIX, ELEVEN, Path(MIX_FILE)))
+
+
+def network_of(candidate: Candidate) -> nn.Module:
+    assert candidate.weights is not None
+    return channels_last(load_restorer(weights.builtin(candidate.weights.name)).network)
 
 
 def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = None) -> np.ndarray:
@@ -156,9 +187,7 @@ def learn_profile(folder: Path) -> None:
     counts = [len(np.unique(one.photographs)) for one in (fit, calib)]
     record: dict[str, int | list[int]] = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
-    profile = fit_profile(
-        fit, calib, (*KINDS, OTHER), groups_of("found"), descriptor_sha256=sha256, ggd=ggd, record=record
-    )
+    profile = fit_profile(fit, calib, (*KINDS, OTHER), candidates(), descriptor_sha256=sha256, ggd=ggd, record=record)
     path = profile.write(WEIGHTS / weights.PROFILE)
     enter_in_manifest(
         path,
@@ -175,6 +204,7 @@ def main() -> None:
     options.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     options.add_argument("--folder", type=Path, default=Path("runs/selection"))
     options.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
+    options.add_argument("--factors", type=float, nargs="+", default=FACTORS, help="that sets of eval/ are reduced by")
     options.add_argument("--unseen", action="store_true", help="samples of haze, rain, raindrop, snow and low_light")
     options.add_argument("--profile", type=Path, help="report: another profile than the one that ships")
     options.add_argument("--saved", action="store_true", help="samples of eval/ that are saved as JPEG 90 at last")
@@ -183,7 +213,8 @@ def main() -> None:
     worker, workers = map(int, arguments.worker.split("/"))
     if arguments.stage == "samples":
         for name in arguments.sets or SETS:
-            make(name, arguments.folder, worker, workers, arguments.unseen, arguments.saved)
+            for factor in arguments.factors if name in EVALUATED else (None,):
+                make(name, arguments.folder, worker, workers, Way(factor, arguments.unseen, arguments.saved))
     elif arguments.stage == "learn":
         learn_profile(arguments.folder)
     else:

@@ -1,8 +1,9 @@
-"""Predicted and true gains of the chosen restorers, and what choosing costs: tables of `selection_report.py`."""
+"""Predicted and true gains of the chosen restorers, what choosing costs, and harm: tables of `selection_report.py`."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import selection as source
@@ -11,53 +12,86 @@ from scipy.stats import spearmanr
 from selection_judging import Sets, called_clean, judged, members
 
 from grids.results import GGDParams
+from grids.results.selection import LIKELY
+from grids.selection.gain_model import Described, Forecast
 from grids.selection.grids_rule import average_ggd, compute_divergences
 from grids.selection.profile import Profile
 from grids.selection.samples import Samples
 
+LEAST_PHOTOGRAPHS = 5
+HARM = 0.1
+"""dB: a smaller loss is not counted."""
 
-def predicted(profile: Profile, some: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For the images that a restorer is chosen for: predicted and true gain of the chosen group, half the interval."""
-    whitened, chances, distance = judged(profile, some)
-    chosen = (chances @ members("found")).argmax(1)
-    rows = np.arange(len(some))
+
+class Choice(NamedTuple):
+    """What is chosen for each of N images, and what comes of it.
+
+    chosen: (N,), the candidate.
+    forecast: of its restorer.
+    true: (N,), what that restorer gains, dB.
+    known: (N,), whether the verdict is "known".
+    restored: (N,), whether the image is restored, since a gain is likely.
+    """
+
+    chosen: np.ndarray
+    forecast: Forecast
+    true: np.ndarray
+    known: np.ndarray
+    restored: np.ndarray
+
+
+def choose(profile: Profile, some: Samples) -> Choice:
+    """As `grids restore` chooses."""
     assert profile.gains is not None
-    guess = profile.gains.predict(whitened, chances)[rows, chosen]
-    true = some.gains[rows, chosen]
-    skip = (distance > 1) | called_clean(profile, chances, distance) | (some.kinds == 0)
-    true = np.where(skip, np.nan, true)
-    return guess, true, profile.gains.half_width(chances)
+    whitened, chances, distance = judged(profile, some)
+    described = Described(some.statistics, whitened, chances)
+    chosen = profile.gains.predict(described).argmax(1)
+    forecast = profile.gains.forecast(described, chosen)
+    known = (distance <= 1) & ~called_clean(profile, chances, distance)
+    restored = known & (forecast.gain > 0) & (forecast.probability >= LIKELY)
+    return Choice(chosen, forecast, some.gains[np.arange(len(some)), chosen], known, restored)
 
 
 def gains(profile: Profile, samples: Sets, folder: Path) -> None:
-    rows = []
-    rng = np.random.default_rng(0)
+    rows, kinds = [], []
     for (name, factor), some in samples.items():
-        guess, true, half = predicted(profile, some)
-        known = np.isfinite(true)
-        inside = np.abs(guess - true) <= half
-        within = [
-            spearmanr(guess[mine], true[mine])[0]
-            for kind in range(1, len(source.KINDS))
-            if (mine := known & (some.kinds == kind)).sum() > 4
-        ]
-        photographs = np.unique(some.photographs)
-        shares = []
-        for _ in range(1000):
-            drawn = rng.choice(photographs, len(photographs))
-            count = np.bincount(np.searchsorted(photographs, drawn), minlength=len(photographs))
-            weight = count[np.searchsorted(photographs, some.photographs)] * known
-            shares.append((weight * inside).sum() / weight.sum())
-        low, high = np.quantile(shares, (0.025, 0.975))
+        found = choose(profile, some)
+        known = found.known & (some.kinds > 0) & np.isfinite(found.true)
+        guess, true = found.forecast.gain, found.true
+        inside = (found.forecast.low <= true) & (true <= found.forecast.high)
+        within = {
+            label: spearmanr(guess[mine], true[mine])[0]
+            for kind, label in enumerate(source.KINDS)
+            if (mine := known & (some.kinds == kind)).sum() >= LEAST_PHOTOGRAPHS
+        }
+        width = (found.forecast.high - found.forecast.low)[known]
+        values = list(within.values())
         row = [name, f"1/{factor:g}", known.sum(), f"{spearmanr(guess[known], true[known])[0]:.3f}"]
-        row += [f"{np.mean(within):.2f} ({min(within):.2f} to {max(within):.2f})"]
+        row += [f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"]
         row += [f"{np.abs(guess - true)[known].mean():.2f}", f"{100 * inside[known].mean():.1f}"]
-        row += [f"{100 * low:.1f} to {100 * high:.1f}", f"{2 * half[known].mean():.2f}"]
+        row += [bootstrapped_share(some.photographs, known, inside), f"{width.mean():.2f}"]
         rows.append([*row, plain_distance(profile, name, factor, folder, some, known, true)])
-    print("\npredicted and true gain of the chosen group's restorer\n")
+        kinds.append([name, f"1/{factor:g}", *(f"{within.get(label, np.nan):.2f}" for label in source.KINDS[1:])])
+    print("\npredicted and true gain of the chosen restorer\n")
     head = ["images of", "size", "n", "Spearman", "within kinds, mean (least to most)", "mean error, dB"]
     head += ["in the interval, %", "95 % of bootstraps by photograph", "mean width, dB"]
     print(table([*head, "the paper's distance: Spearman with the gain"], rows))
+    print("\nSpearman of predicted and true gain within each kind\n")
+    print(table(["images of", "size", *source.KINDS[1:]], kinds))
+
+
+def bootstrapped_share(numbers: np.ndarray, known: np.ndarray, inside: np.ndarray) -> str:
+    """Between what the share of known images inside lies in 95 % of draws of photographs, in per cent."""
+    rng = np.random.default_rng(0)
+    photographs = np.unique(numbers)
+    shares = []
+    for _ in range(1000):
+        drawn = rng.choice(photographs, len(photographs))
+        count = np.bincount(np.searchsorted(photographs, drawn), minlength=len(photographs))
+        weight = count[np.searchsorted(photographs, numbers)] * known
+        shares.append((weight * inside).sum() / weight.sum())
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def plain_distance(
@@ -79,31 +113,42 @@ def plain_distance(
 def regret(profile: Profile, samples: Sets) -> None:
     rows = []
     for (name, factor), some in samples.items():
-        whitened, chances, distance = judged(profile, some)
+        found = choose(profile, some)
         degraded = (some.kinds > 0) & np.isfinite(some.gains).all(1)
-        chosen = (chances @ members("found")).argmax(1)
-        groups = some.gains[:, :4]
-        mix, oracle = some.gains[:, 4], np.maximum(groups.max(1), 0)
-        assert profile.gains is not None
-        expected = profile.gains.predict(whitened, chances)[np.arange(len(some)), chosen]
-        touched = (distance <= 1) & ~called_clean(profile, chances, distance) & (expected > 0)
-        got = np.where(touched, groups[np.arange(len(some)), chosen], 0.0)
-        forced = groups[np.arange(len(some)), chosen]
-        own = groups[np.arange(len(some)), members("found")[some.kinds].argmax(1)]
-        lost, without = (oracle - got)[degraded].mean(), (oracle - forced)[degraded].mean()
-        above = (oracle - mix)[degraded].mean()
-        values = (mix[degraded].mean(), own[degraded].mean(), oracle[degraded].mean(), got[degraded].mean())
-        row = [name, f"1/{factor:g}", *(f"{value:.2f}" for value in values), f"{lost:.3f}", f"{without:.3f}"]
-        rows.append([*row, f"{100 * lost / above:.0f} %", f"{values[3] - values[0]:+.2f}"])
+        mix, best = some.gains[:, -1], some.gains.max(1)
+        own = some.gains[np.arange(len(some)), members("found")[some.kinds].argmax(1)]
+        forced, got = found.true, np.where(found.restored, found.true, 0.0)
+        oracle = np.maximum(best, 0)
+        difference = (own - mix)[degraded]
+        error = clustered_error(difference, some.photographs[degraded])
+        means = [float(one[degraded].mean()) for one in (mix, own, oracle, forced, got)]
+        row = [name, f"1/{factor:g}", *(f"{mean:.2f}" for mean in means)]
+        row += [f"{(best - forced)[degraded].mean():.3f}", f"{(oracle - got)[degraded].mean():.3f}"]
+        rows.append([*row, f"{difference.mean():+.3f} ± {error:.3f}"])
     print("\nmean gain over the input, dB, of degraded images; an image left untouched gains 0\n")
-    head = (
-        "images of",
-        "size",
-        "mix",
-        "own group",
-        "best of all and untouched",
-        "select and restore",
-        "regret",
-        "regret, nothing left untouched",
-    )
-    print(table((*head, "regret / (best - mix)", "select and restore - mix"), rows))
+    head = ["images of", "size", "mix", "own group", "best or untouched", "chosen", "chosen or untouched"]
+    head += ["regret of the choice", "regret, untouched ones too", "own group - mix"]
+    print(table(head, rows))
+
+
+def clustered_error(values: np.ndarray, photographs: np.ndarray) -> float:
+    """The standard error of a mean over images, of which those of one photograph hang together."""
+    means = np.array([values[photographs == one].mean() for one in np.unique(photographs)])
+    return float(means.std(ddof=1) / np.sqrt(len(means)))
+
+
+def harm(profile: Profile, samples: Sets) -> None:
+    rows = []
+    for (name, factor), some in samples.items():
+        found = choose(profile, some)
+        clean, degraded = some.kinds == 0, (some.kinds > 0) & np.isfinite(found.true)
+        changed = found.restored & degraded
+        lost = changed & (found.true < -HARM)
+        uncertain = degraded & found.known & ~found.restored
+        row = [name, f"1/{factor:g}", f"{100 * found.restored[clean].mean():.1f}"]
+        row += [f"{100 * changed.sum() / degraded.sum():.1f}", f"{100 * uncertain.sum() / degraded.sum():.1f}"]
+        missed = np.where(uncertain, np.maximum(found.true, 0), 0)[degraded].mean()
+        rows.append([*row, f"{100 * lost.sum() / max(1, changed.sum()):.1f}", f"{missed:.3f}"])
+    print(f"\nper cent of images; harmed: of the restored ones those that lose more than {HARM} dB\n")
+    head = ("images of", "size", "clean ones restored", "degraded ones restored", "uncertain", "harmed")
+    print(table((*head, "gain missed by leaving uncertain ones, dB"), rows))

@@ -9,7 +9,7 @@ import numpy as np
 import selection as source
 from common import machine, table
 from scipy.special import softmax
-from selection_gains import gains, regret
+from selection_gains import gains, harm, regret
 from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members, part_of
 
 from grids import weights
@@ -33,19 +33,19 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
     print(machine())
     profile = read_profile(file or weights.builtin(weights.PROFILE))
     samples = {
-        (name + (SAVED if saved else ""), factor): source.load(name, folder, factor, saved=saved)
+        (name + (SAVED if saved else ""), factor): source.load(name, folder, source.Way(factor, saved=saved))
         for saved in (False, True)
         for name in sets
         for factor in source.FACTORS
-        if list(folder.glob(f"{name}{source.suffix(False, saved)}-[0-9]*.npz"))
+        if source.are_there(name, folder, source.Way(factor, saved=saved))
     }
     accuracy(profile, samples, folder)
     confusion(profile, samples)
     ablation(folder, samples)
     reliability(profile, samples)
-    measured = {key: some for key, some in samples.items() if some.gains.shape[1]}
-    gains(profile, measured, folder)
-    regret(profile, measured)
+    gains(profile, samples, folder)
+    regret(profile, samples)
+    harm(profile, samples)
     unseen(profile, samples, folder)
 
 
@@ -191,9 +191,9 @@ def reliability(profile: Profile, samples: Sets) -> None:
 def unseen(profile: Profile, samples: Sets, folder: Path) -> None:
     rows = []
     for (name, factor), some in samples.items():
-        if not list(folder.glob(f"{name}-unseen-[0-9]*.npz")):
+        if not source.are_there(name, folder, source.Way(factor, unseen=True)):
             continue
-        others = source.load(name, folder, factor, unseen=True)
+        others = source.load(name, folder, source.Way(factor, unseen=True))
         known, distance = judged(profile, some)[2], judged(profile, others)[2]
         values = [auroc(known, distance[others.kinds == kind]) for kind in range(len(source.UNSEEN))]
         called = [100 * (distance[others.kinds == kind] > 1).mean() for kind in range(len(source.UNSEEN))]

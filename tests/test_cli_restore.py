@@ -120,7 +120,7 @@ def test_untouched_is_untouched(call: Call, tmp_path: Path, name: str, says: str
 def test_a_folder(call: Call, tmp_path: Path) -> None:
     code, out, err = call("in", "-o", "done", "--steps", "2")
     assert code == 0
-    assert out.splitlines()[-1] == "2 of 4 images restored, all in done"
+    assert out.splitlines()[-1] == "2 of 4 images restored, 2 clean or unknown, all in done"
     assert err.splitlines()[-1] == "1 image skipped"
     assert "broken.png" in err
     names = {path.relative_to(tmp_path / "done").as_posix() for path in (tmp_path / "done").rglob("*.*")}

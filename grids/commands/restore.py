@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.pipeline.restore import RestoredFile
+    from grids.restoration.restore import Action
+
+_UNTOUCHED: dict[Action, str] = {"uncertain": "uncertain, left as they are", "left": "clean or unknown"}
 
 
 @click.command(cls=options.Command)
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 @click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
 @click.option("--head", metavar="NAME", help="With --group: the head of its restorer for this degradation.")
 @click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
+@options.section("When, and how much")
+@click.option(
+    "--min-gain", type=float, metavar="DB", default=0.0, show_default=True, help="The least gain that must be expected."
+)
+@click.option("--strength", type=float, default=1.0, show_default=True, help="Blend the result with the image: 0 to 1.")
 @options.section("Tiles")
 @click.option("--tile", type=int, help="Side of the tiles, 128 or more.  [default: by memory; none to 2 megapixels]")
 @click.option("--overlap", type=int, help="Pixels that tiles share which fade into one another.  [default: 32]")
@@ -41,6 +50,8 @@ def restore(
     group: str | None,
     head: str | None,
     steps: int,
+    min_gain: float,
+    strength: float,
     tile: int | None,
     overlap: int | None,
     out: Path | None,
@@ -52,13 +63,15 @@ def restore(
 ) -> None:
     """Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back untouched.
 
-    Images unlike anything known stay as they are too, unless --group names a restorer. Alpha, EXIF, colour profile and
-    16 bits are kept. A folder's results are .png, with the sub-folders that the images lie in.
+    Images unlike anything known, and those where a gain is uncertain, stay as they are too, unless --group names a
+    restorer. Alpha, EXIF, colour profile and 16 bits are kept. A folder's results are .png, with the sub-folders that
+    the images lie in.
 
     \b
     Examples:
       grids restore photo.png -o out.png
       grids restore photo.png --steps 3 --compare side.png
+      grids restore photo.png --strength 0.7 --min-gain 0.5
       grids restore photos/ -o restored/ --run runs/mine
       grids restore photo.png --run runs/liu --group C1 --head rain
     """
@@ -70,7 +83,7 @@ def restore(
     if options.BUILTIN in images:
         raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
     shared = OVERLAP if overlap is None else overlap
-    settings = RestoreSettings(group, head, tile, shared, steps)
+    settings = RestoreSettings(group, head, tile, shared, steps, min_gain, strength)
     with reading.progress() as bar:
 
         def on_image(made: RestoredFile) -> None:
@@ -93,19 +106,21 @@ def restore(
     if as_json:
         click.echo(json.dumps([made.to_json() for made in done]))
     elif len(done) > 1:
-        restored = sum(bool(made.restoration.groups) for made in done)
-        reading.say(f"{restored} of {len(done)} images restored, all in {out}")
+        counts = Counter(made.restoration.action for made in done)
+        parts = [f"{counts['restored']} of {len(done)} images restored"]
+        parts += [f"{counts[action]} {words}" for action, words in _UNTOUCHED.items() if counts[action]]
+        reading.say(f"{', '.join(parts)}, all in {out}")
     reading.count_skipped()
 
 
 def _text(made: RestoredFile) -> str:
     """Two lines: what was found on an image; what was done, and where it lies."""
-    from grids.reports.selection import gain_text, outcome_text, verdict_text
+    from grids.reports.selection import outcome_text, promise_text, verdict_text
     from grids.reports.text import printable
 
     first = made.restoration.steps[0].selection
-    gain = gain_text(first)
-    predicted = f", predicted gain {gain}" if gain else ""
+    promise = promise_text(first)
+    predicted = f", {promise}" if promise else ""
     outcome = outcome_text(made.restoration.restorers, made.restoration.why)
     seconds = sum(step.seconds for step in made.restoration.steps)
     took = f" ({seconds:.1f} s)" if made.restoration.groups else ""

@@ -106,7 +106,7 @@ def profile_run(
         made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
         drawing = replace(drawing, draws=DISTORTED)
         photographs = _pixels(some, silent)
-        others = make_outliers(photographs, descriptor, len(kinds), drawing, restorers=len(restorers))
+        others = make_outliers(photographs, descriptor, len(kinds), restorers, drawing, device=where)
         parts.append(Samples.join([made, others]))
     used = [len(np.unique(part.photographs)) for part in parts]
     if min(used) < 2 or sum(used) < FEWEST:
@@ -275,7 +275,7 @@ def _described(
         assert photo.path is not None
         rows = basis.whiten(np.stack([describe(descriptor, part) for part in _parts(photo.tensor())]))
         kinds, numbers, zeros = (np.full(len(rows), value) for value in (kind, number, 0.0))
-        yield photo.path, Samples(rows, kinds, zeros, numbers, np.full((len(rows), 1), np.nan), zeros)
+        yield photo.path, Samples(rows, kinds, zeros, numbers, np.empty((len(rows), 0)), zeros)
         on_done()
 
 
@@ -285,7 +285,7 @@ def _others(
     """Clean photographs, distorted, in the whitened space of the basis."""
     draws = max(DISTORTED, math.ceil(LEAST_DISTORTED / len(paths)))
     photographs = _pixels(paths, replace(reading, on_skip=None))
-    made = make_outliers(photographs, descriptor, kind, SampleSettings(draws, most=MOST, seed=seed), restorers=1)
+    made = make_outliers(photographs, descriptor, kind, settings=SampleSettings(draws, most=MOST, seed=seed))
     return replace(made, statistics=basis.whiten(made.statistics))
 
 

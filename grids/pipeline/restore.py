@@ -45,7 +45,7 @@ class RestoreSettings:
     Args:
         group: the id of a group to use instead of the one that is selected.
         head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
-        tile, overlap, steps: as for `grids.restoration.restore.restore_photo`.
+        tile, overlap, steps, min_gain, strength: as for `grids.restoration.restore.restore_photo`.
 
     Raises:
         GridsError: a value is out of range, or there is a head without a group.
@@ -56,9 +56,11 @@ class RestoreSettings:
     tile: int | None = None
     overlap: int = OVERLAP
     steps: int = 1
+    min_gain: float = 0.0
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
-        check_settings(self.steps, self.tile, self.overlap, self.group, self.head)
+        check_settings(**asdict(self))
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class RestoredFile:
             "image": str(self.source),
             "output": str(self.output),
             "steps": steps,
+            "action": self.restoration.action,
             "why": self.restoration.why,
         }
 
@@ -98,7 +101,7 @@ def restore_files(
 ) -> list[RestoredFile]:
     """Restore images: one file into another, or several into a new folder, as .png with the sub-folders they lie in.
 
-    An image that is clean, unlike anything known, or would not gain keeps its pixels; in its own format the file is
+    An image that is clean, unlike anything known, or not likely to gain keeps its pixels; in its own format the file is
     copied byte for byte.
 
     Args:

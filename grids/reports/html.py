@@ -18,7 +18,7 @@ from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, heatmap, side_by_side
 from grids.reports.painting import Drawing
-from grids.reports.selection import Shown, gain_text, verdict_text
+from grids.reports.selection import Shown, gain_text, likely_text, verdict_text
 from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text
 from grids.reports.text import counted, decibels, shown
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
@@ -237,6 +237,7 @@ def _environment() -> Environment:
         why=of_grouping.why_text,
         verdict=verdict_text,
         gain=gain_text,
+        likely=likely_text,
     )
     return environment
 

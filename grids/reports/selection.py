@@ -10,8 +10,8 @@ from typing import NamedTuple
 from grids.reports.text import TEXT_WIDTH, aligned, folded, percent, printable, shown, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
 
-LEAST_GAIN = 0.1
-"""dB that restoring must be expected to gain to be advised: less is hardly seen, though done if it is above 0."""
+MOST_NAMES = 6
+"""Of a group's degradations that are named; of more, their number."""
 LEAST_CHANCE = 0.01
 DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
@@ -50,11 +50,9 @@ def advice(selection: Selection) -> str:
     if gain is None:
         return f"Restore it with group {group}; how much that gains has not been measured."
     reach = _reach(selection)
-    if gain < LEAST_GAIN:
-        doubt = "would hardly help" if gain > -LEAST_GAIN else "would rather harm"
-        return f"Group {group} fits it best, but {doubt}: expect about {gain:+.1f} dB{reach}."
-    may = "should" if selection.interval is None or selection.interval[0] > 0 else "may"
-    return f"Restore it with group {group}: it {may} gain about {gain:.1f} dB{reach}."
+    if not selection.promises():
+        return f"Group {group} is the best for it, but a gain is uncertain: expect about {gain:+.1f} dB{reach}."
+    return f"Restore it with group {group}: it should gain about {gain:.1f} dB{reach}."
 
 
 def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
@@ -73,7 +71,7 @@ def selections_table(selections: Sequence[Selection]) -> str:
     """Many images, a line for each, and how many need what."""
     if not selections:
         return "no images"
-    head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval")
+    head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval", "likely")
     single = any(selection.degradations for selection in selections)
     rows = [head, *(_image_row(selection) for selection in selections)]
     lines = aligned(rows, left=3) if single else aligned([(*row[:2], *row[3:]) for row in rows], left=2)
@@ -90,19 +88,28 @@ def short_name(name: str, width: int = NAME_WIDTH) -> str:
 
 
 def _named(ranked: Ranked) -> str:
-    names = ", ".join(map(printable, ranked.degradations))
+    names = _names(ranked)
     return printable(ranked.group) + (f" ({names})" if names else "")
 
 
+def _names(ranked: Ranked) -> str:
+    """The degradations of a group, or how many they are."""
+    count = len(ranked.degradations)
+    return f"{count} degradations" if count > MOST_NAMES else ", ".join(map(printable, ranked.degradations))
+
+
 def _reach(selection: Selection) -> str:
-    """The interval, as the end of a sentence."""
-    if selection.interval is None:
-        return ""
-    low, high = (f"{value:.1f}" for value in selection.interval)
-    tenths = _TENTHS.get(round(10 * selection.coverage))
-    exact = math.isclose(10 * selection.coverage, round(10 * selection.coverage))
-    share = f"{tenths} of ten" if tenths and exact else f"{100 * selection.coverage:g} % of"
-    return f" ({low} to {high} in {share} such images)"
+    """The interval and the probability of a gain, as the end of a sentence."""
+    parts = []
+    if selection.interval is not None:
+        low, high = (f"{value:.1f}" for value in selection.interval)
+        tenths = _TENTHS.get(round(10 * selection.coverage))
+        exact = math.isclose(10 * selection.coverage, round(10 * selection.coverage))
+        share = f"{tenths} of ten" if tenths and exact else f"{100 * selection.coverage:g} % of"
+        parts.append(f"{low} to {high} in {share} such images")
+    if selection.gain_probability is not None:
+        parts.append(f"a gain at all in {percent(selection.gain_probability)}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _verdict(selection: Selection) -> str:
@@ -130,10 +137,9 @@ def _likely(selection: Selection) -> str:
 
 
 def _group_row(ranked: Ranked) -> tuple[str, ...]:
-    names = ", ".join(map(printable, ranked.degradations))
     gain = "-" if ranked.predicted_gain is None else f"{ranked.predicted_gain:+.1f} dB"
     divergence = f"{ranked.divergence:.3g}" if math.isfinite(ranked.divergence) else "-"
-    return printable(ranked.group), names, divergence, percent(ranked.probability), gain
+    return printable(ranked.group), _names(ranked), divergence, percent(ranked.probability), gain
 
 
 def _image_row(selection: Selection) -> tuple[str, ...]:
@@ -144,7 +150,8 @@ def _image_row(selection: Selection) -> tuple[str, ...]:
     gain = "" if selection.predicted_gain is None else f"{selection.predicted_gain:+.1f} dB"
     reach = "" if selection.interval is None else "{:+.1f} to {:+.1f}".format(*selection.interval)
     known = percent(chance) if math.isfinite(chance) else ""
-    return short_name(selection.image), needs, printable(single), known, gain, reach
+    likely = "" if selection.gain_probability is None else likely_text(selection)
+    return short_name(selection.image), needs, printable(single), known, gain, reach, likely
 
 
 def _needs(selection: Selection) -> str:
@@ -181,12 +188,27 @@ def gain_text(selection: Selection) -> str:
     return f"{selection.predicted_gain:+.2f} dB{between}"
 
 
+def likely_text(selection: Selection) -> str:
+    """The probability of a gain; a dash where it is not known."""
+    return "-" if selection.gain_probability is None else percent(selection.gain_probability)
+
+
+def promise_text(selection: Selection) -> str:
+    """The predicted gain and how likely a gain is, in words; empty where nothing is predicted."""
+    gain, chance = gain_text(selection), selection.gain_probability
+    parts = [f"predicted gain {gain}"] if gain else []
+    if chance is not None:
+        parts.append(f"{percent(chance)} likely to gain")
+    return ", ".join(parts)
+
+
 def outcome_text(groups: Sequence[str], why: str) -> str:
     """What was done to an image, and why no more, with advice where nothing was."""
-    restored = f"restored with {' then '.join(map(printable, groups))}" if groups else "left as it is"
-    if why == "unknown" and not groups:
-        return f"{restored}: no restorer here is for it (--group ID uses one nevertheless)"
-    if why == "no gain" and not groups:
-        return f"{restored}: its restorer would not help (--group ID uses one nevertheless)"
-    ends = {"clean": "now clean", "unknown": "now unknown", "no gain": "no more gain predicted"}
-    return f"{restored}, {ends[why]}" if groups and why in ends else restored
+    if not groups:
+        nothing = {
+            "unknown": "left as it is: no restorer here is for it (--group ID uses one nevertheless)",
+            "uncertain": "uncertain, left as it is: a gain is not likely enough (--group ID restores it nevertheless)",
+        }
+        return nothing.get(why, "left as it is")
+    ends = {"clean": ", now clean", "unknown": ", now unknown", "uncertain": ", a further gain is uncertain"}
+    return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

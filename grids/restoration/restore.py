@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +19,11 @@ from grids.restoration.models import load_restorer
 from grids.restoration.tiling import OVERLAP, restore_image
 from grids.results.selection import CLEAN, UNKNOWN, Candidate, Selection
 
-DONE, NO_GAIN = "done", "no gain"
-"""Why restoring ended, besides "clean" and "unknown": all steps are done, or the next would not help."""
+DONE: Literal["done"] = "done"
+UNCERTAIN: Literal["uncertain"] = "uncertain"
+"""Why restoring ended, besides "clean" and "unknown": all steps are done, or it is not likely that the next gains."""
+Action = Literal["restored", "uncertain", "left"]
+"""What became of a photograph: "uncertain" and "left" ones are as they were, the former since a gain is not likely."""
 LEAST_TILE = 128
 
 
@@ -46,7 +51,7 @@ class Restoration:
     Args:
         photo: the result; the photograph itself where nothing was restored.
         steps: all looks at it, in order; the last may be one after which nothing was run.
-        why: why it ended: "done", "clean", "unknown" or "no gain".
+        why: why it ended: "done", "clean", "unknown" or "uncertain".
     """
 
     photo: Photo
@@ -57,6 +62,13 @@ class Restoration:
     def groups(self) -> tuple[str, ...]:
         """The ids of the groups whose restorers were run, in order; empty for an untouched photograph."""
         return tuple(step.group for step in self.steps if step.group is not None)
+
+    @property
+    def action(self) -> Action:
+        """What became of the photograph."""
+        if self.groups:
+            return "restored"
+        return UNCERTAIN if self.why == UNCERTAIN else "left"
 
     @property
     def restorers(self) -> tuple[str, ...]:
@@ -78,9 +90,12 @@ def restore_photo(
     tile: int | None = None,
     overlap: int = OVERLAP,
     steps: int = 1,
+    min_gain: float = 0.0,
+    strength: float = 1.0,
     device: torch.device | str = "cpu",
 ) -> Restoration:
-    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown or would not gain.
+    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown or where a gain is
+    not likely.
 
     Colours below transparent pixels are treated as they are stored.
 
@@ -93,18 +108,20 @@ def restore_photo(
         head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
         tile, overlap: as for `restore_image`.
         steps: how often to restore at most.
+        min_gain: the least gain that must be expected, dB, at least 0; see `Selection.promises`.
+        strength: of the result of each step that is blended with what went in, 0 to 1.
         device: where the networks lie.
 
     Raises:
         GridsError: a value is wrong, a network is missing, gives values that are not finite, or needs too much memory.
     """
-    check_settings(steps, tile, overlap, group, head)
+    check_settings(steps, tile, overlap, group, head, min_gain, strength)
     pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
-    why = DONE
+    why: str = DONE
     while sum(step.group is not None for step in done) < steps:
         selection = select(pixels.mul(white).round_().div_(white))
         forced = group if not done else None
-        stop = None if forced else _reason_to_stop(selection)
+        stop = None if forced else _reason_to_stop(selection, min_gain)
         if stop is not None:
             done.append(Step(selection))
             why = stop
@@ -114,9 +131,10 @@ def restore_photo(
         network, begun = restorers(chosen), time.perf_counter()
         # with a head for each degradation, that of the likeliest one
         network = view_of(network, chosen, head) if forced and head else for_task(network, *selection.degradations)
-        pixels = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
-        if not bool(torch.isfinite(pixels).all()):
+        made = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
+        if not bool(torch.isfinite(made).all()):
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
+        pixels = made if strength == 1 else pixels.lerp(made, strength)
         used = network.task if isinstance(network, TaskView) else None
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = any(step.group is not None for step in done)
@@ -133,13 +151,23 @@ def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
 
 
 def check_settings(
-    steps: int, tile: int | None, overlap: int, group: str | None = None, head: str | None = None
+    steps: int,
+    tile: int | None,
+    overlap: int,
+    group: str | None = None,
+    head: str | None = None,
+    min_gain: float = 0.0,
+    strength: float = 1.0,
 ) -> None:
     """Raises GridsError for what `restore_photo` cannot work with."""
     if head is not None and group is None:
         raise GridsError("--head goes with --group")
     if steps < 1:
         raise GridsError(f"the number of steps must be at least 1, but is {steps}")
+    if not (min_gain >= 0 and math.isfinite(min_gain)):
+        raise GridsError(f"the least gain must be a number of dB of at least 0, but is {min_gain:g}")
+    if not 0 <= strength <= 1:
+        raise GridsError(f"the strength must be 0 to 1, but is {strength:g}")
     if overlap < 0:
         raise GridsError(f"the overlap must be at least 0 pixels, but is {overlap}")
     if tile is not None and tile < LEAST_TILE:
@@ -151,13 +179,12 @@ def check_settings(
         )
 
 
-def _reason_to_stop(selection: Selection) -> str | None:
+def _reason_to_stop(selection: Selection, min_gain: float) -> str | None:
     if selection.verdict == CLEAN:
         return CLEAN
     if selection.group is None:
         return UNKNOWN
-    gain = selection.predicted_gain
-    return NO_GAIN if gain is not None and gain <= 0 else None
+    return None if selection.promises(min_gain) else UNCERTAIN
 
 
 def loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:

@@ -20,11 +20,13 @@ CLEAN_CELL, UNKNOWN_CELL = -1, -2
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
 SELECTION_VERDICTS: tuple[SelectionVerdict, ...] = get_args(SelectionVerdict)
+LIKELY = 0.75
+"""An image is restored where the probability of a gain is at least this; less is "uncertain"."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A group of degradations that images are sorted into.
+    """A group of degradations that images are sorted into; one restorer for all may stand beside those of groups.
 
     Args:
         id: "C1", or a name of the user's.
@@ -67,7 +69,7 @@ class Selection:
     Args:
         image: its file, or "" for one in memory.
         verdict: "clean", "known" (a group fits) or "unknown".
-        ranking: all groups, the likeliest first.
+        ranking: all groups, that with the largest predicted gain first; the likeliest where no gains are known.
         degradations: probabilities of the single degradations, of "clean" and of "other" (damage that no group
             restores), the likeliest first.
         predicted_gain: of the chosen group's restorer on this image, dB; None without a chosen group, or where its
@@ -76,6 +78,7 @@ class Selection:
         coverage: of the interval.
         distance: how unlike anything known the image is; above 1 the verdict is "unknown". So it is for a likeliest
             degradation that is in no group.
+        gain_probability: that this restorer gains at all, instead of harming; None where that is not known.
     """
 
     image: str
@@ -86,6 +89,7 @@ class Selection:
     interval: tuple[float, float] | None = None
     coverage: float = 0.9
     distance: float = 0.0
+    gain_probability: float | None = None
 
     @property
     def group(self) -> str | None:
@@ -94,12 +98,26 @@ class Selection:
 
     @property
     def degradation(self) -> str | None:
-        """The likeliest degradation of the chosen group; "clean" for that verdict; else the likeliest of all, which may
-        be "other". None where single degradations are not known."""
+        """The likeliest degradation that a group restores, also where the chosen group is another, which gains more;
+        "clean" for that verdict; of an unknown image the likeliest of all, which may be "other". None where single
+        degradations are not known."""
         if self.verdict == CLEAN:
             return CLEAN
-        own = self.ranking[0].degradations if self.group is not None else tuple(self.degradations)
-        return next((name for name in self.degradations if name in own), None)
+        restored = {name for ranked in self.ranking for name in ranked.degradations}
+        known = self.group is not None
+        return next((name for name in self.degradations if not known or name in restored), None)
+
+    def promises(self, min_gain: float = 0.0) -> bool:
+        """Whether restoring is worth it: a gain is likely (`LIKELY`), and at least `min_gain` dB are expected.
+
+        It is where a group is chosen and what it gains was never measured.
+        """
+        if self.group is None:
+            return False
+        if self.predicted_gain is None:
+            return True
+        likely = self.gain_probability is None or self.gain_probability >= LIKELY
+        return likely and self.predicted_gain > 0 and self.predicted_gain >= min_gain
 
     def to_json(self) -> dict[str, Any]:
         """As `grids select --json` prints it."""
@@ -122,6 +140,7 @@ class Selection:
             "predicted_gain_db": self.predicted_gain,
             "interval_db": None if self.interval is None else list(self.interval),
             "coverage": self.coverage,
+            "gain_probability": self.gain_probability,
             "distance": self.distance,
         }
 
@@ -130,8 +149,9 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
     """A row for each image; the probability of every group and of every degradation in a column of its own.
 
     Returns:
-        The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db, distance and
-        probability_NAME for all groups, then for the degradations of other names; missing where nothing is known.
+        The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db, gain_probability,
+        distance and probability_NAME for all groups, then for the degradations of other names; missing where nothing
+        is known.
     """
     import pandas as pd
 
@@ -142,10 +162,10 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
         low, high = selection.interval or (None, None)
         chances = dict(selection.degradations) | {ranked.group: ranked.probability for ranked in selection.ranking}
         row = (selection.image, selection.verdict, selection.group, selection.degradation)
-        values = (selection.predicted_gain, low, high, selection.distance, *map(chances.get, (*groups, *names)))
-        rows.append((*row, *values))
+        gain = (selection.predicted_gain, low, high, selection.gain_probability)
+        rows.append((*row, *gain, selection.distance, *map(chances.get, (*groups, *names))))
     words = ["image", "verdict", "group", "degradation"]
-    numbers = ["predicted_gain_db", "low_db", "high_db", "distance"]
+    numbers = ["predicted_gain_db", "low_db", "high_db", "gain_probability", "distance"]
     numbers += [f"probability_{name}" for name in (*groups, *names)]
     return pd.DataFrame(rows, columns=words + numbers).astype(dict.fromkeys(numbers, float))
 

@@ -12,8 +12,8 @@ from grids.errors import GridsError
 from grids.results import CLEAN, OTHER, Candidate, FloatArray, GGDParams
 from grids.selection.calibration import fewest_values, fit_temperature, upper_quantile
 from grids.selection.classifier import SHRINKAGE, Indices, fit_discriminant
-from grids.selection.gain_model import fit_gains
-from grids.selection.profile import Profile, Thresholds, group_membership
+from grids.selection.gain_model import Described, fit_gains
+from grids.selection.profile import Profile, Thresholds
 from grids.selection.samples import Samples
 
 PARTS = 8
@@ -81,7 +81,7 @@ def fit_profile(
     gains = None
     if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest_values(COVERAGE):
         gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
-        gains = gains.calibrate(whitened, chances, calibration, group_membership(kinds, groups), COVERAGE)
+        gains = gains.calibrate(Described(calibration.statistics, whitened, chances), calibration.gains, COVERAGE)
     return Profile(
         tuple(kinds), tuple(groups), discriminant, thresholds, gains, ggd or {}, descriptor_sha256, record or {}
     )

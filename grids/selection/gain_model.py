@@ -3,106 +3,211 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
+from grids.errors import GridsError
 from grids.results import FloatArray
-from grids.selection.calibration import fewest_values, upper_quantile
+from grids.selection.calibration import fewest_values
+from grids.selection.classifier import Indices
 from grids.selection.samples import Samples
 
-RIDGE = 30.0
-"""Penalty on the weights of a regression, in examples: whitened statistics have variance 1."""
-LEAST_WIDTH = 0.01
-"""Of an interval, dB: errors may all be 0, as of a restorer that does nothing."""
-FEW = 20
-"""A kind with fewer calibration samples takes the width of all."""
+PENALTIES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+"""On the weights of a regression; for each kind and restorer that with the least error on the images left out."""
+WHITENED = 0.5
+"""Weight of whitened statistics, where kinds and severities lie apart, beside plain ones, where contents do."""
+LEAST_SPREAD = 0.01
+"""Of a gain about its prediction, dB: errors may all be 0, as of a restorer that does nothing."""
+LEAST_SCALE = 1e-6
+"""Of a statistic, which may be the same in all samples."""
+LEAST_REST = 1e-3
+"""Of a row that a regression does not take from the row itself."""
+LEVELS = np.linspace(0, 1, 201)
+"""Probabilities at which forecasts are recalibrated."""
+HALVINGS = 50
+"""Of the span in which the end of an interval is looked for."""
+
+
+class Described(NamedTuple):
+    """N images, as a profile sees them.
+
+    statistics: (N, D), of `grids.selection.features.describe`.
+    whitened: (N, R), the same in the whitened space of the discriminant.
+    chances: (N, K), the probabilities of the kinds.
+    """
+
+    statistics: FloatArray
+    whitened: FloatArray
+    chances: FloatArray
+
+    def only(self, which: Indices) -> Described:
+        """Some of the images."""
+        return Described(*(values[which] for values in self))
+
+
+class Forecast(NamedTuple):
+    """What is expected of one restorer for each of N images: (N,) each.
+
+    gain: the mean, dB.
+    low, high: the interval, dB.
+    probability: of a gain above 0.
+    """
+
+    gain: FloatArray
+    low: FloatArray
+    high: FloatArray
+    probability: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class GainModel:
-    """The gain of each group's restorer: a linear regression on the whitened statistics for each kind, mixed by the
-    probabilities of the kinds. Idea: GRIDS, section 5.2, which reads it off the divergence alone.
+    """The gain of each group's restorer: a linear regression for each kind, on standardized and on whitened statistics,
+    mixed by the probabilities of the kinds. Idea: GRIDS, section 5.2, which reads it off the divergence alone.
+
+    The gain is taken to be distributed as that mixture, each part a logistic distribution about its regression; how
+    often gains really stayed below each of its quantiles on calibration photographs corrects it (Kuleshov et al.,
+    Accurate Uncertainties for Deep Learning Using Calibrated Regression, ICML 2018).
 
     Args:
-        weights: (K, R + 1, G), dB; the last row is the constant.
+        centre, scale: (D,), by which statistics are standardized.
+        weights: (K, D + R + 1, G), dB; the last row is the constant.
         limits: (K, 2, G), dB: the predictions of a regression are kept within what was seen for its kind.
-        width: (K,), dB: half the interval that holds the gain of the likeliest group, where that kind is certain.
-        coverage: how often it does, at least.
+        spread: (K, G), dB: the scale of each part.
+        levels: (201,): the probability by the mixture that corresponds to each of `LEVELS`, ascending.
+        coverage: of the intervals.
     """
 
+    centre: FloatArray
+    scale: FloatArray
     weights: FloatArray
     limits: FloatArray
-    width: FloatArray
+    spread: FloatArray
+    levels: FloatArray
     coverage: float = 0.9
 
-    def predict(self, whitened: FloatArray, probabilities: FloatArray) -> FloatArray:
-        """The expected gains in dB: (N, R) and (N, K) -> (N, G)."""
-        rows = np.concatenate((whitened, np.ones((len(whitened), 1))), 1)
-        single = np.einsum("nr,krg->nkg", rows, self.weights).clip(self.limits[:, 0], self.limits[:, 1])
-        return np.asarray(np.einsum("nk,nkg->ng", probabilities, single))
+    def predict(self, images: Described) -> FloatArray:
+        """The expected gains in dB: (N, G)."""
+        return np.asarray(np.einsum("nk,nkg->ng", images.chances, self._parts(images)))
 
-    def half_width(self, probabilities: FloatArray) -> FloatArray:
-        """Half of the interval about the prediction, dB: (N, K) -> (N,)."""
-        return np.asarray(probabilities @ self.width)
+    def forecast(self, images: Described, chosen: Indices) -> Forecast:
+        """What is expected of the restorer of one group for each image; `chosen` are the groups' numbers, (N,)."""
+        mixture = self._mixture(images, chosen)
+        share = (1 - self.coverage) / 2
+        low, high = (mixture.quantile(float(np.interp(level, LEVELS, self.levels))) for level in (share, 1 - share))
+        below = np.interp(mixture.below(np.zeros(len(chosen))), self.levels, LEVELS)
+        return Forecast(mixture.mean(), low, high, 1 - below)
 
-    def calibrate(
-        self,
-        whitened: FloatArray,
-        probabilities: FloatArray,
-        samples: Samples,
-        membership: FloatArray,
-        coverage: float,
-    ) -> GainModel:
-        """The same model with intervals of that coverage, from samples that it was not fitted on.
-
-        Each kind has a width of its own, so that easy kinds get narrow intervals, from one half of the photographs; all
-        are then scaled together on the other half, as in split-conformal prediction. Its warrant holds for kinds in the
-        mixture of the samples, and as far as the images of one photograph count as independent.
+    def calibrate(self, images: Described, gains: FloatArray, coverage: float) -> GainModel:
+        """The same model with probabilities and intervals that held for samples which it was not fitted on.
 
         Args:
-            whitened: (N, R), of the samples.
-            probabilities: (N, K).
-            samples: with gains; those that were not measured are left out.
-            membership: (K, G), which group each kind is in.
-            coverage: below 1.
+            images: the samples.
+            gains: (N, G), what was measured, dB; samples with a gain that is not finite are left out.
+            coverage: of the intervals, below 1.
 
         Raises:
             GridsError: there are too few samples for such a coverage.
         """
-        chosen = (probabilities @ membership).argmax(1)
+        known = np.flatnonzero(np.isfinite(gains).all(1))
+        if len(known) < (least := fewest_values(coverage)):
+            raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(known)}")
+        images, gains = images.only(known), gains[known]
+        chosen = self.predict(images).argmax(1)
+        below = np.sort(self._mixture(images, chosen).below(gains[np.arange(len(gains)), chosen]))
+        # what a further sample of the same kind stays below: between the order statistics, 0 and 1 at the ends
+        places = np.arange(len(below) + 2) / (len(below) + 1)
+        levels = np.interp(LEVELS, places, np.concatenate(([0.0], below, [1.0])))
+        return replace(self, levels=levels, coverage=coverage)
+
+    def _parts(self, images: Described) -> FloatArray:
+        """(N, K, G): what is expected of each restorer where an image is of each kind, dB."""
+        rows = _rows(images.statistics, images.whitened, self.centre, self.scale)
+        parts = np.einsum("nr,krg->nkg", rows, self.weights[:, :-1], optimize=True) + self.weights[:, -1]
+        return np.asarray(parts.clip(self.limits[:, 0], self.limits[:, 1]))
+
+    def _mixture(self, images: Described, chosen: Indices) -> _Mixture:
         rows = np.arange(len(chosen))
-        error = np.abs(samples.gains[rows, chosen] - self.predict(whitened, probabilities)[rows, chosen])
-        known = np.isfinite(error)
-        _, place = np.unique(samples.photographs, return_inverse=True)
-        first, second = known & (place % 2 == 0), known & (place % 2 == 1)
-        # too few for halves: intervals come out a little narrow
-        if not first.any() or second.sum() < fewest_values(coverage):
-            first = second = known
-        width = np.full(probabilities.shape[1], float(np.quantile(error[first], coverage)))
-        for kind in np.unique(samples.kinds[first]):
-            own = error[first & (samples.kinds == kind)]
-            if len(own) >= FEW:
-                width[kind] = np.quantile(own, coverage)
-        width = np.maximum(width, LEAST_WIDTH)
-        ratio = error[second] / np.maximum(probabilities[second] @ width, LEAST_WIDTH)
-        return replace(self, width=width * upper_quantile(ratio, coverage), coverage=coverage)
+        return _Mixture(images.chances, self._parts(images)[rows, :, chosen], self.spread.T[chosen])
+
+
+def _rows(statistics: FloatArray, whitened: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
+    """(N, D + R): what regressions are on."""
+    return np.concatenate(((statistics - centre) / scale, WHITENED * whitened), 1)
+
+
+class _Mixture(NamedTuple):
+    """Logistic distributions, mixed: (N, K) each."""
+
+    shares: FloatArray
+    centres: FloatArray
+    scales: FloatArray
+
+    def mean(self) -> FloatArray:
+        return np.asarray((self.shares * self.centres).sum(1))
+
+    def below(self, values: FloatArray) -> FloatArray:
+        """The probability of at most such a value: (N,) -> (N,)."""
+        return np.asarray((self.shares * expit((values[:, None] - self.centres) / self.scales)).sum(1))
+
+    def quantile(self, level: float) -> FloatArray:
+        """(N,), by halving a span that holds all but nothing of the parts."""
+        low = (self.centres - 40 * self.scales).min(1)
+        high = (self.centres + 40 * self.scales).max(1)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            under = self.below(middle) < level
+            low, high = np.where(under, middle, low), np.where(under, high, middle)
+        return np.asarray((low + high) / 2)
 
 
 def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:
-    """Learn what restorers gain from samples on which it was measured; kinds without any get a gain of 0."""
+    """Learn what restorers gain from samples on which it was measured; kinds without any get a gain of 0.
+
+    Args:
+        whitened: (N, R), the statistics of the samples in the whitened space.
+        samples: with gains; those that are not finite are left out.
+        kinds: how many there are.
+    """
+    centre, scale = samples.statistics.mean(0), samples.statistics.std(0) + LEAST_SCALE
+    rows = _rows(samples.statistics, whitened, centre, scale)
     groups = samples.gains.shape[1]
-    rank = whitened.shape[1]
-    weights, limits = np.zeros((kinds, rank + 1, groups)), np.zeros((kinds, 2, groups))
+    weights, limits = np.zeros((kinds, rows.shape[1] + 1, groups)), np.zeros((kinds, 2, groups))
+    spread = np.full((kinds, groups), LEAST_SPREAD)
     measured = np.isfinite(samples.gains).all(1)
     for kind in range(kinds):
         own = measured & (samples.kinds == kind)
-        if not own.any():
-            continue
-        rows, gains = whitened[own], samples.gains[own]
-        centre, mean = rows.mean(0), gains.mean(0)
-        centred = rows - centre
-        normal = centred.T @ centred + RIDGE * np.eye(rank)
-        weights[kind, :-1] = np.linalg.solve(normal, centred.T @ (gains - mean))
-        weights[kind, -1] = mean - centre @ weights[kind, :-1]
-        limits[kind] = gains.min(0), gains.max(0)
-    return GainModel(weights, limits, np.zeros(kinds))
+        if own.sum() > 1:
+            gains = samples.gains[own]
+            weights[kind], errors = _fit_ridge(rows[own], gains)
+            limits[kind] = gains.min(0), gains.max(0)
+            # a logistic distribution has 1.81 times its scale for a standard deviation
+            spread[kind] = np.maximum(errors * np.sqrt(3) / np.pi, LEAST_SPREAD)
+    return GainModel(centre, scale, weights, limits, spread, LEVELS)
+
+
+def _fit_ridge(rows: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ridge regressions, each with the penalty of the least error on rows left out one by one.
+
+    Args:
+        rows: (N, R).
+        values: (N, G).
+
+    Returns:
+        The weights, (R + 1, G), the last row the constant; the root mean squares of these errors, (G,).
+    """
+    middle, mean = rows.mean(0), values.mean(0)
+    left, sizes, right = np.linalg.svd(rows - middle, full_matrices=False)
+    turned = left.T @ (values - mean)
+    errors, slopes = [], []
+    for penalty in PENALTIES:
+        kept = sizes**2 / (sizes**2 + penalty)
+        # of a row that the others foretell; each has the share 1 / N of the mean
+        rest = 1 - 1 / len(rows) - left**2 @ kept
+        left_out = (values - mean - left @ (kept[:, None] * turned)) / rest.clip(LEAST_REST)[:, None]
+        errors.append(np.sqrt((left_out**2).mean(0)))
+        slopes.append(right.T @ ((sizes / (sizes**2 + penalty))[:, None] * turned))
+    best, columns = np.argmin(errors, 0), np.arange(values.shape[1])
+    chosen = np.array(slopes)[best, :, columns].T
+    return np.concatenate((chosen, (mean - middle @ chosen)[None])), np.array(errors)[best, columns]

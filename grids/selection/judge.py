@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, SelectionVerdict
+from grids.selection.gain_model import Described, Forecast
 from grids.selection.profile import Profile, group_membership
 
 
@@ -27,7 +28,11 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
     whitened = profile.discriminant.whiten(statistics)
     squares = profile.discriminant.squared_distances(whitened)
     chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
-    gains = None if profile.gains is None else profile.gains.predict(whitened, chances)
+    gains = forecast = None
+    if profile.gains is not None:
+        described = Described(statistics, whitened, chances)
+        gains = profile.gains.predict(described)
+        forecast = profile.gains.forecast(described, gains.argmax(1))
     found = []
     for row, image in enumerate(images):
         distance = _distance(profile, chances[row], float(squares[row].min()))
@@ -39,7 +44,7 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
             dict(sorted(zip(profile.kinds, map(float, chances[row]), strict=True), key=lambda item: -item[1])),
             distance=distance,
         )
-        found.append(_with_interval(profile, selection, chances[row]))
+        found.append(selection if forecast is None else _with_forecast(profile, selection, forecast, row))
     return found
 
 
@@ -65,20 +70,27 @@ def _verdict(profile: Profile, members: FloatArray, chances: FloatArray, distanc
 def _rank(
     profile: Profile, members: FloatArray, divergences: FloatArray, chances: FloatArray, gains: FloatArray | None
 ) -> tuple[Ranked, ...]:
-    """All groups, the likeliest first."""
+    """All groups: that of the largest gain first, or the likeliest where gains are not known."""
     ranked = []
     for number, group in enumerate(profile.groups):
         own = np.flatnonzero(members[:, number])
         nearest = float(divergences[np.isin(profile.discriminant.owners, own)].min())
         gain = None if gains is None else float(gains[number])
         ranked.append(Ranked(group.id, group.degradations, nearest, float(chances[own].sum()), gain))
-    return tuple(sorted(ranked, key=lambda one: (-one.probability, one.divergence, one.group)))
+    if gains is None:
+        return tuple(sorted(ranked, key=lambda one: (-one.probability, one.divergence, one.group)))
+    return tuple(ranked[number] for number in np.argsort(-gains, kind="stable"))
 
 
-def _with_interval(profile: Profile, selection: Selection, chances: FloatArray) -> Selection:
-    """The selection with the gain of its group, where one is chosen and gains are known."""
+def _with_forecast(profile: Profile, selection: Selection, forecast: Forecast, row: int) -> Selection:
+    """The selection with what is expected of its group, where one is chosen."""
     if selection.group is None or profile.gains is None:
         return selection
-    gain, half = selection.ranking[0].predicted_gain, float(profile.gains.half_width(chances[None])[0])
-    assert gain is not None
-    return replace(selection, predicted_gain=gain, interval=(gain - half, gain + half), coverage=profile.gains.coverage)
+    gain, low, high, probability = (float(values[row]) for values in forecast)
+    return replace(
+        selection,
+        predicted_gain=gain,
+        interval=(low, high),
+        coverage=profile.gains.coverage,
+        gain_probability=probability,
+    )

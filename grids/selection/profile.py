@@ -47,7 +47,7 @@ class Profile:
 
     Args:
         kinds: the classes, "clean" first, "other" last.
-        groups: the candidates; every kind but these two is in at most one.
+        groups: the candidates; one that restores all kinds may stand beside those of single groups.
         discriminant: of the kinds, on the statistics of an image.
         thresholds: of the verdicts.
         gains: what the groups' restorers gain, where that was measured.

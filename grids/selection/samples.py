@@ -20,7 +20,7 @@ from grids.restoration.tiling import restore_image
 from grids.results import OTHER, FloatArray
 from grids.selection.classifier import Indices
 from grids.selection.features import describe
-from grids.selection.outlier_exposure import OUTLIERS, distort
+from grids.selection.outlier_exposure import OUTLIERS, distort, shift_channels
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
 from grids.training.pairs import make_pairs, save_some
@@ -102,7 +102,7 @@ def stack_samples(rows: Sequence[Row]) -> Samples:
 class Drawn(NamedTuple):
     """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG: (3, H, W) in [0, 1] both.
 
-    `clean` is what a restorer should make of `degraded`.
+    `clean` is the photograph before it was degraded or saved.
     """
 
     clean: Tensor
@@ -144,8 +144,8 @@ def draw(
     made = make_pairs(whole[None], degradation, replace(data, clean=0.0, saved=0.0), generator, severity)
     # cut after the damage and before it is saved: the blocks of a file begin at its corner
     worse, quality = save_some(made.inputs[..., top:, left:], data, generator)
-    target = worse if degradation is None else made.targets[..., top:, left:]
-    return Drawn(target[0], worse[0], 0.0 if degradation is None else severity, factor, int(quality))
+    target = made.targets[0, ..., top:, left:]
+    return Drawn(target, worse[0], 0.0 if degradation is None else severity, factor, int(quality))
 
 
 def reduce_photo(image: Tensor, factor: float) -> Tensor:
@@ -195,33 +195,42 @@ def make_outliers(
     photographs: Iterable[tuple[str, Tensor]],
     descriptor: Descriptor,
     kind: int,
+    restorers: Sequence[nn.Module] = (),
     settings: SampleSettings = DEFAULT,
     *,
-    restorers: int = 0,
+    device: torch.device | str = "cpu",
     on_done: Callable[[], object] = lambda: None,
 ) -> Samples:
-    """Distort every photograph in ways that are drawn (`grids.selection.outlier_exposure`), and describe the results.
+    """Distort every photograph in ways that are drawn (`grids.selection.outlier_exposure`), describe the results, and
+    measure what restorers that were not made for them do to them.
 
     Args:
         photographs: names and pixels, (3, H, W) in [0, 1].
         descriptor: describes them.
         kind: the index that stands for them.
+        restorers: as for `make_samples`.
         settings: how often and how photographs are drawn; each is reduced by a factor of its own.
-        restorers: how many gains the samples have, all of them not measured.
+        device: of the restorers.
         on_done: called after every photograph.
     """
     rows: list[Row] = []
+    heads = [for_task(one) for one in restorers]
     for number, (name, clean) in enumerate(photographs):
         for again in range(settings.draws):
             own = seed_for(settings.seed, f"{OTHER} {again} {name}")
             which = own % len(OUTLIERS)
             whole = draw(clean, None, own, most=settings.most, data=replace(settings.data, saved=0.0)).clean
+            grey = bool((whole == whole[:1]).all())
+            if grey and OUTLIERS[which] is shift_channels:  # which it cannot show
+                which = (which + 1) % len(OUTLIERS)
             worse = distort(whole, which, seeded(seed_for(own, "distortion")))
-            if bool((whole == whole[:1]).all()):  # a grey photograph stays grey
+            if grey:
                 worse = worse[1:2].expand_as(worse)
             saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
-            statistics = describe(descriptor, saved[0])
-            rows.append((statistics, kind, float(which), number, [np.nan] * restorers, float(quality)))
+            made = Drawn(whole, saved[0], float(which), 1.0, int(quality))
+            gains = measure_gains(made, heads, settings.side, device)
+            statistics = describe(descriptor, made.degraded)
+            rows.append((statistics, kind, made.severity, number, gains, float(quality)))
         on_done()
     return stack_samples(rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from grids.images import MAX_PIXELS, Photo, photo_from_tensor, read_photo
 from grids.images.tensors import checked_image
 from grids.restoration.restore import Restoration, loader, restore_photo
 from grids.restoration.tiling import OVERLAP
-from grids.results import Grouping, Selection
+from grids.results import Candidate, Grouping, Selection
 from grids.selection.features import describe
 from grids.selection.grids_rule import select_by_rule
 from grids.selection.judge import judge
@@ -60,7 +60,7 @@ class Selector:
 
     @classmethod
     def builtin(cls, device: str = "auto") -> Selector:
-        """The selector that ships: eleven degradations in the four groups of our study, with their restorers."""
+        """The selector that ships: eleven degradations, the restorers of the groups of our study, and one of all."""
         path = weights.builtin(weights.PROFILE)
         return cls(read_profile(path), path.parent, device)
 
@@ -93,7 +93,7 @@ class Selector:
         check_method(method)
         pixels, name = _pixels(image, max_pixels)
         if method == "paper":
-            return select_by_rule(self.descriptor, pixels, name, self.groups, self.profile.ggd)
+            return select_by_rule(self.descriptor, pixels, name, _smallest(self.groups), self.profile.ggd)
         return judge(self.profile, describe(self.descriptor, pixels)[None], (name,))[0]
 
     def restore(
@@ -105,14 +105,16 @@ class Selector:
         tile: int | None = None,
         overlap: int = OVERLAP,
         steps: int = 1,
+        min_gain: float = 0.0,
+        strength: float = 1.0,
         max_pixels: int = MAX_PIXELS,
     ) -> Restoration:
-        """Choose a group for an image and restore it, as `restore_photo` says; one that is clean or unlike anything
-        known comes back as it is.
+        """Choose a group for an image and restore it, as `restore_photo` says; one that is clean, unlike anything
+        known or not likely to gain comes back as it is.
 
         Args:
             image: as for `select`; the pixels of a tensor are rounded to 8 bit.
-            group, head, tile, overlap, steps: as for `restore_photo`.
+            group, head, tile, overlap, steps, min_gain, strength: as for `restore_photo`.
             max_pixels: refuse larger files.
 
         Raises:
@@ -130,6 +132,8 @@ class Selector:
             tile=tile,
             overlap=overlap,
             steps=steps,
+            min_gain=min_gain,
+            strength=strength,
             device=self.descriptor.device,
         )
 
@@ -150,6 +154,12 @@ class Selector:
         """
         pixels, _ = _pixels(image, max_pixels)
         return map_image(self.profile, self.descriptor, pixels, side)
+
+
+def _smallest(groups: Sequence[Candidate]) -> list[Candidate]:
+    """The groups without those that hold another whole, such as one of all degradations: the paper knows no overlap."""
+    sets = [frozenset(group.degradations) for group in groups]
+    return [group for group, own in zip(groups, sets, strict=True) if not any(other < own for other in sets)]
 
 
 def check_method(method: str) -> None:

@@ -40,12 +40,22 @@ NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
         ),
         (
             made(predicted_gain=0.04, interval=(-0.1, 0.2)),
-            "Group C1 (jpeg, ringing) fits it best, but would hardly help: expect about +0.0 dB "
+            "Restore it with group C1 (jpeg, ringing): it should gain about 0.0 dB "
             "(-0.1 to 0.2 in nine of ten such images).",
         ),
         (
+            made(gain_probability=0.964),
+            "Restore it with group C1 (jpeg, ringing): it should gain about 3.1 dB "
+            "(2.2 to 4.0 in nine of ten such images; a gain at all in 96 %).",
+        ),
+        (
+            made(gain_probability=0.72, interval=None),
+            "Group C1 (jpeg, ringing) is the best for it, but a gain is uncertain: expect about +3.1 dB "
+            "(a gain at all in 72 %).",
+        ),
+        (
             made(predicted_gain=-0.42, interval=None),
-            "Group C1 (jpeg, ringing) fits it best, but would rather harm: expect about -0.4 dB.",
+            "Group C1 (jpeg, ringing) is the best for it, but a gain is uncertain: expect about -0.4 dB.",
         ),
         (clean(), "It looks clean: leave it as it is."),
         (
@@ -88,16 +98,24 @@ def test_the_text_is_no_wider_than_asked() -> None:
 
 
 def test_the_table_of_many_images() -> None:
-    text = selections_table([made(), clean(image="b.png"), unknown(image="c.png"), made(ranking=(BRIGHT, DARK))])
+    text = selections_table(
+        [made(gain_probability=0.97), clean(image="b.png"), unknown(image="c.png"), made(ranking=(BRIGHT, DARK))]
+    )
     assert text.splitlines() == [
-        "  image      needs    likeliest  probability  predicted gain      interval",
-        "  photo.png  C1       jpeg              70 %         +3.1 dB  +2.2 to +4.0",
+        "  image      needs    likeliest  probability  predicted gain      interval  likely",
+        "  photo.png  C1       jpeg              70 %         +3.1 dB  +2.2 to +4.0    97 %",
         "  b.png      clean    clean             97 %",
         "  c.png      unknown  jpeg              70 %",
         "  photo.png  C2       jpeg              70 %         +3.1 dB  +2.2 to +4.0",
         "4 images: C1 1, C2 1, clean 1, unknown 1",
     ]
     assert selections_table([]) == "no images"
+
+
+def test_a_group_of_many_degradations_is_not_named_whole() -> None:
+    mix = made(ranking=(Ranked("mix", tuple(f"degradation_{k}" for k in range(11)), 0.1, 1.0, 2.0), BRIGHT))
+    assert advice(mix).startswith("Restore it with group mix (11 degradations): ")
+    assert selection_text(mix).splitlines()[3].split()[:3] == ["mix", "11", "degradations"]
 
 
 def test_the_table_without_single_degradations_gives_the_probability_of_the_group() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,12 +49,12 @@ def photo() -> Photo:
     [
         ([selection(CLEAN)], 3, (), "clean"),
         ([selection(UNKNOWN)], 3, (), "unknown"),
-        ([selection(KNOWN, gain=-0.1)], 3, (), "no gain"),
+        ([selection(KNOWN, gain=-0.1)], 3, (), "uncertain"),
         ([BEARS], 1, ("C1",), "done"),
         ([BEARS, selection(KNOWN, "C2", None)], 2, ("C1", "C2"), "done"),
         ([BEARS, selection(CLEAN)], 3, ("C1",), "clean"),
         ([BEARS, selection(UNKNOWN)], 3, ("C1",), "unknown"),
-        ([BEARS, BEARS, selection(KNOWN, gain=0.0)], 3, ("C1", "C1"), "no gain"),
+        ([BEARS, BEARS, selection(KNOWN, gain=0.0)], 3, ("C1", "C1"), "uncertain"),
     ],
 )
 def test_what_ends_it(photo: Photo, answers: list[Selection], steps: int, groups: tuple[str, ...], why: str) -> None:
@@ -61,6 +62,39 @@ def test_what_ends_it(photo: Photo, answers: list[Selection], steps: int, groups
     assert (found.groups, found.why) == (groups, why)
     assert [step.selection for step in found.steps] == answers
     assert (found.photo is photo) == (not groups)
+
+
+def test_what_became_of_it() -> None:
+    plain = Photo(np.zeros((4, 4, 3), np.uint8))
+    answers = {"restored": BEARS, "left": selection(CLEAN), "uncertain": selection(KNOWN, gain=-0.1)}
+    assert [restored(plain, answer).action for answer in answers.values()] == list(answers)
+    assert restored(plain, selection(UNKNOWN)).action == "left"
+    assert restored(plain, BEARS, answers["uncertain"], steps=2).action == "restored"
+
+
+@pytest.mark.parametrize(
+    ("gain", "probability", "least", "action"),
+    [
+        (0.3, 0.95, 0.0, "restored"),
+        (0.3, 0.95, 0.3, "restored"),
+        (0.3, 0.95, 0.31, "uncertain"),
+        (0.3, 0.74, 0.0, "uncertain"),
+        (0.3, None, 0.0, "restored"),
+        (None, None, 5.0, "restored"),  # what was never measured promises nothing, and forbids nothing
+    ],
+)
+def test_restored_where_a_gain_is_likely(
+    photo: Photo, gain: float | None, probability: float | None, least: float, action: str
+) -> None:
+    answer = replace(selection(KNOWN, gain=gain), gain_probability=probability)
+    assert restore_photo(photo, lambda _: answer, lambda _: Brighter(), min_gain=least).action == action
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+def test_the_result_is_blended_with_what_went_in(photo: Photo, strength: float) -> None:
+    whole, part = (restore_photo(photo, lambda _: BEARS, lambda _: Brighter(), strength=s) for s in (1.0, strength))
+    before, after, blended = (one.tensor() for one in (photo, whole.photo, part.photo))
+    assert blended == pytest.approx(before + strength * (after - before), abs=1e-5)
 
 
 @pytest.mark.parametrize("verdict", [CLEAN, UNKNOWN])
@@ -104,6 +138,9 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
         (lambda photo: restore_photo(photo, None, None, tile=128, overlap=65), "half the side of the tiles"),  # type: ignore[arg-type]
         (lambda photo: restore_photo(photo, None, None, tile=8), "tiles must be at least 128"),  # type: ignore[arg-type]
         (lambda photo: restore_photo(photo, None, None, overlap=-1), "at least 0"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, min_gain=-0.5), "of at least 0, but is -0.5"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, min_gain=float("nan")), "of at least 0"),  # type: ignore[arg-type]
+        (lambda photo: restore_photo(photo, None, None, strength=1.5), "0 to 1, but is 1.5"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_values(photo: Photo, call: Callable[[Photo], object], reason: str) -> None:

@@ -151,7 +151,7 @@ def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: De
     two = made(0, 1)
     assert len(done) == 2
     assert len(two) == 8
-    assert two.statistics.shape == (8, 936)
+    assert two.statistics.shape == (8, 968)
     assert two.kinds.tolist() == [0, 0, 1, 1] * 2
     assert two.photographs.tolist() == [0] * 4 + [1] * 4
     assert (two.severities == 0).tolist() == [True, True, False, False] * 2
@@ -198,10 +198,11 @@ def test_outliers_are_grey_as_often_as_known_kinds(descriptor: Descriptor, monke
 
     monkeypatch.setattr("grids.selection.samples.describe", describe_nothing)
     photographs = [(str(i), photograph(70, 80)) for i in range(60)]
-    make_outliers(photographs, descriptor, 1, SampleSettings(data=replace(PRISTINE, grey=0.5)))
+    made = make_outliers(photographs, descriptor, 1, (nn.Identity(),), SampleSettings(data=replace(PRISTINE, grey=0.5)))
+    assert (made.gains == 0).all()
     assert 18 <= sum(seen) <= 42
     seen.clear()
-    make_outliers(photographs[:20], descriptor, 1, SampleSettings(data=PRISTINE))
+    assert make_outliers(photographs[:20], descriptor, 1, settings=SampleSettings(data=PRISTINE)).gains.shape == (20, 0)
     assert not any(seen)
 
 
@@ -214,6 +215,10 @@ def test_photographs_may_be_grey_and_faintly_damaged_but_never_bear_the_wrong_na
     assert not any(torch.equal(one.clean, one.degraded) for one in drawn)
     faintest = min(drawn, key=lambda one: one.severity)
     assert image_psnr(faintest.degraded, faintest.clean) > 28
+
+
+def test_a_clean_photograph_is_known_as_it_was_before_it_was_saved() -> None:
     for seed in range(20):
-        clean = draw(image, None, seed, data=PHOTOGRAPHS)
-        assert torch.equal(clean.clean, clean.degraded)
+        drawn = draw(photograph(), None, seed, data=PHOTOGRAPHS)
+        assert torch.equal(drawn.clean, drawn.degraded) == (drawn.quality == 0)
+        assert image_psnr(drawn.degraded, drawn.clean) > 10  # pixels at random

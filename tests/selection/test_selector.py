@@ -15,16 +15,20 @@ import selecting
 import torch
 from contracts import raises_line
 from PIL import Image
-from selecting import degraded, save_grouping, save_image
-from torch import Tensor
+from selecting import GGD, GROUPS, KINDS, degraded, save_grouping, save_image
+from torch import Tensor, nn
 
+from grids.degradations import degradation
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.images import photo_from_tensor, read_photo
 from grids.restoration.models import save_restorer
-from grids.results import CLEAN, KNOWN, SELECTION_VERDICTS, UNKNOWN, Selection
+from grids.results import CLEAN, KNOWN, SELECTION_VERDICTS, UNKNOWN, Candidate, Selection
+from grids.selection.fit_profile import fit_profile
 from grids.selection.judge import judge
 from grids.selection.profile import FILE, read_profile
+from grids.selection.samples import make_samples
 from grids.selection.selector import Selector
+from grids.similarity.descriptor import Descriptor
 
 
 def check(selection: Selection, selector: Selector) -> None:
@@ -32,7 +36,11 @@ def check(selection: Selection, selector: Selector) -> None:
     assert selection.verdict in SELECTION_VERDICTS
     assert {ranked.group for ranked in selection.ranking} == {group.id for group in selector.groups}
     chances = [ranked.probability for ranked in selection.ranking]
-    assert chances == sorted(chances, reverse=True)
+    # as a group is chosen: by its gain, or its probability where gains are not known
+    order = (
+        chances if selection.ranking[0].predicted_gain is None else [one.predicted_gain for one in selection.ranking]
+    )
+    assert order == sorted(order, reverse=True)
     assert sum(chances) + selection.degradations[CLEAN] == pytest.approx(1)
     assert sum(selection.degradations.values()) == pytest.approx(1)
     assert list(selection.degradations.values()) == sorted(selection.degradations.values(), reverse=True)
@@ -55,7 +63,8 @@ def test_damaged_images_go_to_their_group(selector: Selector, crops: list[Tensor
         assert found.interval is not None and found.predicted_gain is not None
         low, high = found.interval
         assert low < found.predicted_gain < high
-        assert (low + high) / 2 == pytest.approx(found.predicted_gain)
+        assert found.gain_probability is not None and 0 <= found.gain_probability <= 1
+        assert (found.gain_probability > 0.9) == (group == "C1")
         # to average pixels helps against noise; to do nothing gains nothing
         assert found.predicted_gain > 1 if group == "C1" else found.predicted_gain == pytest.approx(0, abs=0.5)
 
@@ -177,7 +186,7 @@ def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | No
 
 
 def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
-    zeros = np.zeros(936)
+    zeros = np.zeros(968)
     monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image: zeros)
     for size in ((3000, 3000), (100, 60000), (2000, 4100)):
         labels = selector.map(torch.zeros(1).expand(3, *size)).labels
@@ -263,7 +272,7 @@ def test_the_descriptor_can_be_named(swift_files: dict[str, Path], tmp_path: Pat
 
 
 def test_several_are_judged_as_each_alone(selector: Selector) -> None:
-    rows = np.random.default_rng(0).normal(size=(5, 936)) * selector.profile.discriminant.scale
+    rows = np.random.default_rng(0).normal(size=(5, 968)) * selector.profile.discriminant.scale
     rows += selector.profile.discriminant.mean
     together = judge(selector.profile, rows, "abcde")
     assert [one.image for one in together] == list("abcde")
@@ -272,6 +281,25 @@ def test_several_are_judged_as_each_alone(selector: Selector) -> None:
         assert alone.verdict == one.verdict
         assert alone.degradations == pytest.approx(one.degradations)
     assert all(first.ranking != second.ranking for first, second in itertools.pairwise(together))
+
+
+def test_a_restorer_of_all_is_one_more_candidate(crops: list[Tensor], descriptor: Descriptor, tmp_path: Path) -> None:
+    both = (*GROUPS, Candidate("mix", KINDS[1:]))
+    kinds = {name: None if name == CLEAN else degradation(name) for name in KINDS}
+    named = [(f"photo {i}", crop) for i, crop in enumerate(crops)]
+    # that of all does nothing, but noise gains by the mean, and blur is harmed by the restorer of its own group
+    restorers = (selecting.Mean(), selecting.Mean(), nn.Identity())
+    parts = [make_samples(some, kinds, descriptor, restorers) for some in (named[:18], named[18:])]
+    profile = fit_profile(*parts, KINDS, both, descriptor_sha256=descriptor.sha256, ggd=GGD)
+    found = Selector(profile, tmp_path, "cpu")
+    noisy = found.select(degraded(crops[16], "gaussian_noise", 0.8))
+    assert noisy.group in ("C1", "C2") and noisy.promises()
+    blurred = found.select(degraded(crops[16], "gaussian_blur", 0.8))
+    assert blurred.group == "mix" and blurred.degradation == "gaussian_blur" and not blurred.promises()
+    chances = {ranked.group: ranked.probability for ranked in blurred.ranking}
+    assert chances["mix"] == pytest.approx(chances["C1"] + chances["C2"])
+    # the published rule knows groups alone
+    assert {ranked.group for ranked in found.select(crops[0], method="paper").ranking} == {"C1", "C2"}
 
 
 def test_sixteen_bits_are_judged_as_they_are(selector: Selector, crops: list[Tensor], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What describes an image: the statistics that a selector compares.
 
-Moments of the descriptor's features, and the spectrum and the colours of what the descriptor is given.
+Moments of the descriptor's features, and the spectrum, the colours and what stands out of what the descriptor is given.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from torch import Tensor
 
 from grids.results import FloatArray
 from grids.selection.features.color import color_statistics
+from grids.selection.features.defects import defect_statistics
 from grids.selection.features.moments import moment_statistics
 from grids.selection.features.patches import choose_patches
 from grids.selection.features.spectrum import spectrum_statistics
 from grids.similarity.descriptor import Descriptor
 
-VERSION = 1
+VERSION = 2
 """Of what `describe` returns: profiles of another one are refused."""
 COUNT = 12
 """Patches of 32 x 32."""
@@ -33,8 +34,8 @@ def describe(descriptor: Descriptor, image: Tensor) -> FloatArray:
 
     Returns:
         (D,), float64: 13 moments of each of the descriptor's channels, 78 of its spectrum,
-        and 26 of brightness and colour.
+        26 of brightness and colour, and 32 of what stands out.
     """
     (features,) = descriptor.maps(choose_patches(image, COUNT), (DEPTH,))
-    values = torch.cat((moment_statistics(features).flatten(), spectrum_statistics(image), color_statistics(image)))
-    return np.asarray(values.double().numpy())
+    parts = (spectrum_statistics(image), color_statistics(image), defect_statistics(image))
+    return np.asarray(torch.cat([part.double() for part in (moment_statistics(features).flatten(), *parts)]).numpy())

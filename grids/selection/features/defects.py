@@ -1,0 +1,101 @@
+"""Impulses, strokes and noise: how much there is of what stands out decides what a restorer can gain."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from grids.results import FloatArray
+
+STEPS = (4, 8, 16, 32, 64, 128)
+"""Levels by which a pixel differs from the median of its 3 x 3."""
+WIDTHS = (3, 7, 13, 21)
+"""Sides of squares, pixels: what is narrower vanishes under an opening or a closing."""
+NEAR = 12
+"""Levels from black or white: JPEG moves them."""
+CLEAR = 48
+"""Levels by which something must stand out."""
+BLOCK = 16
+QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.95)
+TONES = (0.25, 0.5)
+"""Between dark, middle and bright blocks: noise of light grows with brightness, other noise does not."""
+FLAT = 0.2
+"""The quantile of the noise of blocks of one tone, low enough to be that of flat ones."""
+WINDOW, WINDOWS = 256, 4
+"""Of an image of more pixels than these windows have, four by four of them are looked at, evenly spaced."""
+FLOOR = 1e-4
+"""Added to shares and levels before their logarithm."""
+
+
+def defect_statistics(image: Tensor) -> Tensor:
+    """Logarithms of shares and levels of what stands out, at full size.
+
+    Shares of values by how far they are from the median of their 3 x 3, and its mean square; shares of black and of
+    white pixels, and of those among them that are no part of anything wide, for four widths (top-hats of the grey
+    image: what impulses and strokes cover); of blocks of 16 x 16 the level of noise (the residual of Immerkaer, Fast
+    Noise Variance Estimation, CVIU 1996): quantiles of the grey image and of colour, and a low quantile of dark, middle
+    and bright blocks.
+
+    Args:
+        image: (3, H, W) in [0, 1].
+
+    Returns:
+        (32,).
+    """
+    pixels = _some(image).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    values = np.concatenate((_impulses(pixels), _strokes(grey), _noise(pixels, grey)))
+    return torch.from_numpy(np.log(values + FLOOR))
+
+
+def _some(image: Tensor) -> Tensor:
+    """The image, or windows of a large one above one another."""
+    height, width = image.shape[-2:]
+    if height * width <= (WINDOW * WINDOWS) ** 2 or min(height, width) < WINDOW:
+        return image
+    tops, lefts = ([k * (side - WINDOW) // (WINDOWS - 1) for k in range(WINDOWS)] for side in (height, width))
+    return torch.cat([image[:, top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts], 1)
+
+
+def _impulses(pixels: np.ndarray) -> FloatArray:
+    """(7,): shares of values far from their neighbours' median, and the root of the mean square of that distance."""
+    far = cv2.absdiff(pixels, cv2.medianBlur(pixels, 3))
+    counts = np.bincount(far.ravel(), minlength=256) / far.size
+    above = counts[::-1].cumsum()[::-1]
+    return np.array([*above[list(STEPS)], np.sqrt((counts * np.arange(256) ** 2).sum()) / 255])
+
+
+def _strokes(grey: np.ndarray) -> FloatArray:
+    """(10,): shares of black and of white, and of what of them vanishes under each width."""
+    found = []
+    for plane in (grey, 255 - grey):  # white is black in the negative
+        black = plane <= NEAR
+        found.append(black.mean())
+        for width in WIDTHS:
+            closed = cv2.morphologyEx(plane, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
+            found.append((black & (closed >= plane + np.float32(CLEAR))).mean())
+    return np.array(found)
+
+
+def _noise(pixels: np.ndarray, grey: np.ndarray) -> FloatArray:
+    """(15,): the noise of blocks, as a share of the range of levels."""
+    red, green, _ = (plane.astype(np.float32) for plane in cv2.split(pixels))
+    light = grey.astype(np.float32)
+    own, colour = _block_noise(light), _block_noise(red - green)
+    tones = cv2.resize(light, own.shape[::-1], interpolation=cv2.INTER_AREA) / 255
+    edges = (-np.inf, *TONES, np.inf)
+    parts = [own[(tones >= low) & (tones < high)] for low, high in itertools.pairwise(edges)]
+    low_noise = [float(np.quantile(part if part.size else own, FLAT)) for part in parts]
+    return np.concatenate((np.quantile(own, QUANTILES), np.quantile(colour, QUANTILES), low_noise)) / 255
+
+
+def _block_noise(plane: np.ndarray) -> np.ndarray:
+    """(rows, columns): the root mean square of the residual in each block, as the deviation of white noise."""
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6  # of unit gain for white noise
+    residual = cv2.filter2D(plane, -1, mask, borderType=cv2.BORDER_REFLECT)
+    size = [max(1, side // BLOCK) for side in plane.shape]
+    return np.asarray(np.sqrt(cv2.resize(residual**2, size[::-1], interpolation=cv2.INTER_AREA)))
