@@ -81,20 +81,20 @@ def test_hours_add_up_over_slices_of_a_process(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import long_training
+import hours as module
 now = 0.0
-hours = long_training.Hours(Path(sys.argv[2]), lambda: now)
+hours = module.Hours(Path(sys.argv[2]), lambda: now)
 step = 0
 for count in (150, 30, 1, 220):
     hours.begin(step)
     for _ in range(count):
         step, now = step + 1, now + 36.0
         hours.count()
-        if step % long_training.EVERY == 0:
+        if step % module.EVERY == 0:
             hours.write(step)
     hours.write(step)
 print(step, round(hours.spent, 6))
-hours = long_training.Hours(Path(sys.argv[2]), lambda: now)
+hours = module.Hours(Path(sys.argv[2]), lambda: now)
 hours.begin(199)  # a checkpoint from before the last rows
 print(round(hours.spent, 6))
 """
