@@ -116,9 +116,10 @@ def machine() -> str:
 def keep_settings(folder: Path, settings: str) -> None:
     """Write what a folder is of beside what is trained in it, or end with one line where it is of something else."""
     file = folder / "settings.json"
-    if file.exists() and file.read_text() != settings:
+    if not file.exists():
+        write_text(make_folder(folder) / file.name, settings)
+    elif file.read_text() != settings:
         raise SystemExit(f"'{folder}' is of a training with other settings ({file.name}): choose another --folder")
-    write_text(make_folder(folder) / file.name, settings)
 
 
 def read_records(file: Path) -> list[Any]:

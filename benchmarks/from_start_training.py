@@ -21,6 +21,7 @@ from grids import group_degradations
 from grids.io import write_text
 from grids.pipeline.experiments import make_experiment
 from grids.pipeline.inputs import TaskSources
+from grids.pipeline.run_folder import RunFolder
 from grids.restoration.models import save_restorer, start_weights
 from grids.training.callbacks import Callbacks
 from grids.training.checkpoint import Checkpointing
@@ -43,7 +44,7 @@ class Measured:
         preset: of its network.
         tasks: in their order.
         steps: of this model.
-        steps_per_task: which are as many times fewer as it has tasks.
+        steps_per_task: `steps`, shared among its tasks.
         recipe: its settings.
         start_sha256: of the weights that it started from.
         gains: PSNR over the input in the ways of `WAYS`, dB.
@@ -127,11 +128,12 @@ class FromStart:
         return val_crops(self.settings.count)
 
     def train(self) -> None:
-        """All in its order, from where it was broken off."""
-        wanted = restorers_of(find_groups(self.folder, self.settings, self.deadline).groups)
-        steps = self.choose_steps(sum(map(len, wanted.values())))
-        for name, group in wanted.items():
-            self.restorer(name, group, steps)
+        """All in its order, from where it was broken off; one process at a time."""
+        with RunFolder(self.folder).working():
+            wanted = restorers_of(find_groups(self.folder, self.settings, self.deadline).groups)
+            steps = self.choose_steps(sum(map(len, wanted.values())))
+            for name, group in wanted.items():
+                self.restorer(name, group, steps)
 
     def choose_steps(self, tasks: int) -> int:
         """The steps for each task, of models of so many tasks together: written down once, whatever comes after."""
