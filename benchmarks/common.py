@@ -23,7 +23,7 @@ from torch import nn
 import grids
 from grids import weights
 from grids.images import list_images, read_photo
-from grids.io import write_bytes, write_text
+from grids.io import make_folder, write_bytes, write_text
 
 GRIDS = [sys.executable, "-c", "from grids.cli import main; main()"]
 """The command line."""
@@ -113,6 +113,15 @@ def machine() -> str:
     )
 
 
+def keep_settings(folder: Path, settings: str) -> None:
+    """Write what a folder is of beside what is trained in it, or end with one line where it is of something else."""
+    file = folder / "settings.json"
+    if not file.exists():
+        write_text(make_folder(folder) / file.name, settings)
+    elif file.read_text() != settings:
+        raise SystemExit(f"'{folder}' is of a training with other settings ({file.name}): choose another --folder")
+
+
 def read_records(file: Path) -> list[Any]:
     """What the lines of a file hold as JSON; nothing where there is no such file."""
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
@@ -124,10 +133,23 @@ def append_record(file: Path, record: Mapping[str, object]) -> None:
         stream.write(json.dumps(record) + "\n")
 
 
+def remove_weights(names: Iterable[str]) -> None:
+    """Take files out of the package, and their entries out of the manifest of the weights."""
+    entries = weights.manifest()
+    for name in names:
+        del entries[name]
+        (WEIGHTS / name).unlink(missing_ok=True)
+    _write_manifest(entries)
+
+
 def enter_in_manifest(file: Path, what: str, **more: object) -> None:
     """Say in the manifest of the weights what a file beside it is."""
     entries = weights.manifest()
     entries[file.name] = {"sha256": weights.sha256(file), "what": what, "licence": "MIT", **more}
+    _write_manifest(entries)
+
+
+def _write_manifest(entries: Mapping[str, object]) -> None:
     write_text(WEIGHTS / "manifest.json", json.dumps(entries, indent=1) + "\n")
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import machine, split_files
-from pairs import CLEAN, MEASURED, Gains, measured
+from common import keep_settings, machine, split_files
+from hours import Hours, Told, clock_of
+from pairs import CLEAN, MEASURED, Gains, measured, val_crops
 from torch import Tensor
 
 from grids.degradations import ELEVEN, degradation
 from grids.io import write_text
 from grids.restoration.models import initialize, load_start, read_record, save_restorer, start_weights
-from grids.training.callbacks import NullCallbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.checkpoint import load as load_checkpoint
 from grids.training.config import TrainingConfig
@@ -35,8 +35,6 @@ from grids.weights import sha256
 LANDING_CROP = 128  # in batches of as many pixels as before
 STAGES, STAGE = 10, 12_000
 """Streaks of motion blur grow longer in so many stages of so many steps."""
-SIDE, COUNT = 128, 40
-EVERY = 100
 
 
 class UpTo(Synthesized):
@@ -86,33 +84,6 @@ class StagedBatches:
         if lands:
             crop, batch = LANDING_CROP, max(1, round(batch * (crop / LANDING_CROP) ** 2))
         return Batches(tasks, self.photographs, crop, batch, config.seed, self.device, config.sampler, config.data)
-
-
-class Hours:
-    """How long the training took up to every step, in a file beside its checkpoint."""
-
-    def __init__(self, file: Path, clock: Callable[[], float], already: float = 0.0) -> None:
-        self.file, self._clock, self._already = file, clock, already
-        lines = file.read_text().splitlines()[1:] if file.exists() else []
-        self._rows = [(int(step), float(hours)) for step, hours in (line.split(",") for line in lines)]
-        self.spent = 0.0
-        """Hours up to now."""
-
-    def begin(self, step: int) -> None:
-        """Count on from a step; what was done after it, and is to be done again, does not count."""
-        self._rows = [row for row in self._rows if row[0] <= step]
-        self.spent = self._rows[-1][1] if self._rows else self._already
-        self._last = self._clock()
-
-    def count(self) -> None:
-        now = self._clock()
-        self.spent += (now - self._last) / 3600
-        self._last = now
-
-    def write(self, step: int) -> None:
-        if not self._rows or self._rows[-1][0] < step:
-            self._rows.append((step, self.spent))
-        write_text(self.file, "step,hours\n" + "".join(f"{at},{hours:.6f}\n" for at, hours in self._rows))
 
 
 @dataclass(frozen=True)
@@ -175,20 +146,16 @@ class LongTraining:
     ) -> None:
         self.folder, self.network, self.config, self.device, self.deadline = folder, network, config, device, deadline
         self.photographs = Photographs(split_files("fit"), 2 * LANDING_CROP)
-        self.clean = Photographs(split_files("val"), SIDE).windows(SIDE, count).float().div(255)
-        self.clock = time.monotonic if device == "cuda" else time.process_time
+        self.clean = val_crops(count)
+        self.clock = clock_of(device)
         self.identity = f"start 1 {network}"
         self.begin = begin
         record = (read_record(begin) or {}) if begin is not None else {}
         self.first, self.already = int(record.get("steps", 0)), float(record.get("hours", 0))
-        folder.mkdir(parents=True, exist_ok=True)
         settings = json.dumps({"network": network, "stages": [STAGES, STAGE], **config.to_json()}, indent=1)
         if begin is not None:
             settings += f"\nfrom {sha256(begin)}"
-        file = folder / "settings.json"
-        if file.exists() and file.read_text() != settings:
-            raise SystemExit(f"'{folder}' is of a training with other settings ({file.name}): choose another --folder")
-        write_text(file, settings)
+        keep_settings(folder, settings)
 
     def copy(self, hours: float) -> Copy:
         """The copy after so many hours: trained, brought down and measured now, or read."""
@@ -240,18 +207,6 @@ class LongTraining:
         deadline: float,
         spent: Hours | None,
     ) -> TrainingResult:
-        class Told(NullCallbacks):
-            def step(self, done: int) -> None:
-                if spent is not None:
-                    spent.count()
-                    if done % EVERY == 0:
-                        spent.write(done)
-                    if done % (10 * EVERY) == 0:
-                        print(f"step {done}, {spent.spent:.3f} hours", flush=True)
-
-            def say(self, text: str) -> None:
-                print(text, flush=True)
-
         network = initialize(self.network, config.seed)
         if self.begin is not None:
             load_start(network, start_weights(self.begin, self.network))
@@ -261,7 +216,7 @@ class LongTraining:
             config,
             device=self.device,
             checkpointing=Checkpointing(checkpoint, self.identity, deadline=deadline),
-            callbacks=Told(),
+            callbacks=Told(spent),
         )
 
 

@@ -109,17 +109,27 @@ def to_themselves(gains: Gains) -> list[str]:
     return [f"{gains[way]['itself']:.1f}" for way in CLEAN]
 
 
+def val_crops(count: int = COUNT) -> Tensor:
+    """What is measured on: crops of the photographs of split val, (count, 3, SIDE, SIDE) in [0, 1]."""
+    return Photographs(split_files("val"), SIDE).windows(SIDE, count).float().div(255)
+
+
 def measured(network: nn.Module, clean: Tensor) -> Gains:
     """Restore degraded and clean images."""
-    found: Gains = {}
-    for way in MEASURED:
-        found[way] = {}
-        for name in ELEVEN:
-            found[way][name] = gain(network, *example(name, way, clean, seeded(11)))
+    found = gains_of(network, clean, ELEVEN, tuple(MEASURED))
     for way, settings in CLEAN.items():
         inputs = save_some(clean, settings, seeded(11))[0]
         found[way] = {"itself": float(psnr(restore(network, inputs, "cpu"), inputs).mean())}
     return found
+
+
+def gains_of(
+    network: nn.Module, clean: Tensor, names: Sequence[str], ways: Sequence[str], device: str = "cpu"
+) -> Gains:
+    """Restore images under these kinds, in some of the ways of `MEASURED`."""
+    return {
+        way: {name: gain(network, *example(name, way, clean, seeded(11)), device) for name in names} for way in ways
+    }
 
 
 def example(name: str, way: str, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -131,8 +141,8 @@ def example(name: str, way: str, clean: Tensor, generator: torch.Generator) -> t
     return inputs, targets
 
 
-def gain(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:
-    return float((psnr(restore(network, inputs, "cpu"), targets) - psnr(inputs, targets)).mean())
+def gain(network: nn.Module, inputs: Tensor, targets: Tensor, device: str = "cpu") -> float:
+    return float((psnr(restore(network, inputs, device), targets) - psnr(inputs, targets)).mean())
 
 
 def trial(steps: int, name: str, photographs: Photographs, clean: Tensor) -> Trial:
@@ -185,7 +195,7 @@ def recorded(file: Path, names: Sequence[str], make: Callable[[str, Photographs,
     """Make trials of these names, (name, what to learn from, what to measure on) -> trial, each a line of a file."""
     print(machine(), flush=True)
     learnt = Photographs(split_files("fit"), 96)
-    measured_on = Photographs(split_files("val"), SIDE).windows(SIDE, COUNT).float().div(255)
+    measured_on = val_crops()
     for name in names:
         record = make(name, learnt, measured_on).to_json()
         append_record(file, record)

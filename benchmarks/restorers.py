@@ -27,6 +27,7 @@ from common import (
     machine,
     parse_work,
     parser,
+    remove_weights,
     table,
 )
 
@@ -170,10 +171,7 @@ def ship(given: argparse.Namespace) -> None:
     """Write the start, the mix, and the restorers of both partitions into the package, as float16."""
     found, paper = groups_of()
     models = models_of(given.folder)
-    kept = {name: entry for name, entry in manifest().items() if not name.startswith(NETWORK)}
-    write_text(WEIGHTS / "manifest.json", json.dumps(kept, indent=1) + "\n")
-    for old in WEIGHTS.glob(f"{NETWORK}*.safetensors"):
-        old.unlink()
+    remove_weights(name for name in manifest() if name.startswith(NETWORK))
     parts: list[tuple[str, tuple[str, ...]]] = [("start", ELEVEN), ("mix", ELEVEN)]
     parts += [(f"found_{i}", group) for i, group in enumerate(found, 1)]
     parts += [(f"paper_{i}", group) for i, group in enumerate(paper, 1) if group not in found]

@@ -23,8 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, machine, parser, table
-from long_training import COUNT, Copy, LongTraining
-from pairs import CLEAN, MEASURED, mean_gains, to_themselves
+from long_training import Copy, LongTraining
+from pairs import CLEAN, COUNT, MEASURED, mean_gains, to_themselves
 
 from grids.degradations import ELEVEN
 from grids.restoration.models import load_restorer, save_restorer

@@ -81,24 +81,139 @@ def test_hours_add_up_over_slices_of_a_process(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import long_training
+import hours as module
 now = 0.0
-hours = long_training.Hours(Path(sys.argv[2]), lambda: now)
+hours = module.Hours(Path(sys.argv[2]), lambda: now)
 step = 0
 for count in (150, 30, 1, 220):
     hours.begin(step)
     for _ in range(count):
         step, now = step + 1, now + 36.0
         hours.count()
-        if step % long_training.EVERY == 0:
+        if step % module.EVERY == 0:
             hours.write(step)
     hours.write(step)
 print(step, round(hours.spent, 6))
-hours = long_training.Hours(Path(sys.argv[2]), lambda: now)
+hours = module.Hours(Path(sys.argv[2]), lambda: now)
 hours.begin(199)  # a checkpoint from before the last rows
 print(round(hours.spent, 6))
 """
     assert ran(tmp_path, "-c", code, SCRIPTS, tmp_path / "hours.csv").split() == ["401", "4.01", "1.81"]
+
+
+FROM_START = """
+import itertools, shutil, sys, time
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import from_start_search
+from_start_search.TASKS, from_start_search.DELTAS, from_start_search.SEARCH_STEPS = tuple(sys.argv[3:]), (0.7, 0.0), 2
+import from_start_training
+from_start_training.SKIPPED, from_start_training.TIMED = 1, 2
+import from_start
+from grids.networks.table import TABLE
+from grids.restoration.models import initialize, read_record, save_restorer
+from grids.training.trainer import OutOfTimeError
+plain = from_start_search.Settings._training
+from_start_search.Settings._training = lambda *given, **more: plain(*given, validation_count=3, **more)
+TABLE["unet"] = replace(TABLE["unet"], options={"width": 4, "levels": 1, "blocks": 1})
+folder = Path(sys.argv[2])
+start = save_restorer(folder / "start.safetensors", initialize("unet", 1), {"preset": "unet", "tasks": []})
+given = ("--start", start, "--crop", 32, "--batch", 2, "--count", 1, "--steps", 2)
+def run(what, name, *more):
+    from_start.main([*map(str, (what, "--folder", folder / name, *(given if what == "train" else ()), *more))])
+def refused(*call):
+    try:
+        run(*call)
+    except SystemExit as error:
+        return str(error)
+"""
+
+
+def test_restorers_from_the_start_are_those_of_an_unbroken_run(data: Path, tmp_path: Path) -> None:
+    code = """
+run("train", "whole")
+from_start_training.FromStart.time_step = lambda self: 1e-3
+settings = from_start_search.Settings("unet", start, 2, 10.0, 3.0, "cpu", 32, 2, 1)
+for tenths in itertools.count(1):
+    try:
+        from_start_search.find_groups(folder / "parts", settings, time.monotonic() + tenths / 10)
+        break
+    except OutOfTimeError as error:
+        print(error)
+while not (folder / "parts" / "found_2.json").exists():
+    run("train", "parts", "--seconds", 0)  # one step
+written = {file: file.stat().st_mtime_ns for file in folder.glob("parts/**/*") if file.suffix}
+from_start_training.make_experiment = None
+run("train", "parts")
+assert all(file.stat().st_mtime_ns == at for file, at in written.items())
+print("REFUSED", refused("train", "parts", "--batch", 3))
+"""
+    told = ran(data, "-c", FROM_START + code, SCRIPTS, tmp_path, "gaussian_noise", "salt_pepper")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert "while groups at delta" in told and "after 3 of 4 steps: the same command goes on" in told
+    assert {file.stem for file in whole.glob("*.safetensors")} == {
+        "mix",
+        "found_1",
+        "found_2",
+    }  # the paper's is the mix
+    for file in (*whole.glob("*.safetensors"), whole / "found.json", *whole.glob("mix.json")):
+        assert file.read_bytes() == (parts / file.name).read_bytes(), file
+    found = json.loads((whole / "found.json").read_text())
+    assert found["delta"] == 0 and [len(one["groups"]) for one in found["tried"]] == [1, 2]
+    assert not list(tmp_path.glob("*/*.ckpt"))
+    (line,) = (line for line in told.splitlines() if line.startswith("REFUSED"))
+    assert "of a training with other settings" in line
+
+
+def test_restorers_from_the_start_are_reported_and_shipped(data: Path, tmp_path: Path) -> None:
+    code = """
+import common, from_start_ship
+from grids import weights
+run("train", "late", "--search-hours", 0)
+(folder / "all").mkdir()
+tried = from_start_search.Tried(0.5, (("jpeg", "gaussian_noise"), ("salt_pepper",)), True)
+from_start_search.Found((tried,), "here").write(folder / "all" / "found.json")
+print("REFUSED", refused("ship", "all"))
+print("REPORT")
+run("train", "all")
+copy = folder / "weights"
+shutil.copytree(common.WEIGHTS, copy)
+weights._folder, common.WEIGHTS, from_start_ship.WEIGHTS = lambda: copy, copy, copy
+run("ship", "all")
+run("ship", "all")  # in the place of the same
+(copy / "large.safetensors").write_bytes(bytes(12_000_000))
+print("REFUSED", refused("ship", "all"))
+for name, entry in weights.manifest().items():
+    weights.builtin(name)
+settings = from_start_search.Settings("unet", start, 8000, 10.0, 3.0, "cpu", 64, 8, 40)
+for name, seconds, hours in (("some", 1.0, 10.0), ("some", 9.0, 10.0), ("fast", 0.1, 10.0), ("slow", 1.0, 0.1)):
+    from_start_training.FromStart.time_step = lambda self: seconds
+    print("STEPS", from_start_training.FromStart(folder / name, replace(settings, hours=hours)).choose_steps(8))
+assert read_record(weights.builtin("unet_found_1.safetensors"))["tasks"] == ["jpeg", "gaussian_noise"]
+"""
+    told = ran(data, "-c", FROM_START + code, SCRIPTS, tmp_path, "jpeg", "gaussian_noise", "salt_pepper")
+    assert "No delta of 0.7, 0 gives two groups or more." in told
+    refused = [line for line in told.splitlines() if line.startswith("REFUSED")]
+    assert "does not hold mix yet" in refused[0] and "MB, more than 26" in refused[1] and len(refused) == 2
+    assert "The groups found are those of delta 0.5 dB." in told
+    report = told.split("REPORT")[1]
+    assert "| mix | all | 6 |" in report and "| found_1 | jpeg + gaussian_noise | 4 |" in report
+    (means, _) = (line.split(" | ") for line in report.split("MB")[0].splitlines() if line.startswith("| mean |"))
+    gains = [
+        json.loads((tmp_path / "all" / f"{name}.json").read_text())["gains"] for name in ("found_1", "found_2", "mix")
+    ]
+    groups, mix = ({k: v for one in some for k, v in one["as made"].items()} for some in (gains[:2], gains[2:]))
+    assert means[5] == f"{sum(groups[task] - mix[task] for task in mix) / 3:+.2f}"
+    entries = json.loads((tmp_path / "weights" / "manifest.json").read_text())
+    shipped = [name for name, entry in entries.items() if "partition" in entry and name.startswith("unet_")]
+    assert shipped == [f"unet_{name}.safetensors" for name in ("mix", "found_1", "found_2", "paper_1", "paper_2")]
+    assert entries["unet_found_1.safetensors"]["delta"] == 0.5 and entries["unet_mix.safetensors"]["steps"] == 6
+    cards = (tmp_path / "weights" / "CARDS.md").read_text()
+    assert all(f"## {name}" in cards for name in shipped) and "one of the groups found at delta 0.5 dB" in cards
+    # as many as end within the hours, written once; all that are wanted; at least 500
+    steps = [int(line.split()[1]) for line in told.splitlines() if line.startswith("STEPS")]
+    assert steps == [4500, 4500, 8000, 500]
 
 
 def test_quality_beside_filters(data: Path) -> None:

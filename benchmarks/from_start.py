@@ -1,0 +1,138 @@
+"""The restorers that ship: all kinds in one, the groups found, the paper's groups, and each kind alone, from one start.
+
+    python benchmarks/from_start.py train [--folder runs/from_start] [--hours 10] [--search-hours 3] [--seconds 480]
+    python benchmarks/from_start.py report [--folder runs/from_start]
+    python benchmarks/from_start.py ship [--folder runs/from_start]      # the mix and the groups -> grids/weights
+
+It goes on from its folder; what is done is never done again. The groups found are those of `grids group --delta 0.7`
+with 500 steps for each task; where that puts all into one, those of delta 0.5, 0.3 or 0.1, from the same trainings and
+those that are missing; after --search-hours the best so far (`found.json` tells). Then a step is timed: all restorers
+get --steps for each task, or as many as end within --hours (`steps.json`). Hours are hours of one core: the processor
+time of the process (on a GPU, time on the clock). Each restorer is measured once, on crops of split val.
+
+One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_start.py train
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from common import WEIGHTS, machine, parser, table
+from from_start_search import DELTAS, FOUND, TASKS, Found, Group, Settings
+from from_start_ship import ship
+from from_start_training import WAYS, FromStart, Measured, paper_groups, trained_in
+from pairs import COUNT
+
+from grids.errors import GridsError
+from grids.training.config import TrainingConfig
+from grids.training.trainer import OutOfTimeError
+
+COLUMNS = ("single", "found", "paper", "mix", "found - mix", "paper - mix")
+
+
+def report(folder: Path) -> str:
+    """What the restorers gain, and what the groups gain over the mix."""
+    trained, found = trained_in(folder), Found.read(folder / FOUND)
+    if not trained:
+        return "no restorer yet"
+    rows = [
+        (name, "all" if one.tasks == TASKS else " + ".join(one.tasks), f"{one.steps:,}", *mean_gains(one))
+        for name, one in trained.items()
+    ]
+    parts = {"single": [(task,) for task in TASKS], "found": found.groups, "paper": paper_groups(), "mix": [TASKS]}
+    steps = next(iter(trained.values())).steps_per_task
+    lines = [
+        *sorted({one.machine for one in trained.values()}),
+        "",
+        f"{steps:,} steps for each task. {describe(found)}",
+        "",
+        table(("restorer", "of", "steps", *(f"{way}, dB" for way in WAYS)), rows),
+    ]
+    for way in WAYS:
+        lines += ["", table((f"{way}, dB", *COLUMNS), by_kind(trained, parts, way).itertuples(name=None))]
+    return "\n".join(lines)
+
+
+def mean_gains(restorer: Measured) -> list[str]:
+    """Over its own tasks, in each of the ways."""
+    return [f"{sum(restorer.gains[way].values()) / len(restorer.tasks):+.2f}" for way in WAYS]
+
+
+def describe(found: Found) -> str:
+    """At which delta the groups were found."""
+    if found.chosen is None:
+        return f"No delta of {', '.join(f'{delta:g}' for delta in DELTAS)} gives two groups or more."
+    end = "" if found.chosen.finished else ", the best until the hours of the search were spent"
+    return f"The groups found are those of delta {found.chosen.delta:g} dB{end}."
+
+
+def by_kind(trained: Mapping[str, Measured], parts: Mapping[str, Sequence[Group]], way: str) -> pd.DataFrame:
+    """The gain of every kind by the restorer that each part has for it; "-" where that is not there."""
+    gains = {one.tasks: one.gains[way] for one in trained.values()}
+    frame = pd.DataFrame(
+        {
+            part: {task: gains.get(group, {}).get(task, math.nan) for group in groups for task in group}
+            for part, groups in parts.items()
+        },
+        index=list(TASKS),
+        dtype=float,
+    )
+    for part in ("found", "paper"):
+        frame[f"{part} - mix"] = frame[part] - frame["mix"]
+    frame.loc["mean"] = frame.mean(skipna=False)
+    return frame[list(COLUMNS)].map(lambda value: "-" if math.isnan(value) else f"{value:+.2f}")
+
+
+def train(chosen: argparse.Namespace) -> None:
+    """Train all that is missing, as far as the time goes."""
+    settings = Settings(
+        chosen.network,
+        chosen.start,
+        chosen.steps,
+        chosen.hours,
+        chosen.search_hours,
+        chosen.device,
+        chosen.crop,
+        chosen.batch,
+        chosen.count,
+    )
+    print(machine(), flush=True)
+    try:
+        FromStart(chosen.folder, settings, time.monotonic() + chosen.seconds).train()
+        print("all is trained")
+    except OutOfTimeError as error:
+        print(f"{error}: the same command goes on")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "report", "ship"))
+    options.add_argument("--folder", type=Path, default=Path("runs/from_start"))
+    options.add_argument("--start", type=Path, default=WEIGHTS / "unet_start.safetensors", help="what all start from")
+    options.add_argument("--network", default="unet")
+    options.add_argument("--steps", type=int, default=8000, help="for each task")
+    options.add_argument("--hours", type=float, default=10.0, help="of all trainings after the search")
+    options.add_argument("--search-hours", type=float, default=3.0)
+    options.add_argument("--seconds", type=float, default=math.inf, help="then a checkpoint is written, and it ends")
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--crop", type=int, default=TrainingConfig.crop)
+    options.add_argument("--batch", type=int, default=TrainingConfig.batch)
+    options.add_argument("--count", type=int, default=COUNT, help="crops that the restorers are measured on")
+    chosen = options.parse_args(given)
+    try:
+        if chosen.what == "train":
+            train(chosen)
+        if chosen.what == "ship":
+            ship(chosen.folder)
+        print(report(chosen.folder))
+    except GridsError as error:
+        raise SystemExit(f"from_start: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Puts the restorers of `from_start.py` into the package, with entries in its manifest and cards that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, remove_weights, table
+from from_start_search import FOUND, Found
+from from_start_training import WAYS, Measured, restorers_of, trained_in
+
+from grids import weights
+from grids.io import write_bytes, write_text
+
+PARTITIONS = ("mix", "found", "paper")
+"""With these the names of what ships begin; single tasks do not ship."""
+MOST = 26e6
+"""Bytes of all weights in the package."""
+LITTLE = 0.5
+"""dB; what gains less is hardly undone."""
+CARDS = "CARDS.md"
+HEAD = """# Cards of restorers
+
+Written by `python benchmarks/from_start.py ship` from `manifest.json`; README.md tells of the photographs behind them.
+Input and output RGB in [0, 1], fp16, MIT licence. Gains are PSNR over the input in dB, on crops of 128 pixels of
+validation photographs, which no restorer learnt from. `mix` is one restorer for all kinds; the groups found are those
+of a search by trainings, the paper's those that its own drops lead to.
+"""
+
+
+def ship(folder: Path) -> None:
+    """Put the mix and the groups in the place of those of the same network; an end with one line where they may not."""
+    found, trained = Found.read(folder / FOUND), trained_in(folder)
+    wanted = [name for name in restorers_of(found.groups) if partition_of(name) in PARTITIONS]
+    if missing := [name for name in wanted if name not in trained]:
+        raise SystemExit(f"'{folder}' does not hold {missing[0]} yet: train it first")
+    network = trained["mix"].preset
+    files = {f"{network}_{name}.safetensors": folder / f"{name}.safetensors" for name in wanted}
+    old = [name for name, entry in weights.manifest().items() if "partition" in entry and is_of(name, network)]
+    check_size(files, old)
+    remove_weights(old)
+    for (target, source), name in zip(files.items(), wanted, strict=True):
+        write_bytes(WEIGHTS / target, source.read_bytes())
+        delta = found.chosen.delta if found.chosen and partition_of(name) == "found" else None
+        enter(WEIGHTS / target, trained[name], partition_of(name), delta)
+        print(f"{WEIGHTS / target}: {source.stat().st_size / 1e6:.1f} MB")
+    write_text(WEIGHTS / CARDS, cards())
+
+
+def partition_of(name: str) -> str:
+    return name.split("_")[0]
+
+
+def is_of(file: str, network: str) -> bool:
+    return file.startswith(f"{network}_")
+
+
+def check_size(files: Mapping[str, Path], old: list[str]) -> None:
+    """Raise SystemExit where the weights of the package would become too large."""
+    kept = [file for file in WEIGHTS.glob("*.safetensors") if file.name not in (*old, *files)]
+    total = sum(file.stat().st_size for file in (*kept, *files.values()))
+    if total > MOST:
+        size = f"{total / 1e6:.1f} MB, more than {MOST / 1e6:.0f}"
+        raise SystemExit(f"the weights of the package would take {size}: remove others first")
+
+
+def enter(file: Path, restorer: Measured, partition: str, delta: float | None) -> None:
+    """Say in the manifest what a restorer is and gains."""
+    as_made, saved = ({task: round(gain, 2) for task, gain in restorer.gains[way].items()} for way in WAYS)
+    more: dict[str, object] = {} if delta is None else {"delta": delta}
+    enter_in_manifest(
+        file,
+        f"{restorer.preset}, restorer of {', '.join(restorer.tasks)}",
+        trained_on=LEARNT_FROM,
+        steps=restorer.steps,
+        steps_per_task=restorer.steps_per_task,
+        training=describe(restorer),
+        val_gain_db=as_made,
+        val_gain_jpeg_90_db=saved,
+        partition=partition,
+        **more,
+    )
+
+
+def describe(restorer: Measured) -> str:
+    """How it was trained, in words."""
+    recipe, start = restorer.recipe, restorer.start_sha256
+    names = (name for name, entry in weights.manifest().items() if entry["sha256"] == start)
+    return (
+        f"from {next(names, f'the weights {start[:12]}')}, "
+        f"batches of {recipe['batch']} crops of {recipe['crop']} pixels, "
+        f"data {recipe['data']['name']}, loss {recipe['loss']}, AdamW {recipe['learning_rate']:g}, "
+        f"{recipe['schedule']} to {recipe['final']:g}, moving average {recipe['average']:g}"
+    )
+
+
+def cards() -> str:
+    """A card for every restorer that the manifest tells the gains of."""
+    entries = weights.manifest().items()
+    return "\n".join([HEAD, *(card(name, entry) for name, entry in entries if "val_gain_jpeg_90_db" in entry)])
+
+
+def card(name: str, entry: Mapping[str, Any]) -> str:
+    as_made, saved = entry["val_gain_db"], entry["val_gain_jpeg_90_db"]
+    rows = [(task, f"{gain:+.2f}", f"{saved[task]:+.2f}") for task, gain in as_made.items()]
+    hardly = [task for task, gain in as_made.items() if gain < LITTLE]
+    origins = {"mix": "for all kinds", "paper": "one of the paper's groups"}
+    origin = origins.get(entry["partition"]) or f"one of the groups found at delta {entry['delta']:g} dB"
+    lines = [
+        f"## {name}",
+        "",
+        f"{entry['what']} ({origin}).",
+        "",
+        f"- **Training**: {entry['steps_per_task']:,} steps for each task, {entry['steps']:,} together, "
+        f"{entry['training']}.",
+        f"- **Data**: {entry['trained_on']}.",
+        "- **Cannot**: undo kinds that are not in its table, or several at once but for JPEG after one of them; tell"
+        " which kind an image has (`grids select` does).",
+        *([f"- **Hardly undoes** (gains less than {LITTLE} dB): {', '.join(hardly)}."] if hardly else []),
+        "",
+        table(("kind", *WAYS), rows),
+        "",
+    ]
+    return "\n".join(lines)
