@@ -17,6 +17,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ from common import (
 )
 from filters import FILTERS, Filter, ffdnet
 from pairs import MEASURED, example
-from quality_report import CLEAN, Row, gains_of, read, report, write
+from quality_report import CLEAN, CLEAN_SAVED, UNDAMAGED, Row, gains_of, harm, read, report, write
 from torch import Tensor
 
 from grids import weights
@@ -46,7 +47,7 @@ from grids.random import seed_for, seeded
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.selection.selector import Selector
-from grids.training.pair_settings import JPEG_90
+from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS
 from grids.training.pairs import save_some
 from grids.training.tasks import matched
 from grids.weights import sha256
@@ -72,19 +73,24 @@ class Example(NamedTuple):
 
 
 def examples(name: str, ways: Sequence[str], every: int) -> Iterator[Example]:
-    """The images of a set; the same whenever they are made. Clean ones are their own targets."""
+    """The images of a set; the same whenever they are made. Clean ones are their own targets, but for those that are
+    saved as JPEG of 75 to 98 and compared with what they were."""
     if name == "real":
         yield from real_examples(ways, every)
         return
     files = eval_photographs(name)[::every]
     for way in ways:
-        for kind in (*ELEVEN, *([CLEAN] if way in WAYS else [])):
+        unharmed = (CLEAN, CLEAN_SAVED) if way == WAYS[0] else (CLEAN,) if way in WAYS else ()
+        for kind in (*ELEVEN, *unharmed):
             for file in files:
                 clean = read_photo(file).tensor()[None]
                 generator = seeded(seed_for(SEED, f"{name} {file.stem} {kind}"))  # one damage, saved or not
                 if kind == CLEAN:
                     image = clean if way == WAYS[0] else save_some(clean, JPEG_90, generator)[0]
                     yield Example(kind, way, file.stem, image[0], image[0])
+                elif kind == CLEAN_SAVED:
+                    saved, _ = save_some(clean, replace(PHOTOGRAPHS, saved=1.0), generator)
+                    yield Example(kind, way, file.stem, saved[0], clean[0])
                 else:
                     inputs, targets = example(kind, way, clean, generator)
                     yield Example(kind, way, file.stem, inputs[0], targets[0])
@@ -158,7 +164,7 @@ def measure_filters(name: str, ways: Sequence[str], every: int) -> None:
     for way in ways:
         batches: dict[str, list[Example]] = {}
         for one in examples(name, [way], every):
-            if one.kind != CLEAN:
+            if one.kind not in UNDAMAGED:
                 batches.setdefault(one.kind, []).append(one)
         for kind, group in batches.items():
             wanted = {one.photograph for one in group}
@@ -230,3 +236,4 @@ if __name__ == "__main__":
         picture(chosen.method[0])
     else:
         print("\n".join(report(FOLDER, one_set) for one_set in chosen.sets))
+        print(harm(FOLDER, chosen.sets))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,12 @@ from filters import FILTERS
 
 from grids.io import write_text
 
-CLEAN = "clean"
+CLEAN, CLEAN_SAVED = "clean", "clean, saved"
+UNDAMAGED = (CLEAN, CLEAN_SAVED)
+CAREFUL = "restore"
+"""The method that decides by itself what it changes."""
+LOSS = 0.1
+"""dB; where what decides by itself loses more, that counts as harm."""
 HARMED = 0.05
 """dB below the input: more than rounding does."""
 
@@ -59,7 +64,9 @@ def report(folder: Path, name: str) -> str:
     lines = []
     for way, own in rows.groupby("way", sort=False):
         ours = shared(own)
-        kinds = table(("kind", "input dB", "best filter", *methods), by_kind(ours[ours["kind"] != CLEAN], methods))
+        kinds = table(
+            ("kind", "input dB", "best filter", *methods), by_kind(ours[~ours["kind"].isin(UNDAMAGED)], methods)
+        )
         summaries = [cells for method in methods if (cells := summary(ours, method))]
         head = ("over all kinds", "mean gain", "harmed", "worst 5 %", "clean, dB to itself")
         lines += [f"{name}, {way}", "", kinds, "", table(head, summaries), ""]
@@ -92,8 +99,8 @@ def summary(rows: pd.DataFrame, method: str) -> list[str]:
     Nothing of a method that was not tried on all kinds: a mean over some compares with nothing.
     """
     own = rows[rows["method"] == method]
-    damaged = own[own["kind"] != CLEAN]
-    if set(damaged["kind"]) != set(rows["kind"]) - {CLEAN}:
+    damaged = own[~own["kind"].isin(UNDAMAGED)]
+    if set(damaged["kind"]) != set(rows["kind"]) - set(UNDAMAGED):
         return []
     gains = damaged["gain"].sort_values()
     whole = damaged.groupby("kind")["gain"].mean().mean()
@@ -101,3 +108,38 @@ def summary(rows: pd.DataFrame, method: str) -> list[str]:
     kept = own.loc[own["kind"] == CLEAN, "after"].clip(upper=99)
     itself = f"{kept.mean():.1f}" if len(kept) else "-"
     return [method, f"{whole:+.2f}", f"{(gains < -HARMED).mean():.0%}", f"{worst:+.2f}", itself]
+
+
+def harm(folder: Path, names: Sequence[str]) -> str:
+    """What `grids restore` changes of each set, and how much of that loses; empty where it was not measured."""
+    frames = [gains_of(read(folder / f"{name}-{CAREFUL}.csv")).assign(set=name) for name in names]
+    rows = pd.concat(frames)
+    if rows.empty:
+        return ""
+    parts = [(name, way, own) for (name, way), own in rows.groupby(["set", "way"], sort=False)]
+    parts += [("all", way, own) for way, own in rows[rows["set"] != "real"].groupby("way", sort=False)]
+    head = (
+        "images of",
+        "way",
+        "changed",
+        f"of these {LOSS} dB worse",
+        "worst, dB",
+        "clean changed",
+        "clean, saved, worse",
+    )
+    return table(head, [(name, way, *harm_of(own)) for name, way, own in parts])
+
+
+def harm_of(rows: pd.DataFrame) -> list[str]:
+    """Of damaged images: the share changed, of these the share that lose, the worst; and of clean ones."""
+    damaged = rows[~rows["kind"].isin(UNDAMAGED)]
+    changed = damaged[damaged["gain"] != 0]
+    clean, saved = (rows[rows["kind"] == kind] for kind in UNDAMAGED)
+    lost = f"{(changed['gain'] < -LOSS).mean():.1%} ({(changed['gain'] < -LOSS).sum()})" if len(changed) else "-"
+    return [
+        f"{len(changed) / len(damaged):.0%} of {len(damaged)}",
+        lost,
+        f"{damaged['gain'].min():+.2f}",
+        f"{(clean['gain'] < 0).sum()} of {len(clean)}" if len(clean) else "-",
+        f"{(saved['gain'] < -LOSS).sum()} of {len(saved)}" if len(saved) else "-",
+    ]

@@ -1,6 +1,6 @@
 """How well `grids select` does, and the profile that ships.
 
-    python benchmarks/selection.py samples fit more calib kodak24 bsds100 set14 [--worker 0/2] [--unseen] [--saved]
+    python benchmarks/selection.py samples fit drawn calib drawn-calib kodak24 bsds100 set14 [--worker 0/2] [--saved]
     python benchmarks/selection.py learn --folder runs/selection      # -> grids/weights/profile.safetensors
     python benchmarks/selection.py report --folder runs/selection
 
@@ -12,6 +12,7 @@ of eval/, on which nothing was learnt.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,10 @@ UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
 CHUNK = 10
 FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
-SETS = ("fit", "more", "calib", *EVALUATED)
+DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
+"""Sets of drawings over some photographs of fit and of calib: every fifth."""
+LEARNT_SETS, KEPT_SETS = ("fit", "more", DRAWN), ("calib", DRAWN_CALIB)
+SETS = (*LEARNT_SETS, *KEPT_SETS, *EVALUATED)
 DISTORTED = 2
 MIX, MIX_FILE = "mix", "unet_start.safetensors"
 """The restorer for all eleven, a candidate beside the groups."""
@@ -46,10 +50,12 @@ GGD_PHOTOGRAPHS = 60
 
 
 def photographs(name: str) -> list[Path]:
-    """The photographs of a set; "more" are those of fit, drawn again."""
-    if name in ("fit", "more", "calib"):
-        return split_files("fit" if name == "more" else name)
-    return eval_photographs(name)
+    """The photographs of a set; "more" are those of fit, drawn again, others some that are drawn over."""
+    if name in EVALUATED:
+        return eval_photographs(name)
+    if name in (DRAWN, DRAWN_CALIB):
+        return split_files("fit" if name == DRAWN else "calib")[::EVERY]
+    return split_files("fit" if name == "more" else name)
 
 
 def kinds_of(unseen: bool) -> dict[str, Degradation | None]:
@@ -82,13 +88,14 @@ LEARNT = Way()
 
 def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
     """Make the samples of a set, in chunks of photographs that are written one by one."""
-    learnt = name in ("fit", "more")
+    learnt = name in LEARNT_SETS
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
     restorers = [] if way.unseen else [network_of(one) for one in candidates()]
     settings = SampleSettings(
         factor=way.factor,
-        data=PHOTOGRAPHS if learnt or name == "calib" else JPEG_90 if way.saved else PRISTINE,
+        data=PHOTOGRAPHS if name not in EVALUATED else JPEG_90 if way.saved else PRISTINE,
         seed={"fit": 0, "more": 1}.get(name, 2),
+        drawings=name in (DRAWN, DRAWN_CALIB),
     )
     paths = photographs(name)
     # every so many-th photograph: a part of the chunks is already a fair sample
@@ -131,12 +138,10 @@ def load(name: str, folder: Path, way: Way = LEARNT) -> Samples:
     return Samples.join(parts)
 
 
-def learnt_from(folder: Path) -> Samples:
-    """The samples of fit, and those of its second drawing where they were made."""
-    fit = load("fit", folder)
-    if not are_there("more", folder, LEARNT):
-        return fit
-    return Samples.join([fit, load("more", folder)])
+def learnt_from(folder: Path, sets: Sequence[str] = LEARNT_SETS) -> Samples:
+    """The samples of those of the sets that were made."""
+    parts = [load(name, folder) for name in sets if are_there(name, folder, LEARNT)]
+    return Samples.join(parts)
 
 
 def groups_of(partition: str) -> tuple[Candidate, ...]:
@@ -181,7 +186,7 @@ def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = No
 def learn_profile(folder: Path) -> None:
     """Fit the profile that ships and write it, with its line of the manifest."""
     fit = Samples.join([learnt_from(folder), load("fit-other", folder)])
-    calib = Samples.join([load("calib", folder), load("calib-other", folder)])
+    calib = Samples.join([learnt_from(folder, KEPT_SETS), load("calib-other", folder)])
     fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0)
     ggd = {kind: GGDParams(float(a), float(s)) for kind, (a, s) in zip(KINDS, fitted, strict=True)}
     counts = [len(np.unique(one.photographs)) for one in (fit, calib)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -232,12 +233,17 @@ before = Path("quality/kodak24-start.csv").read_text()
 quality.measure("kodak24", weights, quality.WAYS[:1], 1)
 assert Path("quality/kodak24-start.csv").read_text() == before
 print(quality.report(quality.FOLDER, "kodak24"))
+assert quality.harm(quality.FOLDER, ["kodak24"]) == ""
+quality.measure("kodak24", "restore", quality.WAYS[:1], 1)
+print(quality.harm(quality.FOLDER, ["kodak24"]))
 """
     told = ran(data, "-c", code, SCRIPTS).splitlines()
     header = next(line for line in told if line.startswith("| kind"))
     assert header == "| kind | input dB | best filter | start |"
     assert any(line.startswith("| inpainting |") and "Telea" in line for line in told)
     assert any(line.startswith("| start | +") for line in told)
+    harm = next(line for line in told if line.startswith("| all | as made"))
+    assert re.fullmatch(r"\| all \| as made \| \d+% of \d+ \| .* \| \d+ of \d+ \| \d+ of \d+ \|", harm)
 
 
 def test_walks_through_the_package(data: Path) -> None:

@@ -83,6 +83,8 @@ class Degradation(ABC):
     ranges: ClassVar[tuple[Range, ...]] = ()
     rounded: ClassVar[bool] = False
     """Whether its results are multiples of 1/255 anyway."""
+    noise: ClassVar[bool] = False
+    """Whether it adds noise that is independent in every pixel, which cameras make coarser."""
     summary: ClassVar[str]
     source: ClassVar[str]
 

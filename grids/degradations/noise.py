@@ -16,6 +16,7 @@ class GaussianNoise(SeededDegradation):
 
     name = "gaussian_noise"
     version = 2
+    noise = True
     ranges = (Range("sigma", 10, 50, "/ 255", faint=5),)
     summary = "white, independent in every pixel and channel"
     source = "kind: GRIDS; range: PromptGIP"
@@ -29,6 +30,7 @@ class PoissonNoise(SeededDegradation):
 
     name = "poisson_noise"
     version = 2
+    noise = True
     ranges = (Range("photons", 400, 50, "at white", log=True, faint=1600),)
     summary = "Poisson counts, independent in every pixel and channel"
     source = "kind: GRIDS; range: ours, about PromptGIP's fixed 100"
@@ -62,6 +64,7 @@ class SensorNoise(SeededDegradation):
 
     name = "sensor_noise"
     version = 2
+    noise = True
     ranges = (Range("a", 0.002, 0.02, "variance per light, white at 1", log=True, faint=0.0005),)
     summary = "normal, variance a x + a / 20 in linear light (sRGB), independent in every pixel and channel"
     source = "model: signal-dependent Gaussian (Foi et al. 2008); range: ours"

@@ -19,6 +19,7 @@ from grids.random import seed_for, seeded
 from grids.restoration.tiling import restore_image
 from grids.results import OTHER, FloatArray
 from grids.selection.classifier import Indices
+from grids.selection.drawings import draw_over
 from grids.selection.features import describe
 from grids.selection.outlier_exposure import OUTLIERS, distort, shift_channels
 from grids.similarity.descriptor import Descriptor
@@ -77,6 +78,7 @@ class SampleSettings:
         most: sides of a degraded photograph, at most, pixels; a larger one is cut to its middle.
         data: how degraded ones are made of photographs.
         seed: of all draws.
+        drawings: text and shapes are drawn over every photograph before it is degraded (`drawings.py`).
     """
 
     draws: int = 1
@@ -85,6 +87,7 @@ class SampleSettings:
     most: int | None = None
     data: PairSettings = PHOTOGRAPHS
     seed: int = 0
+    drawings: bool = False
 
 
 DEFAULT = SampleSettings()
@@ -119,6 +122,7 @@ def draw(
     factor: float | None = None,
     most: int | None = None,
     data: PairSettings = PRISTINE,
+    drawings: bool = False,
 ) -> Drawn:
     """Reduce a photograph by a factor between 1 and 4 and degrade it at a severity, both drawn from the seed.
 
@@ -129,6 +133,7 @@ def draw(
         factor: reduce by this factor.
         most: take no more than so many rows and columns, from the middle; None takes all.
         data: how the degraded one is made; its kind decides whether it is clean, and factors are those above.
+        drawings: draw over the photograph before it is degraded.
     """
     generator = seeded(seed)
     reduces, size, severity = torch.rand(3, generator=generator).tolist()
@@ -137,6 +142,8 @@ def draw(
         factor = max(1.0, min(factor, min(clean.shape[-2:]) / LEAST))
     top, left = torch.randint(SHIFT, (2,), generator=generator).tolist()
     whole = reduce_photo(clean if most is None else crop_middle(clean, round(most * factor)), factor)
+    if drawings:
+        whole = draw_over(whole, seeded(seed_for(seed, "drawing")))
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
@@ -183,7 +190,7 @@ def make_samples(
             heads = [for_task(one, label) for one in restorers]
             for again in range(settings.draws):
                 seed = seed_for(settings.seed, f"{label} {again} {name}")
-                drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data)
+                drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data, settings.drawings)
                 gains = measure_gains(drawn, heads, settings.side, device) if again == 0 else [np.nan] * len(heads)
                 statistics = describe(descriptor, drawn.degraded)
                 rows.append((statistics, kind, drawn.severity, number, gains, float(drawn.quality)))

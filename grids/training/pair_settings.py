@@ -23,6 +23,8 @@ class PairSettings:
         full_colour: share of these files whose chroma has full resolution (4:4:4); the others have half (4:2:0).
         grey: share of the pairs that are grey, their noise too.
         clean: share of the inputs that bear no damage, or are only saved; these are their own targets.
+        coarse: share of the pairs of noise whose grain is coarse and fainter, as cameras leave it that interpolate
+            colours and smooth: the noise is blurred before it is added.
         reduced: share of the crops that are cut from a reduced photograph.
         smallest: the smallest factor that it is reduced to; drawn evenly from there to 1.
 
@@ -37,11 +39,12 @@ class PairSettings:
     full_colour: float = 0.5
     grey: float = 0.1
     clean: float = 0.05
+    coarse: float = 0.0
     reduced: float = 1 / 3
     smallest: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("saved", "full_colour", "grey", "clean", "reduced"):
+        for name in ("saved", "full_colour", "grey", "clean", "coarse", "reduced"):
             if not 0 <= getattr(self, name) <= 1:
                 raise GridsError(f"the share '{name}' must be 0 to 1, but is {getattr(self, name)}")
         if len(self.qualities) != 2 or not all(isinstance(level, int) for level in self.qualities):

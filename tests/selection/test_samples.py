@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from grids.degradations import degradation
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
+from grids.selection.drawings import draw_over
 from grids.selection.features import describe
 from grids.selection.samples import (
     LEAST,
@@ -222,3 +223,30 @@ def test_a_clean_photograph_is_known_as_it_was_before_it_was_saved() -> None:
         drawn = draw(photograph(), None, seed, data=PHOTOGRAPHS)
         assert torch.equal(drawn.clean, drawn.degraded) == (drawn.quality == 0)
         assert image_psnr(drawn.degraded, drawn.clean) > 10  # pixels at random
+
+
+def test_drawings_are_clean_and_their_damage_is_known(descriptor: Descriptor) -> None:
+    image = photograph()
+    plain, drawn = draw(image, NOISE, 5), draw(image, NOISE, 5, drawings=True)
+    assert drawn[2:] == plain[2:] and drawn.clean.shape == plain.clean.shape
+    assert not torch.equal(drawn.clean, plain.clean)
+    assert torch.equal(drawn.clean, draw(image, NOISE, 5, drawings=True).clean)
+    made = make_samples([("a", image)], {"clean": None}, descriptor, settings=SampleSettings(drawings=True))
+    assert np.array_equal(made.statistics[0], describe(descriptor, _drawn(image).degraded))
+
+
+def _drawn(image: Tensor) -> Drawn:
+    return draw(image, None, seed_for(0, "clean 0 a"), data=PHOTOGRAPHS, drawings=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 300), (150, 200)])
+def test_what_is_drawn_over_is_an_image(size: tuple[int, int]) -> None:
+    image = torch.rand((3, *size), generator=seeded(0)).mul(255).round().div(255)
+    kept = image.clone()
+    made = [draw_over(image, seeded(seed)) for seed in range(12)]
+    assert torch.equal(image, kept)
+    for one in made:
+        assert one.shape == image.shape and 0 <= one.min() <= one.max() <= 1
+        assert torch.equal(one.mul(255).round().div(255), one)
+    assert torch.equal(made[3], draw_over(image, seeded(3)))
+    assert size == (1, 1) or not torch.equal(made[0], made[1])
