@@ -4,6 +4,7 @@
         [--set kodak24 bsds100 set14 real] [--ways "as made" "after JPEG 90"] [--every 1]
     python benchmarks/quality.py report [--set kodak24]
     python benchmarks/quality.py picture --method start=grids/weights/unet_start.safetensors  # -> docs/pictures/
+    python benchmarks/quality.py sheet --method restore      # 24 of them, real ones too
 
 A method is `restore` (what `grids restore` does by itself), NAME=FILE (one restorer for everything), NAME=FOLDER (the
 groups of a run), or `filters`: those of filters.py, each with one setting for a kind, a way and a set, the best of its
@@ -60,6 +61,14 @@ SEED, MIDDLE = 24, 256
 PICTURE = PICTURES / "quality.jpg"
 SHOWN_SET, SHOWN, SHOWN_ROWS, SHOWN_COLUMNS = "kodak24", "05", slice(170, 270), slice(310, 470)
 SHOWN_KINDS = ("gaussian_blur", "motion_blur", "jpeg", "inpainting", "gaussian_noise", "salt_pepper")
+SHEET_PICTURE, SHEET_SIZE = PICTURES / "restored_24.jpg", (96, 128)
+SHEET = (
+    *(("kodak24", "as made", kind) for kind in ELEVEN),
+    ("real", "as made", "noise_cc15"),
+    *(("kodak24", "after JPEG 90", kind) for kind in ELEVEN),
+    ("real", "as made", "noise_polyu"),
+)
+"""A set, a way and a kind for each line of the sheet."""
 Restorer = Callable[[Tensor, str], Tensor]
 """(3, H, W) in [0, 1], and its kind, which only heads may look at -> the same."""
 
@@ -202,13 +211,11 @@ def middle(image: Tensor) -> Tensor:
 def picture(method: str) -> None:
     """Crops of a photograph under some kinds of damage, magnified twice: as they are, by the best filter, restored."""
     name, _, restore = restorer(method)
-    rows = gains_of(row for row in read(FOLDER / f"{SHOWN_SET}-filters.csv") if row.way == WAYS[0])
-    gains = rows[rows["method"].isin(list(FILTERS))].groupby(["kind", "method", "setting"])["gain"].mean()
     lines = []
     for one in examples(SHOWN_SET, WAYS[:1], 1):
         if one.photograph != SHOWN or one.kind not in SHOWN_KINDS:
             continue
-        best, setting = gains[one.kind].idxmax()
+        best, setting = best_filter(SHOWN_SET, one.way, one.kind)
         made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
         told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
         print(f"{one.kind}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
@@ -216,9 +223,49 @@ def picture(method: str) -> None:
     write_magnified(PICTURE, torch.cat(lines, 1), 85)
 
 
+def sheet(method: str) -> None:
+    """Every kind as made and after JPEG 90, and real pairs: as they are, by the best filter, restored, and the target.
+
+    Each on another photograph, where it has most detail, magnified twice.
+    """
+    name, _, restore = restorer(method)
+    lines = []
+    for number, (one_set, way, kind) in enumerate(SHEET):
+        group = [one for one in examples(one_set, [way], 1) if one.kind == kind]
+        one = group[(7 * number) % len(group)]
+        best, setting = best_filter(one_set, way, kind)
+        made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
+        told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
+        print(f"{kind}, {way}, {one.photograph}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
+        place = detailed(one.target)
+        lines.append(torch.cat([image[:, place[0], place[1]] for image in made], 2))
+    half = len(lines) // 2
+    write_magnified(SHEET_PICTURE, torch.cat([torch.cat(lines[:half], 1), torch.cat(lines[half:], 1)], 2), 80)
+
+
+def best_filter(one_set: str, way: str, kind: str) -> tuple[str, str]:
+    """The filter with the largest mean gain, and its setting."""
+    rows = gains_of(row for row in read(FOLDER / f"{one_set}-filters.csv") if row.way == way and row.kind == kind)
+    own = rows[rows["method"].isin(list(FILTERS))]
+    gains = own.groupby(["method", "setting"], as_index=False)["gain"].mean()
+    best = gains.loc[gains["gain"].idxmax()]
+    return str(best["method"]), str(best["setting"])
+
+
+def detailed(image: Tensor) -> tuple[slice, slice]:
+    """Where a part of the image has most detail."""
+    rows, columns = SHEET_SIZE
+    grey = image.mean(0)
+    edges = torch.zeros_like(grey)
+    edges[1:, 1:] = (grey[1:, 1:] - grey[:-1, 1:]).abs() + (grey[1:, 1:] - grey[1:, :-1]).abs()
+    sums = torch.nn.functional.avg_pool2d(edges[None, None], SHEET_SIZE, stride=8)[0, 0]
+    top, left = divmod(int(sums.argmax()), sums.shape[1])
+    return slice(8 * top, 8 * top + rows), slice(8 * left, 8 * left + columns)
+
+
 if __name__ == "__main__":
     options = parser(__doc__)
-    options.add_argument("what", choices=("measure", "report", "picture"))
+    options.add_argument("what", choices=("measure", "report", "picture", "sheet"))
     options.add_argument("--method", nargs="+", default=["restore", "filters"])
     options.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
     options.add_argument("--ways", nargs="+", choices=tuple(MEASURED), default=list(WAYS))
@@ -234,6 +281,8 @@ if __name__ == "__main__":
                     measure(one_set, given, chosen.ways, chosen.every)
     if chosen.what == "picture":
         picture(chosen.method[0])
+    elif chosen.what == "sheet":
+        sheet(chosen.method[0])
     else:
         print("\n".join(report(FOLDER, one_set) for one_set in chosen.sets))
         print(harm(FOLDER, chosen.sets))
