@@ -146,3 +146,21 @@ def test_settings_that_are_none() -> None:
         raises_line(lambda c=changes: PairSettings(**c), fragment)
     assert pair_settings("pristine") is PRISTINE
     raises_line(lambda: pair_settings("photos"), "photos", "photographs")
+
+
+def test_coarse_noise_is_that_of_neighbours_too_and_fainter() -> None:
+    settings = replace(PRISTINE, coarse=0.5)
+    plain, some = (made("gaussian_noise", one, 5, 200, 32) for one in (PRISTINE, settings))
+    unchanged = same(plain.inputs, some.inputs)
+    assert 70 <= int((~unchanged).sum()) <= 130
+    before, after = ((one.inputs - one.targets)[~unchanged] for one in (plain, some))
+
+    def alike(noise: Tensor) -> float:
+        return float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
+
+    assert abs(alike(before)) < 0.1 and alike(after) > 0.3
+    assert 0.1 * before.std() < after.std() < 0.9 * before.std()
+    assert torch.equal(some.inputs.mul(255).round().div(255), some.inputs)
+    # nothing else has a grain
+    assert torch.equal(*(made("salt_pepper", one, 5, 20).inputs for one in (PRISTINE, settings)))
+    assert torch.equal(*(made("poisson_noise", settings, 6, 20).inputs for _ in range(2)))
