@@ -62,9 +62,10 @@ class Settings:
         return self._training(self.steps, final=0.0)
 
     def to_json(self) -> str:
-        """All that the results hang on."""
+        """All that the results hang on; hours only decide how many steps there are, which is written down once."""
         recipes = {"search": self.searching().config.to_json(), "recipe": self.training().config.to_json()}
-        given = {**asdict(self), "start": sha256(self.start), "tasks": TASKS, "deltas": DELTAS}
+        given = {name: value for name, value in asdict(self).items() if not name.endswith("hours")}
+        given |= {"start": sha256(self.start), "tasks": TASKS, "deltas": DELTAS}
         return json.dumps({**given, **recipes}, indent=1) + "\n"
 
     def _training(self, steps: int, **changes: Any) -> TrainingSettings:

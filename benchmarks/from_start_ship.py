@@ -8,7 +8,7 @@ from typing import Any
 
 from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, remove_weights, table
 from from_start_search import FOUND, Found
-from from_start_training import WAYS, Measured, restorers_of, trained_in
+from from_start_training import WAYS, Measured, paper_groups, restorers_of, trained_in
 
 from grids import weights
 from grids.io import write_bytes, write_text
@@ -16,7 +16,7 @@ from grids.io import write_bytes, write_text
 PARTITIONS = ("mix", "found", "paper")
 """With these the names of what ships begin; single tasks do not ship."""
 MOST = 26e6
-"""Bytes of all weights in the package."""
+"""Bytes of all restorers in the package, their starts among them."""
 LITTLE = 0.5
 """dB; what gains less is hardly undone."""
 CARDS = "CARDS.md"
@@ -30,21 +30,25 @@ of a search by trainings, the paper's those that its own drops lead to.
 
 
 def ship(folder: Path) -> None:
-    """Put the mix and the groups in the place of those of the same network; an end with one line where they may not."""
+    """Put the mix and the groups in the place of those of before; an end with one line where they may not.
+
+    The profile that ships must be learnt anew then: `selection.py samples` and `learn`.
+    """
     found, trained = Found.read(folder / FOUND), trained_in(folder)
     wanted = [name for name in restorers_of(found.groups) if partition_of(name) in PARTITIONS]
     if missing := [name for name in wanted if name not in trained]:
         raise SystemExit(f"'{folder}' does not hold {missing[0]} yet: train it first")
     network = trained["mix"].preset
     files = {f"{network}_{name}.safetensors": folder / f"{name}.safetensors" for name in wanted}
-    old = [name for name, entry in weights.manifest().items() if "partition" in entry and is_of(name, network)]
+    # restorers of before go, whatever their network, but for the starts of trainings
+    old = [name for name, entry in weights.manifest().items() if "partition" in entry and name not in files]
     check_size(files, old)
-    remove_weights(old)
     for (target, source), name in zip(files.items(), wanted, strict=True):
         write_bytes(WEIGHTS / target, source.read_bytes())
         delta = found.chosen.delta if found.chosen and partition_of(name) == "found" else None
-        enter(WEIGHTS / target, trained[name], partition_of(name), delta)
+        enter(WEIGHTS / target, trained[name], partitions_of(name, trained[name], found), delta)
         print(f"{WEIGHTS / target}: {source.stat().st_size / 1e6:.1f} MB")
+    remove_weights(old)
     write_text(WEIGHTS / CARDS, cards())
 
 
@@ -52,17 +56,20 @@ def partition_of(name: str) -> str:
     return name.split("_")[0]
 
 
-def is_of(file: str, network: str) -> bool:
-    return file.startswith(f"{network}_")
+def partitions_of(name: str, restorer: Measured, found: Found) -> str:
+    """All partitions that the group of a restorer is of: a group found may be one of the paper's, too."""
+    own, groups = partition_of(name), {"found": found.groups, "paper": paper_groups()}
+    return "+".join([own, *(part for part in groups if part != own and restorer.tasks in groups[part])])
 
 
 def check_size(files: Mapping[str, Path], old: list[str]) -> None:
     """Raise SystemExit where the weights of the package would become too large."""
-    kept = [file for file in WEIGHTS.glob("*.safetensors") if file.name not in (*old, *files)]
+    others = (weights.DESCRIPTOR, weights.PROFILE, *old, *files)
+    kept = [file for file in WEIGHTS.glob("*.safetensors") if file.name not in others]
     total = sum(file.stat().st_size for file in (*kept, *files.values()))
     if total > MOST:
         size = f"{total / 1e6:.1f} MB, more than {MOST / 1e6:.0f}"
-        raise SystemExit(f"the weights of the package would take {size}: remove others first")
+        raise SystemExit(f"the weights of the package would take {size}: ship fewer")
 
 
 def enter(file: Path, restorer: Measured, partition: str, delta: float | None) -> None:
@@ -106,7 +113,8 @@ def card(name: str, entry: Mapping[str, Any]) -> str:
     rows = [(task, f"{gain:+.2f}", f"{saved[task]:+.2f}") for task, gain in as_made.items()]
     hardly = [task for task, gain in as_made.items() if gain < LITTLE]
     origins = {"mix": "for all kinds", "paper": "one of the paper's groups"}
-    origin = origins.get(entry["partition"]) or f"one of the groups found at delta {entry['delta']:g} dB"
+    origins["found"] = f"one of the groups found at delta {entry.get('delta', 0):g} dB"
+    origin = ", ".join(origins[part] for part in entry["partition"].split("+"))
     lines = [
         f"## {name}",
         "",

@@ -43,8 +43,8 @@ DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
 LEARNT_SETS, KEPT_SETS = ("fit", "more", DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *EVALUATED)
 DISTORTED = 2
-MIX, MIX_FILE = "mix", "unet_start.safetensors"
-"""The restorer for all eleven, a candidate beside the groups."""
+MIX, START_FILE = "mix", "unet_start.safetensors"
+"""The restorer for all eleven, a candidate beside the groups; until there is one of this network, its start."""
 GGD_PHOTOGRAPHS = 60
 """Of fit, whose generalized Gaussians the paper's rule compares with."""
 
@@ -140,23 +140,27 @@ def load(name: str, folder: Path, way: Way = LEARNT) -> Samples:
 
 def learnt_from(folder: Path, sets: Sequence[str] = LEARNT_SETS) -> Samples:
     """The samples of those of the sets that were made."""
-    parts = [load(name, folder) for name in sets if are_there(name, folder, LEARNT)]
-    return Samples.join(parts)
+    return Samples.join([load(name, folder) for name in sets if name == sets[0] or are_there(name, folder, LEARNT)])
 
 
 def groups_of(partition: str) -> tuple[Candidate, ...]:
     """The groups of our study ("found") or the paper's ("paper"), with the restorers that ship."""
-    files = {file: entry for file, entry in weights.manifest().items() if entry.get("partition") == partition}
-    found = []
-    for number, file in enumerate(sorted(files), 1):
-        restorer = load_restorer(weights.builtin(file))
-        found.append(Candidate(f"C{number}", restorer.tasks, Path(file)))
-    return tuple(found)
+    entries = weights.manifest().items()
+    files = sorted(file for file, entry in entries if partition in entry.get("partition", "").split("+"))
+    found = tuple(
+        Candidate(f"C{number}", load_restorer(weights.builtin(file)).tasks, Path(file))
+        for number, file in enumerate(files, 1)
+    )
+    if sorted(kind for group in found for kind in group.degradations) != sorted(ELEVEN):
+        raise SystemExit(f"the restorers of '{partition}' in the package are no partition of the eleven degradations")
+    return found
 
 
 def candidates() -> tuple[Candidate, ...]:
     """All that an image may be restored with: the groups that were found, and the restorer of all eleven."""
-    return (*groups_of("found"), Candidate(MIX, ELEVEN, Path(MIX_FILE)))
+    mixes = [file for file, entry in weights.manifest().items() if entry.get("partition") == MIX]
+    newest = next((file for file in mixes if not file.startswith("nafnet")), START_FILE)
+    return (*groups_of("found"), Candidate(MIX, ELEVEN, Path(newest)))
 
 
 def network_of(candidate: Candidate) -> nn.Module:

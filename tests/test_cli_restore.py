@@ -129,7 +129,7 @@ def test_a_folder(call: Call, tmp_path: Path) -> None:
     assert page.count("data:image/png") == 4
     assert "broken.png" in page
     records = json.loads((tmp_path / "done" / "restored.json").read_text())
-    assert [record["why"] for record in records] == ["done", "clean", "done", "unknown"]
+    assert [record["why"] for record in records] == ["uncertain", "clean", "uncertain", "unknown"]
     assert records[0]["output"] == "done/a.png"
     assert len(records[0]["steps"]) == 2
 

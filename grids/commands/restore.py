@@ -118,8 +118,11 @@ def _text(made: RestoredFile) -> str:
     from grids.reports.selection import outcome_text, promise_text, verdict_text
     from grids.reports.text import printable
 
-    first = made.restoration.steps[0].selection
-    promise = promise_text(first)
+    step, strength = made.restoration.steps[0], made.settings.strength
+    first = step.selection
+    promise = promise_text(first, step.group)
+    if promise and strength != 1:
+        promise += " at full strength"
     predicted = f", {promise}" if promise else ""
     outcome = outcome_text(made.restoration.restorers, made.restoration.why)
     seconds = sum(step.seconds for step in made.restoration.steps)

@@ -33,10 +33,9 @@ CALIBRATION = 4
 """One photograph of so many is kept for thresholds and intervals."""
 FEWEST = 8
 """Photographs, or examples of a group, that are needed."""
-MOST = 512
-"""Sides of a degraded photograph, pixels; a larger one is cut to its middle."""
-SIDE = 128
-"""Of the square that gains are measured on while learning; those of the calibration are measured on the whole."""
+MOST, LEARNT_MOST = 512, 256
+"""Sides of a degraded photograph, pixels; a larger one is cut to its middle. Those learnt from are smaller, since there
+are more of them."""
 LEAST = 32
 """Sides that a photograph must have, pixels."""
 DISTORTED = 2
@@ -100,8 +99,8 @@ def profile_run(
     reading = reading or ReadOptions()
     silent = replace(reading, on_skip=None)  # what is skipped is told once
     parts = []
-    for some, side in ((learnt, SIDE), (kept, None)):
-        drawing = SampleSettings(draws, side, most=MOST, data=settings, seed=seed)
+    for some, most in ((learnt, LEARNT_MOST), (kept, MOST)):
+        drawing = SampleSettings(draws, most=most, data=settings, seed=seed)
         photographs = _pixels(some, reading)
         made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
         drawing = replace(drawing, draws=DISTORTED)

@@ -70,6 +70,7 @@ class RestoredFile:
     source: Path
     output: Path
     restoration: Restoration
+    settings: RestoreSettings
 
     def to_json(self) -> dict[str, Any]:
         """The first selection as `grids select --json` prints it, and what followed."""
@@ -82,6 +83,8 @@ class RestoredFile:
             "image": str(self.source),
             "output": str(self.output),
             "steps": steps,
+            "strength": self.settings.strength,
+            "min_gain_db": self.settings.min_gain,
             "action": self.restoration.action,
             "why": self.restoration.why,
         }
@@ -147,7 +150,7 @@ def restore_files(
             assert photo.path is not None
             restoration = run(photo)
             if restoration is not None:
-                made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration)
+                made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration, used)
                 account.add(photo, made)
                 if on_image is not None:
                     on_image(made)

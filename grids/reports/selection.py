@@ -71,7 +71,7 @@ def selections_table(selections: Sequence[Selection]) -> str:
     """Many images, a line for each, and how many need what."""
     if not selections:
         return "no images"
-    head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval", "likely")
+    head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval", "gain likely")
     single = any(selection.degradations for selection in selections)
     rows = [head, *(_image_row(selection) for selection in selections)]
     lines = aligned(rows, left=3) if single else aligned([(*row[:2], *row[3:]) for row in rows], left=2)
@@ -193,8 +193,14 @@ def likely_text(selection: Selection) -> str:
     return "-" if selection.gain_probability is None else percent(selection.gain_probability)
 
 
-def promise_text(selection: Selection) -> str:
-    """The predicted gain and how likely a gain is, in words; empty where nothing is predicted."""
+def promise_text(selection: Selection, group: str | None = None) -> str:
+    """The predicted gain and how likely a gain is, in words; empty where nothing is predicted.
+
+    Of a group that was used instead of the chosen one only the gain is known.
+    """
+    if group not in (None, selection.group):
+        own = next((ranked.predicted_gain for ranked in selection.ranking if ranked.group == group), None)
+        return "" if own is None else f"predicted gain {own:+.2f} dB"
     gain, chance = gain_text(selection), selection.gain_probability
     parts = [f"predicted gain {gain}"] if gain else []
     if chance is not None:
@@ -208,7 +214,9 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
         nothing = {
             "unknown": "left as it is: no restorer here is for it (--group ID uses one nevertheless)",
             "uncertain": "uncertain, left as it is: a gain is not likely enough (--group ID restores it nevertheless)",
+            "too little": "uncertain, left as it is: less is expected than --min-gain asks for",
         }
         return nothing.get(why, "left as it is")
     ends = {"clean": ", now clean", "unknown": ", now unknown", "uncertain": ", a further gain is uncertain"}
+    ends["too little"] = ", a further gain would be less than --min-gain"
     return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

@@ -21,9 +21,11 @@ from grids.results.selection import CLEAN, UNKNOWN, Candidate, Selection
 
 DONE: Literal["done"] = "done"
 UNCERTAIN: Literal["uncertain"] = "uncertain"
-"""Why restoring ended, besides "clean" and "unknown": all steps are done, or it is not likely that the next gains."""
+TOO_LITTLE: Literal["too little"] = "too little"
+"""Why restoring ended, besides "clean" and "unknown": all steps are done, it is not likely that the next gains, or that
+is expected to gain less than asked for."""
 Action = Literal["restored", "uncertain", "left"]
-"""What became of a photograph: "uncertain" and "left" ones are as they were, the former since a gain is not likely."""
+"""What became of a photograph: "uncertain" and "left" ones are as they were, the former for want of a likely gain."""
 LEAST_TILE = 128
 
 
@@ -51,7 +53,7 @@ class Restoration:
     Args:
         photo: the result; the photograph itself where nothing was restored.
         steps: all looks at it, in order; the last may be one after which nothing was run.
-        why: why it ended: "done", "clean", "unknown" or "uncertain".
+        why: why it ended: "done", "clean", "unknown", "uncertain" or "too little".
     """
 
     photo: Photo
@@ -68,7 +70,7 @@ class Restoration:
         """What became of the photograph."""
         if self.groups:
             return "restored"
-        return UNCERTAIN if self.why == UNCERTAIN else "left"
+        return UNCERTAIN if self.why in (UNCERTAIN, TOO_LITTLE) else "left"
 
     @property
     def restorers(self) -> tuple[str, ...]:
@@ -94,8 +96,8 @@ def restore_photo(
     strength: float = 1.0,
     device: torch.device | str = "cpu",
 ) -> Restoration:
-    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown or where a gain is
-    not likely.
+    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown, where a gain is
+    not likely, and where a restorer would be run a second time: its results are unlike what its gains were learnt on.
 
     Colours below transparent pixels are treated as they are stored.
 
@@ -113,7 +115,8 @@ def restore_photo(
         device: where the networks lie.
 
     Raises:
-        GridsError: a value is wrong, a network is missing, gives values that are not finite, or needs too much memory.
+        GridsError: a value is wrong, a least gain is asked for where none is predicted, a network is missing, gives
+            values that are not finite, or needs too much memory.
     """
     check_settings(steps, tile, overlap, group, head, min_gain, strength)
     pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
@@ -128,14 +131,19 @@ def restore_photo(
             break
         chosen = forced or selection.group
         assert chosen is not None
-        network, begun = restorers(chosen), time.perf_counter()
         # with a head for each degradation, that of the likeliest one
+        network = restorers(chosen)
         network = view_of(network, chosen, head) if forced and head else for_task(network, *selection.degradations)
+        used = network.task if isinstance(network, TaskView) else None
+        if (chosen, used) in ((step.group, step.head) for step in done):
+            done.append(Step(selection))
+            why = UNCERTAIN
+            break
+        begun = time.perf_counter()
         made = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
         if not bool(torch.isfinite(made).all()):
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
         pixels = made if strength == 1 else pixels.lerp(made, strength)
-        used = network.task if isinstance(network, TaskView) else None
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = any(step.group is not None for step in done)
     return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
@@ -184,7 +192,13 @@ def _reason_to_stop(selection: Selection, min_gain: float) -> str | None:
         return CLEAN
     if selection.group is None:
         return UNKNOWN
-    return None if selection.promises(min_gain) else UNCERTAIN
+    if selection.predicted_gain is None and min_gain > 0:
+        raise GridsError(
+            "a least gain needs predicted gains, which these groups have none of: `grids profile` learns them"
+        )
+    if not selection.promises():
+        return UNCERTAIN
+    return None if selection.promises(min_gain) else TOO_LITTLE
 
 
 def loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:

@@ -20,7 +20,7 @@ CLEAN_CELL, UNKNOWN_CELL = -1, -2
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
 SELECTION_VERDICTS: tuple[SelectionVerdict, ...] = get_args(SelectionVerdict)
-LIKELY = 0.75
+LIKELY = 0.85
 """An image is restored where the probability of a gain is at least this; less is "uncertain"."""
 
 

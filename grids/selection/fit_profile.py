@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
 from grids.errors import GridsError
-from grids.results import CLEAN, OTHER, Candidate, FloatArray, GGDParams
+from grids.results import CLEAN, KNOWN, OTHER, Candidate, FloatArray, GGDParams
 from grids.selection.calibration import fewest_values, fit_temperature, upper_quantile
 from grids.selection.classifier import SHRINKAGE, Indices, fit_discriminant
 from grids.selection.gain_model import Described, fit_gains
+from grids.selection.judge import judge
 from grids.selection.profile import Profile, Thresholds
 from grids.selection.samples import Samples
 
@@ -78,13 +80,18 @@ def fit_profile(
         _upper(squares, NEAR_KEPT, MARGIN),
         _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
-    gains = None
-    if np.isfinite(examples.gains).any() and np.isfinite(calibration.gains).all(1).sum() >= fewest_values(COVERAGE):
-        gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
-        gains = gains.calibrate(Described(calibration.statistics, whitened, chances), calibration.gains, COVERAGE)
-    return Profile(
-        tuple(kinds), tuple(groups), discriminant, thresholds, gains, ggd or {}, descriptor_sha256, record or {}
+    profile = Profile(
+        tuple(kinds), tuple(groups), discriminant, thresholds, None, ggd or {}, descriptor_sha256, record or {}
     )
+    # a gain is predicted for those images alone that a group is chosen for
+    found = judge(profile, calibration.statistics, ("",) * len(calibration))
+    shown = np.array([one.verdict == KNOWN for one in found]) & np.isfinite(calibration.gains).all(1)
+    measured = examples.gains.shape[1] > 0 and np.isfinite(examples.gains).all(1).any()
+    if not measured or shown.sum() < fewest_values(COVERAGE):
+        return profile
+    gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
+    seen = Described(calibration.statistics, whitened, chances).only(np.flatnonzero(shown))
+    return replace(profile, gains=gains.calibrate(seen, calibration.kinds[shown], calibration.gains[shown], COVERAGE))
 
 
 def assign_centres(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit, logit
 
 from grids.errors import GridsError
 from grids.results import FloatArray
@@ -22,6 +23,14 @@ LEAST_SPREAD = 0.01
 """Of a gain about its prediction, dB: errors may all be 0, as of a restorer that does nothing."""
 LEAST_SCALE = 1e-6
 """Of a statistic, which may be the same in all samples."""
+INNER, LEAST_FACTOR = 0.9, 1e-3
+"""The share of errors that a spread is to hold, and the least factor of one that was fitted."""
+FEW = 20
+"""A kind with fewer calibration samples keeps the spread that it was fitted with."""
+FEWEST = 8
+"""A kind with fewer samples has no regression of its own: nothing is expected, and anything may come."""
+LEAST_CHANCE = 1e-6
+"""Of a gain, or of none: a mixture may leave nothing on one side."""
 LEAST_REST = 1e-3
 """Of a row that a regression does not take from the row itself."""
 LEVELS = np.linspace(0, 1, 201)
@@ -66,9 +75,11 @@ class GainModel:
     """The gain of each group's restorer: a linear regression for each kind, on standardized and on whitened statistics,
     mixed by the probabilities of the kinds. Idea: GRIDS, section 5.2, which reads it off the divergence alone.
 
-    The gain is taken to be distributed as that mixture, each part a logistic distribution about its regression; how
-    often gains really stayed below each of its quantiles on calibration photographs corrects it (Kuleshov et al.,
-    Accurate Uncertainties for Deep Learning Using Calibrated Regression, ICML 2018).
+    The gain is taken to be distributed as that mixture, each part a logistic distribution about its regression. Three
+    things are learnt from calibration photographs: the spread of each part; for intervals, how often gains really
+    stayed below each quantile of the mixture (Kuleshov et al., Accurate Uncertainties for Deep Learning Using
+    Calibrated Regression, ICML 2018); and how often there was a gain at all (Platt scaling: a logistic regression on
+    the logarithm of the odds by the mixture).
 
     Args:
         centre, scale: (D,), by which statistics are standardized.
@@ -76,6 +87,7 @@ class GainModel:
         limits: (K, 2, G), dB: the predictions of a regression are kept within what was seen for its kind.
         spread: (K, G), dB: the scale of each part.
         levels: (201,): the probability by the mixture that corresponds to each of `LEVELS`, ascending.
+        odds: (2,), slope and constant of the logarithm of the odds of a gain.
         coverage: of the intervals.
     """
 
@@ -85,6 +97,7 @@ class GainModel:
     limits: FloatArray
     spread: FloatArray
     levels: FloatArray
+    odds: FloatArray
     coverage: float = 0.9
 
     def predict(self, images: Described) -> FloatArray:
@@ -94,16 +107,19 @@ class GainModel:
     def forecast(self, images: Described, chosen: Indices) -> Forecast:
         """What is expected of the restorer of one group for each image; `chosen` are the groups' numbers, (N,)."""
         mixture = self._mixture(images, chosen)
-        share = (1 - self.coverage) / 2
+        share, gain = (1 - self.coverage) / 2, mixture.mean()
         low, high = (mixture.quantile(float(np.interp(level, LEVELS, self.levels))) for level in (share, 1 - share))
-        below = np.interp(mixture.below(np.zeros(len(chosen))), self.levels, LEVELS)
-        return Forecast(mixture.mean(), low, high, 1 - below)
+        # the mean of a few far values may lie outside
+        return Forecast(
+            gain, np.minimum(low, gain), np.maximum(high, gain), expit(_line(self.odds, mixture.log_odds()))
+        )
 
-    def calibrate(self, images: Described, gains: FloatArray, coverage: float) -> GainModel:
+    def calibrate(self, images: Described, kinds: Indices, gains: FloatArray, coverage: float) -> GainModel:
         """The same model with probabilities and intervals that held for samples which it was not fitted on.
 
         Args:
-            images: the samples.
+            images: the samples; such as a prediction is made for.
+            kinds: (N,), which they are of.
             gains: (N, G), what was measured, dB; samples with a gain that is not finite are left out.
             coverage: of the intervals, below 1.
 
@@ -113,13 +129,29 @@ class GainModel:
         known = np.flatnonzero(np.isfinite(gains).all(1))
         if len(known) < (least := fewest_values(coverage)):
             raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(known)}")
-        images, gains = images.only(known), gains[known]
+        images, kinds, gains = images.only(known), kinds[known], gains[known]
         chosen = self.predict(images).argmax(1)
-        below = np.sort(self._mixture(images, chosen).below(gains[np.arange(len(gains)), chosen]))
-        # what a further sample of the same kind stays below: between the order statistics, 0 and 1 at the ends
+        true = gains[np.arange(len(gains)), chosen]
+        spread = self.spread * self._factors(images, kinds, chosen, true)[:, None]
+        mixture = replace(self, spread=spread)._mixture(images, chosen)
+        below = np.sort(mixture.below(true))
+        # what a further sample of the same kind stays below: between the order statistics, 0 and 1 at the ends; of few
+        # samples an interval ends beyond all of them, by the mixture itself
         places = np.arange(len(below) + 2) / (len(below) + 1)
         levels = np.interp(LEVELS, places, np.concatenate(([0.0], below, [1.0])))
-        return replace(self, levels=levels, coverage=coverage)
+        odds = _fit_odds(mixture.log_odds(), true > 0)
+        return replace(self, spread=spread, levels=levels, odds=odds, coverage=coverage)
+
+    def _factors(self, images: Described, kinds: Indices, chosen: Indices, true: FloatArray) -> FloatArray:
+        """(K,): by which the spread of each kind is to be multiplied, so that it holds for these samples."""
+        rows = np.arange(len(kinds))
+        error = np.abs(true - self._parts(images)[rows, kinds, chosen]) / self.spread[kinds, chosen]
+        found = np.ones(len(self.spread))
+        for kind in np.unique(kinds):
+            own = error[kinds == kind]
+            if len(own) >= FEW:
+                found[kind] = max(np.quantile(own, INNER), LEAST_FACTOR) / logit((1 + INNER) / 2)
+        return found
 
     def _parts(self, images: Described) -> FloatArray:
         """(N, K, G): what is expected of each restorer where an image is of each kind, dB."""
@@ -130,6 +162,23 @@ class GainModel:
     def _mixture(self, images: Described, chosen: Indices) -> _Mixture:
         rows = np.arange(len(chosen))
         return _Mixture(images.chances, self._parts(images)[rows, :, chosen], self.spread.T[chosen])
+
+
+def _line(parameters: FloatArray, values: FloatArray) -> FloatArray:
+    return np.asarray(parameters[0] * values + parameters[1])
+
+
+def _fit_odds(log_odds: FloatArray, gained: NDArray[np.bool_]) -> FloatArray:
+    """Slope and constant of a logistic regression, held to (1, 0) by the weight of one sample."""
+    from scipy.optimize import minimize  # a third of a second
+
+    signs = np.where(gained, 1.0, -1.0)
+
+    def loss(parameters: FloatArray) -> float:
+        missed = -log_expit(signs * _line(parameters, log_odds)).sum()
+        return float(missed + ((parameters - (1, 0)) ** 2).sum() / 2)
+
+    return np.asarray(minimize(loss, np.array([1.0, 0.0])).x)
 
 
 def _rows(statistics: FloatArray, whitened: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
@@ -151,6 +200,11 @@ class _Mixture(NamedTuple):
         """The probability of at most such a value: (N,) -> (N,)."""
         return np.asarray((self.shares * expit((values[:, None] - self.centres) / self.scales)).sum(1))
 
+    def log_odds(self) -> FloatArray:
+        """The logarithm of the odds of a gain above 0: (N,)."""
+        below = self.below(np.zeros(len(self.shares))).clip(LEAST_CHANCE, 1 - LEAST_CHANCE)
+        return np.asarray(-logit(below))
+
     def quantile(self, level: float) -> FloatArray:
         """(N,), by halving a span that holds all but nothing of the parts."""
         low = (self.centres - 40 * self.scales).min(1)
@@ -163,7 +217,9 @@ class _Mixture(NamedTuple):
 
 
 def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:
-    """Learn what restorers gain from samples on which it was measured; kinds without any get a gain of 0.
+    """Learn what restorers gain from samples on which it was measured.
+
+    Of a kind with fewer than `FEWEST` samples nothing is expected: a gain of 0, spread as those of all.
 
     Args:
         whitened: (N, R), the statistics of the samples in the whitened space.
@@ -174,17 +230,18 @@ def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:
     rows = _rows(samples.statistics, whitened, centre, scale)
     groups = samples.gains.shape[1]
     weights, limits = np.zeros((kinds, rows.shape[1] + 1, groups)), np.zeros((kinds, 2, groups))
-    spread = np.full((kinds, groups), LEAST_SPREAD)
     measured = np.isfinite(samples.gains).all(1)
+    # of kinds without a regression
+    spread = np.tile(np.maximum(samples.gains[measured].std(0), LEAST_SPREAD), (kinds, 1))
     for kind in range(kinds):
         own = measured & (samples.kinds == kind)
-        if own.sum() > 1:
+        if own.sum() >= FEWEST:
             gains = samples.gains[own]
             weights[kind], errors = _fit_ridge(rows[own], gains)
             limits[kind] = gains.min(0), gains.max(0)
             # a logistic distribution has 1.81 times its scale for a standard deviation
             spread[kind] = np.maximum(errors * np.sqrt(3) / np.pi, LEAST_SPREAD)
-    return GainModel(centre, scale, weights, limits, spread, LEVELS)
+    return GainModel(centre, scale, weights, limits, spread, LEVELS, np.array([1.0, 0.0]))
 
 
 def _fit_ridge(rows: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:

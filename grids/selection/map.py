@@ -79,5 +79,6 @@ def _label(selection: Selection, numbers: dict[str, int]) -> tuple[int, float]:
     """The label of a cell, and its probability."""
     if selection.verdict == CLEAN:
         return CLEAN_CELL, selection.degradations[CLEAN]
-    label = UNKNOWN_CELL if selection.group is None else numbers[selection.group]
-    return label, selection.ranking[0].probability
+    if selection.group is None:
+        return UNKNOWN_CELL, max(ranked.probability for ranked in selection.ranking)
+    return numbers[selection.group], selection.ranking[0].probability

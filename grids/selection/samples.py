@@ -73,7 +73,6 @@ class SampleSettings:
 
     Args:
         draws: of severity and size, for each photograph and kind.
-        side: gains are measured on a square of this side from the middle, pixels; None for the whole.
         factor: every photograph is reduced by this factor; None draws it, 1 to 4.
         most: sides of a degraded photograph, at most, pixels; a larger one is cut to its middle.
         data: how degraded ones are made of photographs.
@@ -82,7 +81,6 @@ class SampleSettings:
     """
 
     draws: int = 1
-    side: int | None = None
     factor: float | None = None
     most: int | None = None
     data: PairSettings = PHOTOGRAPHS
@@ -191,7 +189,7 @@ def make_samples(
             for again in range(settings.draws):
                 seed = seed_for(settings.seed, f"{label} {again} {name}")
                 drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data, settings.drawings)
-                gains = measure_gains(drawn, heads, settings.side, device) if again == 0 else [np.nan] * len(heads)
+                gains = measure_gains(drawn, heads, device) if again == 0 else [np.nan] * len(heads)
                 statistics = describe(descriptor, drawn.degraded)
                 rows.append((statistics, kind, drawn.severity, number, gains, float(drawn.quality)))
         on_done()
@@ -235,21 +233,17 @@ def make_outliers(
                 worse = worse[1:2].expand_as(worse)
             saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
             made = Drawn(whole, saved[0], float(which), 1.0, int(quality))
-            gains = measure_gains(made, heads, settings.side, device)
+            gains = measure_gains(made, heads, device)
             statistics = describe(descriptor, made.degraded)
             rows.append((statistics, kind, made.severity, number, gains, float(quality)))
         on_done()
     return stack_samples(rows)
 
 
-def measure_gains(
-    drawn: Drawn, restorers: Sequence[nn.Module], side: int | None, device: torch.device | str
-) -> list[float]:
+def measure_gains(drawn: Drawn, restorers: Sequence[nn.Module], device: torch.device | str) -> list[float]:
     """What each restorer adds to the PSNR of a degraded photograph, dB (RGB, 8 bit); NaN for a perfect one."""
-    clean, degraded = drawn.clean, drawn.degraded
-    if side is not None:
-        clean, degraded = crop_middle(clean, side), crop_middle(degraded, side)
-    before = image_psnr(degraded, clean)
+    before = image_psnr(drawn.degraded, drawn.clean)
     if not np.isfinite(before):
         return [np.nan] * len(restorers)
-    return [image_psnr(restore_image(one, degraded, device).clamp(0, 1), clean) - before for one in restorers]
+    restored = (restore_image(one, drawn.degraded, device).clamp(0, 1) for one in restorers)
+    return [image_psnr(image, drawn.clean) - before for image in restored]

@@ -139,8 +139,10 @@ class TrainingConfig:
         return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as JSON, with their version; as before there was a choice where steps are the model's."""
+        """The settings as JSON, with their version; what came later is left out where it changes nothing."""
         data = asdict(self.data) | {"qualities": list(self.data.qualities)}
+        if not self.data.coarse:
+            del data["coarse"]
         found = {"version": VERSION, **asdict(self), "betas": list(self.betas), "data": data}
         if self.steps_per == "model":
             del found["steps_per"]

@@ -102,8 +102,8 @@ def test_the_table_of_many_images() -> None:
         [made(gain_probability=0.97), clean(image="b.png"), unknown(image="c.png"), made(ranking=(BRIGHT, DARK))]
     )
     assert text.splitlines() == [
-        "  image      needs    likeliest  probability  predicted gain      interval  likely",
-        "  photo.png  C1       jpeg              70 %         +3.1 dB  +2.2 to +4.0    97 %",
+        "  image      needs    likeliest  probability  predicted gain      interval  gain likely",
+        "  photo.png  C1       jpeg              70 %         +3.1 dB  +2.2 to +4.0         97 %",
         "  b.png      clean    clean             97 %",
         "  c.png      unknown  jpeg              70 %",
         "  photo.png  C2       jpeg              70 %         +3.1 dB  +2.2 to +4.0",

@@ -93,7 +93,7 @@ def test_what_was_not_measured_is_left_out() -> None:
     model = fit_gains(whitened, holes, KINDS)
     assert (model.predict(seen(whitened, chances))[samples.kinds == 0] == 0).all()
     assert np.isfinite(model.predict(seen(whitened, chances))).all()
-    again = model.calibrate(seen(whitened, chances), holes.gains, 0.9)
+    again = model.calibrate(seen(whitened, chances), samples.kinds, holes.gains, 0.9)
     assert all(np.isfinite(values).all() for values in forecast(again, whitened, chances))
 
 
@@ -107,7 +107,7 @@ def test_intervals_and_probabilities_hold_as_often_as_they_say(coverage: float) 
     held, widths, said, happened = [], [], [], []
     for seed in range(1, 21):
         whitened, chances, samples = measured(150, 0.5, seed)
-        ready = model.calibrate(seen(whitened, chances), samples.gains, coverage)
+        ready = model.calibrate(seen(whitened, chances), samples.kinds, samples.gains, coverage)
         assert ready.coverage == coverage
         whitened, chances, samples = measured(300, 0.5, seed + 100)
         found = forecast(ready, whitened, chances)
@@ -125,7 +125,7 @@ def test_intervals_and_probabilities_hold_as_often_as_they_say(coverage: float) 
 
 def test_probabilities_are_wide_where_kinds_disagree() -> None:
     whitened, chances, samples = measured(900, 0.1)
-    ready = fit_gains(whitened, samples, KINDS).calibrate(seen(whitened, chances), samples.gains, 0.9)
+    ready = fit_gains(whitened, samples, KINDS).calibrate(seen(whitened, chances), samples.kinds, samples.gains, 0.9)
     sure, torn = (
         ready.forecast(seen(whitened[:90:3], np.tile(shares, (30, 1))), np.zeros(30, int))
         for shares in ([1.0, 0, 0], [0.5, 0.5, 0])
@@ -139,7 +139,7 @@ def test_gains_that_are_known_exactly_have_an_interval_too() -> None:
     """A restorer that does nothing gains 0 dB on every image."""
     whitened, chances, samples = measured(90)
     nothing = replace(samples, gains=0 * samples.gains)
-    ready = fit_gains(whitened, nothing, KINDS).calibrate(seen(whitened, chances), nothing.gains, 0.9)
+    ready = fit_gains(whitened, nothing, KINDS).calibrate(seen(whitened, chances), samples.kinds, nothing.gains, 0.9)
     found = forecast(ready, whitened, chances)
     assert found.high - found.low == pytest.approx(np.zeros(90), abs=0.1)
     assert (found.probability < 0.9).all()
@@ -148,4 +148,8 @@ def test_gains_that_are_known_exactly_have_an_interval_too() -> None:
 def test_too_few_samples_for_an_interval() -> None:
     whitened, chances, samples = measured(8, 0.1)
     model = fit_gains(whitened, samples, KINDS)
-    raises_line(lambda: model.calibrate(seen(whitened, chances), samples.gains, 0.9), "at least 9 examples", "are 8")
+    raises_line(
+        lambda: model.calibrate(seen(whitened, chances), samples.kinds, samples.gains, 0.9),
+        "at least 9 examples",
+        "are 8",
+    )

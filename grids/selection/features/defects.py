@@ -34,11 +34,11 @@ FLOOR = 1e-4
 def defect_statistics(image: Tensor) -> Tensor:
     """Logarithms of shares and levels of what stands out, at full size.
 
-    Shares of values by how far they are from the median of their 3 x 3, and its mean square; shares of black and of
-    white pixels, and of those among them that are no part of anything wide, for four widths (top-hats of the grey
-    image: what impulses and strokes cover); of blocks of 16 x 16 the level of noise (the residual of Immerkaer, Fast
-    Noise Variance Estimation, CVIU 1996): quantiles of the grey image and of colour, and a low quantile of dark, middle
-    and bright blocks.
+    Shares of values by how far they are from the median of their 3 x 3, and the root of the mean square of that
+    distance; shares of black and of white pixels, and of those among them that are no part of anything wide, for four
+    widths (top-hats of the grey image: what impulses and strokes cover); of blocks of 16 x 16 the level of noise (the
+    residual of Immerkaer, Fast Noise Variance Estimation, CVIU 1996): quantiles of the grey image and of colour, and a
+    low quantile of dark, middle and bright blocks. Of a large image means over windows.
 
     Args:
         image: (3, H, W) in [0, 1].
@@ -46,19 +46,24 @@ def defect_statistics(image: Tensor) -> Tensor:
     Returns:
         (32,).
     """
-    pixels = _some(image).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    values = np.concatenate((_impulses(pixels), _strokes(grey), _noise(pixels, grey)))
+    values = np.mean([_describe(window) for window in _windows(image)], 0)
     return torch.from_numpy(np.log(values + FLOOR))
 
 
-def _some(image: Tensor) -> Tensor:
-    """The image, or windows of a large one above one another."""
+def _windows(image: Tensor) -> list[Tensor]:
+    """The image, or windows of a large one."""
     height, width = image.shape[-2:]
     if height * width <= (WINDOW * WINDOWS) ** 2 or min(height, width) < WINDOW:
-        return image
+        return [image]
     tops, lefts = ([k * (side - WINDOW) // (WINDOWS - 1) for k in range(WINDOWS)] for side in (height, width))
-    return torch.cat([image[:, top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts], 1)
+    return [image[:, top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]
+
+
+def _describe(window: Tensor) -> FloatArray:
+    """(32,): shares and levels."""
+    pixels = window.mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.concatenate((_impulses(pixels), _strokes(grey), _noise(pixels, grey)))
 
 
 def _impulses(pixels: np.ndarray) -> FloatArray:
