@@ -33,6 +33,8 @@ DATA = Path(os.environ.get("GRIDS_DATA", Path(__file__).resolve().parents[2] / "
 WEIGHTS = Path(weights.__file__).parent
 """What ships in the package."""
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+LOSS = 0.1
+"""dB; where what decides by itself loses more, that counts as harm."""
 LEARNT_FROM = "603 images: 303 tiles of wallpaper photographs, 300 of BSDS500's train and test splits"
 """Split fit, as the manifest of the weights calls it."""
 SMALL, ALIKE = 16, 0.98

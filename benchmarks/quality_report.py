@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from common import table
+from common import LOSS, table
 from filters import FILTERS
 
 from grids.io import write_text
@@ -16,8 +16,6 @@ CLEAN, CLEAN_SAVED = "clean", "clean, saved"
 UNDAMAGED = (CLEAN, CLEAN_SAVED)
 CAREFUL = "restore"
 """The method that decides by itself what it changes."""
-LOSS = 0.1
-"""dB; where what decides by itself loses more, that counts as harm."""
 HARMED = 0.05
 """dB below the input: more than rounding does."""
 

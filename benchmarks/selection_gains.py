@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import selection as source
-from common import table
+from common import LOSS, table
 from scipy.stats import spearmanr
 from selection_judging import Sets, called_clean, judged, members
 
@@ -19,8 +20,8 @@ from grids.selection.profile import Profile
 from grids.selection.samples import Samples
 
 LEAST_PHOTOGRAPHS = 5
-HARM = 0.1
-"""dB: a smaller loss is not counted."""
+CHANCES = (0, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0001)
+THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95)
 
 
 class Choice(NamedTuple):
@@ -143,12 +144,36 @@ def harm(profile: Profile, samples: Sets) -> None:
         found = choose(profile, some)
         clean, degraded = some.kinds == 0, (some.kinds > 0) & np.isfinite(found.true)
         changed = found.restored & degraded
-        lost = changed & (found.true < -HARM)
+        lost = changed & (found.true < -LOSS)
         uncertain = degraded & found.known & ~found.restored
         row = [name, f"1/{factor:g}", f"{100 * found.restored[clean].mean():.1f}"]
         row += [f"{100 * changed.sum() / degraded.sum():.1f}", f"{100 * uncertain.sum() / degraded.sum():.1f}"]
         missed = np.where(uncertain, np.maximum(found.true, 0), 0)[degraded].mean()
         rows.append([*row, f"{100 * lost.sum() / max(1, changed.sum()):.1f}", f"{missed:.3f}"])
-    print(f"\nper cent of images; harmed: of the restored ones those that lose more than {HARM} dB\n")
+    print(f"\nper cent of images; harmed: of the restored ones those that lose more than {LOSS} dB\n")
     head = ("images of", "size", "clean ones restored", "degraded ones restored", "uncertain", "harmed")
     print(table((*head, "gain missed by leaving uncertain ones, dB"), rows))
+
+
+def likelihood(profile: Profile, samples: Sets) -> None:
+    """How often there was a gain, by how likely it was said to be; and what each threshold of restoring costs."""
+    chosen = [(some, choose(profile, some)) for some in samples.values()]
+    use = [found.known & (some.kinds > 0) & np.isfinite(found.true) for some, found in chosen]
+    said = np.concatenate([found.forecast.probability[rows] for (_, found), rows in zip(chosen, use, strict=True)])
+    true = np.concatenate([found.true[rows] for (_, found), rows in zip(chosen, use, strict=True)])
+    rows = []
+    for low, high in itertools.pairwise(CHANCES):
+        inside = (said >= low) & (said < high)
+        if inside.any():
+            numbers = f"{said[inside].mean():.3f}", f"{(true[inside] > 0).mean():.3f}"
+            rows.append((f"{low:g} to {min(high, 1):g}", inside.sum(), *numbers))
+    print("\nprobability of a gain, of degraded images that a group is chosen for, and how often there was one\n")
+    print(table(("probability", "images", "mean", "gained"), rows))
+    rows = []
+    for threshold in THRESHOLDS:
+        restored = said >= threshold
+        kept = np.where(restored, true, 0).sum() / true.sum()
+        lost = (true[restored] < -LOSS).mean()
+        rows.append((f"{threshold:g}", f"{100 * restored.mean():.0f}", f"{100 * kept:.1f}", f"{100 * lost:.2f}"))
+    head = ("restored from", "restored, %", "of the gain of restoring all, %", f"of these {LOSS} dB worse, %")
+    print("\nwhat a threshold of that probability brings\n\n" + table(head, rows))

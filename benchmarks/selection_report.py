@@ -9,7 +9,7 @@ import numpy as np
 import selection as source
 from common import machine, table
 from scipy.special import softmax
-from selection_gains import gains, harm, regret
+from selection_gains import gains, harm, likelihood, regret
 from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members, part_of
 
 from grids import weights
@@ -20,8 +20,8 @@ from grids.selection.grids_rule import average_ggd, compute_divergences
 from grids.selection.profile import Profile, read_profile
 
 SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p", "other")
-MOMENTS, SPECTRUM = 13 * 64, 78
-"""Statistics of the descriptor's features, then those of the spectrum, then those of the tone."""
+MOMENTS, SPECTRUM, COLOUR = 13 * 64, 78, 26
+"""Statistics of the descriptor's features, then of the spectrum, then of colours; the rest are of defects."""
 MIDDLE = (0.4, 0.6)
 PARTITIONS = ("found", "paper")
 SAVED = ", as JPEG"
@@ -44,6 +44,7 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
     ablation(folder, samples)
     reliability(profile, samples)
     gains(profile, samples, folder)
+    likelihood(profile, samples)
     regret(profile, samples)
     harm(profile, samples)
     unseen(profile, samples, folder)
@@ -68,7 +69,15 @@ def accuracy(profile: Profile, samples: Sets, folder: Path) -> None:
         published = paper_accuracy(profile, name, factor, folder)
         rows.append([*row, *(f"{value:.1f}" for value in published)] if published else [*row, "-", "-"])
     print("\nper cent of images, severities drawn over the whole range\n")
-    head = ["images of", "size", "n", "kind of 12", "group (found)", "group (paper's)", "restored by its group"]
+    head = [
+        "images of",
+        "size",
+        "n",
+        "kind of 12",
+        "group (found)",
+        "group (paper's)",
+        "its group likeliest, verdict known",
+    ]
     head += ["clean called clean", "degraded called clean, middle severity", "all severities", "called unknown"]
     print(table([*head, "paper's rule: group (found)", "paper's rule: group (paper's)"], rows))
 
@@ -110,7 +119,8 @@ def ablation(folder: Path, samples: Sets) -> None:
     learnt = source.learnt_from(folder)
     moment = np.arange(MOMENTS).reshape(64, 13)
     spectrum = np.arange(MOMENTS, MOMENTS + SPECTRUM)
-    tone = np.arange(MOMENTS + SPECTRUM, learnt.statistics.shape[1])
+    colour = MOMENTS + SPECTRUM + np.arange(COLOUR)
+    defects = np.arange(MOMENTS + SPECTRUM + COLOUR, learnt.statistics.shape[1])
     others = source.load("fit-other", folder)
     body = moment.ravel()
     first = source.load("fit", folder)
@@ -118,14 +128,16 @@ def ablation(folder: Path, samples: Sets) -> None:
     plain = moment[:, [1, 2, 3]].ravel()
     edges = moment[:, [1, 2, 3, 4, 5, 6]].ravel()
     both = np.concatenate((body, spectrum))
-    whole = np.concatenate((both, tone))
+    coloured = np.concatenate((both, colour))
+    whole = np.concatenate((coloured, defects))
     steps = (
         ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, SHRINKAGE),
         ("+ differences", first, edges, 1, SHRINKAGE),
         ("+ Laplacian, wider and diagonal differences, anisotropy, mean", first, body, 1, SHRINKAGE),
         ("spectrum alone", first, spectrum, 1, SHRINKAGE),
         ("features + spectrum", first, both, 1, SHRINKAGE),
-        ("+ tone", first, whole, 1, SHRINKAGE),
+        ("+ colours", first, coloured, 1, SHRINKAGE),
+        ("+ defects", first, whole, 1, SHRINKAGE),
         ("+ eight centres a kind (by severity)", first, whole, 8, SHRINKAGE),
         ("+ distortions as a further kind", joined([first, others]), whole, 8, SHRINKAGE),
         ("the same from half the photographs", half, whole, 8, SHRINKAGE),

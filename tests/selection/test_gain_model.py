@@ -153,3 +153,37 @@ def test_too_few_samples_for_an_interval() -> None:
         "at least 9 examples",
         "are 8",
     )
+
+
+def test_probabilities_hold_where_errors_are_not_those_of_the_model() -> None:
+    """Half of the images have errors of a tenth, the others of three times the spread; all parts are off by 0.4 dB."""
+    generator = np.random.default_rng(1)
+
+    def images(count: int, seed: int) -> tuple[Described, Samples]:
+        whitened, chances, samples = measured(count, 0.0, seed)
+        errors = 0.4 + np.where(generator.random((count, 1)) < 0.5, 0.05, 1.5) * generator.normal(size=(count, GROUPS))
+        return seen(whitened, chances), replace(samples, gains=0.3 * (samples.gains - 2) + errors)
+
+    model = fit_gains(measured(900)[0], replace(measured(900)[2], gains=0.3 * (measured(900)[2].gains - 2)), KINDS)
+    (calibrating, kept), (shown, true) = images(900, 3), images(3000, 4)
+    ready = model.calibrate(calibrating, kept.kinds, kept.gains, 0.9)
+    chosen = ready.predict(shown).argmax(1)
+    said, gained = ready.forecast(shown, chosen).probability, true.gains[np.arange(3000), chosen] > 0
+    for low in (0.5, 0.7, 0.85):
+        some = (said >= low) & (said < low + 0.15)
+        if some.sum() > 100:
+            assert gained[some].mean() == pytest.approx(said[some].mean(), abs=0.1)
+
+
+def test_a_kind_with_a_single_sample_spoils_no_interval() -> None:
+    whitened, chances, samples = measured(600, 0.1)
+    few = np.flatnonzero((samples.kinds != 0) | (np.arange(600) == 0))
+    part = Samples(*(values[few] for values in vars(samples).values()))
+    model = fit_gains(whitened[few], part, KINDS)
+    assert (model.predict(seen(whitened, np.tile([1.0, 0, 0], (600, 1)))) == 0).all()
+    ready = model.calibrate(seen(whitened[few], chances[few]), part.kinds, part.gains, 0.9)
+    whole = fit_gains(whitened, samples, KINDS).calibrate(seen(whitened, chances), samples.kinds, samples.gains, 0.9)
+    widths = [np.subtract(*forecast(one, whitened[few[1:]], chances[few[1:]])[2:0:-1]).mean() for one in (ready, whole)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.3)
+    # of the kind itself anything may come
+    assert forecast(ready, whitened[:1], chances[:1]).probability == pytest.approx(0.5, abs=0.3)
