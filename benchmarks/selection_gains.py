@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from selection_judging import Sets, called_clean, judged, members
 
 from grids.results import GGDParams
-from grids.results.selection import LIKELY
+from grids.results.selection import LIKELY, NAMED
 from grids.selection.gain_model import Described, Forecast
 from grids.selection.grids_rule import average_ggd, compute_divergences
 from grids.selection.profile import Profile
@@ -49,7 +49,7 @@ def choose(profile: Profile, some: Samples) -> Choice:
     chosen = profile.gains.predict(described).argmax(1)
     forecast = profile.gains.forecast(described, chosen)
     known = (distance <= 1) & ~called_clean(profile, chances, distance)
-    restored = known & (forecast.gain > 0) & (forecast.probability >= LIKELY)
+    restored = known & (forecast.gain > 0) & (forecast.probability >= LIKELY) & (chances.max(1) >= NAMED)
     return Choice(chosen, forecast, some.gains[np.arange(len(some)), chosen], known, restored)
 
 

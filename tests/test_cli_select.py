@@ -62,7 +62,7 @@ def test_one_image_prints_text(call: Call) -> None:
 def test_a_folder_prints_a_table_and_writes_csv(call: Call, tmp_path: Path) -> None:
     code, out, err = call("photos", "--csv", "new/needs.csv")
     assert (code, err) == (0, "")
-    assert out.splitlines()[-2:] == ["2 images: C1 1, C2 1", "every image  new/needs.csv"]
+    assert out.splitlines()[-2:] == ["2 images: C1 1, uncertain 1", "every image  new/needs.csv"]
     with (tmp_path / "new" / "needs.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["image"], row["group"]) for row in rows] == [("photos/a.png", "C1"), ("photos/b.png", "C2")]

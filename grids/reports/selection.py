@@ -12,6 +12,8 @@ from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
 
 MOST_NAMES = 6
 """Of a group's degradations that are named; of more, their number."""
+UNCERTAIN = "uncertain"
+"""What an image needs that has a group, but no likely gain."""
 LEAST_CHANCE = 0.01
 DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
@@ -156,13 +158,13 @@ def _image_row(selection: Selection) -> tuple[str, ...]:
 
 def _needs(selection: Selection) -> str:
     if selection.group is not None:
-        return printable(selection.group)
+        return printable(selection.group) if selection.promises() else UNCERTAIN
     return CLEAN if selection.verdict == CLEAN else UNKNOWN
 
 
 def _summary(selections: Sequence[Selection]) -> str:
     counts = Counter(map(_needs, selections))
-    last = (CLEAN, UNKNOWN)
+    last = (UNCERTAIN, CLEAN, UNKNOWN)
     parts = [f"{name} {counts[name]}" for name in sorted(counts.keys() - set(last))]
     parts += [f"{name} {counts[name]}" for name in last if name in counts]
     return f"{len(selections)} image{'s' if len(selections) > 1 else ''}: {', '.join(parts)}"
@@ -214,7 +216,7 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
         nothing = {
             "unknown": "left as it is: no restorer here is for it (--group ID uses one nevertheless)",
             "uncertain": "uncertain, left as it is: a gain is not likely enough (--group ID restores it nevertheless)",
-            "too little": "uncertain, left as it is: less is expected than --min-gain asks for",
+            "too little": "left as it is: less is expected than --min-gain asks for",
         }
         return nothing.get(why, "left as it is")
     ends = {"clean": ", now clean", "unknown": ", now unknown", "uncertain": ", a further gain is uncertain"}

@@ -97,7 +97,7 @@ def restore_photo(
     device: torch.device | str = "cpu",
 ) -> Restoration:
     """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown, where a gain is
-    not likely, and where a restorer would be run a second time: its results are unlike what its gains were learnt on.
+    not likely, and where a restorer would run again for the same degradation: it has not learnt from its own results.
 
     Colours below transparent pixels are treated as they are stored.
 
@@ -135,7 +135,9 @@ def restore_photo(
         network = restorers(chosen)
         network = view_of(network, chosen, head) if forced and head else for_task(network, *selection.degradations)
         used = network.task if isinstance(network, TaskView) else None
-        if (chosen, used) in ((step.group, step.head) for step in done):
+        if (chosen, used, selection.degradation) in (
+            (step.group, step.head, step.selection.degradation) for step in done
+        ):
             done.append(Step(selection))
             why = UNCERTAIN
             break

@@ -22,6 +22,8 @@ OTHER = "other"
 SELECTION_VERDICTS: tuple[SelectionVerdict, ...] = get_args(SelectionVerdict)
 LIKELY = 0.85
 """An image is restored where the probability of a gain is at least this; less is "uncertain"."""
+NAMED = 0.5
+"""And where its likeliest degradation is at least this likely: what resembles several a little may be none of them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Selection:
         return next((name for name in self.degradations if not known or name in restored), None)
 
     def promises(self, min_gain: float = 0.0) -> bool:
-        """Whether restoring is worth it: a gain is likely (`LIKELY`), and at least `min_gain` dB are expected.
+        """Whether restoring is worth it: one degradation is likely (`NAMED`) and a gain, too (`LIKELY`), and at least
+        `min_gain` dB are expected.
 
         It is where a group is chosen and what it gains was never measured.
         """
@@ -117,7 +120,8 @@ class Selection:
         if self.predicted_gain is None:
             return True
         likely = self.gain_probability is None or self.gain_probability >= LIKELY
-        return likely and self.predicted_gain > 0 and self.predicted_gain >= min_gain
+        named = not self.degradations or max(self.degradations.values()) >= NAMED
+        return likely and named and self.predicted_gain > 0 and self.predicted_gain >= min_gain
 
     def to_json(self) -> dict[str, Any]:
         """As `grids select --json` prints it."""

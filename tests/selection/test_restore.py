@@ -99,6 +99,12 @@ def test_a_least_gain_needs_predictions(photo: Photo) -> None:
     raises_line(call, "needs predicted gains", "grids profile")
 
 
+def test_what_resembles_several_a_little_is_uncertain(photo: Photo) -> None:
+    for chance, action in ((0.5, "restored"), (0.49, "uncertain")):
+        answer = replace(BEARS, gain_probability=0.99, degradations={"jpeg": chance, "ringing": 0.4})
+        assert restored(photo, answer).action == action
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
 def test_the_result_is_blended_with_what_went_in(photo: Photo, strength: float) -> None:
     whole, part = (restore_photo(photo, lambda _: BEARS, lambda _: Brighter(), strength=s) for s in (1.0, strength))
