@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
+from grids.images.libraries import opencv
+
+FONTS = ("FONT_HERSHEY_SIMPLEX", "FONT_HERSHEY_COMPLEX", "FONT_HERSHEY_TRIPLEX", "FONT_HERSHEY_SCRIPT_SIMPLEX")
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?()"
 PAPER = 0.4
 """How often the photograph gives way to a flat ground."""
@@ -34,7 +35,7 @@ def draw_over(image: Tensor, generator: torch.Generator) -> Tensor:
     if rng.random() < PAPER:
         pixels[:] = _colour(rng)
     elif rng.random() < FLAT:
-        pixels = cv2.pyrMeanShiftFiltering(pixels, 8, 24)
+        pixels = opencv().pyrMeanShiftFiltering(pixels, 8, 24)
     for _ in range(rng.integers(MOST_SHAPES + 1)):
         _draw_shape(pixels, rng, height, width)
     for _ in range(rng.integers(1, MOST_LINES + 1)):
@@ -52,7 +53,7 @@ def _colour(rng: np.random.Generator) -> tuple[int, ...]:
 
 def _draw_shape(pixels: np.ndarray, rng: np.random.Generator, height: int, width: int) -> None:
     """A filled or an outlined polygon or ellipse, its edges smooth."""
-    centre = rng.integers(0, (width, height))
+    cv2, centre = opencv(), rng.integers(0, (width, height))
     radii = rng.uniform(0.03, 0.3, 2) * min(height, width)
     thickness = -1 if rng.random() < 0.5 else int(rng.integers(1, 5))
     if rng.random() < 0.5:
@@ -71,8 +72,9 @@ def _draw_shape(pixels: np.ndarray, rng: np.random.Generator, height: int, width
 
 def _write_line(pixels: np.ndarray, rng: np.random.Generator, height: int, width: int) -> None:
     """A line of text."""
+    cv2 = opencv()
     text = "".join(rng.choice(list(LETTERS), rng.integers(3, 30)))
     place = (int(rng.integers(-width // 8, width)), int(rng.integers(0, height)))
-    font, size = FONTS[rng.integers(len(FONTS))], float(rng.uniform(0.3, 1.6))
+    font, size = getattr(cv2, FONTS[rng.integers(len(FONTS))]), float(rng.uniform(0.3, 1.6))
     smooth = cv2.LINE_AA if rng.random() < 0.8 else cv2.LINE_8
     cv2.putText(pixels, text, place, font, size, _colour(rng), int(rng.integers(1, 4)), smooth)

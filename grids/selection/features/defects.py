@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from grids.images.libraries import opencv
 from grids.results import FloatArray
 
 STEPS = (4, 8, 16, 32, 64, 128)
@@ -61,6 +61,7 @@ def _windows(image: Tensor) -> list[Tensor]:
 
 def _describe(window: Tensor) -> FloatArray:
     """(32,): shares and levels."""
+    cv2 = opencv()
     pixels = window.mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.concatenate((_impulses(pixels), _strokes(grey), _noise(pixels, grey)))
@@ -68,6 +69,7 @@ def _describe(window: Tensor) -> FloatArray:
 
 def _impulses(pixels: np.ndarray) -> FloatArray:
     """(7,): shares of values far from their neighbours' median, and the root of the mean square of that distance."""
+    cv2 = opencv()
     far = cv2.absdiff(pixels, cv2.medianBlur(pixels, 3))
     counts = np.bincount(far.ravel(), minlength=256) / far.size
     above = counts[::-1].cumsum()[::-1]
@@ -76,7 +78,7 @@ def _impulses(pixels: np.ndarray) -> FloatArray:
 
 def _strokes(grey: np.ndarray) -> FloatArray:
     """(10,): shares of black and of white, and of what of them vanishes under each width."""
-    found = []
+    cv2, found = opencv(), []
     for plane in (grey, 255 - grey):  # white is black in the negative
         black = plane <= NEAR
         found.append(black.mean())
@@ -88,6 +90,7 @@ def _strokes(grey: np.ndarray) -> FloatArray:
 
 def _noise(pixels: np.ndarray, grey: np.ndarray) -> FloatArray:
     """(15,): the noise of blocks, as a share of the range of levels."""
+    cv2 = opencv()
     red, green, _ = (plane.astype(np.float32) for plane in cv2.split(pixels))
     light = grey.astype(np.float32)
     own, colour = _block_noise(light), _block_noise(red - green)
@@ -100,6 +103,7 @@ def _noise(pixels: np.ndarray, grey: np.ndarray) -> FloatArray:
 
 def _block_noise(plane: np.ndarray) -> np.ndarray:
     """(rows, columns): the root mean square of the residual in each block, as the deviation of white noise."""
+    cv2 = opencv()
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6  # of unit gain for white noise
     residual = cv2.filter2D(plane, -1, mask, borderType=cv2.BORDER_REFLECT)
     size = [max(1, side // BLOCK) for side in plane.shape]
