@@ -215,10 +215,7 @@ def picture(method: str) -> None:
     for one in examples(SHOWN_SET, WAYS[:1], 1):
         if one.photograph != SHOWN or one.kind not in SHOWN_KINDS:
             continue
-        best, setting = best_filter(SHOWN_SET, one.way, one.kind)
-        made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
-        told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
-        print(f"{one.kind}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
+        made = beside_filter(SHOWN_SET, one, name, restore)
         lines.append(torch.cat([image[:, SHOWN_ROWS, SHOWN_COLUMNS] for image in made], 2))
     write_magnified(PICTURE, torch.cat(lines, 1), 85)
 
@@ -233,14 +230,22 @@ def sheet(method: str) -> None:
     for number, (one_set, way, kind) in enumerate(SHEET):
         group = [one for one in examples(one_set, [way], 1) if one.kind == kind]
         one = group[(7 * number) % len(group)]
-        best, setting = best_filter(one_set, way, kind)
-        made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
-        told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
-        print(f"{kind}, {way}, {one.photograph}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True)
+        made = beside_filter(one_set, one, name, restore)
         place = detailed(one.target)
         lines.append(torch.cat([image[:, place[0], place[1]] for image in made], 2))
     half = len(lines) // 2
     write_magnified(SHEET_PICTURE, torch.cat([torch.cat(lines[:half], 1), torch.cat(lines[half:], 1)], 2), 80)
+
+
+def beside_filter(one_set: str, one: Example, name: str, restore: Restorer) -> list[Tensor]:
+    """An image, what the best filter makes of it, restored, and the target; their PSNR is printed."""
+    best, setting = best_filter(one_set, one.way, one.kind)
+    made = [one.input, by_filter(FILTERS[best], setting, one.input), restore(one.input, one.kind), one.target]
+    told = [f"{decibels(image, one.target):.2f}" for image in made[:3]]
+    print(
+        f"{one.kind}, {one.way}, {one.photograph}: input {told[0]}, {best} {told[1]}, {name} {told[2]} dB", flush=True
+    )
+    return made
 
 
 def best_filter(one_set: str, way: str, kind: str) -> tuple[str, str]:

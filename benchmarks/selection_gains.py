@@ -10,12 +10,12 @@ import numpy as np
 import selection as source
 from common import LOSS, table
 from scipy.stats import spearmanr
-from selection_judging import Sets, called_clean, judged, members
+from selection_judging import Sets, members
 
 from grids.results import GGDParams
-from grids.results.selection import LIKELY, NAMED
-from grids.selection.gain_model import Described, Forecast
+from grids.selection.gain_model import Forecast
 from grids.selection.grids_rule import average_ggd, compute_divergences
+from grids.selection.judge import judge
 from grids.selection.profile import Profile
 from grids.selection.samples import Samples
 
@@ -42,15 +42,14 @@ class Choice(NamedTuple):
 
 
 def choose(profile: Profile, some: Samples) -> Choice:
-    """As `grids restore` chooses."""
-    assert profile.gains is not None
-    whitened, chances, distance = judged(profile, some)
-    described = Described(some.statistics, whitened, chances)
-    chosen = profile.gains.predict(described).argmax(1)
-    forecast = profile.gains.forecast(described, chosen)
-    known = (distance <= 1) & ~called_clean(profile, chances, distance)
-    restored = known & (forecast.gain > 0) & (forecast.probability >= LIKELY) & (chances.max(1) >= NAMED)
-    return Choice(chosen, forecast, some.gains[np.arange(len(some)), chosen], known, restored)
+    """As `grids restore` chooses; nothing is forecast where no group is chosen."""
+    numbers = {group.id: number for number, group in enumerate(profile.groups)}
+    found = judge(profile, some.statistics, ("",) * len(some))
+    chosen = np.array([numbers[one.ranking[0].group] for one in found])
+    forecast = [(one.predicted_gain, *(one.interval or (None, None)), one.gain_probability) for one in found]
+    known, restored = np.array([(one.group is not None, one.promises()) for one in found]).T
+    true = some.gains[np.arange(len(some)), chosen]
+    return Choice(chosen, Forecast(*np.array(forecast, float).T), true, known, restored)
 
 
 def gains(profile: Profile, samples: Sets, folder: Path) -> None:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 from grids.reports.text import TEXT_WIDTH, aligned, folded, percent, printable, shown, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
+from grids.results.selection import UNCERTAIN
 
 MOST_NAMES = 6
 """Of a group's degradations that are named; of more, their number."""
-UNCERTAIN = "uncertain"
-"""What an image needs that has a group, but no likely gain."""
 LEAST_CHANCE = 0.01
 DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
@@ -214,11 +213,16 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
     """What was done to an image, and why no more, with advice where nothing was."""
     if not groups:
         nothing = {
-            "unknown": "left as it is: no restorer here is for it (--group ID uses one nevertheless)",
-            "uncertain": "uncertain, left as it is: a gain is not likely enough (--group ID restores it nevertheless)",
+            UNKNOWN: "left as it is: no restorer here is for it (--group ID uses one nevertheless)",
+            UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough "
+            "(--group ID restores it nevertheless)",
             "too little": "left as it is: less is expected than --min-gain asks for",
         }
         return nothing.get(why, "left as it is")
-    ends = {"clean": ", now clean", "unknown": ", now unknown", "uncertain": ", a further gain is uncertain"}
-    ends["too little"] = ", a further gain would be less than --min-gain"
+    ends = {
+        CLEAN: ", now clean",
+        UNKNOWN: ", now unknown",
+        UNCERTAIN: ", a further gain is uncertain",
+        "too little": ", a further gain would be less than --min-gain",
+    }
     return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

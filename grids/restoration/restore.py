@@ -17,13 +17,12 @@ from grids.images import Photo
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import OVERLAP, restore_image
-from grids.results.selection import CLEAN, UNKNOWN, Candidate, Selection
+from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
 
 DONE: Literal["done"] = "done"
-UNCERTAIN: Literal["uncertain"] = "uncertain"
 TOO_LITTLE: Literal["too little"] = "too little"
-"""Why restoring ended, besides "clean" and "unknown": all steps are done, it is not likely that the next gains, or that
-is expected to gain less than asked for."""
+"""Why restoring ended, besides "clean", "unknown" and "uncertain" (it is not likely that the next step gains): all
+steps are done, or the next is expected to gain less than asked for."""
 Action = Literal["restored", "uncertain", "left"]
 """What became of a photograph: "uncertain" and "left" ones are as they were, the former for want of a likely gain."""
 LEAST_TILE = 128

@@ -20,6 +20,8 @@ CLEAN_CELL, UNKNOWN_CELL = -1, -2
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""
 SELECTION_VERDICTS: tuple[SelectionVerdict, ...] = get_args(SelectionVerdict)
+UNCERTAIN: Literal["uncertain"] = "uncertain"
+"""What a known image is that is not restored, since that is not likely to be worth it; no verdict."""
 LIKELY = 0.85
 """An image is restored where the probability of a gain is at least this; less is "uncertain"."""
 NAMED = 0.5

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from grids.images.libraries import opencv
+from grids.images.tensors import to_pixels, to_tensor
 
 FONTS = ("FONT_HERSHEY_SIMPLEX", "FONT_HERSHEY_COMPLEX", "FONT_HERSHEY_TRIPLEX", "FONT_HERSHEY_SCRIPT_SIMPLEX")
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?()"
@@ -30,7 +31,7 @@ def draw_over(image: Tensor, generator: torch.Generator) -> Tensor:
         (3, H, W), multiples of 1/255 in [0, 1].
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    pixels = image.mul(255).round().byte().permute(1, 2, 0).contiguous().numpy().copy()
+    pixels = to_pixels(image)
     height, width = pixels.shape[:2]
     if rng.random() < PAPER:
         pixels[:] = _colour(rng)
@@ -40,7 +41,7 @@ def draw_over(image: Tensor, generator: torch.Generator) -> Tensor:
         _draw_shape(pixels, rng, height, width)
     for _ in range(rng.integers(1, MOST_LINES + 1)):
         _write_line(pixels, rng, height, width)
-    return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255)
+    return to_tensor(pixels)
 
 
 def _colour(rng: np.random.Generator) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from grids.images.libraries import opencv
+from grids.images.tensors import to_pixels
 from grids.results import FloatArray
 
 STEPS = (4, 8, 16, 32, 64, 128)
@@ -62,7 +63,7 @@ def _windows(image: Tensor) -> list[Tensor]:
 def _describe(window: Tensor) -> FloatArray:
     """(32,): shares and levels."""
     cv2 = opencv()
-    pixels = window.mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    pixels = to_pixels(window)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.concatenate((_impulses(pixels), _strokes(grey), _noise(pixels, grey)))
 
