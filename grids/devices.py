@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -57,20 +57,35 @@ def computes_in_bf16(device: torch.device) -> bool:
     return bool(device.type == "cpu" and probe is not None and probe())
 
 
+class _Exact:
+    """How many want exact float32 now, and what to go back to when the last one leaves."""
+
+    lock = threading.Lock()
+    users = 0
+    undo = ExitStack()
+
+
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32)."""
+    """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32).
+
+    The switches are global, so threads that are inside at the same time share one change and one undoing.
+    """
     import torch
 
     switches: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [switch.allow_tf32 for switch in switches]
-    for switch in switches:
-        switch.allow_tf32 = False
+    with _Exact.lock:
+        _Exact.users += 1
+        for switch in switches if _Exact.users == 1 else ():
+            _Exact.undo.callback(setattr, switch, "allow_tf32", switch.allow_tf32)
+            switch.allow_tf32 = False
     try:
         yield
     finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.allow_tf32 = value
+        with _Exact.lock:
+            _Exact.users -= 1
+            if _Exact.users == 0:
+                _Exact.undo.close()
 
 
 def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:

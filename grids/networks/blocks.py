@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,51 +29,70 @@ class ResidualBlock(nn.Module):
 class GlobalMean(nn.Module):
     """The mean of every channel over the image: (B, C, H, W) -> (B, C, 1, 1).
 
-    What a network sees of the whole image passes through here, so that an image can come in tiles too: while `window`
-    is set, the means of what it cuts out of each tile are gathered, and `fixed` is returned for every tile once it
-    holds the means of the whole. Nothing of this is in the state dict.
-
-    fixed: (1, C, 1, 1), what to return for every tile; None for the mean of what comes.
-    window: (top, bottom, left, right) of the part to gather, as fractions of the maps; None to gather nothing.
+    What a network sees of the whole image passes through here, so that an image can come in tiles too: see
+    `MeansOfTiles`.
     """
 
-    fixed: Tensor | None
-    window: tuple[float, float, float, float] | None
-    _total: Tensor
-    _count: int
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reset()
-
     def forward(self, x: Tensor) -> Tensor:
-        if self.window is None:
-            return self.average(x) if self.fixed is None else self.fixed
-        (height, width), (top, bottom, left, right) = x.shape[-2:], self.window
-        part = x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
-        wide = torch.float32 if x.device.type == "mps" else torch.float64  # which has no float64
-        count = part.numel() // part.shape[1]
-        self._total = self._total + count * self.average(part, wide).mean(dim=0, keepdim=True)
-        self._count += count
-        return self._average_gathered() if self.fixed is None else self.fixed
+        tiles = _TILES.get()
+        return self.average(x) if tiles is None else tiles.mean(self, x)
 
     def average(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """The means of one map."""
         return x.mean(dim=(2, 3), keepdim=True, dtype=dtype)
 
+
+class MeansOfTiles:
+    """The means of an image that comes in tiles, for every `GlobalMean` of the network that it goes through.
+
+    They hold within `with`, in the thread that entered it alone: nothing is written into the network, which other
+    threads may use meanwhile.
+
+    window: (top, bottom, left, right) of the part of a tile whose means are gathered, as fractions; None for nothing.
+    fixed: for each pool the means that it gives for every tile, (1, C, 1, 1); without, those gathered so far, or where
+        nothing is gathered, those of what comes.
+    """
+
+    def __init__(self) -> None:
+        self.window: tuple[float, float, float, float] | None = None
+        self.fixed: dict[GlobalMean, Tensor] = {}
+        self._gathered: dict[GlobalMean, tuple[Tensor, int]] = {}
+
+    def __enter__(self) -> MeansOfTiles:
+        self._before = _TILES.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _TILES.reset(self._before)
+
+    def mean(self, pool: GlobalMean, x: Tensor) -> Tensor:
+        """What a pool gives for the map of a tile."""
+        if self.window is not None:
+            self._gather(pool, x, self.window)
+        if pool in self.fixed:
+            return self.fixed[pool]
+        return self._average_gathered(pool) if pool in self._gathered else pool.average(x)
+
     def fix_gathered(self) -> None:
-        """Return from now on the mean of what was gathered, and begin to gather anew."""
-        gathered = self._average_gathered()
-        self.reset()
-        self.fixed = gathered
+        """Give from now on the means of what was gathered, and begin to gather anew."""
+        self.fixed = {pool: self._average_gathered(pool) for pool in self._gathered}
+        self._gathered = {}
 
-    def reset(self) -> None:
-        """Return the mean of what comes, as at the beginning."""
-        self.fixed = self.window = None
-        self._total, self._count = torch.zeros(()), 0
+    def _gather(self, pool: GlobalMean, x: Tensor, window: tuple[float, float, float, float]) -> None:
+        (height, width), (top, bottom, left, right) = x.shape[-2:], window
+        part = x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+        wide = torch.float32 if x.device.type == "mps" else torch.float64  # which has no float64
+        values = part.numel() // part.shape[1]
+        total, count = self._gathered.get(pool, (0.0, 0))
+        mean = pool.average(part, wide).mean(dim=0, keepdim=True)
+        self._gathered[pool] = total + values * mean, count + values
 
-    def _average_gathered(self) -> Tensor:
-        return (self._total / self._count).float()
+    def _average_gathered(self, pool: GlobalMean) -> Tensor:
+        total, count = self._gathered[pool]
+        return (total / count).float()
+
+
+_TILES: ContextVar[MeansOfTiles | None] = ContextVar("tiles", default=None)
 
 
 class GlobalMoments(GlobalMean):

@@ -17,13 +17,15 @@ def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> T
     """What a network makes of images of one size: float32 (N, 3, H, W) on the CPU, computed in float32.
 
     Args:
-        network: any; its mode is left as it was.
+        network: any. In evaluation mode nothing of it is changed, and several threads may use it at once; in training
+            mode it is in evaluation mode meanwhile.
         inputs: (N, 3, H, W), uint8, or floating point in [0, 1].
         device: where the network lies.
     """
     device = torch.device(device)
     training = network.training
-    network.eval()
+    if training:
+        network.eval()
     step = max(1, PART // (inputs.shape[-1] * inputs.shape[-2]))
     try:
         with exact_float32(), torch.autocast(device.type, enabled=False):
@@ -32,7 +34,8 @@ def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> T
                 for part in inputs.split(step)
             ]
     finally:
-        network.train(training)
+        if training:
+            network.train()
     return torch.cat(parts)
 
 

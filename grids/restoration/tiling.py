@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import re
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.networks.blocks import GlobalMean
+from grids.networks.blocks import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 
 WHOLE = 2 * 2**20
@@ -114,18 +115,15 @@ def _multiple(network: nn.Module) -> int:
 
 def _widest(network: nn.Module, device: torch.device | str) -> float:
     """Values of the largest map in a network, for each pixel of its input; at least the 3 of the image."""
-    values = [3.0]
+    values, own = [3.0], copy.deepcopy(network)  # other threads may use the network, which hooks would change
 
     def note(_module: nn.Module, _given: object, made: object) -> None:
         if isinstance(made, Tensor):
             values.append(made.numel() / PROBE**2)
 
-    hooks = [module.register_forward_hook(note) for module in network.modules()]
-    try:
-        restore(network, torch.zeros(1, 3, PROBE, PROBE), device)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for module in own.modules():
+        module.register_forward_hook(note)
+    restore(own, torch.zeros(1, 3, PROBE, PROBE), device)
     return max(values)
 
 
@@ -139,18 +137,15 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
     overlap = max(overlap, min(2 * reach, side // 2))
     rows, columns = (_spans(size, max(side, multiple), overlap, multiple, reach) for size in (height, width))
     order = _scattered(list(itertools.product(rows, columns)))
-    pools = [module for module in network.modules() if isinstance(module, GlobalMean)]
-    try:
-        if pools:
-            _one_pass(network, image, device, order[: max(FIRST, len(order) // 4)], pools)
-        result = _one_pass(network, image, device, order, pools)
-        for _ in pools:  # the means of a pool are those of the whole once all before it have had theirs
-            before, result = result, _one_pass(network, image, device, order, pools)
+    passes = sum(isinstance(module, GlobalMean) for module in network.modules())
+    with MeansOfTiles() as means:
+        if passes:
+            _one_pass(network, image, device, order[: max(FIRST, len(order) // 4)], means)
+        result = _one_pass(network, image, device, order, means)
+        for _ in range(passes):  # the means of a pool are those of the whole once all before it have had theirs
+            before, result = result, _one_pass(network, image, device, order, means)
             if _largest_change(before, result) <= SETTLED:
                 break
-    finally:
-        for pool in pools:
-            pool.reset()
     return result
 
 
@@ -198,18 +193,17 @@ def _one_pass(
     image: Tensor,
     device: torch.device | str,
     order: Sequence[tuple[_Span, _Span]],
-    pools: Sequence[GlobalMean],
+    means: MeansOfTiles,
 ) -> Tensor:
     """All tiles once, with the means that the pools know; then these know better ones."""
     result = torch.zeros(image.shape)
     for row, column in order:
         window = slice(row.start, row.start + len(row.weights)), slice(column.start, column.start + len(column.weights))
-        for pool in pools:
-            pool.window = tuple(edge / span.padded for span in (row, column) for edge in span.core)  # type: ignore
+        top, bottom, left, right = (edge / span.padded for span in (row, column) for edge in span.core)
+        means.window = top, bottom, left, right
         made = restore(network, image[None, :, window[0], window[1]], device)[0]
         result[:, window[0], window[1]] += made.mul_(row.weights[:, None]).mul_(column.weights)
-    for pool in pools:
-        pool.fix_gathered()
+    means.fix_gathered()
     return result
 
 

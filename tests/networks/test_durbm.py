@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from grids.errors import WeightsError
 from grids.networks import DuRBM, build
-from grids.networks.blocks import GlobalMean, InstanceNorm
+from grids.networks.blocks import GlobalMean, InstanceNorm, MeansOfTiles
 from grids.networks.dual_residual import ChannelAttention, DualBlock, TotalVariation
 from grids.networks.table import TABLE, multiply_adds, parameters
 from grids.restoration.models import save_restorer
@@ -239,15 +239,15 @@ def test_reach() -> None:
     for name, value in network.named_parameters():  # all positive, so that nothing cancels and no ReLU closes
         nn.init.constant_(value, 0.02 if name.endswith("weight") else 0.1)
     one = torch.ones((), dtype=torch.float64)
+    means = MeansOfTiles()
     for module in network.modules():
         if isinstance(module, ChannelAttention):
-            for mean in module.modules():
-                if isinstance(mean, GlobalMean):
-                    mean.fixed = one.expand(1, 4, 1, 1)
+            means.fixed |= {mean: one.expand(1, 4, 1, 1) for mean in module.modules() if isinstance(mean, GlobalMean)}
         elif isinstance(module, InstanceNorm):
-            module.moments.fixed = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
+            means.fixed[module.moments] = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
     images = torch.full((1, 3, 128, 128), 0.6, dtype=torch.float64, requires_grad=True)
-    output = network(images)
+    with means:
+        output = network(images)
     farthest = 0
     for pixel in range(64, 68):  # each place within a pixel of the quarter
         (gradient,) = torch.autograd.grad(output[..., pixel, pixel].sum(), images, retain_graph=True)

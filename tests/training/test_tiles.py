@@ -12,7 +12,7 @@ from torch import nn
 
 from grids import devices
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
-from grids.networks.blocks import GlobalMean
+from grids.networks.blocks import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 from grids.restoration.tiling import (
     PROBE,
@@ -189,10 +189,13 @@ def test_where_memory_is_short_tiles_of_finite_networks_are_smaller(monkeypatch:
 class Crowded(nn.Module):
     """Has memory for so many pixels."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, seen: list[int]) -> None:
         super().__init__()
         self.most = most
-        self.seen: list[int] = []
+        self.seen = seen
+
+    def __deepcopy__(self, _: object) -> Crowded:
+        return Crowded(self.most, self.seen)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.seen.append(max(images.shape[-2:]))
@@ -202,11 +205,12 @@ class Crowded(nn.Module):
 
 
 def test_where_memory_runs_out_tiles_become_smaller() -> None:
-    network, image = Crowded(200**2), torch.rand(3, 300, 600)
-    torch.testing.assert_close(restore_image(network, image), image)
-    assert list(dict.fromkeys(network.seen)) == [PROBE, 600, 300, 150]
-    raises_line(lambda: restore_image(Crowded(PROBE**2), image), "out of memory", "tiles of 128 pixels")
-    raises_line(lambda: restore_image(Crowded(10), image[:, :20, :20]), "out of memory", "tiles of 20 pixels")
+    seen: list[int] = []
+    image = torch.rand(3, 300, 600)
+    torch.testing.assert_close(restore_image(Crowded(200**2, seen), image), image)
+    assert list(dict.fromkeys(seen)) == [PROBE, 600, 300, 150]
+    raises_line(lambda: restore_image(Crowded(PROBE**2, []), image), "out of memory", "tiles of 128 pixels")
+    raises_line(lambda: restore_image(Crowded(10, []), image[:, :20, :20]), "out of memory", "tiles of 20 pixels")
 
 
 def drawn(network: nn.Module) -> nn.Module:
@@ -232,19 +236,18 @@ def test_means_over_the_image_are_those_of_the_whole(size: tuple[int, int]) -> N
     assert (whole - tiled).abs().max() < 1 / 255
     alone = restore(network, image[None, :, :, :64], "cpu")[0]
     assert (whole[:, :, :32] - alone[:, :, :32]).abs().max() > 2 / 255  # what a tile alone would be
-    assert all(pool.fixed is None and pool.window is None for pool in network.modules() if isinstance(pool, GlobalMean))
+    torch.testing.assert_close(restore(network, image[None, :, :, :64], "cpu")[0], alone)
 
 
 def test_the_parts_of_a_mean_add_up() -> None:
     pool, maps = GlobalMean(), torch.rand(1, 5, 12, 16)
-    for left, right in ((0.0, 0.25), (0.25, 1.0)):
-        pool.window = (0.0, 1.0, left, right)
-        pool(maps)
-    pool.fix_gathered()
-    torch.testing.assert_close(pool(torch.zeros(1, 5, 2, 2)), maps.mean(dim=(2, 3), keepdim=True))
-    pool.reset()
-    assert pool.state_dict() == {}
-    torch.testing.assert_close(pool(maps), maps.mean(dim=(2, 3), keepdim=True))
+    with MeansOfTiles() as means:
+        for left, right in ((0.0, 0.25), (0.25, 1.0)):
+            means.window = (0.0, 1.0, left, right)
+            pool(maps)
+        means.fix_gathered()
+        torch.testing.assert_close(pool(torch.zeros(1, 5, 2, 2)), maps.mean(dim=(2, 3), keepdim=True))
+    torch.testing.assert_close(pool(maps[..., :4]), maps[..., :4].mean(dim=(2, 3), keepdim=True))
 
 
 def test_a_network_without_means_sees_every_tile_once() -> None:
@@ -254,11 +257,14 @@ def test_a_network_without_means_sees_every_tile_once() -> None:
 
 
 def test_means_are_forgotten_after_an_error() -> None:
-    network = NAFNet(4, (1,), 1, (1,))
-    network.last.register_forward_hook(lambda *_: (_ for _ in ()).throw(ValueError("broken")))
+    torch.manual_seed(1)
+    network, image = drawn(NAFNet(4, (1,), 1, (1,))), torch.rand(3, 64, 112)
+    before = restore(network, image[None], "cpu")
+    hook = network.last.register_forward_hook(lambda *_: (_ for _ in ()).throw(ValueError("broken")))
     with pytest.raises(ValueError, match="broken"):
-        restore_image(network, torch.zeros(3, 64, 112), tile=64, overlap=16)
-    assert all(pool.window is None for pool in network.modules() if isinstance(pool, GlobalMean))
+        restore_image(network, image, tile=64, overlap=16)
+    hook.remove()
+    torch.testing.assert_close(restore(network, image[None], "cpu"), before)
 
 
 def test_other_errors_are_not_taken_for_memory() -> None:
