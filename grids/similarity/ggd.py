@@ -12,6 +12,8 @@ from grids.results import FloatArray
 
 ALPHA_RANGE = (0.2, 10.0)
 OUTLIER_SIGMAS = 5.0
+SAME = 1e-12
+"""Values that differ by no larger a part of their mean differ by rounding."""
 
 
 def fit(values: np.ndarray[Any, Any]) -> tuple[FloatArray, FloatArray]:
@@ -28,20 +30,27 @@ def fit(values: np.ndarray[Any, Any]) -> tuple[FloatArray, FloatArray]:
         alpha and sigma, each of shape (...), float64.
 
     Raises:
-        GridsError: a set of values is empty, not finite, or does not vary.
+        GridsError: a set of values is empty or not finite, or does not vary, as it is or without its outliers.
     """
     x = np.asarray(values, dtype=np.float64)
     if x.shape[-1] < 2 or not np.all(np.isfinite(x)):
         raise GridsError("a generalized Gaussian needs at least two values, all of them finite")
+    scale = np.ldexp(1.0, np.frexp(np.abs(x).max(-1, keepdims=True))[1] - 1)
+    x = x / scale  # exactly, and squares neither overflow nor vanish
     mean, deviation = x.mean(-1, keepdims=True), x.std(-1, keepdims=True)
-    if not np.all(deviation > 0):
-        raise GridsError("a generalized Gaussian cannot be fitted to values that do not vary (flat images?)")
+    _require_variation(deviation)
     kept = np.abs(x - mean) < OUTLIER_SIGMAS * deviation
     count = kept.sum(-1)
     mean = np.sum(x, -1, where=kept) / count
     square = np.sum(x**2, -1, where=kept) / count
     spread = np.sum(np.abs(x - mean[..., None]), -1, where=kept) / count
-    return solve_alpha(square / spread**2), np.sqrt(square)
+    _require_variation(spread - SAME * np.abs(mean))
+    return solve_alpha(square / spread**2), np.sqrt(square) * scale[..., 0]
+
+
+def _require_variation(spread: FloatArray) -> None:
+    if not np.all(spread > 0):
+        raise GridsError("a generalized Gaussian cannot be fitted to values that do not vary (flat images?)")
 
 
 def solve_alpha(ratio: FloatArray) -> FloatArray:

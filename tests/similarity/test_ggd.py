@@ -128,6 +128,8 @@ def test_beta_gives_the_standard_deviation_sigma(alpha: float) -> None:
         (np.ones(100), "do not vary"),
         (np.zeros((3, 50)), "do not vary"),
         (np.stack([np.ones(9), np.arange(9.0)]), "do not vary"),
+        (np.append(np.zeros(99), 1.0), "do not vary"),  # but for an outlier
+        (np.append(np.full(99, 0.3), 7.0), "do not vary"),
         (np.array([1.0, np.nan, 2.0]), "finite"),
         (np.array([1.0, np.inf, 2.0]), "finite"),
         (np.empty(0), "at least two"),
@@ -138,6 +140,14 @@ def test_beta_gives_the_standard_deviation_sigma(alpha: float) -> None:
 def test_values_that_cannot_be_fitted_are_refused(values: np.ndarray, reason: str) -> None:
     with pytest.raises(GridsError, match=reason):
         fit(values)
+
+
+@pytest.mark.parametrize("scale", [2.0**-1000, 2.0**-500, 2.0**510, 2.0**1000])
+def test_no_scale_is_too_large_or_small(scale: float) -> None:
+    values = samples(0.8, 1.5, 500)
+    alpha, sigma = fit(values)
+    assert fit(values * scale) == (alpha, sigma * scale)
+    assert fit(-values) == (alpha, sigma)
 
 
 def test_fitting_leaves_the_values_alone() -> None:
