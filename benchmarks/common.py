@@ -115,9 +115,9 @@ def machine() -> str:
     )
 
 
-def keep_settings(folder: Path, settings: str) -> None:
+def keep_settings(folder: Path, settings: str, name: str = "settings.json") -> None:
     """Write what a folder is of beside what is trained in it, or end with one line where it is of something else."""
-    file = folder / "settings.json"
+    file = folder / name
     if not file.exists():
         write_text(make_folder(folder) / file.name, settings)
     elif file.read_text() != settings:

@@ -16,6 +16,7 @@ One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -25,14 +26,14 @@ import pandas as pd
 from common import WEIGHTS, machine, parser, table
 from from_start_search import DELTAS, FOUND, TASKS, Found, Group, Settings
 from from_start_ship import ship
-from from_start_training import WAYS, FromStart, Measured, paper_groups, trained_in
+from from_start_training import START, WAYS, FromStart, Measured, paper_groups, trained_in
 from pairs import COUNT
 
 from grids.errors import GridsError
 from grids.training.config import TrainingConfig
 from grids.training.trainer import OutOfTimeError
 
-COLUMNS = ("single", "found", "paper", "mix", "found - mix", "paper - mix")
+COLUMNS = ("start", "single", "found", "paper", "mix", "found - mix", "paper - mix")
 
 
 def report(folder: Path) -> str:
@@ -45,6 +46,7 @@ def report(folder: Path) -> str:
         for name, one in trained.items()
     ]
     parts = {"single": [(task,) for task in TASKS], "found": found.groups, "paper": paper_groups(), "mix": [TASKS]}
+    start = json.loads((folder / START).read_text())
     steps = next(iter(trained.values())).steps_per_task
     lines = [
         *sorted({one.machine for one in trained.values()}),
@@ -54,7 +56,8 @@ def report(folder: Path) -> str:
         table(("restorer", "of", "steps", *(f"{way}, dB" for way in WAYS)), rows),
     ]
     for way in WAYS:
-        lines += ["", table((f"{way}, dB", *COLUMNS), by_kind(trained, parts, way).itertuples(name=None))]
+        frame = by_kind(trained, parts, start[way], way)
+        lines += ["", table((f"{way}, dB", *COLUMNS), frame.itertuples(name=None))]
     return "\n".join(lines)
 
 
@@ -71,8 +74,10 @@ def describe(found: Found) -> str:
     return f"The groups found are those of delta {found.chosen.delta:g} dB{end}."
 
 
-def by_kind(trained: Mapping[str, Measured], parts: Mapping[str, Sequence[Group]], way: str) -> pd.DataFrame:
-    """The gain of every kind by the restorer that each part has for it; "-" where that is not there."""
+def by_kind(
+    trained: Mapping[str, Measured], parts: Mapping[str, Sequence[Group]], start: Mapping[str, float], way: str
+) -> pd.DataFrame:
+    """The gain of every kind at the start, and by the restorer that each part has for it; "-" where none is there."""
     gains = {one.tasks: one.gains[way] for one in trained.values()}
     frame = pd.DataFrame(
         {
@@ -84,6 +89,7 @@ def by_kind(trained: Mapping[str, Measured], parts: Mapping[str, Sequence[Group]
     )
     for part in ("found", "paper"):
         frame[f"{part} - mix"] = frame[part] - frame["mix"]
+    frame["start"] = pd.Series(start)
     frame.loc["mean"] = frame.mean(skipna=False)
     return frame[list(COLUMNS)].map(lambda value: "-" if math.isnan(value) else f"{value:+.2f}")
 

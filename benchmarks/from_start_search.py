@@ -88,6 +88,11 @@ class Tried:
     groups: tuple[Group, ...]
     finished: bool
 
+    @property
+    def joined(self) -> bool:
+        """Whether any two tasks share a group."""
+        return any(len(group) > 1 for group in self.groups)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -103,8 +108,8 @@ class Found:
 
     @property
     def chosen(self) -> Tried | None:
-        """The first search with two groups or more."""
-        return next((one for one in self.tried if len(one.groups) > 1), None)
+        """The first search with two groups or more; tasks that are all alone since the hours were over are none."""
+        return next((one for one in self.tried if len(one.groups) > 1 and (one.finished or one.joined)), None)
 
     @property
     def done(self) -> bool:

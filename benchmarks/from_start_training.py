@@ -22,7 +22,7 @@ from grids.io import write_text
 from grids.pipeline.experiments import make_experiment
 from grids.pipeline.inputs import TaskSources
 from grids.pipeline.run_folder import RunFolder
-from grids.restoration.models import save_restorer, start_weights
+from grids.restoration.models import initialize, load_start, save_restorer, start_weights
 from grids.training.callbacks import Callbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
@@ -34,6 +34,8 @@ SKIPPED, TIMED = 20, 200
 """Steps that come before those that are timed, and these: a GPU chooses its kernels in the first ones."""
 ROUND = 500
 WAYS = ("as made", "after JPEG 90")
+START = "start.json"
+"""What the weights that all start from gain."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class FromStart:
     def experiment(self) -> Experiment:
         settings = self.settings.training()
         made = make_experiment(split_files("fit"), split_files("val"), TaskSources(TASKS), settings)
+        keep_settings(self.folder, made.photographs.digest + "\n", "photographs.txt")
         state = start_weights(self.settings.start, settings.network)
         return replace(made, start=state, start_sha256=sha256(self.settings.start))
 
@@ -130,10 +133,20 @@ class FromStart:
     def train(self) -> None:
         """All in its order, from where it was broken off; one process at a time."""
         with RunFolder(self.folder).working():
+            self.measure_start()
             wanted = restorers_of(find_groups(self.folder, self.settings, self.deadline).groups)
             steps = self.choose_steps(sum(map(len, wanted.values())))
             for name, group in wanted.items():
                 self.restorer(name, group, steps)
+
+    def measure_start(self) -> None:
+        """Write down what is gained before anything is trained."""
+        file = self.folder / START
+        if not file.exists():
+            network = initialize(self.settings.network, 0)
+            load_start(network, start_weights(self.settings.start, self.settings.network))
+            gains = gains_of(network.to(self.settings.device), self.crops, TASKS, WAYS, self.settings.device)
+            write_text(file, json.dumps(gains, indent=1) + "\n")
 
     def choose_steps(self, tasks: int) -> int:
         """The steps for each task, of models of so many tasks together: written down once, whatever comes after."""

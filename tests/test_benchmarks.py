@@ -205,7 +205,9 @@ assert read_record(weights.builtin("unet_found_1.safetensors"))["tasks"] == ["jp
         json.loads((tmp_path / "all" / f"{name}.json").read_text())["gains"] for name in ("found_1", "found_2", "mix")
     ]
     groups, mix = ({k: v for one in some for k, v in one["as made"].items()} for some in (gains[:2], gains[2:]))
-    assert means[5] == f"{sum(groups[task] - mix[task] for task in mix) / 3:+.2f}"
+    start = json.loads((tmp_path / "all" / "start.json").read_text())["as made"]
+    assert means[1] == f"{sum(start.values()) / 3:+.2f}"
+    assert means[6] == f"{sum(groups[task] - mix[task] for task in mix) / 3:+.2f}"
     entries = json.loads((tmp_path / "weights" / "manifest.json").read_text())
     shipped = [name for name, entry in entries.items() if "partition" in entry and name.startswith("unet_")]
     assert shipped == [f"unet_{name}.safetensors" for name in ("mix", "found_1", "found_2", "paper_1", "paper_2")]
