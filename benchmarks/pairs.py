@@ -54,17 +54,19 @@ FILE = Path(__file__).with_suffix(".jsonl")
 PICTURE = PICTURES / "pairs.jpg"
 NETWORK = "nafnet"
 SIDE, COUNT = 128, 40
+BASE = replace(PHOTOGRAPHS, coarse=0.0)
+"""As `photographs` were when these trials were made; coarse_noise.py has those of coarse noise."""
 VARIANTS: Mapping[str, PairSettings] = {
-    "base": PHOTOGRAPHS,
+    "base": BASE,
     "pristine": PRISTINE,
-    "saved 0.25": replace(PHOTOGRAPHS, saved=0.25),
-    "saved 0.75": replace(PHOTOGRAPHS, saved=0.75),
-    "grey 0": replace(PHOTOGRAPHS, grey=0.0),
-    "grey 0.2": replace(PHOTOGRAPHS, grey=0.2),
-    "clean 0": replace(PHOTOGRAPHS, clean=0.0),
-    "clean 0.15": replace(PHOTOGRAPHS, clean=0.15),
-    "reduced 0": replace(PHOTOGRAPHS, reduced=0.0),
-    "from the mildest": replace(PHOTOGRAPHS, wide=False),
+    "saved 0.25": replace(BASE, saved=0.25),
+    "saved 0.75": replace(BASE, saved=0.75),
+    "grey 0": replace(BASE, grey=0.0),
+    "grey 0.2": replace(BASE, grey=0.2),
+    "clean 0": replace(BASE, clean=0.0),
+    "clean 0.15": replace(BASE, clean=0.15),
+    "reduced 0": replace(BASE, reduced=0.0),
+    "from the mildest": replace(BASE, wide=False),
 }
 LOW = "low severity"
 MEASURED: Mapping[str, PairSettings] = {
@@ -153,13 +155,15 @@ def trial(steps: int, name: str, photographs: Photographs, clean: Tensor) -> Tri
     return Trial({"variant": name, "steps": steps, "seconds": seconds}, measured(network, clean))
 
 
-def learnt_for(names: Sequence[str], config: TrainingConfig, photographs: Photographs) -> nn.Module:
+def learnt_for(
+    names: Sequence[str], config: TrainingConfig, photographs: Photographs, preset: str = NETWORK
+) -> nn.Module:
     """A restorer of these kinds, from the start that ships."""
-    network = initialize(NETWORK, 0)
-    load_start(network, start_weights(weights.builtin(f"{NETWORK}_start.safetensors"), NETWORK))
+    network = initialize(preset, 0)
+    load_start(network, start_weights(weights.builtin(f"{preset}_start.safetensors"), preset))
     tasks = [Synthesized(degradation(kind)) for kind in names]
     batches = Batches(tasks, photographs, config.crop, config.batch, config.seed, data=config.data)
-    return train(SupervisedSystem(network), batches, config).network
+    return train(SupervisedSystem(network, config.loss), batches, config).network
 
 
 def picture(photographs: Photographs, file: Path) -> None:
@@ -170,7 +174,7 @@ def picture(photographs: Photographs, file: Path) -> None:
     whole = read_photo(need(DATA / "eval" / "kodak24" / "05.png")).tensor()[None]
     networks = [
         learnt_for(("gaussian_noise",), TrainingConfig(iterations=500, data=data), photographs)
-        for data in (PRISTINE, PHOTOGRAPHS)
+        for data in (PRISTINE, BASE)
     ]
     rows = []
     for grey in (0.0, 1.0):

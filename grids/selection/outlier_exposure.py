@@ -43,17 +43,6 @@ def add_grain(image: Tensor, generator: torch.Generator) -> Tensor:
     return image + noise / noise.std() * _uniform(generator, 0.03, 0.2)
 
 
-def add_faint_grain(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Faint noise that is alike in neighbours, more in the dark: cameras leave it that interpolate and smooth."""
-    noise = torch.randn(image.shape, generator=generator)
-    if _uniform(generator, 0, 1) < 0.5:  # grain of brightness, and a little of colour
-        noise = noise.mean(0, keepdim=True) + 0.3 * noise
-    noise = _blur(noise, _uniform(generator, 0.4, 1.5))
-    strength = 0.006 * (0.05 / 0.006) ** _uniform(generator, 0, 1)
-    tone = 1 - _uniform(generator, 0, 0.8) * image
-    return image + noise / noise.std() * strength * tone
-
-
 def posterize(image: Tensor, generator: torch.Generator) -> Tensor:
     """Few levels of brightness."""
     count = round(_uniform(generator, 3, 20))
@@ -111,7 +100,6 @@ OUTLIERS = (
     smear,
     overlay,
     compress_noise,
-    add_faint_grain,
 )
 """All of them; the order is part of what a seed draws."""
 

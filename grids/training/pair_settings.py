@@ -58,7 +58,7 @@ class PairSettings:
             raise GridsError(f"the smallest reduction must be 0.1 to 1, but is {self.smallest}")
 
 
-PHOTOGRAPHS = PairSettings()
+PHOTOGRAPHS = PairSettings(coarse=0.4)
 """As photographs are met: see docs/results.md for the trials that chose the shares."""
 PRISTINE = PairSettings("pristine", wide=False, saved=0.0, grey=0.0, clean=0.0, reduced=0.0)
 """As in GRIDS: clean crops, degraded, and nothing else."""
