@@ -16,6 +16,8 @@ from grids.errors import GridsError
 from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count
 from grids.pipeline.outputs import report_file
+from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.targets import check_targets
 from grids.pipeline.train_groups import train_groups
 from grids.reports.grouping import grouping_text, trials_text
 from grids.reports.text import counted
@@ -52,6 +54,7 @@ def group_by_training(
         _print_plan(planned, output.as_json)
         return
     out = output.out or Path("runs/groups")
+    check_targets([run.log], RunFolder(out).kept)
     try:
         with Progress(reading.quiet, run.log) as progress:
             found = train_groups(

@@ -94,7 +94,11 @@ def run_training(
         run, reading: the other arguments.
     """
     from grids.commands.progress import Steps
+    from grids.pipeline.run_folder import RunFolder
+    from grids.pipeline.targets import check_targets
 
+    folder = RunFolder.of_model(out)
+    check_targets([run.log], [out, folder.settings, folder.checkpoint])
     try:
         with Steps(reading.quiet, run.log) as steps:
             return training(reading=reading.options, control=run.control(steps))

@@ -17,7 +17,8 @@ from grids.images import ReadOptions, read_photos
 from grids.io import make_folder
 from grids.pipeline.degrade import contact_sheet_of
 from grids.pipeline.inputs import Images, Plugin, named_degradations, photo_paths
-from grids.pipeline.run_folder import RunFolder, check_apart
+from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.targets import check_apart
 from grids.results import CLEAN, SimilarityMatrix
 from grids.similarity import matrix as matrices
 from grids.similarity.descriptor import Descriptor

@@ -19,9 +19,10 @@ from grids.pipeline.dry_run import Part, tasks_of
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, make_experiment
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import BUILTIN, Images, Tasks, TaskSources, pair_folders
-from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder, check_apart
+from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder
 from grids.pipeline.run_report import GIVEN, TrainGroupsResult, report_of, with_restorers
 from grids.pipeline.similarity import measure_similarity
+from grids.pipeline.targets import check_apart
 from grids.pipeline.warm_start import MIX, Start, bounds, check_system, start_of
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, Trial
