@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count
 from grids.pipeline.outputs import report_file
 from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.run_report import TrainGroupsResult
 from grids.pipeline.targets import check_targets
 from grids.pipeline.train_groups import train_groups
 from grids.reports.grouping import grouping_text, trials_text
@@ -66,12 +68,10 @@ def group_by_training(
                 out=out,
                 control=run.control(progress),
                 on_trial=progress.told,
+                on_found=partial(_write, out=out),
             )
     except OutOfTimeError as error:
         raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
-    from grids.pipeline.run_report import write_verified  # with matplotlib, which is not needed before
-
-    write_verified(found, out)
     if found.grouping is not None:
         check_count(found.grouping, search.max_groups, ())
     if output.as_json:
@@ -87,6 +87,12 @@ def group_by_training(
     if not found.finished:
         click.echo("the time was over before all was trained: the same command goes on", err=True)
     reading.count_skipped()
+
+
+def _write(found: TrainGroupsResult, out: Path) -> None:
+    from grids.pipeline.run_report import write_verified  # with matplotlib, which is not needed before
+
+    write_verified(found, out)
 
 
 def _check(images: tuple[str, ...], search: SearchOptions, groups: GroupTraining) -> None:

@@ -49,6 +49,7 @@ def train_groups(
     reading: ReadOptions | None = None,
     control: RunControl | None = None,
     on_trial: Callable[[Trial, Search], None] | None = None,
+    on_found: Callable[[TrainGroupsResult], object] | None = None,
 ) -> TrainGroupsResult:
     """Group degradations by training and measuring restorers. Source: GRIDS, sections 5.1 and 5.3.
 
@@ -68,6 +69,7 @@ def train_groups(
         reading: how photographs are read.
         control: device, time and callbacks; after its time the best partition so far is the result.
         on_trial: called after every answer.
+        on_found: called with the result while no other process may work in `out`.
 
     Raises:
         GridsError: a name, value or file is wrong, there is no partition, or another process works in the folder.
@@ -122,7 +124,10 @@ def train_groups(
         if grouping is not None:
             grouping = with_restorers(grouping, report, start)
         report.save(folder.path / TRAINING)
-    return TrainGroupsResult(report, grouping, problem, finished, evaluator)
+        found = TrainGroupsResult(report, grouping, problem, finished, evaluator)
+        if on_found is not None:
+            on_found(found)
+    return found
 
 
 def _matrix_for(
