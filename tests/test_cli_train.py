@@ -149,7 +149,12 @@ TELLS = (
 )
 
 
-def test_ctrl_c_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_ctrl_c_and_sigterm_say_how_to_go_on(
+    photos: Path, tmp_path: Path, number: signal.Signals, code: int, word: str
+) -> None:
     given = ("train", photos, "--tasks", "jpeg", *SMALL, "--iterations", 1_000_000, "--out", tmp_path / "m.safetensors")
     begun = tmp_path / "begun"
     process = subprocess.Popen(
@@ -162,12 +167,12 @@ def test_ctrl_c_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
     deadline = time.monotonic() + 120
     while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (code, "")
     estimate, *rest = [line for line in err.splitlines() if line]
     assert re.fullmatch(r"1000000 steps of \d+ ms: about .+ on this machine", estimate)
-    assert rest == ["grids: interrupted: what was learnt is kept; the same command goes on from there"]
+    assert rest == [f"grids: {word}: what was learnt is kept; the same command goes on from there"]
     assert (tmp_path / "m.ckpt").exists()
 
 

@@ -104,7 +104,8 @@ def run_training(
             return training(reading=reading.options, control=run.control(steps))
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():
-            kept = "interrupted: what was learnt is kept; the same command goes on from there"
+            word = str(interrupt) or "interrupted"
+            kept = f"{word}: what was learnt is kept; the same command goes on from there"
             raise click.Abort(kept) from interrupt  # click would make a bare one of KeyboardInterrupt
         raise
 
