@@ -195,7 +195,7 @@ class FromStart:
         write_text(file, json.dumps(asdict(found), indent=1) + "\n")
         checkpoint.unlink(missing_ok=True)
         if result.interrupted:  # Ctrl-C after the last step
-            raise KeyboardInterrupt
+            raise result.interrupted
         return found
 
     def fit(

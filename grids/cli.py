@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import click
 
 from grids import __version__
 from grids.errors import GridsError, unknown_name
+from grids.training.interrupts import Terminated, terminate
 
 COMMANDS = {
     "compare": "Compare the similarity matrix of the first of RUNS with the others': run folders, files, or `builtin`.",
@@ -94,7 +96,10 @@ def cli(context: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point: exit code 0, 1 (a wrong name, value or file), 2 (unknown option, missing argument) or 130."""
+    """The entry point: exit code 0, 1 (a wrong name, value or file), 2 (unknown option, missing argument), 130 (Ctrl-C)
+    or 143 (SIGTERM)."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
     sys.exit(run(arguments))
 
 
@@ -110,7 +115,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # `--patches` without its value is a missing argument too; a value of the wrong kind is not
         return _fail(error.format_message(), 2 if isinstance(error, click.BadOptionUsage) else 1)
     except (click.Abort, KeyboardInterrupt) as error:
-        return _fail(str(error) or "interrupted", 130)
+        cause = error.__cause__ or error  # click raises Abort from what it catches
+        words = str(error) or str(cause) or "interrupted"
+        return _fail(words, 143 if isinstance(cause, Terminated) else 130)
     except SystemExit:
         return 0  # click's way out when the reader of a pipe has gone (| head): nothing is wrong
     except OSError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import platform
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,18 +32,73 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> Path:
-    """Write `data` to `path` in one step: into a temporary file beside it, which then takes its place.
+def find_target(path: Path) -> Path:
+    """The file that writing to `path` makes or replaces, from the root: where links lead.
 
     Raises:
-        RunError: the file cannot be written (full disk, read-only folder, ...); what was there stays.
+        RunError: what is there is no regular file (a folder, a pipe, a device, ...), or its links go in a circle.
     """
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = stat.S_IFREG
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot write '{path}': {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(mode):
+        what = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise RunError(f"cannot write '{path}': it is {what}; results are written to a regular file, or a new one")
+    return Path(os.path.realpath(path))
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def check_writable(path: Path) -> Path:
+    """`find_target`, where its folder can be written to, or made; nothing is made yet.
+
+    Raises:
+        RunError: as `find_target`, or the folder is a file or cannot be written to.
+    """
+    target = find_target(path)
+    folder = next(one for one in target.parents if os.path.lexists(one))
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except NotADirectoryError as error:
+        raise RunError(f"cannot write '{path}': '{folder}' is a file, not a folder") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"cannot write '{path}': nothing can be written to the folder '{folder}' ({reason})") from error
+    return target
+
+
+def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -> Path:
+    """Write `data` to `path` in one step: into a temporary file beside it, which then takes its place.
+
+    Links are followed: they stay, and what they lead to is replaced.
+
+    Args:
+        path: a regular file, or a new one.
+        data: its content.
+        parents: make its folder where that is missing; without, that is an error.
+
+    Raises:
+        RunError: the file cannot be written (full disk, read-only folder, a pipe, ...); what was there stays.
+    """
+    target = find_target(path)
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}")
+    try:
+        if parents:
+            target.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
             stream.write(data)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise RunError(f"cannot write '{path}': {error.strerror or error}") from error
     finally:
@@ -74,7 +131,8 @@ def locked(what: Path, file: Path) -> Iterator[None]:
 
     Args:
         what: the folder or file that is to be used by one process alone, for messages.
-        file: the lock, which stays behind; who holds it is written beside it, in NAME.holder.
+        file: the lock; who holds it since when is written beside it, in NAME.holder. Both stay behind only where the
+            process is killed.
 
     Raises:
         RunError: another process, or another part of this one, holds it (the message says which); or it cannot be made.
@@ -94,10 +152,12 @@ def locked(what: Path, file: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot lock '{what}': {error.strerror or error}") from error
     try:
+        since = datetime.datetime.now().astimezone()
         with contextlib.suppress(RunError):  # it is for messages alone
-            write_text(holder, f"process {os.getpid()} on host {platform.node()}")
+            write_text(holder, f"process {os.getpid()} on host {platform.node()}, since {since:%Y-%m-%d %H:%M:%S}")
         yield
     finally:
-        with contextlib.suppress(OSError):
-            holder.unlink()
+        for mark in (holder, file):  # the lock while it is held: filelock sees when one that it took is gone
+            with contextlib.suppress(OSError):
+                mark.unlink()
         lock.release()

@@ -91,9 +91,7 @@ def assert_one_line(output: Output, reason: str, code: int = 1) -> None:
 
 
 def files_under(folder: Path) -> set[str]:
-    """All but the hidden lock that stays in a run folder."""
-    files = [file for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
-    return {file.relative_to(folder).as_posix() for file in files}
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
 def subprocess_run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:

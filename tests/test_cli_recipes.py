@@ -175,5 +175,5 @@ def test_scores_do_not_take_the_place_of_the_model(call: Call) -> None:
     assert call("train", "photos", "--tasks", "jpeg", *SMALL, "--out", "m.safetensors")[0] == 0
     before = Path("m.safetensors").read_bytes()
     code, out, err = call("evaluate", "m.safetensors", "photos", "--csv", "m.safetensors", "--device", "cpu")
-    assert (code, out) == (1, "") and "is one of the images or files that are read" in err
+    assert (code, out) == (1, "") and "is one of the images or files of this call already" in err
     assert Path("m.safetensors").read_bytes() == before

@@ -165,7 +165,7 @@ def test_json(call: Call) -> None:
         (["in/a.png", "--tile", "128", "--overlap", "80"], "half the side of the tiles, 128 pixels"),
         (["in/a.png", "--steps", "0"], "at least 1"),
         (["in/a.png", "-o", "out.xyz"], ".tif"),
-        (["in/a.png", "-o", "in/a.png"], "would replace"),
+        (["in/a.png", "-o", "in/a.png"], "of this call already"),
         (["in/a.png", "--compare", "side.jpg"], "written as .png"),
         (["in/a.png", "--report", "page"], "written as .html"),
         (["in/broken.png"], "broken.png"),

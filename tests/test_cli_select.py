@@ -114,7 +114,7 @@ def test_help_has_examples(call: Call) -> None:
         (["dark.png", "photos/a.png", "--map", "map.png"], 1, "--map takes one image, but 2 are given"),
         (["dark.png", "--map", "map.jpg"], 1, "a map is a PNG"),
         (["dark.png", "--map", "dark.png"], 1, "is one of the images"),
-        (["dark.png", "--csv", "text.txt/needs.csv"], 1, "cannot write to the folder 'text.txt': it is a file"),
+        (["dark.png", "--csv", "text.txt/needs.csv"], 1, "/text.txt' is a file, not a folder"),
         (["dark.png", "--csv", "photos"], 1, "cannot write 'photos': it is a folder"),
         (["photos", "--csv", "photos/a.png"], 1, "is one of the images"),
         (["dark.png", "--run", "no-run"], 1, "cannot read 'no-run'"),

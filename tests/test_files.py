@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from grids.errors import RunError
-from grids.io import locked, make_folder, read_text, write_bytes, write_text
+from grids.io import check_writable, locked, make_folder, read_text, write_bytes, write_text
 
 
 def test_bytes_and_text_round_trip(tmp_path: Path) -> None:
@@ -108,6 +110,66 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path, target: str) ->
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]
 
 
+@pytest.fixture
+def irregular(tmp_path: Path) -> Iterator[dict[str, Path]]:
+    """What may lie where a result is to be written, by its name in messages."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket"))  # which may be 108 letters long
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "folder").mkdir()
+        yield {"a pipe": tmp_path / "pipe", "a socket": tmp_path / "socket", "a device": Path(os.devnull)} | {
+            "a folder": tmp_path / "folder"
+        }
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("write", [check_writable, lambda path: write_bytes(path, b"x")])
+def test_only_regular_files_are_replaced(
+    tmp_path: Path, irregular: dict[str, Path], linked: bool, write: Callable[[Path], Path]
+) -> None:
+    for number, (what, path) in enumerate(irregular.items()):
+        target = path
+        if linked:
+            target = tmp_path / f"link {number}"
+            target.symlink_to(path)
+        before = path.stat()
+        with pytest.raises(RunError) as caught:
+            write(target)
+        assert str(caught.value).startswith(f"cannot write '{target}': it is {what};")
+        assert (path.stat().st_ino, path.stat().st_mode) == (before.st_ino, before.st_mode)
+        assert target.is_symlink() == linked
+
+
+def test_links_stay_and_what_they_lead_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    write_text(tmp_path / "sub" / "old", "old")
+    for name in ("old", "new"):
+        (tmp_path / name).symlink_to(tmp_path / "sub" / name)
+        assert check_writable(tmp_path / name) == tmp_path / "sub" / name
+        write_text(tmp_path / name, "x")
+        assert (tmp_path / name).is_symlink() and (tmp_path / "sub" / name).read_text() == "x"
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(RunError, match=f"cannot write '{tmp_path / 'a'}': Too many levels"):
+        write_text(tmp_path / "a", "x")
+
+
+def test_a_place_is_looked_at_and_nothing_made(tmp_path: Path) -> None:
+    assert check_writable(tmp_path / "new" / "deep" / "a.csv") == tmp_path / "new" / "deep" / "a.csv"
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=f"cannot write '{tmp_path}/file/a': '{tmp_path}/file' is a file, not a folder"):
+        check_writable(tmp_path / "file" / "a")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(RunError, match=r"cannot write '/proc/none\.csv': nothing can be written to the folder '/proc'"):
+        check_writable(Path("/proc/none.csv"))
+
+
+def test_without_parents_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="No such file"):
+        write_bytes(tmp_path / "gone" / "a", b"x", parents=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_make_folder(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
     assert make_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
@@ -154,7 +216,7 @@ def test_a_lock_names_who_holds_it_and_ends_with_its_process(tmp_path: Path) -> 
     with holder:
         assert holder.stdout.readline() == "held\n"
         with (
-            pytest.raises(RunError, match=rf"'run' is in use by process {holder.pid} on host"),
+            pytest.raises(RunError, match=rf"'run' is in use by process {holder.pid} on host .+, since 20\d\d-"),
             locked(Path("run"), tmp_path / ".lock"),
         ):
             pass
@@ -166,7 +228,7 @@ def test_a_lock_names_who_holds_it_and_ends_with_its_process(tmp_path: Path) -> 
         locked(Path("run"), tmp_path / ".lock"),
     ):
         pass
-    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_under_a_file(tmp_path: Path) -> None:

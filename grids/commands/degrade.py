@@ -53,7 +53,6 @@ def degrade(
       grids degrade photos/ --kind motion_blur -o pairs/
       grids degrade photos/ --params pairs/params.csv -o again/
     """
-    from grids.images import read_photo
     from grids.pipeline import degrade as pipeline
 
     reading.use_threads()
@@ -76,8 +75,7 @@ def degrade(
         _degrade_folder(images, chosen, out, settings, reading)
     elif len(chosen) > 1:
         target = _target(out, f"{Path(images[0]).stem}_degradations.png")
-        photo = read_photo(images[0], reading.max_pixels)
-        pipeline.write_sheet(target, pipeline.contact_sheet_of(photo, chosen, severity=severity, seed=seed))
+        pipeline.degrade_sheet(images[0], target, chosen, severity=severity, seed=seed, reading=reading.options)
         reading.say(str(target))
     else:
         ((name, kind),) = chosen.items()
@@ -121,7 +119,7 @@ def _replay(
 def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
     """The files of IMAGES, which must not lie in the folder of the results. Raises GridsError."""
     from grids.pipeline.inputs import photo_paths
-    from grids.pipeline.run_folder import check_apart
+    from grids.pipeline.targets import check_apart
 
     check_apart(images, out)
     return photo_paths(options.chosen_images(images))

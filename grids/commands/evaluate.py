@@ -55,16 +55,14 @@ def evaluate(
       grids evaluate downloaded.pth photos/ --network nafnet-32 --tasks gaussian_noise
     """
     from grids.pipeline.evaluate import evaluate_restorer
-    from grids.pipeline.inputs import TaskSources
+    from grids.pipeline.inputs import TaskSources, pair_files, photo_paths
+    from grids.pipeline.targets import check_targets
     from grids.reports.scores import evaluation_text
 
     reading.use_threads()
     chosen = options.chosen_images(images)
-    if csv is not None:  # before anything is measured
-        from grids.pipeline.inputs import photo_paths
-        from grids.pipeline.run_folder import check_target
-
-        check_target(csv, [model, *photo_paths(chosen)])
+    if csv is not None:
+        check_targets([csv], [model, *photo_paths(chosen), *pair_files(pairs)])
     with reading.progress() as bar:
         found = evaluate_restorer(
             model,

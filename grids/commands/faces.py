@@ -33,7 +33,7 @@ def faces(
     """
     from grids.pipeline.faces import FACES, crop_faces
     from grids.pipeline.inputs import photo_paths
-    from grids.pipeline.run_folder import check_apart
+    from grids.pipeline.targets import check_apart
     from grids.reports.text import counted
 
     reading.use_threads()

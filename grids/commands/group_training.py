@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from grids.errors import GridsError
 from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count
 from grids.pipeline.outputs import report_file
+from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.run_report import TrainGroupsResult
+from grids.pipeline.targets import check_targets
 from grids.pipeline.train_groups import train_groups
 from grids.reports.grouping import grouping_text, trials_text
 from grids.reports.text import counted
@@ -52,6 +56,7 @@ def group_by_training(
         _print_plan(planned, output.as_json)
         return
     out = output.out or Path("runs/groups")
+    check_targets([run.log], RunFolder(out).kept)
     try:
         with Progress(reading.quiet, run.log) as progress:
             found = train_groups(
@@ -63,12 +68,10 @@ def group_by_training(
                 out=out,
                 control=run.control(progress),
                 on_trial=progress.told,
+                on_found=partial(_write, out=out),
             )
     except OutOfTimeError as error:
         raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
-    from grids.pipeline.run_report import write_verified  # with matplotlib, which is not needed before
-
-    write_verified(found, out)
     if found.grouping is not None:
         check_count(found.grouping, search.max_groups, ())
     if output.as_json:
@@ -84,6 +87,12 @@ def group_by_training(
     if not found.finished:
         click.echo("the time was over before all was trained: the same command goes on", err=True)
     reading.count_skipped()
+
+
+def _write(found: TrainGroupsResult, out: Path) -> None:
+    from grids.pipeline.run_report import write_verified  # with matplotlib, which is not needed before
+
+    write_verified(found, out)
 
 
 def _check(images: tuple[str, ...], search: SearchOptions, groups: GroupTraining) -> None:

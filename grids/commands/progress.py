@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
 from grids.errors import RunError
+from grids.io import locked, make_folder
 from grids.pipeline.train_groups import best_so_far, remaining
 from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial
@@ -37,6 +40,7 @@ class Steps(NullCallbacks):
         self._repeat, self._total = 0, 0
         self._bar: Any = None
         self._log, self._file = log, None  # type: tuple[Path | None, TextIO | None]
+        self._open = contextlib.ExitStack()
         self._begun = self._logged = (0, 0.0)  # step and time
 
     def __enter__(self) -> Self:
@@ -44,12 +48,12 @@ class Steps(NullCallbacks):
 
     def __exit__(self, *error: object) -> None:
         self.close()
-        if self._file is not None:
-            self._file.close()
+        self._open.close()
 
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
         self.close()
-        self._file = self._file or _opened(self._log)
+        if self._log is not None and self._file is None:
+            self._file = self._open.enter_context(_opened(self._log))
         self._group, self._repeat, self._total = group, repeat, steps
 
     def step(self, done: int) -> None:
@@ -147,14 +151,16 @@ class Progress(Steps):
         return f"; about {self.left} more" + (f", {time_text(seconds)}" if seconds >= 60 else "")
 
 
-def _opened(log: Path | None) -> TextIO | None:
-    if log is None:
-        return None
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        file = log.open("a", encoding="utf-8", newline="")
-    except OSError as error:
-        raise RunError(f"cannot write '{log}': {error.strerror or error}") from error
-    if not file.tell():
-        csv.writer(file, lineterminator="\n").writerow(COLUMNS)
-    return file
+@contextlib.contextmanager
+def _opened(log: Path) -> Iterator[TextIO]:
+    """The file, after what it holds; inside, no other process writes to it."""
+    make_folder(log.parent)
+    with locked(log, log.with_name(f".{log.name}.lock")):
+        try:
+            file = log.open("a", encoding="utf-8", newline="")
+        except OSError as error:
+            raise RunError(f"cannot write '{log}': {error.strerror or error}") from error
+        with file:
+            if not file.tell():
+                csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+            yield file

@@ -47,8 +47,9 @@ def select(
       grids select photo.png --run runs/mine --method paper
     """
     from grids.pipeline.inputs import photo_paths
-    from grids.pipeline.run_folder import check_target
+    from grids.pipeline.run_folder import RunFolder
     from grids.pipeline.select import check_map, select_images, write_map
+    from grids.pipeline.targets import check_targets
     from grids.reports.selection import selection_text, selections_table
     from grids.results import selections_csv
     from grids.selection.selector import Selector, check_method
@@ -56,12 +57,11 @@ def select(
     reading.use_threads()
     check_method(method)
     paths = photo_paths(options.chosen_images(images))
-    if map is not None:  # before anything is measured
+    if map is not None:
         if len(paths) > 1:
             raise GridsError(f"--map takes one image, but {len(paths)} are given")
-        check_map(map, paths[0])
-    if csv is not None:
-        check_target(csv, paths)
+        check_map(map)
+    check_targets([map, csv], [*paths, *([] if run is None else RunFolder(run).kept)])
     selector = Selector.builtin(device) if run is None else Selector.from_run(run, device)
     with reading.progress(len(paths)) as bar:
         found = select_images(

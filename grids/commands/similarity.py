@@ -85,6 +85,15 @@ def similarity(
     make_settings = SimilaritySettings.paper if paper else SimilaritySettings
     kinds = ELEVEN if degradations is None else degradations
     reused: list[str] = []
+    written: dict[str, Path] = {}
+
+    def write(found: SimilarityMatrix) -> None:
+        from grids.pipeline.outputs import write_similarity  # with matplotlib, which is not needed before
+
+        examples = example_sheet(options.chosen_images(images), kinds, functions, reading=reading.options)
+        sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
+        written.update(write_similarity(found, target, order=order, pictures=sheet, skipped=reading.skipped))
+
     with reading.progress(1 + len(kinds) + len(functions) + len(extra), "degradations") as bar:
 
         def on_row(name: str, was_reused: bool) -> None:
@@ -103,12 +112,8 @@ def similarity(
             out=target,
             reading=reading.options,
             on_row=on_row,
+            on_found=write,
         )
-    from grids.pipeline.outputs import write_similarity  # with matplotlib, which is not needed before
-
-    examples = example_sheet(options.chosen_images(images), kinds, functions, reading=reading.options)
-    sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
-    written = write_similarity(found, target, order=order, pictures=sheet, skipped=reading.skipped)
     if as_json:
         click.echo(json.dumps(found.to_json()))
     elif not reading.quiet:

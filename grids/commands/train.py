@@ -94,13 +94,18 @@ def run_training(
         run, reading: the other arguments.
     """
     from grids.commands.progress import Steps
+    from grids.pipeline.run_folder import RunFolder
+    from grids.pipeline.targets import check_targets
 
+    folder = RunFolder.of_model(out)
+    check_targets([run.log], [out, folder.settings, folder.checkpoint])
     try:
         with Steps(reading.quiet, run.log) as steps:
             return training(reading=reading.options, control=run.control(steps))
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():
-            kept = "interrupted: what was learnt is kept; the same command goes on from there"
+            word = str(interrupt) or "interrupted"
+            kept = f"{word}: what was learnt is kept; the same command goes on from there"
             raise click.Abort(kept) from interrupt  # click would make a bare one of KeyboardInterrupt
         raise
 

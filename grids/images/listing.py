@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ def list_images(inputs: Sequence[Path]) -> list[Path]:
 
     Args:
         inputs: files, kept whatever their suffix, and folders, which stand for the files under them that have one of
-            `IMAGE_SUFFIXES`, sorted by path, without hidden files and folders. Links are followed.
+            `IMAGE_SUFFIXES`, sorted by path, without hidden files and folders. Links are followed. One that leads
+            nowhere is kept where it may stand for an image or a folder: readers say and count what they pass over.
 
     Raises:
         ImageError: an input is missing, a folder cannot be read, or nothing was found.
@@ -36,7 +38,7 @@ def list_images(inputs: Sequence[Path]) -> list[Path]:
     found: dict[str, Path] = {}
     for given in map(Path, inputs):
         try:
-            given.stat()
+            given.lstat()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ImageError(f"cannot use the file or folder '{given}': {reason.lower()}") from error
@@ -58,7 +60,31 @@ def _walk(folder: Path) -> list[Path]:
         folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
         seen.add(real)  # a link back up would go round for ever
         found += [Path(parent, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES or _may_be_folder(path))
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Whether a path that is no folder is a link that might have led to one."""
+    return not path.suffix and path.is_symlink() and not os.path.exists(path)  # noqa: PTH110 - Path.exists may raise
+
+
+def find_missing(path: Path) -> str:
+    """Why a link leads nowhere, or a file is gone; empty where it is there."""
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        return explain_missing(path, error)
+    return ""
+
+
+def explain_missing(path: Path, error: Exception) -> str:
+    """Why a file cannot be opened, by the error that came of it."""
+    if getattr(error, "errno", None) == errno.ELOOP:
+        return "it is a link, and these links go in a circle"
+    if isinstance(error, FileNotFoundError):
+        link = path.is_symlink()
+        return f"it is a link to '{path.readlink()}', which is not there" if link else "there is no such file"
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def builtin_photos() -> list[Path]:

@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from grids.errors import ImageError
 from grids.images.libraries import opencv, quiet_opencv, strict_pillow
+from grids.images.listing import explain_missing
 from grids.images.photo import Photo, Skipped
 from grids.images.tensors import Pixels
 
@@ -127,10 +128,8 @@ def _open(path: Path) -> IO[bytes]:
         if status.st_size == 0:
             raise ImageError("it is an empty file")
         return path.open("rb")
-    except FileNotFoundError as error:
-        raise ImageError("there is no such file") from error
     except (OSError, ValueError) as error:
-        raise ImageError((getattr(error, "strerror", None) or str(error)).lower()) from error
+        raise ImageError(explain_missing(path, error)) from error
 
 
 def _unidentified(stream: IO[bytes]) -> str:

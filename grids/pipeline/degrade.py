@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from grids import __version__
@@ -20,7 +19,7 @@ from grids.images import Photo, ReadOptions, read_photo, read_photos, write_phot
 from grids.images.tensors import crop_middle, to_pixels
 from grids.io import write_bytes
 from grids.metrics import image_psnr
-from grids.pipeline.run_folder import absolute, append_row, results_folder, target_names
+from grids.pipeline.targets import append_row, check_targets, results_folder, target_names
 from grids.random import seed_for, seeded
 from grids.reports.sheet import contact_sheet
 
@@ -67,13 +66,30 @@ def degrade_file(
     Raises:
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
     """
+    check_targets([target], [source])
     photo = read_photo(Path(source), (reading or ReadOptions()).max_pixels)
-    if absolute(Path(source)) == absolute(Path(target)):
-        raise GridsError(f"the result would replace the image '{source}': choose another name")
     clean = photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
     write_photo(Path(target), _result(photo, result, round_to_8_bit))
     return image_psnr(clean, result)
+
+
+def degrade_sheet(
+    source: str | Path,
+    target: str | Path,
+    kinds: Mapping[str, Degradation],
+    *,
+    severity: float | None = None,
+    seed: int = 0,
+    reading: ReadOptions | None = None,
+) -> Path:
+    """Write `contact_sheet_of` an image file. Raises GridsError, also where the name does not end in .png."""
+    sheet = Path(target)
+    if sheet.suffix.lower() != ".png":
+        raise GridsError(f"a contact sheet is written as .png, not '{sheet}'")
+    check_targets([sheet], [source])
+    photo = read_photo(source, (reading or ReadOptions()).max_pixels)
+    return write_bytes(sheet, contact_sheet_of(photo, kinds, severity=severity, seed=seed))
 
 
 def contact_sheet_of(
@@ -87,10 +103,10 @@ def contact_sheet_of(
     """A PNG of the photograph (its middle, `side` pixels at most) under every degradation, with the PSNR in dB."""
     clean = crop_middle(photo.tensor(), side)
     size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape[1:] != (photo.height, photo.width) else "clean"
-    tiles = [(size, _to_bytes(clean))]
+    tiles = [(size, to_pixels(clean))]
     for name, kind in kinds.items():
         result, _ = _degrade(clean, kind, severity, seed, True)
-        tiles.append((f"{name}  {image_psnr(clean, result):.1f} dB", _to_bytes(result)))
+        tiles.append((f"{name}  {image_psnr(clean, result):.1f} dB", to_pixels(result)))
     # as many in a row as leave the last one fullest
     return contact_sheet(tiles, columns=min((4, 5, 6), key=lambda columns: -len(tiles) % columns))
 
@@ -263,13 +279,6 @@ def _write_pair(
     return row
 
 
-def write_sheet(target: Path, data: bytes) -> Path:
-    """Write a contact sheet. Raises GridsError where the name does not end in .png."""
-    if target.suffix.lower() != ".png":
-        raise GridsError(f"a contact sheet is written as .png, not '{target.name}'")
-    return write_bytes(target, data)
-
-
 def _degrade(
     clean: Tensor, kind: Degradation, severity: float | None, seed: int, round_to_8_bit: bool
 ) -> tuple[Tensor, Parameters]:
@@ -284,7 +293,3 @@ def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:
 
 def _listed(parameters: Parameters) -> dict[str, Any]:
     return {name: value[0].tolist() for name, value in parameters.items()}
-
-
-def _to_bytes(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return to_pixels(image)

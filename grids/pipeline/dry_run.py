@@ -96,6 +96,6 @@ def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str,
     batches = experiment.make_batches([experiment.task(name) for name in names], config.seed, device)
     trained = train(experiment.make_system(names, 0), batches, config, device=device, callbacks=Clock())
     if trained.interrupted:
-        raise KeyboardInterrupt
+        raise trained.interrupted
     steps = sorted(b - a for a, b in itertools.pairwise(times))
     return steps[len(steps) // 2]

@@ -74,7 +74,11 @@ def evaluate_restorer(
     _check_known(restorer, sources)
     names = sources.chosen(restorer.tasks or ELEVEN)
     kinds = sources.degradations(restorer.tasks or ELEVEN, stand_in=True)
-    files = {name: matched(name, *pair_folders(name, sources.pairs[name])) for name in names if name in sources.pairs}
+    files = {
+        name: matched(name, *pair_folders(name, sources.pairs[name]), reading)
+        for name in names
+        if name in sources.pairs
+    }
     module = restorer.network.to(where)
     scores = []
     for score in itertools.chain(

@@ -14,7 +14,7 @@ from grids.errors import GridsError, ImageError
 from grids.images import Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
 from grids.io import read_text
-from grids.pipeline.run_folder import absolute, append_row, results_folder, target_names
+from grids.pipeline.targets import absolute, append_row, results_folder, target_names
 
 FACES = "faces.csv"
 COLUMNS = ("file", *Box._fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,7 +134,8 @@ def split_photographs(
         paths = [path for path in paths if path not in kept]
     else:
         kept = photo_paths(val)
-        if both := {path.resolve() for path in paths} & {path.resolve() for path in kept}:
+        # not resolve(): links may go in a circle
+        if both := {os.path.realpath(path) for path in paths} & {os.path.realpath(path) for path in kept}:
             raise ImageError(f"'{min(both)}' is both learnt from and measured on: --val takes other photographs")
     learnt, measured = (Photographs(some, least, reading) for some in (paths, kept))
     if both_digests := set(learnt.digests) & set(measured.digests):
@@ -159,6 +161,11 @@ def pair_folders(name: str, value: str) -> tuple[Path, Path]:
         raise GridsError(f"--pairs {name} takes INPUT_FOLDER:TARGET_FOLDER, not '{value}'")
     missing = next(part for part in parts if not Path(part).exists())
     raise GridsError(f"--pairs {name}: there is no folder '{missing}'")
+
+
+def pair_files(pairs: Mapping[str, str]) -> list[Path]:
+    """All images of pairs, "INPUTS:TARGETS" by name. Raises GridsError."""
+    return [path for name, value in pairs.items() for path in list_images(pair_folders(name, value))]
 
 
 def photo_paths(images: Images) -> list[Path]:

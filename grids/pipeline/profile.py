@@ -15,9 +15,10 @@ from grids import __version__, devices, weights
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError, RunError
 from grids.images import ReadOptions, read_photos
-from grids.io import make_folder
 from grids.networks.heads import MultiHead
 from grids.pipeline.inputs import Images, Plugin, lot_of, named_degradations, photo_paths
+from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.targets import check_targets
 from grids.random import seeded
 from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, Candidate, Grouping
@@ -89,39 +90,41 @@ def profile_run(
     folder = Path(run)
     groups, restorers = _groups_of(folder, where)
     kinds = _kinds_of(groups, functions or {})
-    paths = photo_paths(images)
-    if len(paths) < FEWEST:
-        raise _too_few(len(paths))
-    on_start(len(paths))
-    learnt, kept = _split(paths)
-    # float32, as images are described when a group is chosen for them
-    descriptor = Descriptor(device=where)
-    reading = reading or ReadOptions()
-    silent = replace(reading, on_skip=None)  # what is skipped is told once
-    parts = []
-    for some, most in ((learnt, LEARNT_MOST), (kept, MOST)):
-        drawing = SampleSettings(draws, most=most, data=settings, seed=seed)
-        photographs = _pixels(some, reading)
-        made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
-        drawing = replace(drawing, draws=DISTORTED)
-        photographs = _pixels(some, silent)
-        others = make_outliers(photographs, descriptor, len(kinds), restorers, drawing, device=where)
-        parts.append(Samples.join([made, others]))
-    used = [len(np.unique(part.photographs)) for part in parts]
-    if min(used) < 2 or sum(used) < FEWEST:
-        raise _too_few(sum(used))
-    known = read_profile(weights.builtin(weights.PROFILE)).ggd
-    record = {"photographs": sum(used), "draws": draws, "data": data, "seed": seed, "grids_version": __version__}
-    profile = fit_profile(
-        parts[0],
-        parts[1],
-        (*kinds, OTHER),
-        groups,
-        descriptor_sha256=descriptor.sha256,
-        ggd={name: known[name] for name in kinds if name in known and name not in (functions or {})},
-        record=record,
-    )
-    profile.write(make_folder(folder) / FILE)
+    check_targets([folder / FILE])
+    with RunFolder(folder).working():
+        paths = photo_paths(images)
+        if len(paths) < FEWEST:
+            raise _too_few(len(paths))
+        on_start(len(paths))
+        learnt, kept = _split(paths)
+        # float32, as images are described when a group is chosen for them
+        descriptor = Descriptor(device=where)
+        reading = reading or ReadOptions()
+        silent = replace(reading, on_skip=None)  # what is skipped is told once
+        parts = []
+        for some, most in ((learnt, LEARNT_MOST), (kept, MOST)):
+            drawing = SampleSettings(draws, most=most, data=settings, seed=seed)
+            photographs = _pixels(some, reading)
+            made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
+            drawing = replace(drawing, draws=DISTORTED)
+            photographs = _pixels(some, silent)
+            others = make_outliers(photographs, descriptor, len(kinds), restorers, drawing, device=where)
+            parts.append(Samples.join([made, others]))
+        used = [len(np.unique(part.photographs)) for part in parts]
+        if min(used) < 2 or sum(used) < FEWEST:
+            raise _too_few(sum(used))
+        known = read_profile(weights.builtin(weights.PROFILE)).ggd
+        record = {"photographs": sum(used), "draws": draws, "data": data, "seed": seed, "grids_version": __version__}
+        profile = fit_profile(
+            parts[0],
+            parts[1],
+            (*kinds, OTHER),
+            groups,
+            descriptor_sha256=descriptor.sha256,
+            ggd={name: known[name] for name in kinds if name in known and name not in (functions or {})},
+            record=record,
+        )
+        profile.write(folder / FILE)
     return profile
 
 
@@ -163,31 +166,33 @@ def profile_examples(
     folders |= {name: photo_paths(given) for name, given in examples.items()}
     for name, paths in folders.items():  # now, not after minutes of describing those that come before
         _need_enough(name, len(paths))
-    on_start(sum(map(len, folders.values())))
-    # float32, as images are described when one of these is chosen: few examples must not differ from them in anything
-    descriptor = Descriptor(device=where)
-    basis, reading = read_profile(weights.builtin(weights.PROFILE)).discriminant, reading or ReadOptions()
-    learnt: list[Samples] = []
-    kept: list[Samples] = []
-    for kind, (name, paths) in enumerate(folders.items()):
-        described = dict(_described(paths, kind, descriptor, basis, reading, on_done))
-        _need_enough(name, len(described))
-        for part, some in zip((learnt, kept), _split(list(described)), strict=True):
-            part += [described[path] for path in some]
-            if name == CLEAN:
-                part.append(_others(some, len(folders), descriptor, basis, reading, seed))
-    record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
-    profile = fit_profile(
-        Samples.join(learnt),
-        Samples.join(kept),
-        (*folders, OTHER),
-        groups,
-        descriptor_sha256=descriptor.sha256,
-        shrinkage=EXAMPLES_SHRINKAGE,
-        record=record,
-    )
-    profile = replace(profile, discriminant=profile.discriminant.compose(basis))
-    profile.write(make_folder(folder) / FILE)
+    check_targets([folder / FILE], (restorers or {}).values())
+    with RunFolder(folder).working():
+        on_start(sum(map(len, folders.values())))
+        # float32, as images are described when one of these is chosen: few examples must not differ from them
+        descriptor = Descriptor(device=where)
+        basis, reading = read_profile(weights.builtin(weights.PROFILE)).discriminant, reading or ReadOptions()
+        learnt: list[Samples] = []
+        kept: list[Samples] = []
+        for kind, (name, paths) in enumerate(folders.items()):
+            described = dict(_described(paths, kind, descriptor, basis, reading, on_done))
+            _need_enough(name, len(described))
+            for part, some in zip((learnt, kept), _split(list(described)), strict=True):
+                part += [described[path] for path in some]
+                if name == CLEAN:
+                    part.append(_others(some, len(folders), descriptor, basis, reading, seed))
+        record = {"examples": {name: len(paths) for name, paths in folders.items()}, "grids_version": __version__}
+        profile = fit_profile(
+            Samples.join(learnt),
+            Samples.join(kept),
+            (*folders, OTHER),
+            groups,
+            descriptor_sha256=descriptor.sha256,
+            shrinkage=EXAMPLES_SHRINKAGE,
+            record=record,
+        )
+        profile = replace(profile, discriminant=profile.discriminant.compose(basis))
+        profile.write(folder / FILE)
     return profile
 
 

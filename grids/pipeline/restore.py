@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,11 +14,11 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.images import IMAGE_SUFFIXES, Photo, ReadOptions, Skipped, encode, read_photos, write_photo
+from grids.images import Photo, ReadOptions, Skipped, encode, read_photos, write_photo
 from grids.images.tensors import to_8_bit
-from grids.io import make_folder, write_bytes, write_text
+from grids.io import write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
-from grids.pipeline.run_folder import absolute, check_apart, target_names
+from grids.pipeline.targets import check_apart, check_targets, results_folder, target_names
 from grids.reports.selection import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
 from grids.reports.text import counted
@@ -128,7 +129,9 @@ def restore_files(
     restorers = loader(selector.groups, where)
     _check_chosen(restorers, used.group, used.head)
     targets, folder = _targets(images, out)
-    _check_pages(compare, report, targets, folder)
+    _check_pages(compare, report, folder)
+    outputs = [compare, report] if folder is not None else [*targets.values(), compare, report]
+    check_targets(outputs, [*targets, *(targets.values() if folder is not None else ())])
     account = _Account(folder, compare, report)
 
     def note(bad: Skipped) -> None:
@@ -145,7 +148,10 @@ def restore_files(
             note(Skipped(photo.path, str(error)))
             return None
 
-    try:
+    with contextlib.ExitStack() as stack:
+        if folder is not None:
+            stack.enter_context(results_folder(folder, list(targets), RECORDS))
+        stack.callback(account.write)  # Ctrl-C, too, leaves an account of what was done
         for photo in read_photos(list(targets), ReadOptions(reading.max_pixels, note)):
             assert photo.path is not None
             restoration = run(photo)
@@ -154,9 +160,7 @@ def restore_files(
                 account.add(photo, made)
                 if on_image is not None:
                     on_image(made)
-    finally:  # Ctrl-C, too, leaves an account of what was done
-        account.write()
-    return account.results()
+        return account.results()
 
 
 def _check_chosen(restorers: Callable[[str], nn.Module], group: str | None, head: str | None) -> None:
@@ -200,7 +204,7 @@ class _Account:
         pages = [Path(self.report)] if self.report is not None else []
         if self.done and self.folder is not None:
             records = [made.to_json() for made in self.done]
-            write_text(make_folder(self.folder) / RECORDS, json.dumps(records, indent=1, default=str) + "\n")
+            write_text(self.folder / RECORDS, json.dumps(records, indent=1, default=str) + "\n")
             pages.append(self.folder / REPORT)
         if not self.done or not pages:
             return
@@ -240,16 +244,12 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
         if target.is_dir():
             target = target / f"{source.stem}_restored.png"
         encode(Photo(_DOT), target.suffix)  # says which suffixes there are
-        if source.resolve() == target.resolve():
-            raise GridsError(f"the result would replace the image '{source}': choose another name")
         return {source: target}, None
     if out is None:
         raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
     check_apart([str(image) for image in images], out)
     folder = Path(out)
-    if folder.suffix.lower() in IMAGE_SUFFIXES and not folder.is_dir():
-        raise GridsError(f"several images need a folder for the results, but '{folder}' is named like an image")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(not path.name.startswith(".lock") for path in folder.iterdir()):
         raise GridsError(f"the folder for the results, '{folder}', is not empty: choose another or remove it")
     return {source: folder / name for source, name in target_names(paths).items()}, folder
 
@@ -257,18 +257,14 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
 _DOT = torch.zeros(1, 1, 3, dtype=torch.uint8).numpy()
 
 
-def _check_pages(
-    compare: str | Path | None, report: str | Path | None, targets: dict[Path, Path], folder: Path | None
-) -> None:
+def _check_pages(compare: str | Path | None, report: str | Path | None, folder: Path | None) -> None:
     if compare is not None and folder is not None:
         raise GridsError("--compare takes one image; several are compared in the report of their folder")
     for option, given, suffix in (("--compare", compare, ".png"), ("--report", report, ".html")):
         if given is None:
             continue
         if Path(given).suffix.lower() != suffix:
-            raise GridsError(f"{option} is written as {suffix}, not '{Path(given).name}'")
-        if absolute(Path(given)) in {absolute(path) for path in (*targets, *targets.values())}:
-            raise GridsError(f"{option} '{given}' is an image of this call too: choose another name")
+            raise GridsError(f"{option} is written as {suffix}, not '{given}'")
 
 
 _SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}

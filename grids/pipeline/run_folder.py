@@ -1,19 +1,18 @@
-"""The folders that runs write to: one run at a time, with the same settings; and names for results in them."""
+"""The folders that runs write to: one run at a time, with the same settings."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grids.errors import GridsError, RunError
-from grids.images import IMAGE_SUFFIXES
+from grids.errors import RunError
 from grids.io import locked, make_folder, read_text, write_text
+from grids.results import Grouping, SimilarityMatrix
+from grids.weights import PROFILE
 
 TRIALS, TRAINING, MODELS = "trials.sqlite", "training.json", "models"
 PRISTINE = "pristine"
@@ -57,31 +56,36 @@ class RunFolder:
         models = self.path / MODELS
         return self.path if self.settings.exists() or (models.is_dir() and any(models.iterdir())) else None
 
+    @property
+    def kept(self) -> list[Path]:
+        """The files that later calls read or go on from, there or not: no other result may take their place."""
+        names = (TRIALS, TRAINING, PROFILE, Grouping.file_name, SimilarityMatrix.file_name)
+        models = sorted((self.path / MODELS).glob("*.safetensors"))
+        return [self.settings, *(self.path / name for name in names), *models]
+
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Inside, no other process works here.
 
-        What was made for it, the lock too, goes again where an error comes before anything is written. (filelock sees
-        that a lock which it waited for is gone: no two get in.)
+        Folders that were made for it go again where an error comes before anything is written.
 
         Raises:
-            RunError: another process works here (the message says which), or the folder cannot be written to.
+            RunError: another process works here (the message says which), the folder cannot be written to, or it was
+                moved or deleted meanwhile.
         """
         lock = self.path / (".lock" if self.model is None else f".{self.model.name}.lock")
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        new = not lock.exists()
         make_folder(self.path)
-        with locked(self.model or self.path, lock):
-            try:
+        try:
+            with locked(self.model or self.path, lock):
                 yield
-            except BaseException:
-                with contextlib.suppress(OSError):  # a folder is not empty, or may not be changed any more
-                    if new:
-                        lock.unlink()
-                        lock.with_name(f"{lock.name}.holder").unlink(missing_ok=True)
-                    for folder in made:
-                        folder.rmdir()
-                raise
+                if not lock.exists():
+                    raise RunError(f"the folder '{self.path}' was moved or deleted while it was in use")
+        except BaseException:
+            with contextlib.suppress(OSError):  # a folder is not empty, or may not be changed any more
+                for folder in made:
+                    folder.rmdir()
+            raise
 
     def keep(self, wanted: Mapping[str, Any]) -> None:
         """Write the settings of a training, or see that what is here was trained with the same.
@@ -154,89 +158,3 @@ def _shown(value: Any, other: Any) -> Any:
 
 def _listed(names: Any) -> str:
     return "+".join(map(str, names)) if isinstance(names, list) else str(names)
-
-
-def check_apart(images: str | Path | Sequence[str | Path] | None, out: str | Path | None) -> None:
-    """Raise GridsError where the folder for the results lies in a folder of images: they would be taken for images."""
-    given = [images] if isinstance(images, (str, Path)) else images or []
-    for item in given if out is not None else []:
-        if Path(item).is_dir() and Path(str(out)).resolve().is_relative_to(Path(item).resolve()):
-            raise GridsError(f"the folder for the results, '{out}', lies among the images in '{item}': choose another")
-
-
-def check_target(target: Path, images: list[Path]) -> None:
-    """Raise GridsError where a result would overwrite one of the images, or could not be written."""
-    if target.resolve() in {image.resolve() for image in images}:
-        raise GridsError(f"'{target}' is one of the images or files that are read: choose another name for the result")
-    if target.is_dir():
-        raise RunError(f"cannot write '{target}': it is a folder")
-    make_folder(target.parent)
-
-
-@contextlib.contextmanager
-def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator[Path]:
-    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call.
-
-    It goes again where an error comes before anything is written into it.
-
-    Raises:
-        GridsError: it holds one of the sources, or the file `account` of an earlier call, or cannot be written to.
-    """
-    there = out.exists()
-    folder = _fresh_folder(out, sources, account)
-    try:
-        yield folder
-    except BaseException:
-        if not there:
-            with contextlib.suppress(OSError):  # it is not empty
-                folder.rmdir()
-        raise
-
-
-def _fresh_folder(out: Path, sources: Sequence[Path], account: str) -> Path:
-    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
-        raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
-    inside = next((path for path in sources if absolute(path).is_relative_to(absolute(out))), None)
-    if inside is not None:
-        raise GridsError(f"the folder for the results, '{out}', holds the image '{inside}': choose another")
-    if (out / account).exists():
-        raise GridsError(
-            f"'{out}' holds the results of an earlier call ({account}): choose another folder or remove it"
-        )
-    return make_folder(out)
-
-
-def target_names(sources: Sequence[Path]) -> dict[Path, str]:
-    """A .png name for every source: its path below the folder that all share. Raises GridsError for equal ones."""
-    try:
-        base = os.path.commonpath([absolute(path).parent for path in sources])
-    except ValueError as error:
-        raise GridsError(f"the images share no folder ({error})") from error
-    names: dict[Path, str] = {}
-    taken: dict[str, Path] = {}
-    for path in sources:
-        below = absolute(path).relative_to(base)
-        name = below.with_suffix(".png").as_posix()
-        if name.casefold() in taken:  # a.jpg beside a.png
-            name = below.as_posix().replace(".", "_") + ".png"
-        if name.casefold() in taken:
-            raise GridsError(f"'{path}' and '{taken[name.casefold()]}' would both become '{name}'")
-        names[path], taken[name.casefold()] = name, path
-    return names
-
-
-def absolute(path: Path) -> Path:
-    """The path from the root, links kept."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
-
-
-def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
-    """Add a row to a CSV file, below its header. Raises GridsError."""
-    try:
-        with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
-    except OSError as error:
-        raise GridsError(f"cannot write '{file}': {error.strerror or error}") from error

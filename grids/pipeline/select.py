@@ -10,7 +10,7 @@ from grids.images import ReadOptions, read_photo, read_photos
 from grids.images.tensors import to_8_bit
 from grids.io import write_bytes
 from grids.pipeline.inputs import Images, photo_paths
-from grids.pipeline.run_folder import check_target
+from grids.pipeline.targets import check_targets
 from grids.results import Selection
 from grids.selection.selector import Selector, check_method
 
@@ -67,17 +67,17 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, reading
 
     from grids.reports.selection_map import paint_map  # scipy.ndimage takes a while
 
-    target = check_map(out, image)
+    target = check_map(out)
+    check_targets([target], [image])
     photo = read_photo(image, (reading or ReadOptions()).max_pixels)
     found = selector.map(photo)
     names = [f"{group.id} ({', '.join(group.degradations)})" for group in selector.groups]
     return write_bytes(target, paint_map(to_8_bit(photo.pixels), found.labels, found.probabilities, names))
 
 
-def check_map(out: str | Path, image: str | Path) -> Path:
-    """The file of a map; raises GridsError where it is no PNG, would overwrite the image, or has no folder."""
+def check_map(out: str | Path) -> Path:
+    """The file of a map; raises GridsError where it is no PNG."""
     target = Path(out)
     if target.suffix.lower() != ".png":
         raise GridsError(f"a map is a PNG: give --map a file name that ends in .png, not '{target}'")
-    check_target(target, [Path(image)])
     return target

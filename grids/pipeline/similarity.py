@@ -17,7 +17,8 @@ from grids.images import ReadOptions, read_photos
 from grids.io import make_folder
 from grids.pipeline.degrade import contact_sheet_of
 from grids.pipeline.inputs import Images, Plugin, named_degradations, photo_paths
-from grids.pipeline.run_folder import RunFolder, check_apart
+from grids.pipeline.run_folder import RunFolder
+from grids.pipeline.targets import check_apart
 from grids.results import CLEAN, SimilarityMatrix
 from grids.similarity import matrix as matrices
 from grids.similarity.descriptor import Descriptor
@@ -95,6 +96,7 @@ def measure_similarity(
     out: str | Path | None = None,
     reading: ReadOptions | None = None,
     on_row: Callable[[str, bool], None] | None = None,
+    on_found: Callable[[SimilarityMatrix], object] | None = None,
 ) -> SimilarityMatrix:
     """Measure how alike degradations are, on photographs. Source: GRIDS, section 4.2.
 
@@ -110,6 +112,7 @@ def measure_similarity(
         out: a folder that keeps the rows, so that a later call measures only what is new.
         reading: how photographs are read; the defaults if None.
         on_row: called with (name, whether it was reused) after every row.
+        on_found: called with the matrix while no other process may write into `out`.
 
     Returns:
         The matrix over degradations, functions and extras, in this order; its `ggd` holds "clean" too.
@@ -141,7 +144,10 @@ def measure_similarity(
             rows.append(row)
             if on_row is not None:
                 on_row(name, reused)
-    return _assemble(rows, kinds, used, describe, crops, sources)
+        found = _assemble(rows, kinds, used, describe, crops, sources)
+        if on_found is not None:
+            on_found(found)
+    return found
 
 
 def example_sheet(

@@ -19,6 +19,7 @@ from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, ex
 from grids.pipeline.inputs import Images, Tasks, TaskSources
 from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.run_report import described
+from grids.pipeline.targets import check_targets
 from grids.pipeline.warm_start import shipped_start
 from grids.reports.text import time_text
 from grids.restoration.models import check_scale, read_record, start_weights
@@ -128,6 +129,8 @@ def _training(out: str | Path, settings: TrainingSettings, control: RunControl) 
     device = devices.resolve(control.device)
     check_precision(device, settings.config.precision)  # said before photographs are read
     folder = RunFolder.of_model(file)
+    starts = (settings.start if settings.start != SCRATCH else None, settings.vgg, settings.trunk)
+    check_targets([file, folder.settings, folder.checkpoint], starts)
     with folder.working():
         yield _Training(file, folder, device, deadline, control)
 

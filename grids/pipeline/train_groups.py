@@ -19,9 +19,10 @@ from grids.pipeline.dry_run import Part, tasks_of
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, make_experiment
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import BUILTIN, Images, Tasks, TaskSources, pair_folders
-from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder, check_apart
+from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder
 from grids.pipeline.run_report import GIVEN, TrainGroupsResult, report_of, with_restorers
 from grids.pipeline.similarity import measure_similarity
+from grids.pipeline.targets import check_apart
 from grids.pipeline.warm_start import MIX, Start, bounds, check_system, start_of
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, Trial
@@ -48,6 +49,7 @@ def train_groups(
     reading: ReadOptions | None = None,
     control: RunControl | None = None,
     on_trial: Callable[[Trial, Search], None] | None = None,
+    on_found: Callable[[TrainGroupsResult], object] | None = None,
 ) -> TrainGroupsResult:
     """Group degradations by training and measuring restorers. Source: GRIDS, sections 5.1 and 5.3.
 
@@ -67,6 +69,7 @@ def train_groups(
         reading: how photographs are read.
         control: device, time and callbacks; after its time the best partition so far is the result.
         on_trial: called after every answer.
+        on_found: called with the result while no other process may work in `out`.
 
     Raises:
         GridsError: a name, value or file is wrong, there is no partition, or another process works in the folder.
@@ -121,7 +124,10 @@ def train_groups(
         if grouping is not None:
             grouping = with_restorers(grouping, report, start)
         report.save(folder.path / TRAINING)
-    return TrainGroupsResult(report, grouping, problem, finished, evaluator)
+        found = TrainGroupsResult(report, grouping, problem, finished, evaluator)
+        if on_found is not None:
+            on_found(found)
+    return found
 
 
 def _matrix_for(

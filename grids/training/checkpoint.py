@@ -44,14 +44,14 @@ def save(path: Path, state: Mapping[str, Any]) -> Path:
     """Write a checkpoint in one step; what was there stays good until then.
 
     Raises:
-        RunError: it cannot be written (full disk, ...).
+        RunError: it cannot be written (full disk, ...), or its folder is gone.
     """
     buffer = io.BytesIO()
     buffer.write(bytes(_BEFORE))
     torch.save(dict(state), buffer)
     with buffer.getbuffer() as content:  # in place: states are large
         content[:_BEFORE] = _HEAD + hashlib.sha256(content[_BEFORE:]).hexdigest().encode() + b"\n"
-        return write_bytes(path, content)
+        return write_bytes(path, content, parents=False)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -149,13 +149,15 @@ def train_experiment(
     )
     saved = experiment.validation.psnr(result.network.to(device), group, device, saved=True)
     result.network.cpu()
+    if not file.parent.is_dir():  # a folder made anew would hold a restorer without its settings
+        raise RunError(f"cannot write '{file}': its folder was moved or deleted meanwhile")
     run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name, saved)
     save_restorer(file, result.network, record_of(run, experiment, key))
     if checkpointing.file is not None:
         with contextlib.suppress(OSError):
             checkpointing.file.unlink(missing_ok=True)
     if result.interrupted:  # after the last step: the restorer comes first
-        raise KeyboardInterrupt
+        raise result.interrupted
     return run
 
 

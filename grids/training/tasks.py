@@ -15,7 +15,7 @@ from torch import Tensor
 
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError
-from grids.images import ReadOptions, Skipped, list_images
+from grids.images import ReadOptions, Skipped, find_missing, list_images
 from grids.images.tensors import from_bytes, to_bytes
 from grids.random import seed_for, seeded
 from grids.training.pair_settings import PRISTINE, PairSettings
@@ -115,7 +115,7 @@ class Pairs(Task):
         name: of the task.
         inputs, targets: the two folders. Names count without their suffix; every fifth pair is only measured on.
         least: side that the images must have at least.
-        reading: how they are read; none is skipped.
+        reading: how they are read; none is skipped but for links that lead nowhere.
 
     Raises:
         GridsError: an image has no partner or cannot be used, two have one name, or partners differ in size; or there
@@ -127,7 +127,7 @@ class Pairs(Task):
     def __init__(self, name: str, inputs: Path, targets: Path, least: int, reading: ReadOptions | None = None) -> None:
         check_name(name)
         self.name = name
-        files = matched(name, inputs, targets)
+        files = matched(name, inputs, targets, reading)
         if len(files) < 2:
             raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(files)}")
         bad: list[Skipped] = []
@@ -174,13 +174,23 @@ def fingerprint(tasks: Sequence[Task]) -> str:
     return hashlib.sha256("\n".join(task.identity() for task in tasks).encode()).hexdigest()
 
 
-def matched(name: str, inputs: Path, targets: Path) -> list[tuple[Path, Path]]:
+def matched(name: str, inputs: Path, targets: Path, reading: ReadOptions | None = None) -> list[tuple[Path, Path]]:
     """The pairs of files in two folders (or of two files); names count without their suffix.
+
+    Pairs with a link that leads nowhere are left out, which `reading` is told.
 
     Raises:
         GridsError: an image has no partner, or two have one name.
     """
     ours, theirs = _by_name(inputs), _by_name(targets)
+    broken = set()
+    for key, path in (*ours.items(), *theirs.items()):
+        if reason := find_missing(path):
+            (reading or ReadOptions()).skip(path, reason)
+            broken.add(key)
+    if broken >= ours.keys() | theirs.keys():
+        raise GridsError(f"none of the pairs of '{name}' can be used: they are links that lead nowhere")
+    ours, theirs = ({key: path for key, path in part.items() if key not in broken} for part in (ours, theirs))
     for have, lack, where in ((ours, theirs, targets), (theirs, ours, inputs)):
         if missing := [have[key] for key in have if key not in lack]:
             raise GridsError(f"the pairs of '{name}' do not match: '{missing[0]}' has no partner in '{where}'")

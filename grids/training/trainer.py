@@ -47,7 +47,7 @@ class TrainingResult:
     seconds: spent training, in all processes that worked on it.
     stopped: why it ended before its last step; empty if it did not.
     rollbacks: how often it went back because of values that were not finite.
-    interrupted: whether Ctrl-C came after there was nothing left to do: keep the network, then raise KeyboardInterrupt.
+    interrupted: what Ctrl-C or SIGTERM, after there was nothing left to do, is to raise once the network is kept.
     """
 
     network: nn.Module
@@ -55,7 +55,7 @@ class TrainingResult:
     seconds: float = 0.0
     stopped: str = ""
     rollbacks: int = 0
-    interrupted: bool = False
+    interrupted: KeyboardInterrupt | None = None
 
 
 class OutOfTimeError(RunError):
@@ -90,7 +90,8 @@ def train(
         GridsError: losses or weights stay not finite, or one image is too much for the memory of the device.
         RunError: the checkpoint is of another training, damaged, or cannot be written.
         OutOfTimeError: the deadline has passed.
-        KeyboardInterrupt: Ctrl-C; the step under way is finished and a checkpoint written before.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM (Terminated); the step under way is finished and a checkpoint written
+            before.
     """
     keep = checkpointing or Checkpointing()
     try:
@@ -107,7 +108,12 @@ def train(
     raise GridsError(TOO_LARGE)
 
 
-def _run(loop: TrainingLoop, measuring: Measuring | None, keep: Checkpointing, interrupted: Callable[[], bool]) -> None:
+def _run(
+    loop: TrainingLoop,
+    measuring: Measuring | None,
+    keep: Checkpointing,
+    interrupted: Callable[[], KeyboardInterrupt | None],
+) -> None:
     """Step to the end. What is measured or written, and the end itself, are of finite weights alone."""
     saved, pause = time.monotonic(), keep.every
     while not loop.is_finished() or loop.roll_back_if_not_finite():
@@ -124,6 +130,6 @@ def _run(loop: TrainingLoop, measuring: Measuring | None, keep: Checkpointing, i
             saved = time.monotonic()
             pause = max(keep.every, WORTH * (saved - now)) if keep.every else 0.0
         if broken_off:
-            raise KeyboardInterrupt
+            raise broken_off
         if now >= keep.deadline:
             raise OutOfTimeError(f"the time is over after {loop.step} of {loop.config.iterations} steps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import grids
 from grids.errors import GridsError, RunError
 from grids.pipeline.experiments import TrainingSettings, make_experiment
 from grids.pipeline.inputs import TaskSources
-from grids.pipeline.run_folder import RunFolder, check_apart
+from grids.pipeline.run_folder import RunFolder
 from grids.results import Grouping, SimilarityMatrix, TrainingReport
 
 WANTED = {
@@ -57,6 +58,19 @@ def test_another_process_is_told_who_works_there(folder: RunFolder) -> None:
             pass
         holder.stdin.close()
     with folder.working():  # it ends with the process
+        (folder.path / "result").touch()
+    assert [file.name for file in folder.path.iterdir()] == ["result"]
+
+
+def test_a_folder_that_goes_meanwhile_is_an_error(folder: RunFolder) -> None:
+    with pytest.raises(RunError, match="was moved or deleted while it was in use"), folder.working():
+        shutil.rmtree(folder.path)
+    assert not folder.path.exists()
+    with pytest.raises(RunError, match="was moved or deleted"), folder.working():
+        shutil.rmtree(folder.path)
+        folder.path.mkdir()
+        (folder.path / "report.html").touch()
+    with folder.working():  # it is nobody's folder now
         pass
 
 
@@ -129,11 +143,6 @@ def test_settings_that_cannot_be_read(folder: RunFolder) -> None:
     begun(folder)
     folder.settings.write_text("no JSON")
     raises_line(lambda: folder.keep(WANTED), "does not tell of which settings", kind=RunError)
-
-
-def test_results_lie_apart_from_images(tmp_path: Path) -> None:
-    raises_line(lambda: check_apart([tmp_path], tmp_path / "out"), "lies among the images", kind=GridsError)
-    check_apart(None, tmp_path)
 
 
 def test_a_topology_is_for_one_restorer() -> None:

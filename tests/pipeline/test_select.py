@@ -7,9 +7,8 @@ import pytest
 from fakes import FakeSelector
 from PIL import Image
 
-from grids.errors import GridsError, ImageError, RunError, UnknownNameError
+from grids.errors import GridsError, ImageError, UnknownNameError
 from grids.images import ReadOptions, Skipped
-from grids.pipeline.run_folder import check_target
 from grids.pipeline.select import select_images, write_map
 from grids.results import Selection
 
@@ -72,11 +71,6 @@ def test_maps_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     photo = paint(tmp_path / "a.png", 99)
     (tmp_path / "taken").write_text("")
     before = photo.read_bytes()
-    with pytest.raises(GridsError, match=Path(name).name if "taken" not in name else "it is a file"):
+    with pytest.raises(GridsError, match=Path(name).name if "taken" not in name else "is a file, not a folder"):
         write_map(photo, tmp_path / name, selector=FakeSelector())
     assert photo.read_bytes() == before
-
-
-def test_a_result_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="it is a folder"):
-        check_target(tmp_path, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from dataclasses import replace
 from math import inf
@@ -69,15 +70,28 @@ class Heard(NullCallbacks):
 def test_a_restorer_is_trained_and_measured(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run" / "model.safetensors"
     report = train(photos, out)
-    assert {file.name for file in out.parent.iterdir()} == {
-        *("model.safetensors", "model.training.json", ".model.safetensors.lock")
-    }
+    assert {file.name for file in out.parent.iterdir()} == {"model.safetensors", "model.training.json"}
     (run,) = report.runs
     assert (run.group, run.curve[-1].step, run.file) == (TASKS, 3, "model.safetensors")
     assert set(report.inputs) == set(run.psnr) == set(TASKS)
     restorer = load_restorer(out)
     assert (restorer.preset, restorer.tasks) == ("unet", TASKS)
     assert TrainingReport.from_json(report.to_json()) == report
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_folder_that_goes_during_a_training_is_an_error(photos: Path, tmp_path: Path, at: int) -> None:
+    out = tmp_path / "run" / "model.safetensors"
+
+    class Removes(NullCallbacks):
+        def step(self, done: int) -> None:
+            if done == at:
+                shutil.rmtree(out.parent)
+
+    with pytest.raises(RunError, match=r"model\.safetensors': its folder was moved or deleted meanwhile"):
+        train(photos, out, callbacks=Removes())
+    assert not out.parent.exists()
+    assert train(photos, out).runs[0].group == TASKS  # it is not refused for what was left
 
 
 def test_what_was_trained_is_read_and_other_settings_are_named(photos: Path, tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Where results go: whether a file or a folder may be written, and names for results in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from grids.errors import GridsError
+from grids.images import IMAGE_SUFFIXES
+from grids.io import check_writable
+from grids.pipeline.run_folder import RunFolder
+
+
+def check_targets(files: Iterable[str | Path | None], inputs: Iterable[str | Path | None] = ()) -> None:
+    """See, before any work, that all results of a call may be written; every command asks here. Nothing is made.
+
+    Args:
+        files: of the results; None for one that is not wanted.
+        inputs: the files that the call reads, or writes by names of its own; None for one that is not given. A link to
+            one is the same file.
+
+    Raises:
+        GridsError: a result would replace an input, or two are one file.
+        RunError: one is there and no regular file (a folder, a pipe, a device), or its folder cannot be written to.
+    """
+    targets = [(Path(file), _identities(check_writable(Path(file)))) for file in files if file is not None]
+    for (one, first), (other, second) in itertools.combinations(targets, 2):
+        if first & second:
+            raise GridsError(f"'{one}' and '{other}' are one file: give each result a file of its own")
+    if not targets:
+        return
+    taken = {name for file in inputs if file is not None for name in _identities(Path(file))}
+    for target, names in targets:
+        if names & taken:
+            raise GridsError(
+                f"'{target}' is one of the images or files of this call already: choose another name for the result"
+            )
+
+
+def _identities(path: Path) -> set[object]:
+    """What tells a file from others: where its links lead, and the place on the disk if it is there."""
+    found: set[object] = {os.path.realpath(path)}
+    with contextlib.suppress(OSError, ValueError):
+        status = path.stat()
+        found.add((status.st_dev, status.st_ino))
+    return found
+
+
+def check_apart(images: str | Path | Sequence[str | Path] | None, out: str | Path | None) -> None:
+    """Raise GridsError where the folder for the results lies in a folder of images: they would be taken for images."""
+    given = [images] if isinstance(images, (str, Path)) else images or []
+    for item in given if out is not None else []:
+        if Path(item).is_dir() and Path(os.path.realpath(str(out))).is_relative_to(os.path.realpath(item)):
+            raise GridsError(f"the folder for the results, '{out}', lies among the images in '{item}': choose another")
+
+
+@contextlib.contextmanager
+def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator[Path]:
+    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call.
+
+    Inside, no other process writes into it. It goes again where an error comes before anything is written.
+
+    Raises:
+        GridsError: it holds one of the sources, or the file `account` of an earlier call; another process writes into
+            it; or it cannot be written to.
+    """
+    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+        raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
+    places = (absolute, os.path.realpath)  # as it is named, and where links lead
+    inside = next((path for path in sources if any(Path(at(path)).is_relative_to(at(out)) for at in places)), None)
+    if inside is not None:
+        raise GridsError(f"the folder for the results, '{out}', holds the image '{inside}': choose another")
+    with RunFolder(out).working():
+        if (out / account).exists():
+            raise GridsError(
+                f"'{out}' holds the results of an earlier call ({account}): choose another folder or remove it"
+            )
+        yield out
+
+
+def target_names(sources: Sequence[Path]) -> dict[Path, str]:
+    """A .png name for every source: its path below the folder that all share. Raises GridsError for equal ones."""
+    try:
+        base = os.path.commonpath([absolute(path).parent for path in sources])
+    except ValueError as error:
+        raise GridsError(f"the images share no folder ({error})") from error
+    names: dict[Path, str] = {}
+    taken: dict[str, Path] = {}
+    for path in sources:
+        below = absolute(path).relative_to(base)
+        name = below.with_suffix(".png").as_posix()
+        if name.casefold() in taken:  # a.jpg beside a.png
+            name = below.as_posix().replace(".", "_") + ".png"
+        if name.casefold() in taken:
+            raise GridsError(f"'{path}' and '{taken[name.casefold()]}' would both become '{name}'")
+        names[path], taken[name.casefold()] = name, path
+    return names
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root, links kept."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
+
+
+def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
+    """Add a row to a CSV file, below its header. Raises GridsError."""
+    try:
+        with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+            if first:
+                writer.writeheader()
+            writer.writerow(row)
+    except OSError as error:
+        raise GridsError(f"cannot write '{file}': {error.strerror or error}") from error
