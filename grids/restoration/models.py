@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from grids import networks
 from grids.errors import GridsError, WeightsError
-from grids.io import write_bytes
+from grids.io import parse_json, write_bytes
 from grids.networks.heads import ANY, MultiHead, list_heads
 from grids.networks.shen import ShenFace
 from grids.networks.state_dict import load_strict, prefix_errors
@@ -65,12 +65,31 @@ def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], hal
 def read_record(path: Path) -> dict[str, Any] | None:
     """What a file says of the restorer in it; None where it is missing, or no restorer's, or damaged."""
     try:
+        return _parse_record(path)
+    except WeightsError:
+        return None
+
+
+def _parse_record(path: Path) -> dict[str, Any] | None:
+    """The same. Raises WeightsError for a record that is none: `preset` is a text, `tasks` a list of them."""
+    try:
         with safe_open(path, "pt") as content:
             text = (content.metadata() or {}).get(_KEY)
-        record = None if text is None else json.loads(text)
-    except (OSError, SafetensorError, ValueError):
+    except (OSError, SafetensorError):
         return None
-    return record if isinstance(record, dict) else None
+    if text is None:
+        return None
+    what = f"cannot use '{path}': what it says of its restorer is damaged"
+    try:
+        record = parse_json(text)
+    except GridsError as error:
+        raise WeightsError(f"{what}: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("preset", ""), str):
+        raise WeightsError(f"{what}: it is no record with a 'preset'")
+    tasks = record.get("tasks", [])
+    if not isinstance(tasks, list) or not all(isinstance(name, str) for name in tasks):
+        raise WeightsError(f"{what}: its 'tasks' are no list of names")
+    return record
 
 
 def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str, ...] = ()) -> Restorer:
@@ -83,7 +102,7 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     file = Path(path)
     if preset is not None:
         check_scale(preset)
-    state, record = load_state(file), read_record(file) or {}
+    state, record = load_state(file), _parse_record(file) or {}
     name = preset or record.get("preset")
     if not isinstance(name, str):
         raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")

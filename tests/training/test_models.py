@@ -54,14 +54,26 @@ def test_no_record(tmp_path: Path) -> None:
     assert read_record(file) is None
     file.write_bytes(b"nothing of the kind")
     assert read_record(file) is None
-    for text in ("no json", "[1, 2]", "null"):
-        save_file({"a": torch.zeros(2)}, file, {"grids_restorer": text})
-        assert read_record(file) is None
     save_file({"a": torch.zeros(2)}, file)
     assert read_record(file) is None
     whole = saved(tmp_path)
     whole.write_bytes(whole.read_bytes()[:-1])
     assert read_record(whole) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("no json", "[1, 2]", "null", "[" * 100_000, '{"preset": ' + "9" * 5000 + "}", '{"preset": 3}'),
+        *('{"preset": "tiny", "tasks": null}', '{"tasks": "jpeg"}', '{"tasks": [["jpeg"]]}'),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_damaged_record(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.safetensors"
+    save_file(initialize("tiny", 5).state_dict(), file, {"grids_restorer": text})
+    assert read_record(file) is None
+    raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", "what it says of its restorer", kind=WeightsError)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
