@@ -83,7 +83,7 @@ def test_foreign_weights_of_a_network_that_is_named(tmp_path: Path, suffix: str)
         torch.save({"params": network.state_dict()}, file)
     else:
         save_file(network.state_dict(), file)
-    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "--network", kind=WeightsError)
+    assert same_weights(load_restorer(file).network, network)  # its entries tell
     found = load_restorer(file, "tiny", ("jpeg",))
     assert same_weights(found.network, network)
     assert (found.preset, found.tasks, found.record) == ("tiny", ("jpeg",), {})
@@ -97,6 +97,8 @@ def test_foreign_files(tmp_path: Path) -> None:
     raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", kind=WeightsError)
     save_file(SRResNetX4(channels=8, blocks=1).state_dict(), file)
     raises_line(lambda: load_restorer(file, "tiny"), f"cannot use '{file}'", kind=WeightsError)
+    save_file({"layer.weight": torch.zeros(2)}, file)
+    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "--network", kind=WeightsError)
     raises_line(lambda: load_restorer(saved(tmp_path), "nafnett"), "nafnett", kind=UnknownNameError)
     raises_line(lambda: load_restorer(tmp_path, "tiny"), f"'{tmp_path}'", kind=WeightsError)
 
