@@ -183,6 +183,18 @@ def test_a_record_with_a_wrong_part_is_refused(changes: dict[str, Any]) -> None:
         SimilarityMatrix.from_json(record(**changes))
 
 
+def test_the_wrong_part_of_a_record_is_named() -> None:
+    cases = {
+        "'matrix.1.0' must be a number, not null": {"matrix": [[0, 1, 1], [None, 0, 1], [1, 1, 0]]},
+        "'ggd.jpeg.sigma' is too large": {"ggd": {"jpeg": {"alpha": 1, "sigma": 10**400}}},
+        "'degradations.2' must be a text": {"degradations": ["a", "b", 3]},
+        "'low' must be a list, not 1": {"intervals": {"low": 1}},
+        "'grids_version' must be a text, not 1": {"grids_version": 1},
+    }
+    for reason, changes in cases.items():
+        raises_line(lambda c=changes: SimilarityMatrix.from_json(record(**c)), reason)
+
+
 @pytest.mark.parametrize(
     "content",
     [

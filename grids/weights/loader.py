@@ -42,6 +42,8 @@ def load_state(path: Path) -> dict[str, Tensor]:
         path.open("rb").close()  # before any format is guessed
     except OSError as error:
         raise unreadable(path, error) from error
+    except ValueError as error:  # of a record that was tampered with
+        raise WeightsError(f"cannot read {str(path)!r}: no file has such a name ({error})") from error
     try:
         content = _read(path)
     except WeightsError:

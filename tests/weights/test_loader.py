@@ -131,6 +131,10 @@ def test_what_is_no_state_dict_is_named(tmp_path: Path) -> None:
         raises_line(lambda p=path: load_state(p), f"'{path}'", reason, kind=WeightsError)
 
 
+def test_a_name_that_no_file_has() -> None:
+    raises_line(lambda: load_state(Path("a\0b.pth")), "no file has such a name", kind=WeightsError)
+
+
 def trace(network: torch.nn.Module, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
