@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import os
 import platform
 import secrets
@@ -11,8 +12,13 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from grids.errors import RunError
+from grids.errors import GridsError, RunError
+
+DEPTH = 64
+"""Objects and lists within one another that JSON may hold; what walks through them later would end at some hundreds."""
+_TOO_DEEP = f"its objects and lists lie more than {DEPTH} deep in one another"
 
 
 def make_folder(folder: Path) -> Path:
@@ -123,6 +129,29 @@ def read_text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise RunError(f"cannot read '{path}': {reason}") from error
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        GridsError: it is not JSON, is nested deeper than `DEPTH`, or has a whole number of thousands of digits.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise GridsError(f"it is not JSON ({error})") from error
+    except ValueError as error:  # Python's limit of 4,300 digits
+        raise GridsError("a whole number in it has too many digits") from error
+    except RecursionError as error:
+        raise GridsError(_TOO_DEEP) from error
+    level = [value]
+    for _ in range(DEPTH):
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [part for parts in inner for part in parts]
+    if any(isinstance(one, dict | list) for one in level):
+        raise GridsError(_TOO_DEEP)
+    return value
 
 
 @contextlib.contextmanager

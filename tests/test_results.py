@@ -6,11 +6,13 @@ import csv
 import dataclasses
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from contracts import raises_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +183,18 @@ def test_a_record_with_a_wrong_part_is_refused(changes: dict[str, Any]) -> None:
         SimilarityMatrix.from_json(record(**changes))
 
 
+def test_the_wrong_part_of_a_record_is_named() -> None:
+    cases = {
+        "'matrix.1.0' must be a number, not null": {"matrix": [[0, 1, 1], [None, 0, 1], [1, 1, 0]]},
+        "'ggd.jpeg.sigma' is too large": {"ggd": {"jpeg": {"alpha": 1, "sigma": 10**400}}},
+        "'degradations.2' must be a text": {"degradations": ["a", "b", 3]},
+        "'low' must be a list, not 1": {"intervals": {"low": 1}},
+        "'grids_version' must be a text, not 1": {"grids_version": 1},
+    }
+    for reason, changes in cases.items():
+        raises_line(lambda c=changes: SimilarityMatrix.from_json(record(**c)), reason)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -193,9 +207,24 @@ def test_a_record_with_a_wrong_part_is_refused(changes: dict[str, Any]) -> None:
         b'{"degradations": []}',
         b"\xff\xfe",
         b"[" * 100_000,
+        b'{"a": ' * 65 + b"1" + b"}" * 65,
+        b'{"settings": {"seed": ' + b"9" * 5000 + b"}}",
         json.dumps(record(), allow_nan=True).replace("1.125", "NaN").encode(),
     ],
-    ids=["empty", "cut", "words", "list", "number", "null", "lacking", "bytes", "deep", "nan"],
+    ids=[
+        "empty",
+        "cut",
+        "words",
+        "list",
+        "number",
+        "null",
+        "lacking",
+        "bytes",
+        "deep",
+        "deeper than is allowed",
+        "digits",
+        "nan",
+    ],
 )
 def test_files_that_hold_no_matrix_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "similarity.json").write_bytes(content)
@@ -234,6 +263,37 @@ def test_a_grouping_that_lacks_a_part_is_named(tmp_path: Path, part: str) -> Non
     (tmp_path / "groups.json").write_text(json.dumps(data))
     with pytest.raises(RunError, match=f"without its '{part}'"):
         Grouping.load(tmp_path)
+
+
+def a_group(**changes: Any) -> dict[str, Any]:
+    return {"id": "C1", "degradations": ["a", "b"], "drops": {"a": 0.5}} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"groups": [a_group(degradations=[])]}, "the group 'C1' has no degradations"),
+        ({"groups": [a_group(drops={})]}, "the group 'C1' has no drops"),
+        ({"groups": [a_group(drops={"c": 1.0})]}, "'c'"),
+        ({"groups": [a_group(drops={"a": math.nan})]}, "the drop of 'a' in the group 'C1'"),
+        ({"groups": [a_group(drops={"a": None})]}, "'groups.0.drops.a' must be a number, not null"),
+        ({"groups": [a_group(drops={"a": 10**400})]}, "'groups.0.drops.a' is too large"),
+        ({"groups": [a_group(degradations="ab")]}, "'groups.0.degradations' must be a list, not \"ab\""),
+        ({"groups": [a_group(degradations=["a", 3])]}, "'groups.0.degradations.1' must be a text, not 3"),
+        ({"groups": [a_group(), a_group(degradations=["c"], drops={"c": 0})]}, "C1, C1"),
+        ({"groups": {"C1": 1}}, "'groups' must be a list"),
+        ({"delta": True}, "'delta' must be a number, not true"),
+        ({"delta": math.inf}, "delta"),
+        ({"delta_for": [1]}, "'delta_for' must be an object"),
+        ({"lower_bound": 2.5}, "'lower_bound' must be a whole number, not 2.5"),
+        ({"fewest_known": 1}, "'fewest_known' must be true or false, not 1"),
+        ({"certificate": 3}, "'certificate' must be a text"),
+    ],
+    ids=lambda part: str(part)[:50],
+)
+def test_a_wrong_part_of_a_grouping_is_named(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    (tmp_path / "groups.json").write_text(json.dumps(a_grouping().to_json() | changes))
+    raises_line(lambda: Grouping.load(tmp_path), str(tmp_path / "groups.json"), reason, kind=RunError)
 
 
 @pytest.mark.parametrize("groups", [[], "x", [3], [{"id": "C1", "degradations": ["a", "a"], "drops": {"a": 0}}]])

@@ -16,7 +16,7 @@ from grids.io import write_text
 @click.argument("images", nargs=-1)
 @options.section("Data")
 @options.tasks("Names, separated by commas; all: those of the model.")
-@click.option("--network", help="Of MODEL, where its file does not say; see `grids networks`.")
+@click.option("--network", help="Of MODEL, where its file does not tell; see `grids networks`.")
 @options.pairs("A task, or real images of one: two folders.")
 @options.plugins("A task too.")
 @click.option("--as-made", is_flag=True, help="Do not measure after JPEG 90 too, which takes as long again.")
@@ -52,7 +52,7 @@ def evaluate(
       grids evaluate runs/train/model.safetensors photos/ --tasks jpeg,ringing --csv scores.csv
       grids evaluate fog.safetensors --tasks fog --pairs fog=foggy/:clear/
       grids evaluate model.safetensors --tasks rain --pairs rain=rainy/:clear/          # real images of a known task
-      grids evaluate downloaded.pth photos/ --network nafnet-32 --tasks gaussian_noise
+      grids evaluate NAFNet-SIDD-width32.pth photos/ --tasks gaussian_noise          # as published
     """
     from grids.pipeline.evaluate import evaluate_restorer
     from grids.pipeline.inputs import TaskSources, pair_files, photo_paths

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--run", type=Path, metavar="DIR", required=True, help="The run folder that gets the profile.")
 @options.named("--group", "examples", metavar="NAME=FOLDER", help="A group, from images that bear its degradation.")
 @options.named("--weights", metavar="NAME=FILE", help="The restorer of such a group.")
-@options.named("--network", "networks", metavar="NAME=PRESET", help="Its network, where its file does not say so.")
+@options.named("--network", "networks", metavar="NAME=PRESET", help="Its network, where its file does not tell.")
 @options.section("Examples that are made")
 @options.plugins("One of the run's own.")
 @click.option("--draws", type=int, help="Severities and sizes, for each photograph and degradation.  [default: 1]")
@@ -55,7 +55,7 @@ def profile(
     Examples:
       grids profile photos/ --run runs/mine
       grids profile photos/ --run runs/own --group denoise=noisy/ --group dehaze=hazy/
-      grids profile --run runs/own --group denoise=noisy/ --weights denoise=net.pth --network denoise=nafnet-32
+      grids profile --run runs/own --group denoise=noisy/ --weights denoise=net.pth
     """
     from grids.pipeline.profile import profile_examples, profile_run
     from grids.training.pair_settings import PHOTOGRAPHS

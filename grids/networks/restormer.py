@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.networks.blocks import TransformerBlock, pad_to_multiple, run_encoder
-from grids.networks.state_dict import count_parts, get_entry, load_strict
+from grids.networks.state_dict import count_parts, get_entry, load_strict, mismatch_error, read_width
 
 
 class Restormer(nn.Module):
@@ -21,6 +21,7 @@ class Restormer(nn.Module):
         blocks: of the four levels, the bottom one last.
         refinement: blocks after the decoder.
         heads: of the attention in the four levels.
+        norm_bias: of the norms; the published denoising networks have none.
     """
 
     scale = 1
@@ -32,21 +33,22 @@ class Restormer(nn.Module):
         blocks: Sequence[int] = (4, 6, 6, 8),
         refinement: int = 4,
         heads: Sequence[int] = (1, 2, 4, 8),
+        norm_bias: bool = True,
     ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(4)]
         self.first = _conv(3, width)
-        self.encoder = nn.ModuleList(_level(widths[i], blocks[i], heads[i]) for i in range(3))
+        self.encoder = nn.ModuleList(_level(widths[i], blocks[i], heads[i], norm_bias) for i in range(3))
         # half the channels, then four times as many at half the size
         self.down = nn.ModuleList(nn.Sequential(_conv(c, c // 2), nn.PixelUnshuffle(2)) for c in widths[:3])
-        self.bottom = _level(widths[3], blocks[3], heads[3])
+        self.bottom = _level(widths[3], blocks[3], heads[3], norm_bias)
         self.up = nn.ModuleList(nn.Sequential(_conv(c, 2 * c), nn.PixelShuffle(2)) for c in widths[:0:-1])
         # skips double the channels: levels 3 and 2 halve them again, the first keeps 2 x width
         self.reduce = nn.ModuleList(nn.Conv2d(2 * c, c, 1, bias=False) for c in (widths[2], widths[1]))
         top = 2 * width
         decoded = ((widths[2], 2), (widths[1], 1), (top, 0))
-        self.decoder = nn.ModuleList(_level(channels, blocks[i], heads[i]) for channels, i in decoded)
-        self.refinement = _level(top, refinement, heads[0])
+        self.decoder = nn.ModuleList(_level(channels, blocks[i], heads[i], norm_bias) for channels, i in decoded)
+        self.refinement = _level(top, refinement, heads[0], norm_bias)
         self.last = _conv(top, 3)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -66,16 +68,22 @@ class Restormer(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor]) -> Restormer:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "a Restormer"
-        width = get_entry(state, "first.weight", 4, what).shape[0]
         levels = [*(f"encoder.{i}" for i in range(3)), "bottom"]
         heads = [get_entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]
         blocks = [count_parts(state, f"{level}.") for level in levels]
-        return load_strict(cls(width, blocks, count_parts(state, "refinement."), heads), state, what)
+        refinement = count_parts(state, "refinement.")
+        width = read_width(state, "first.weight", what, sum(blocks) + refinement, 3)
+        for i, count in enumerate(heads):
+            if not count or (width << i) % count:
+                key = f"{levels[i]}.0.attention.temperature"
+                raise mismatch_error(what, f"'{key}' is ({count}, 1, 1), which does not divide {width << i} channels")
+        norm_bias = "bottom.0.norm1.bias" in state
+        return load_strict(cls(width, blocks, refinement, heads, norm_bias), state, what)
 
 
 def _conv(channels: int, out: int) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 3, padding=1, bias=False)
 
 
-def _level(channels: int, blocks: int, heads: int) -> nn.Sequential:
-    return nn.Sequential(*(TransformerBlock(channels, heads) for _ in range(blocks)))
+def _level(channels: int, blocks: int, heads: int, norm_bias: bool) -> nn.Sequential:
+    return nn.Sequential(*(TransformerBlock(channels, heads, norm_bias) for _ in range(blocks)))

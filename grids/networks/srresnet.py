@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.blocks import ResidualBlock
-from grids.networks.state_dict import count_parts, get_entry, load_strict
+from grids.networks.state_dict import count_parts, load_strict, read_width
 
 
 class SRResNetX4(nn.Module):
@@ -67,8 +67,9 @@ class SRResNetX4(nn.Module):
             WeightsError: it is not the state of an SRResNet x4.
         """
         what = "an SRResNet x4"
-        first = get_entry(state, "conv_first.weight", 4, what)
-        return load_strict(cls(first.shape[0], count_parts(state, "body."), global_residual), state, what)
+        blocks = count_parts(state, "body.")
+        width = read_width(state, "conv_first.weight", what, blocks)
+        return load_strict(cls(width, blocks, global_residual), state, what)
 
 
 class SRResNet(nn.Module):
@@ -100,5 +101,6 @@ class SRResNet(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor]) -> SRResNet:
         """The network that a state dict belongs to. Raises WeightsError."""
         what = "an SRResNet"
-        first = get_entry(state, "conv_first.weight", 4, what)
-        return load_strict(cls(first.shape[0], count_parts(state, "body.")), state, what)
+        blocks = count_parts(state, "body.")
+        width = read_width(state, "conv_first.weight", what, blocks)
+        return load_strict(cls(width, blocks), state, what)

@@ -57,8 +57,31 @@ def get_entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str)
     return found
 
 
+def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, levels: int = 0) -> int:
+    """The channels of a network's first convolution, which sees 3 x 3 pixels of RGB.
+
+    Args:
+        state: of a network that is not known yet.
+        key: of that convolution's weights.
+        what: what the network is called in errors.
+        blocks: how many of at least width^2 weights it would have.
+        levels: how often channels are doubled.
+
+    Raises:
+        WeightsError: there is no such convolution, or the state holds too little for a network of that size, which is
+            found out before one is made.
+    """
+    found = tuple(get_entry(state, key, 4, what).shape)
+    if found[1:] != (3, 3, 3) or not found[0]:
+        raise mismatch_error(what, f"'{key}' is {found}, where 3 x 3 pixels of RGB need (width, 3, 3, 3)")
+    held = sum(value.numel() for value in state.values())
+    if max(blocks * found[0] ** 2, (found[0] << levels) ** 2) > held:
+        raise mismatch_error(what, f"it holds {held} numbers, too few for '{key}', {found}, and {blocks} blocks")
+    return found[0]
+
+
 def count_parts(state: Mapping[str, Tensor], prefix: str) -> int:
-    """How many count_parts parts there are below a prefix: "body." of body.0.x, body.1.x is 2."""
+    """How many parts there are below a prefix: "body." of body.0.x, body.1.x is 2."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
 
 

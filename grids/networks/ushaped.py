@@ -9,7 +9,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from grids.networks.blocks import pad_to_multiple, run_encoder
-from grids.networks.state_dict import count_parts, get_entry, load_strict
+from grids.networks.state_dict import count_parts, load_strict, mismatch_error, read_width
 
 
 class UShaped(nn.Module):
@@ -75,12 +75,15 @@ class UShaped(nn.Module):
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Self:
         """The network that a state dict belongs to. Raises WeightsError."""
-        width = get_entry(state, "first.weight", 4, cls.title).shape[0]
         encoder, decoder = (
             [count_parts(state, f"{part}.{level}.") for level in range(count_parts(state, f"{part}."))]
             for part in ("encoder", "decoder")
         )
-        network = cls._of_sizes(width, encoder, count_parts(state, "middle."), decoder, state)
+        middle = count_parts(state, "middle.")
+        width = read_width(state, "first.weight", cls.title, sum((*encoder, middle, *decoder)), len(encoder))
+        if len(encoder) != len(decoder):
+            raise mismatch_error(cls.title, f"it has {len(encoder)} levels on the way down and {len(decoder)} up")
+        network = cls._of_sizes(width, encoder, middle, decoder, state)
         return load_strict(network, state, cls.title)
 
     @classmethod

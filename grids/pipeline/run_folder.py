@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from grids.errors import RunError
-from grids.io import locked, make_folder, read_text, write_text
+from grids.io import locked, make_folder, parse_json, read_text, write_text
 from grids.results import Grouping, SimilarityMatrix
 from grids.weights import PROFILE
 
 TRIALS, TRAINING, MODELS = "trials.sqlite", "training.json", "models"
+PARTS = ("recipe", "method")
+"""Objects among the settings of a training."""
 PRISTINE = "pristine"
 """The data of trainings whose settings do not name it."""
 
@@ -99,10 +101,10 @@ class RunFolder:
         choose = "another folder (--out)" if self.model is None else "another --out"
         if (there := self.made) is not None:
             try:
-                found = json.loads(read_text(self.settings))
-            except (RunError, ValueError):
+                found = parse_json(read_text(self.settings))
+            except GridsError:
                 found = None
-            if not isinstance(found, dict):
+            if not isinstance(found, dict) or any(not isinstance(found.get(part) or {}, dict) for part in PARTS):
                 raise RunError(
                     f"'{there}' exists, but '{self.settings}' does not tell of which settings: choose {choose}"
                 )

@@ -162,8 +162,7 @@ def worst_drop_text(group: Group) -> str:
     if len(group.degradations) == 1:
         return "alone"
     worst = worst_of(group.drops, {}, group.degradations)
-    if worst is None:
-        return "worst drop not known"
+    assert worst is not None  # a group has a drop
     bound = "≥ " if worst.known_part else ""
     return f"{bound}{decibels(worst.value)} dB" + (f" ({printable(worst.name)})" if worst.name else "")
 

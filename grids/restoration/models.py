@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from grids import networks
 from grids.errors import GridsError, WeightsError
-from grids.io import write_bytes
+from grids.io import parse_json, write_bytes
 from grids.networks.heads import ANY, MultiHead, list_heads
+from grids.networks.published import load_network, translate
 from grids.networks.shen import ShenFace
 from grids.networks.state_dict import load_strict, prefix_errors
 from grids.sizes import stored_digest
@@ -32,7 +33,7 @@ class Restorer:
     """A trained network.
 
     network: in eval mode, on the CPU.
-    preset: the name of its size in `grids.networks.TABLE`.
+    preset: the name of its size in `grids.networks.TABLE`, or of its class where no preset is of its size.
     tasks: what it was trained for.
     record: what else the file says of itself.
     """
@@ -65,33 +66,68 @@ def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], hal
 def read_record(path: Path) -> dict[str, Any] | None:
     """What a file says of the restorer in it; None where it is missing, or no restorer's, or damaged."""
     try:
+        return _parse_record(path)
+    except WeightsError:
+        return None
+
+
+def _parse_record(path: Path) -> dict[str, Any] | None:
+    """The same. Raises WeightsError for a record that is none: `preset` is a text, `tasks` a list of them."""
+    try:
         with safe_open(path, "pt") as content:
             text = (content.metadata() or {}).get(_KEY)
-        record = None if text is None else json.loads(text)
-    except (OSError, SafetensorError, ValueError):
+    except (OSError, SafetensorError):
         return None
-    return record if isinstance(record, dict) else None
+    if text is None:
+        return None
+    what = f"cannot use '{path}': what it says of its restorer is damaged"
+    try:
+        record = parse_json(text)
+    except GridsError as error:
+        raise WeightsError(f"{what}: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("preset"), str | None):
+        raise WeightsError(f"{what}: it is no record with a 'preset'")
+    tasks = record.get("tasks", [])
+    if not isinstance(tasks, list) or not all(isinstance(name, str) for name in tasks):
+        raise WeightsError(f"{what}: its 'tasks' are no list of names")
+    return record
 
 
 def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str, ...] = ()) -> Restorer:
-    """Read a restorer that was trained here, or, where a preset is named, the weights of such a network.
+    """Read a restorer that was trained here, or weights from elsewhere, of a network in `grids.networks.TABLE`.
+
+    The size is read off the file, and the network too where neither the file nor `preset` names it. NAFNet, Restormer
+    and SRResNet may bear the names of their authors' code (see `grids.networks.published`).
 
     Raises:
-        WeightsError: the file cannot be read, is no restorer's and no preset was named, or is another network's.
+        WeightsError: the file cannot be read, is of no network that is known, or not of the one that is named.
         GridsError: the preset is unknown, or a network that does not keep the size of images.
     """
     file = Path(path)
     if preset is not None:
         check_scale(preset)
-    state, record = load_state(file), read_record(file) or {}
+    state, record = load_state(file), _parse_record(file) or {}
     name = preset or record.get("preset")
-    if not isinstance(name, str):
-        raise WeightsError(f"'{file}' does not say which network it holds: name it with --network")
-    check_scale(name)
+    if name is not None:
+        check_scale(name)
     with prefix_errors(f"cannot use '{file}'"):
-        network = networks.preset(name).network.from_state(state)  # type: ignore[attr-defined]
+        network = load_network(state, None if name is None else networks.preset(name).network)
+    if network is None:
+        raise WeightsError(f"'{file}' does not say which network it holds, and its entries do not tell: see --network")
+    if name is None:
+        name = _name_preset(network)
     network.requires_grad_(False)
     return Restorer(network.eval(), name, tuple(record.get("tasks", tasks)), record)
+
+
+def _name_preset(network: nn.Module) -> str:
+    """The preset that a network is of, or its class where none has its size. Raises GridsError as `check_scale`."""
+    own = [name for name, preset in networks.TABLE.items() if preset.network is type(network)]
+    check_scale(own[0])
+    digest = digest_of(network)
+    heads = network.tasks if isinstance(network, MultiHead) else ()
+    same = (name for name in own if digest == state_digest(name, 1, heads, {}))
+    return next(same, type(network).__name__)
 
 
 def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
@@ -102,7 +138,7 @@ def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | No
     """
     file, what = Path(path), f"the network '{preset}'"
     with prefix_errors(f"cannot start from '{file}'"):
-        state = load_state(file)
+        state = dict(translate(load_state(file), networks.preset(preset).network))
         if not list_heads(state):
             return load_strict(networks.build(preset, **(options or {})), state, what).state_dict()
         network = networks.preset(preset).network.from_state(state)  # type: ignore[attr-defined]

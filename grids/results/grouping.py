@@ -84,6 +84,9 @@ class Group:
             known; 0 for a group of one.
         distance: the mean of S over its pairs; 0 for a group of one.
         weights: the file of its restorer, where there is one.
+
+    Raises:
+        GridsError: it has no degradations or no drops, or one that is not finite or of no degradation of it.
     """
 
     id: str
@@ -91,6 +94,15 @@ class Group:
     drops: Mapping[str, float]
     distance: float = 0.0
     weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.degradations or not self.drops:
+            raise GridsError(f"the group '{self.id}' has no {'drops' if self.degradations else 'degradations'}")
+        for name, drop in self.drops.items():
+            if name != WORST and name not in self.degradations:
+                raise unknown_name(f"degradation with a drop in the group '{self.id}':", name, self.degradations)
+            if not math.isfinite(drop):
+                raise GridsError(f"the drop of '{name}' in the group '{self.id}' must be finite, but is {drop}")
 
     @property
     def max_drop(self) -> float:
@@ -159,6 +171,11 @@ class Grouping(Record):
         names = self.degradations
         if not names or len(set(names)) < len(names):
             raise GridsError(f"groups must be a partition of the degradations, but are {self.partition}")
+        ids = [group.id for group in self.groups]
+        if len(set(ids)) < len(ids):
+            raise GridsError(f"groups must have names of their own, but are called {', '.join(ids)}")
+        if not math.isfinite(self.delta):
+            raise GridsError(f"the delta of a grouping must be finite, but is {self.delta}")
 
     def __len__(self) -> int:
         return len(self.groups)

@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from grids.errors import GridsError, RunError
-from grids.io import read_text, write_text
+from grids.io import parse_json, read_text, write_text
 
 Content = TypeVar("Content")
+
+_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
+    dict: ("an object", (Mapping,)),
+    list: ("a list", (list, tuple)),
+    str: ("a text", (str,)),
+    float: ("a number", (int, float)),
+    int: ("a whole number", (int,)),
+    bool: ("true or false", (bool,)),
+}
+"""What a type is called in JSON, and the types of Python that stand for it."""
 
 
 class Record:
@@ -37,7 +47,7 @@ class Record:
         except KeyError as error:
             raise GridsError(f"{cls.what} without its '{error.args[0]}'") from error
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise GridsError(f"{cls.what} of the wrong form ({error})") from error
+            raise GridsError(f"{cls.what} of the wrong form: {error}") from error
 
     @classmethod
     def _decoded(cls, data: Mapping[str, Any]) -> Self:
@@ -62,12 +72,10 @@ def read_json(file: Path, what: str, from_json: Callable[[dict[str, Any]], Conte
     """What `from_json` makes of the object in a JSON file; `what` is its name in messages. Raises RunError."""
     text = read_text(file)
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if not isinstance(data, dict):
             raise GridsError(f"it holds no {what}")
         return from_json(data)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise RunError(f"cannot read '{file}': it is not JSON ({error})") from error
     except GridsError as error:
         raise RunError(f"cannot read '{file}': {error}") from error
 
@@ -83,39 +91,61 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(kind: Any, value: Any) -> Any:
+def decode(kind: Any, value: Any, name: str = "") -> Any:
     """The value of a type that JSON holds, the inverse of `encode`.
 
     Parts that have a default may be missing, but for those that the class lists as `needed`.
 
+    Args:
+        kind: a record, a named tuple, a type of text or numbers, or one of lists or mappings of these.
+        value: what JSON holds for it.
+        name: of the entry, for messages.
+
     Raises:
         KeyError: a part is missing.
-        TypeError, ValueError, AttributeError, OverflowError: the value is of another type.
+        TypeError, OverflowError: an entry is of another type; the message names it.
+        GridsError: a record refuses its content.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
-        return _decode_dataclass(kind, value)
+        return _decode_dataclass(kind, value, name)
     if hasattr(kind, "_fields"):
         hints = get_type_hints(kind)
-        return kind(*(decode(hints[name], part) for name, part in zip(kind._fields, value, strict=True)))
+        if len(_expect(list, value, name)) != len(hints):
+            raise TypeError(f"'{name}' has {len(value)} parts, not {len(hints)}")
+        return kind(*(decode(hints[key], part, f"{name}.{key}") for key, part in zip(hints, value, strict=True)))
     if origin in (Union, types.UnionType):  # of None and one more
-        return None if value is None else decode(inner[0], value)
-    if origin is Literal:  # whose words the record checks
-        return value
+        return None if value is None else decode(inner[0], value, name)
     if origin is tuple:
-        if isinstance(value, str):
-            raise TypeError(f"'{value}' is no list")
-        return tuple(decode(inner[0], part) for part in value)
+        parts = enumerate(_expect(list, value, name))
+        return tuple(decode(inner[0], part, f"{name}.{i}") for i, part in parts)
+    if origin is Literal:  # whose words the record checks
+        return _expect(str, value, name)
     if origin is not None:
-        return {key: decode(inner[1], part) for key, part in value.items()}
-    return value if kind is Any else kind(value)
+        return {key: decode(inner[1], part, f"{name}.{key}") for key, part in _expect(dict, value, name).items()}
+    return value if kind is Any else _expect(kind, value, name)
 
 
-def _decode_dataclass(kind: Any, value: Mapping[str, Any]) -> Any:
+def _decode_dataclass(kind: Any, value: Any, name: str) -> Any:
     hints, needed, found = get_type_hints(kind), getattr(kind, "needed", ()), {}
+    given = _expect(dict, value, name or "record")
     for field in fields(kind):
-        if field.name in value:
-            found[field.name] = decode(hints[field.name], value[field.name])
+        inside = f"{name}.{field.name}" if name else field.name
+        if field.name in given:
+            found[field.name] = decode(hints[field.name], given[field.name], inside)
         elif (field.default is MISSING and field.default_factory is MISSING) or field.name in needed:
-            raise KeyError(field.name)
+            raise KeyError(inside)
     return kind(**found)
+
+
+def _expect(kind: Any, value: Any, name: str) -> Any:
+    """The value, if it is of that type in JSON; whole numbers are numbers too, but true and false are not."""
+    words, allowed = _KINDS[kind]
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"'{name}' must be {words}, not {json.dumps(value, default=repr)[:40]}")
+    if kind is float:
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except OverflowError as error:
+            raise OverflowError(f"'{name}' is too large a number") from error
+    return value

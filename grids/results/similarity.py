@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from grids.errors import GridsError, unknown_name
-from grids.results.record import Record
+from grids.results.record import Record, decode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,18 +122,16 @@ class SimilarityMatrix(Record):
 
     @classmethod
     def _decoded(cls, data: Mapping[str, Any]) -> SimilarityMatrix:
-        names, intervals = data["degradations"], data.get("intervals") or {}
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise GridsError("the 'degradations' of a similarity matrix must be a list of names")
+        intervals = data.get("intervals") or {}
         return cls(
-            degradations=tuple(names),
-            matrix=np.array(data["matrix"], dtype=float),
-            ggd={name: GGDParams(float(p["alpha"]), float(p["sigma"])) for name, p in data["ggd"].items()},
-            low=np.array(intervals["low"], dtype=float) if intervals else None,
-            high=np.array(intervals["high"], dtype=float) if intervals else None,
-            settings=dict(data["settings"]),
-            descriptor_sha256=str(data["descriptor_sha256"]),
-            grids_version=str(data["grids_version"]),
+            degradations=decode(tuple[str, ...], data["degradations"], "degradations"),
+            matrix=_matrix(data, "matrix"),
+            ggd=decode(dict[str, GGDParams], data["ggd"], "ggd"),
+            low=_matrix(intervals, "low") if intervals else None,
+            high=_matrix(intervals, "high") if intervals else None,
+            settings=decode(dict[str, Any], data["settings"], "settings"),
+            descriptor_sha256=decode(str, data["descriptor_sha256"], "descriptor_sha256"),
+            grids_version=decode(str, data["grids_version"], "grids_version"),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -146,6 +144,10 @@ class SimilarityMatrix(Record):
     def to_csv(self) -> str:
         """The matrix as a table: a header of names, then a row per degradation, four decimals."""
         return self.to_frame().to_csv(float_format="%.4f", lineterminator="\n")
+
+
+def _matrix(data: Mapping[str, Any], name: str) -> FloatArray:
+    return np.array(decode(tuple[tuple[float, ...], ...], data[name], name), dtype=float)
 
 
 def _square(name: str, value: Any, n: int) -> FloatArray:

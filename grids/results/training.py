@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from grids.results.record import Record, decode, encode
+from grids.errors import GridsError
+from grids.results.record import Record, encode
 
 ALL = "all"
 """In place of names: all tasks."""
@@ -34,6 +35,9 @@ class TrainingRun:
         stopped: why it was ended early; empty if it was not.
         file: of the weights, relative to the run folder.
         saved: PSNR by task at its end, dB, of inputs that were saved as JPEG of quality 90; empty if not measured.
+
+    Raises:
+        GridsError: it has no tasks, or no curve.
     """
 
     needed: ClassVar[tuple[str, ...]] = ("stopped", "file")
@@ -45,6 +49,10 @@ class TrainingRun:
     stopped: str = ""
     file: str = ""
     saved: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.group or not self.curve:
+            raise GridsError(f"a training without its {'curve' if self.group else 'tasks'}")
 
     @property
     def psnr(self) -> Mapping[str, float]:
@@ -164,10 +172,3 @@ class TrainingReport(Record):
         """The content of training.json, with what is read off the runs."""
         table = {"upper_bounds": self.upper_bounds, "mix": self.mix, "grouped": self.grouped, "settled": self.settled}
         return {**encode(self), **encode(table)}
-
-    @classmethod
-    def _decoded(cls, data: Mapping[str, Any]) -> TrainingReport:
-        found: TrainingReport = decode(cls, data)
-        if not all(run.curve for run in found.runs):
-            raise ValueError("a training without its curve")
-        return found

@@ -144,5 +144,5 @@ def _parse_number(text: str, what: str, where: str, least: float = -math.inf) ->
         value = math.nan
     if not math.isfinite(value) or value < least:
         allowed = "a number of dB" if least == -math.inf else f"a number of dB, {least:g} or more"
-        raise GridsError(f"{where}: the {what} must be {allowed}, not '{text}'")
+        raise GridsError(f"{where}: the {what} must be {allowed}, not '{text[:40]}'")
     return value

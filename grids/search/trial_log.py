@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from grids.errors import GridsError, RunError
-from grids.io import locked, make_folder
+from grids.io import locked, make_folder, parse_json
+from grids.results.record import decode
 from grids.search.problem import Answer, label
 
 FORMAT = 2
@@ -114,7 +115,7 @@ class TrialLog:
             return None
         with _explained(path), contextlib.closing(_connect(path, "rw")) as connection:
             meta = _read_meta(connection, path)
-            return None if meta is None else dict(json.loads(meta["identity"]))
+            return None if meta is None else dict(_decode(dict[str, Any], meta["identity"]))
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -162,8 +163,8 @@ def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str] | N
         raise RunError(f"'{path}' is an SQLite file, but no log of trials")
     meta = {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
     version = meta.get("format", "")
-    if version.isdecimal() and not 1 <= int(version) <= FORMAT:
-        raise RunError(f"'{path}' has format {version}, but this version of grids reads formats 1 to {FORMAT}")
+    if version.isdecimal() and version not in map(str, range(1, FORMAT + 1)):
+        raise RunError(f"'{path}' has format {version[:9]}, but this version of grids reads formats 1 to {FORMAT}")
     if not version.isdecimal() or meta.get("digest") != _digest(meta.get("identity", "")):
         raise sqlite3.DatabaseError("its identity was changed")
     return meta
@@ -186,8 +187,9 @@ def _take_over(connection: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError("a row was changed")
         _, names, state, drops, noise, at_least, why, _, file, seconds, *_ = row
         if state == "done":
-            answer = Answer(json.loads(drops), json.loads(noise), json.loads(at_least), why, seconds, file)
-            connection.execute(INSERT, _row(frozenset(json.loads(names)), answer))
+            drops, noise, at_least = (_decode(dict[str, float], part) for part in (drops, noise, at_least))
+            answer = Answer(drops, noise, at_least, why, seconds, file)
+            connection.execute(INSERT, _row(frozenset(_decode(tuple[str, ...], names)), answer))
 
 
 def _read_answers(connection: sqlite3.Connection) -> dict[frozenset[str], Answer]:
@@ -196,8 +198,21 @@ def _read_answers(connection: sqlite3.Connection) -> dict[frozenset[str], Answer
     for names, answer, digest in connection.execute("SELECT degradations, answer, digest FROM trials ORDER BY number"):
         if digest != _digest(f"{names} {answer}"):
             raise sqlite3.DatabaseError("a row was changed")
-        found[frozenset(json.loads(names))] = Answer(**json.loads(answer))
+        group = frozenset(_decode(tuple[str, ...], names))
+        found[group] = _decode(Answer, answer)
+        try:
+            _row(group, found[group])  # refuses what is not finite
+        except GridsError as error:
+            raise sqlite3.DatabaseError(str(error)) from error
     return found
+
+
+def _decode(kind: Any, text: Any) -> Any:
+    """A value of JSON; raises sqlite3.DatabaseError for a text whose digest is right, but not its content."""
+    try:
+        return decode(kind, parse_json(str(text)), "row")
+    except (KeyError, TypeError, OverflowError, GridsError) as error:
+        raise sqlite3.DatabaseError(f"a row of another form: {error}") from error
 
 
 def _row(group: frozenset[str], answer: Answer) -> tuple[str, str, str]:
@@ -244,7 +259,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _differences(there: str, here: str) -> str:
     """What two identities differ in; `there` is the file's."""
-    old, new = (dict(_leaves(json.loads(text))) for text in (there, here))
+    old, new = (dict(_leaves(_decode(dict[str, Any], text))) for text in (there, here))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     parts = [
         f"{'.'.join(name)} is {_shorten(old.get(name), new.get(name))} there"

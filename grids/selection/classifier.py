@@ -17,6 +17,21 @@ SHRINKAGE = 0.02
 """Of the correlations within centres towards none."""
 
 
+def check_array(what: str, array: FloatArray | Indices, *shape: int) -> None:
+    """Raise GridsError for an array that has another shape, or a value that is not finite; `what` names it."""
+    if array.shape != shape:
+        raise GridsError(f"{what} must be of the shape {shape}, but is {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise GridsError(f"{what} must be finite")
+
+
+def check_scale(what: str, array: FloatArray, *shape: int) -> None:
+    """The same for an array that is divided by: its values are above 0 too."""
+    check_array(what, array, *shape)
+    if not np.all(array > 0):
+        raise GridsError(f"{what} must be above 0")
+
+
 @dataclass(frozen=True, eq=False)
 class Discriminant:
     """Classes as mixtures of normal distributions that share one covariance, which whitening turns into the identity.
@@ -25,7 +40,10 @@ class Discriminant:
         mean, scale: (D,), of the statistics.
         projection: (D, R), from standardised statistics to whitened ones.
         centres: (M, R), whitened.
-        owners: (M,), which class each centre belongs to.
+        owners: (M,), which class each centre belongs to: 0 .. K - 1, each at least once.
+
+    Raises:
+        GridsError: an array does not fit the others, is not finite, or a class has no centre.
     """
 
     mean: FloatArray
@@ -33,6 +51,18 @@ class Discriminant:
     projection: FloatArray
     centres: FloatArray
     owners: Indices
+
+    def __post_init__(self) -> None:
+        size, (rank, count) = self.mean.size, (self.projection.shape[-1:], self.owners.size)
+        check_array("the 'mean' of a discriminant", self.mean, size)
+        check_scale("the 'scale' of a discriminant", self.scale, size)
+        check_array("the 'projection' of a discriminant", self.projection, size, *rank)
+        check_array("the 'centres' of a discriminant", self.centres, count, *rank)
+        check_array("the 'owners' of a discriminant", self.owners, count)
+        # as many classes as there are centres at most: a number of a file is not counted up to
+        found = np.unique(self.owners)
+        if not count or not np.array_equal(found, np.arange(len(found))):
+            raise GridsError("the 'owners' of a discriminant must name every class from 0 on")
 
     @property
     def classes(self) -> int:

@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit, logit
 from grids.errors import GridsError
 from grids.results import FloatArray
 from grids.selection.calibration import fewest_values
-from grids.selection.classifier import Indices
+from grids.selection.classifier import Indices, check_array, check_scale
 from grids.selection.samples import Samples
 
 PENALTIES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -88,7 +88,10 @@ class GainModel:
         spread: (K, G), dB: the scale of each part.
         levels: (201,): the probability by the mixture that corresponds to each of `LEVELS`, ascending.
         odds: (2,), slope and constant of the logarithm of the odds of a gain.
-        coverage: of the intervals.
+        coverage: of the intervals, between 0 and 1.
+
+    Raises:
+        GridsError: an array does not fit the others, or has values that cannot be.
     """
 
     centre: FloatArray
@@ -99,6 +102,21 @@ class GainModel:
     levels: FloatArray
     odds: FloatArray
     coverage: float = 0.9
+
+    def __post_init__(self) -> None:
+        size, (kinds, groups) = self.centre.size, (*self.spread.shape, 0, 0)[:2]
+        check_array("the 'centre' of a model of gains", self.centre, size)
+        check_scale("the 'scale' of a model of gains", self.scale, size)
+        check_scale("the 'spread' of a model of gains", self.spread, kinds, groups)
+        check_array("the 'weights' of a model of gains", self.weights, kinds, *self.weights.shape[1:2], groups)
+        check_array("the 'limits' of a model of gains", self.limits, kinds, 2, groups)
+        check_array("the 'levels' of a model of gains", self.levels, len(LEVELS))
+        check_array("the 'odds' of a model of gains", self.odds, 2)
+        for name, steps in (("limits", np.diff(self.limits, axis=1)), ("levels", np.diff(self.levels))):
+            if np.any(steps < 0):
+                raise GridsError(f"the '{name}' of a model of gains must ascend")
+        if not (self.levels[0] >= 0 and self.levels[-1] <= 1 and 0 < self.coverage < 1):
+            raise GridsError("the 'levels' and the 'coverage' of a model of gains must be within 0 and 1")
 
     def predict(self, images: Described) -> FloatArray:
         """The expected gains in dB: (N, G)."""

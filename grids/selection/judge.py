@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import softmax
 
+from grids.errors import GridsError
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, SelectionVerdict
 from grids.selection.gain_model import Described, Forecast
 from grids.selection.profile import Profile, group_membership
@@ -23,7 +24,12 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
 
     Returns:
         N selections.
+
+    Raises:
+        GridsError: the profile is of other statistics.
     """
+    if statistics.shape[1] != (size := len(profile.discriminant.mean)):
+        raise GridsError(f"the profile knows images by {size} statistics, but there are {statistics.shape[1]}")
     members = group_membership(profile.kinds, profile.groups)
     whitened = profile.discriminant.whiten(statistics)
     squares = profile.discriminant.squared_distances(whitened)

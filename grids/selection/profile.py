@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from grids.errors import GridsError, RunError
-from grids.io import write_bytes
+from grids.io import parse_json, write_bytes
 from grids.results import Candidate, FloatArray, GGDParams, Grouping
-from grids.selection.classifier import Discriminant
+from grids.results.record import decode
+from grids.selection.classifier import Discriminant, check_array
 from grids.selection.features import VERSION
 from grids.selection.gain_model import GainModel
 
 FILE = "profile.safetensors"
 """Its name in a run folder."""
 _KEY = "grids_profile"
+_DAMAGED = "cannot read '{}': it is no profile, or it is damaged"
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,28 @@ class Thresholds:
         clean: an image is clean from this probability on.
         distance: the squared distance beyond which an image is unlike anything known.
         other: the probability of "other" beyond which it is, too.
+
+    Raises:
+        GridsError: a value cannot be.
     """
+
+    needed: ClassVar[tuple[str, ...]] = ("temperature", "clean", "distance", "other")
 
     temperature: float = 1.0
     clean: float = 0.5
     distance: float = float("inf")
     other: float = 1.0
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "temperature": 0 < self.temperature < math.inf,
+            "clean": 0 <= self.clean <= 1,
+            "distance": self.distance > 0,
+            "other": 0 < self.other <= 1,
+        }
+        for name, fits in allowed.items():
+            if not fits:
+                raise GridsError(f"the threshold '{name}' cannot be {getattr(self, name)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +73,9 @@ class Profile:
         ggd: generalized Gaussians of the kinds, for equation 7 of GRIDS; empty where they were not measured.
         descriptor_sha256: of the network whose features are described.
         record: how it was made.
+
+    Raises:
+        GridsError: its parts do not fit one another.
     """
 
     kinds: tuple[str, ...]
@@ -65,16 +87,36 @@ class Profile:
     descriptor_sha256: str
     record: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        kinds, ids = self.kinds, [group.id for group in self.groups]
+        if len(set(kinds)) < len(kinds) or len(kinds) != self.discriminant.classes:
+            classes = self.discriminant.classes
+            raise GridsError(
+                f"'kinds' must be {classes} names, as the discriminant has classes, not {', '.join(kinds)}"
+            )
+        if not ids or len(set(ids)) < len(ids):
+            raise GridsError(f"'groups' must have names of their own, but are called {', '.join(ids) or 'nothing'}")
+        for group in self.groups:
+            if not group.degradations:
+                raise GridsError(f"the group '{group.id}' has no degradations")
+        self._check_known(self.groups)
+        if self.gains is not None:
+            size, rank = self.discriminant.projection.shape
+            check_array("the 'weights' of the gains", self.gains.weights, len(kinds), size + rank + 1, len(ids))
+            check_array("the 'centre' of the gains", self.gains.centre, size)
+
+    def _check_known(self, groups: Sequence[Candidate]) -> None:
+        for group in groups:
+            if strange := [name for name in group.degradations if name not in self.kinds]:
+                known = ", ".join(self.kinds)
+                raise GridsError(f"the profile knows {known}, but not '{strange[0]}' of the group '{group.id}'")
+
     def regroup(self, groups: tuple[Candidate, ...]) -> Profile:
         """The same kinds in other groups, whose gains are not known.
 
         Raises:
             GridsError: a group holds a degradation that is not among the kinds.
         """
-        for group in groups:
-            if strange := [name for name in group.degradations if name not in self.kinds]:
-                known = ", ".join(self.kinds)
-                raise GridsError(f"the profile knows {known}, but not '{strange[0]}' of the group '{group.id}'")
         return replace(self, groups=groups, gains=None)
 
     def write(self, path: Path) -> Path:
@@ -119,36 +161,68 @@ def read_profile(path: Path) -> Profile:
     """
     try:
         with safe_open(path, "np") as content:
-            head = dict(json.loads((content.metadata() or {})[_KEY]))
+            head = parse_json((content.metadata() or {})[_KEY])
             arrays = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
         if head.get("statistics") != VERSION:
             raise RunError(f"'{path}' was made with other statistics of images: make it again with `grids profile`")
-        return _profile(head, arrays)
+        return _profile(decode(_Head, head), arrays)
     except RunError:
         raise
     except FileNotFoundError as error:
         raise RunError(f"cannot read '{path}': there is no such file") from error
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError, GridsError) as error:
-        raise RunError(f"cannot read '{path}': it is no profile, or it is damaged") from error
+    except KeyError as error:
+        raise RunError(f"{_DAMAGED.format(path)}: there is no '{error.args[0]}'") from error
+    except (TypeError, OverflowError, GridsError) as error:
+        raise RunError(f"{_DAMAGED.format(path)}: {error}") from error
+    except (OSError, SafetensorError, ValueError, AttributeError) as error:
+        raise RunError(_DAMAGED.format(path)) from error
 
 
-def _profile(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Profile:
-    gains = head["gains"]
-    return Profile(
-        tuple(head["kinds"]),
-        tuple(_candidate(entry) for entry in head["groups"]),
-        Discriminant(**_from_arrays("discriminant", arrays)),
-        Thresholds(**head["thresholds"]),
-        None if gains is None else GainModel(**_from_arrays("gains", arrays), coverage=float(gains["coverage"])),
-        {name: GGDParams(**value) for name, value in head["ggd"].items()},
-        head["descriptor_sha256"],
-        head["record"],
+@dataclass(frozen=True)
+class _Group:
+    """A candidate, as it is stored."""
+
+    id: str
+    degradations: tuple[str, ...]
+    weights: str | None
+    network: str | None
+
+
+@dataclass(frozen=True)
+class _Gains:
+    """What is stored of a model of gains beside its arrays."""
+
+    coverage: float
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What is stored of a profile beside its arrays."""
+
+    kinds: tuple[str, ...]
+    groups: tuple[_Group, ...]
+    thresholds: Thresholds
+    gains: _Gains | None
+    ggd: dict[str, GGDParams]
+    descriptor_sha256: str
+    record: dict[str, Any]
+
+
+def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
+    groups = (
+        Candidate(group.id, group.degradations, None if group.weights is None else Path(group.weights), group.network)
+        for group in head.groups
     )
-
-
-def _candidate(entry: Mapping[str, Any]) -> Candidate:
-    file = None if entry["weights"] is None else Path(entry["weights"])
-    return Candidate(entry["id"], tuple(entry["degradations"]), file, entry["network"])
+    return Profile(
+        head.kinds,
+        tuple(groups),
+        Discriminant(**_from_arrays("discriminant", Discriminant, arrays)),
+        head.thresholds,
+        None if head.gains is None else GainModel(**_from_arrays("gains", GainModel, arrays), **vars(head.gains)),
+        head.ggd,
+        head.descriptor_sha256,
+        head.record,
+    )
 
 
 def _to_arrays(name: str, record: Discriminant | GainModel) -> dict[str, np.ndarray[Any, Any]]:
@@ -156,14 +230,15 @@ def _to_arrays(name: str, record: Discriminant | GainModel) -> dict[str, np.ndar
     return {f"{name}.{key}": _stored(value) for key, value in vars(record).items() if isinstance(value, np.ndarray)}
 
 
-def _from_arrays(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of a record by the names of its fields, in double precision."""
-    start = f"{name}."
-    return {
-        key.removeprefix(start): np.asarray(value, np.int64 if value.dtype.kind in "iu" else np.float64)
-        for key, value in arrays.items()
-        if key.startswith(start)
-    }
+def _from_arrays(name: str, kind: type[Discriminant | GainModel], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a record by the names of its fields, in double precision, whole numbers as such."""
+    found = {}
+    for part in (part for part, hint in get_type_hints(kind).items() if hint is not float):
+        value, whole = arrays[f"{name}.{part}"], part == "owners"
+        if value.dtype.kind not in ("iu" if whole else "f"):
+            raise TypeError(f"'{name}.{part}' must hold {'whole ' if whole else ''}numbers, not {value.dtype}")
+        found[part] = value.astype(np.int64 if whole else np.float64)
+    return found
 
 
 def _stored(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -17,6 +17,7 @@ from grids import weights
 from grids.devices import computes_in_bf16, exact_float32, keep_freed_memory
 from grids.errors import GridsError, WeightsError, unknown_name
 from grids.networks import SRResNetX4
+from grids.networks.published import load_network
 
 BATCH = 8
 CPU_MAP, GPU_MAP = 2**23, 2**27
@@ -49,9 +50,10 @@ class Descriptor:
         self.precision = _resolve_precision(precision, self.device)
         state = weights.load_state(path)
         try:
-            network = SRResNetX4.from_state(state)
+            network = load_network(state, SRResNetX4)
         except WeightsError as error:
             raise WeightsError(f"cannot use the descriptor '{path}': {error}") from error
+        assert isinstance(network, SRResNetX4)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.to(self.device).eval().requires_grad_(False)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32

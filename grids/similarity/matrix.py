@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from grids import __version__
 from grids.degradations import Degradation
 from grids.errors import GridsError
-from grids.io import write_bytes
+from grids.io import parse_json, write_bytes
 from grids.random import seed_for
 from grids.results import FloatArray, GGDParams
 from grids.similarity import ggd
@@ -61,12 +61,12 @@ class DegradationRow:
         """The stored row, or None where there is none with this key; a damaged file counts as none."""
         try:
             with safe_open(path, framework="numpy") as file:
-                label = json.loads((file.metadata() or {})["row"])
+                label = parse_json((file.metadata() or {})["row"])
                 tensors = {name: file.get_tensor(name) for name in ("gram", "photo")}
             if label["key"] != key or label["sha256"] != _digest(tensors):
                 return None
             return cls(label["name"], key, tensors["gram"].astype(np.float64), tensors["photo"])
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, GridsError):
             return None
 
 

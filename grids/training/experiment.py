@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grids.errors import RunError
+from grids.errors import GridsError, RunError
 from grids.restoration.models import initialize, load_start, save_restorer, state_digest
 from grids.results import Point, TrainingRun
+from grids.results.record import decode
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
@@ -181,14 +182,9 @@ def record_of(run: TrainingRun, experiment: Experiment, key: str) -> dict[str, A
 def run_of(record: Mapping[str, Any], file: str) -> TrainingRun:
     """The training that a file tells of. Raises RunError for a record of the wrong form."""
     try:
-        return TrainingRun(
-            tuple(record["tasks"]),
-            int(record["repeat"]),
-            tuple(Point(int(step), float(loss), dict(psnr)) for step, loss, psnr in record["curve"]),
-            float(record["seconds"]),
-            str(record["stopped"]),
-            file,
-            dict(record.get("saved", {})),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"'{file}' does not tell how it was trained ({error})") from error
+        run: TrainingRun = decode(TrainingRun, {**record, "group": record["tasks"], "file": file})
+    except KeyError as error:
+        raise RunError(f"'{file}' does not tell how it was trained: there is no '{error.args[0]}'") from error
+    except (TypeError, OverflowError, GridsError) as error:
+        raise RunError(f"'{file}' does not tell how it was trained: {error}") from error
+    return run

@@ -6,12 +6,12 @@ import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grids.errors import WeightsError
+from grids.weights.loader import load_state, unreadable
 
-if TYPE_CHECKING:
-    from torch import Tensor
+__all__ = ["DESCRIPTOR", "PROFILE", "SIMILARITY", "builtin", "load_state", "manifest", "sha256"]
 
 DESCRIPTOR = "srresnet_x4.safetensors"
 SIMILARITY = "similarity.json"
@@ -45,63 +45,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def load_state(path: Path) -> dict[str, Tensor]:
-    """The float32 state dict in a file: safetensors, or a PyTorch checkpoint with or without BasicSR's `params` keys.
-
-    A PyTorch checkpoint is read with weights_only=True, so that it cannot run code.
-
-    Raises:
-        WeightsError: the file cannot be read, holds no state dict, or a value that is not finite.
-    """
-    try:
-        path.open("rb").close()  # before any format is guessed
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        content = _read(path)
-    except WeightsError:
-        raise
-    except Exception as error:  # the loaders raise whatever a broken file makes of them
-        raise WeightsError(f"'{path}' is neither safetensors nor a PyTorch checkpoint of weights alone") from error
-    return _checked(content, path)
-
-
-def _unreadable(path: Path, error: OSError) -> WeightsError:
-    return WeightsError(f"cannot read '{path}': {error.strerror or error}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import torch
-    from safetensors.torch import load_file
-
-    if path.suffix == ".safetensors":
-        return dict(load_file(path))
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    for key in ("params_ema", "params", "state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict):
-        raise WeightsError(f"'{path}' holds a {type(content).__name__}, not a state dict")
-    return content
-
-
-def _checked(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
-    import torch
-
-    state = {}
-    for key, value in content.items():
-        if not isinstance(value, torch.Tensor):
-            raise WeightsError(f"'{path}' holds no state dict: '{key}' is a {type(value).__name__}")
-        state[str(key).removeprefix("module.")] = value.float()
-    if not state:
-        raise WeightsError(f"'{path}' holds no weights")
-    for key, value in state.items():
-        if not bool(torch.isfinite(value).all()):
-            raise WeightsError(f"'{path}' is broken: '{key}' holds values that are not finite")
-    return state
+        raise unreadable(path, error) from error
 
 
 def _folder() -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import raises_line
+from safetensors.numpy import save_file
 from selecting import degraded, save_grouping, save_image, save_images, save_tiny
 from torch import Tensor
 
@@ -247,7 +248,8 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
     wrong("'dehaze'", "--group dehaze=", restorers={"dehaze": file})
     wrong("'dehaze'", "--group dehaze=", networks={"dehaze": "nafnet"})
     wrong("'denoise'", "--weights denoise=", networks={"denoise": "nafnet"})
-    wrong("bare.safetensors", "--network", restorers={"denoise": bare})
+    save_file({"layer.weight": np.zeros(2, np.float32)}, tmp_path / "strange.safetensors")
+    wrong("strange.safetensors", "--network", restorers={"denoise": tmp_path / "strange.safetensors"})
     wrong("nafnit", restorers={"denoise": bare}, networks={"denoise": "nafnit"})
     wrong("text.pt", restorers={"denoise": tmp_path / "text.pt"})
     wrong("none.pt", restorers={"denoise": tmp_path / "none.pt"})

@@ -139,9 +139,14 @@ def test_what_differs_is_said_in_a_line(folder: RunFolder, changes: dict[str, An
     raises_line(lambda: folder.keep(WANTED | changes), line, "Choose another", kind=RunError)
 
 
-def test_settings_that_cannot_be_read(folder: RunFolder) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["no JSON", "[]", "[" * 100_000, '{"names": ' + "9" * 5000 + "}", '{"recipe": [1]}', '{"method": "liu-durbm"}'],
+    ids=lambda text: text[:20],
+)
+def test_settings_that_cannot_be_read(folder: RunFolder, text: str) -> None:
     begun(folder)
-    folder.settings.write_text("no JSON")
+    folder.settings.write_text(text)
     raises_line(lambda: folder.keep(WANTED), "does not tell of which settings", kind=RunError)
 
 

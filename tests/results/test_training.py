@@ -98,7 +98,7 @@ def test_a_missing_part_is_named(part: str) -> None:
 def test_a_missing_part_of_a_run_is_named(part: str) -> None:
     data = report().to_json()
     del data["runs"][1][part]
-    raises_line(lambda: TrainingReport.from_json(data), f"without its '{part}'", kind=GridsError)
+    raises_line(lambda: TrainingReport.from_json(data), f"without its 'runs.1.{part}'", kind=GridsError)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_a_group_of_one() -> None:
         ("a+b", "but there are 1"),
         ("a+b,a,0.5,0.1", "but there are 4"),
         ("a+b,a,", "the drop must be a number of dB, not ''"),
+        ("a+b,a," + "9" * 5000, "the drop must be a number of dB, not '" + "9" * 40 + "'"),
         ("a+b,a,nan", "the drop must be a number of dB, not 'nan'"),
         ("a+b,a,inf", "not 'inf'"),
         ("a+b,a,-inf", "not '-inf'"),

@@ -475,6 +475,45 @@ def test_a_changed_answer_is_noticed_while_the_log_is_open(path: Path) -> None:
         TrialLog(path, IDENTITY)
 
 
+@pytest.mark.parametrize(
+    ("names", "answer"),
+    [
+        ('["a","b"]', '{"drops":null}'),
+        ('["a","b"]', '{"drops":{"a":NaN}}'),
+        ('["a","b"]', '{"drops":{"a":' + "9" * 5000 + "}}"),
+        ('["a","b"]', "[" * 100_000),
+        ('["a","b"]', "[]"),
+        ('["a","b"]', '{"drops":{"a":"1"}}'),
+        ("[]", '{"drops":{"a":1}}'),
+        ("3", '{"drops":{"a":1}}'),
+        ('["a",3]', '{"drops":{"a":1}}'),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_rows_of_another_form_under_their_right_digest(path: Path, names: str, answer: str) -> None:
+    with TrialLog(path, IDENTITY) as log:
+        log.add(AB, Answer({"a": 1.0}))
+    digest = hashlib.sha256(f"{names} {answer}".encode()).hexdigest()
+    edit(path, f"UPDATE trials SET degradations = '{names}', answer = '{answer}', digest = '{digest}'")
+    with pytest.raises(RunError, match="is corrupt") as caught:
+        TrialLog(path, IDENTITY)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_identity_of_another_form_or_version(path: Path) -> None:
+    fill(path, 1)
+    text = "[" * 100_000
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    edit(path, f"UPDATE meta SET value = '{text}' WHERE key = 'identity'")
+    edit(path, f"UPDATE meta SET value = '{digest}' WHERE key = 'digest'")
+    for use in (lambda: TrialLog(path, IDENTITY), lambda: TrialLog.identity_of(path)):
+        with pytest.raises(RunError, match="is corrupt"):
+            use()
+    edit(path, f"UPDATE meta SET value = '{'9' * 5000}' WHERE key = 'format'")
+    with pytest.raises(RunError, match="has format 999999999, but"):
+        TrialLog.identity_of(path)
+
+
 def test_a_changed_identity_is_noticed(path: Path) -> None:
     fill(path, 5)
     edit(path, "UPDATE meta SET value = 'x' WHERE key = 'identity'")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 from grids.errors import RunError
 from grids.results import Candidate
 from grids.selection import profile as profiles
+from grids.selection.judge import judge
 from grids.selection.profile import read_profile
 from grids.selection.selector import Selector
 from grids.similarity.descriptor import Descriptor
@@ -112,6 +114,14 @@ def no_json(path: Path, profile: Path) -> None:
     save_file(load_file(profile), path, {KEY: "{"})
 
 
+def digits(path: Path, profile: Path) -> None:
+    save_file(load_file(profile), path, {KEY: json.dumps(head_of(profile))[:-1] + ', "x": ' + "9" * 5000 + "}"})
+
+
+def deep(path: Path, profile: Path) -> None:
+    save_file(load_file(profile), path, {KEY: "[" * 100_000})
+
+
 def a_list(path: Path, profile: Path) -> None:
     save_file(load_file(profile), path, {KEY: "[1, 2]"})
 
@@ -150,14 +160,104 @@ def a_folder(path: Path, profile: Path) -> None:
     path.mkdir()
 
 
-DAMAGES = (empty, cut, text, foreign, no_json, a_list, nothing, no_kinds, odd_groups, odd_thresholds, odd_ggd)
+DAMAGES = (
+    empty,
+    cut,
+    text,
+    foreign,
+    no_json,
+    digits,
+    deep,
+    a_list,
+    nothing,
+    no_kinds,
+    odd_groups,
+    odd_thresholds,
+    odd_ggd,
+)
 
 
-@pytest.mark.parametrize("damage", [*DAMAGES, no_arrays, no_gain_weights, a_folder], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize(
+    "damage", [*DAMAGES, odd_ggd, no_arrays, no_gain_weights, a_folder], ids=lambda damage: damage.__name__
+)
 def test_files_that_hold_no_profile(damage: Callable[[Path, Path], None], profile_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
     damage(path, profile_file)
     raises_line(lambda: read_profile(path), str(path), "no profile, or it is damaged", kind=RunError)
+
+
+def changed(path: Path, profile: Path, head: dict[str, object], **arrays: np.ndarray) -> Path:
+    """The profile with other entries; the names of arrays have __ for the dot."""
+    named = {name.replace("__", "."): np.ascontiguousarray(value) for name, value in arrays.items()}
+    save_file(load_file(profile) | named, path, {KEY: json.dumps(head_of(profile) | head)})
+    return path
+
+
+def thresholds(**changes: object) -> dict[str, object]:
+    return {"thresholds": {"temperature": 1, "clean": 0.5, "distance": 9, "other": 1} | changes}
+
+
+HEADS = [
+    ({"kinds": list(selecting.KINDS[:-1])}, "'kinds' must be 4 names"),
+    ({"kinds": ["clean", "clean", "gaussian_noise", "gaussian_blur"]}, "'kinds'"),
+    ({"kinds": "abcd"}, "'kinds' must be a list"),
+    ({"kinds": [1, 2, 3, 4]}, "'kinds.0' must be a text, not 1"),
+    ({"groups": []}, "'groups'"),
+    ({"groups": None}, "'groups' must be a list, not null"),
+    ({"groups": [{"id": "C1", "degradations": [], "weights": None, "network": None}]}, "'C1' has no degradations"),
+    ({"groups": [{"id": "C1", "degradations": ["haze"], "weights": None, "network": None}]}, "'haze' of the group"),
+    ({"groups": [{"id": "C1", "degradations": ["clean"], "weights": 3, "network": None}]}, "'groups.0.weights'"),
+    ({"groups": [{"id": "C1", "degradations": ["clean"]}]}, "there is no 'groups.0.weights'"),
+    (thresholds(distance="far"), "'thresholds.distance' must be a number"),
+    (thresholds(clean=float("nan")), "the threshold 'clean'"),
+    (thresholds(temperature=0), "the threshold 'temperature'"),
+    (thresholds(distance=-1), "the threshold 'distance'"),
+    (thresholds(other=1.5), "the threshold 'other'"),
+    ({"thresholds": {"temperature": 1, "clean": 0.5, "distance": 9}}, "no 'thresholds.other'"),
+    ({"gains": {"coverage": True}}, "'gains.coverage' must be a number"),
+    ({"gains": {"coverage": 1.5}}, "'coverage'"),
+    ({"gains": {}}, "no 'gains.coverage'"),
+    ({"ggd": {"jpeg": {"alpha": -1, "sigma": 1}}}, "alpha"),
+    ({"descriptor_sha256": None}, "'descriptor_sha256' must be a text"),
+    ({"record": []}, "'record' must be an object"),
+]
+
+
+@pytest.mark.parametrize(("head", "reason"), HEADS, ids=lambda part: str(part)[:40])
+def test_a_wrong_entry_is_named(head: dict[str, object], reason: str, profile_file: Path, tmp_path: Path) -> None:
+    path = changed(tmp_path / "p.safetensors", profile_file, head)
+    raises_line(lambda: read_profile(path), str(path), reason, kind=RunError)
+
+
+def nan_first(array: np.ndarray) -> np.ndarray:
+    array = array.copy()
+    array.flat[0] = np.nan
+    return array
+
+
+def test_every_array_is_checked_against_the_others(profile_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    for name, array in load_file(profile_file).items():
+        part = name.partition(".")[2]
+        wrong = [array[:-1], array[None], array.reshape(-1)[:0], array.reshape(-1)[0]]
+        wrong += [] if part == "owners" else [nan_first(array), array.astype(np.int64)]
+        for value in wrong:
+            changed(path, profile_file, {}, **{name.replace(".", "__"): value})
+            message = raises_line(lambda: read_profile(path), str(path), kind=RunError)
+            assert re.search("'[a-z.]+'", message.removeprefix(f"cannot read '{path}'")), message
+    for name, value in load_file(profile_file).items():
+        if name.endswith(("scale", "spread")):
+            changed(path, profile_file, {}, **{name.replace(".", "__"): 0 * value})
+            raises_line(lambda: read_profile(path), "must be above 0", kind=RunError)
+    owners = load_file(profile_file)["discriminant.owners"]
+    for value in (owners.astype(float), np.where(owners == 3, 2**40, owners), owners - 1):
+        changed(path, profile_file, {}, discriminant__owners=value)
+        raises_line(lambda: read_profile(path), "owners'", kind=RunError)
+
+
+def test_a_profile_of_other_statistics(profile_file: Path) -> None:
+    profile = read_profile(profile_file)
+    raises_line(lambda: judge(profile, np.zeros((1, 5)), ("a.png",)), "5", str(len(profile.discriminant.mean)))
 
 
 def test_a_file_that_is_missing(tmp_path: Path) -> None:

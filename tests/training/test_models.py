@@ -54,14 +54,26 @@ def test_no_record(tmp_path: Path) -> None:
     assert read_record(file) is None
     file.write_bytes(b"nothing of the kind")
     assert read_record(file) is None
-    for text in ("no json", "[1, 2]", "null"):
-        save_file({"a": torch.zeros(2)}, file, {"grids_restorer": text})
-        assert read_record(file) is None
     save_file({"a": torch.zeros(2)}, file)
     assert read_record(file) is None
     whole = saved(tmp_path)
     whole.write_bytes(whole.read_bytes()[:-1])
     assert read_record(whole) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("no json", "[1, 2]", "null", "[" * 100_000, '{"preset": ' + "9" * 5000 + "}", '{"preset": 3}'),
+        *('{"preset": "tiny", "tasks": null}', '{"tasks": "jpeg"}', '{"tasks": [["jpeg"]]}'),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_damaged_record(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.safetensors"
+    save_file(initialize("tiny", 5).state_dict(), file, {"grids_restorer": text})
+    assert read_record(file) is None
+    raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", "what it says of its restorer", kind=WeightsError)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -71,7 +83,7 @@ def test_foreign_weights_of_a_network_that_is_named(tmp_path: Path, suffix: str)
         torch.save({"params": network.state_dict()}, file)
     else:
         save_file(network.state_dict(), file)
-    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "--network", kind=WeightsError)
+    assert same_weights(load_restorer(file).network, network)  # its entries tell
     found = load_restorer(file, "tiny", ("jpeg",))
     assert same_weights(found.network, network)
     assert (found.preset, found.tasks, found.record) == ("tiny", ("jpeg",), {})
@@ -85,6 +97,8 @@ def test_foreign_files(tmp_path: Path) -> None:
     raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", kind=WeightsError)
     save_file(SRResNetX4(channels=8, blocks=1).state_dict(), file)
     raises_line(lambda: load_restorer(file, "tiny"), f"cannot use '{file}'", kind=WeightsError)
+    save_file({"layer.weight": torch.zeros(2)}, file)
+    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "--network", kind=WeightsError)
     raises_line(lambda: load_restorer(saved(tmp_path), "nafnett"), "nafnett", kind=UnknownNameError)
     raises_line(lambda: load_restorer(tmp_path, "tiny"), f"'{tmp_path}'", kind=WeightsError)
 
