@@ -137,7 +137,7 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
         return _with_margins(network, image, device, side, margin)
     multiple, reach = _multiple(network), getattr(network, "reach", 0)
     overlap = max(overlap, min(2 * reach, side // 2))
-    rows, columns = (_spans(size, max(side, multiple), overlap, multiple) for size in (height, width))
+    rows, columns = (_spans(size, max(side, multiple), overlap, multiple, reach) for size in (height, width))
     order = _scattered(list(itertools.product(rows, columns)))
     pools = [module for module in network.modules() if isinstance(module, GlobalMean)]
     try:
@@ -227,9 +227,9 @@ def _scattered(tiles: list[tuple[_Span, _Span]]) -> list[tuple[_Span, _Span]]:
     return [tiles[k] for k in places]
 
 
-def _spans(size: int, tile: int, overlap: int, multiple: int) -> list[_Span]:
+def _spans(size: int, tile: int, overlap: int, multiple: int, reach: int) -> list[_Span]:
     starts = _places(size, tile, overlap, multiple)
-    weights = _weights(size, tile, starts)
+    weights = _weights(size, tile, starts, reach)
     ends = [start + len(weight) for start, weight in zip(starts, weights, strict=True)]
     # between two tiles the cores meet in the middle of what they share
     meets = [(start + end) // 2 // multiple * multiple for start, end in zip(starts[1:], ends, strict=False)]
@@ -250,19 +250,19 @@ def _places(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
     return [math.ceil(k * (size - tile) / (count * multiple)) * multiple for k in range(count + 1)]
 
 
-def _weights(size: int, tile: int, places: Sequence[int]) -> list[Tensor]:
-    """For each place the weights of its pixels: they climb over what tiles share, and add up to 1 everywhere.
+def _weights(size: int, tile: int, places: Sequence[int], reach: int) -> list[Tensor]:
+    """For each place the weights of its pixels, which add up to 1 everywhere.
 
-    The outer three eighths of what is shared weigh nothing: there a network sees the edge of the tile.
+    From one tile to the next they fade over the middle quarter of what the two share, or less where the network sees
+    farther than the rest: at its own edge a tile sees too little. At an edge of the image, which no neighbour shares,
+    it sees all there is.
     """
-    shared = tile - max((after - place for place, after in itertools.pairwise(places)), default=0)
-    margin = 3 * shared // 8 if len(places) > 1 else 0
-    windows = []
-    for place in places:
-        length = min(tile, size - place)
-        climb = (torch.arange(1, length + 1) - margin).clamp(0, shared + 1 - 2 * margin).float()
-        windows.append(torch.minimum(climb, climb.flip(0)).clamp_min(1e-6))  # nobody else's at the edge of the image
-    total = torch.zeros(size)
-    for place, window in zip(places, windows, strict=True):
-        total[place : place + len(window)] += window
-    return [window / total[place : place + len(window)] for place, window in zip(places, windows, strict=True)]
+    pixels = torch.arange(size)
+    begun = [torch.ones(size)]  # of each tile and those after it, at every pixel
+    for before, start in itertools.pairwise(places):
+        shared = min(before + tile, size) - start
+        margin = max(3 * shared // 8, reach if 2 * reach <= shared else 0)
+        begun.append((pixels + 1 - start - margin).clamp(0, width := shared + 1 - 2 * margin) / width)
+    begun.append(torch.zeros(size))
+    found = [these - later for these, later in itertools.pairwise(begun)]
+    return [weights[place : place + tile] for place, weights in zip(places, found, strict=True)]

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+import torch.nn.functional as F
 from contracts import raises_line
 from torch import nn
 
@@ -13,7 +14,17 @@ from grids import devices
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
 from grids.networks.blocks import GlobalMean
 from grids.restoration.forward import restore
-from grids.restoration.tiling import PROBE, TILE, _cores, _margin, _widest, default_side, restore_image
+from grids.restoration.tiling import (
+    PROBE,
+    TILE,
+    _cores,
+    _margin,
+    _places,
+    _weights,
+    _widest,
+    default_side,
+    restore_image,
+)
 
 
 class Shares(nn.Module):
@@ -41,6 +52,45 @@ def test_a_convolution_gives_nearly_the_same_in_tiles() -> None:
     whole, tiled = restore(network, image[None], "cpu")[0], restore_image(network, image, tile=24, overlap=10)
     torch.testing.assert_close(whole[:, :10, :10], tiled[:, :10, :10])
     assert (whole - tiled).abs().max() < 0.15  # one pixel at the edge of a tile is padded, and weighs little
+
+
+class Near(nn.Module):
+    """Sees three pixels to each side, zeros beyond the image, and takes a mean besides: its tiles fade into another."""
+
+    reach = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = GlobalMean()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(F.pad(images, (3, 3, 3, 3)), 7, 1) + 0 * self.mean(images)
+
+
+@pytest.mark.parametrize("overlap", [0, 6, 7, 16, 32, 64])
+def test_every_side_and_tile_give_the_whole(overlap: int) -> None:
+    """Weights once fell at the image's own edge too: a row was that of a tile which sees zeros in its place."""
+    network = Near()
+    pairs = {(128 + more, 128) for more in (1, 2, 3, 63, 64, 65, 127, 128, 129)} | {(300, 129), (301, 136), (270, 135)}
+    for side, tile in sorted(pairs | {(250, 200), (300, 200), (512, 511), (513, 511)}):
+        image = torch.rand(3, 5, side)
+        for turned in (image, image.transpose(1, 2)):
+            made = restore_image(network, turned, tile=tile, overlap=overlap)
+            assert (made - restore(network, turned[None], "cpu")[0]).abs().max() <= 1e-5, (side, tile)
+
+
+@pytest.mark.parametrize("reach", [0, 5, 40])
+def test_weights_add_up_and_only_neighbours_lower_them(reach: int) -> None:
+    for size, tile, overlap in itertools.product((130, 150, 201, 333, 540), (128, 129, 150), (1, 16, 64)):
+        places = _places(size, tile, overlap)
+        weights = _weights(size, tile, places, reach)
+        total = torch.zeros(size)
+        for place, weight in zip(places, weights, strict=True):
+            assert weight.min() >= 0
+            total[place : place + len(weight)] += weight
+        torch.testing.assert_close(total, torch.ones(size))
+        alone = places[1] if len(places) > 1 else size
+        assert bool((weights[0][:alone] == 1).all()) and weights[-1][-1] == 1
 
 
 def test_where_tiles_disagree_they_fade_into_one_another() -> None:
