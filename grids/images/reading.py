@@ -48,8 +48,9 @@ class ReadOptions:
 def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
     """Read one photograph: whole and upright, or not at all.
 
-    Grey, palette, CMYK and 1-bit images become RGB; of animations the first frame is read. 16 bits a channel are kept
-    for grey and colour PNG, TIFF, PGM and PPM; deeper AVIF, JPEG 2000 and CMYK arrive with 8.
+    Grey and 1-bit images have three equal channels, and `Photo.grey` is set; palette and CMYK ones become RGB; of
+    animations the first frame is read. 16 bits a channel are kept for grey and colour PNG, TIFF, PGM and PPM; deeper
+    AVIF, JPEG 2000 and CMYK arrive with 8.
 
     Args:
         path: the file.
@@ -157,16 +158,22 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
             raise _too_large(image.width * image.height, max_pixels)
         _check_whole(image, stream)
     with Image.open(stream, formats=_formats()) as image:  # again, because the check uses a PNG up
-        deepest = _deepest_colour(image)
+        deepest, grey = _deepest_colour(image), _is_grey(image)
         image.load()
         exif, orientation = _exif(image)
         pixels, alpha = _decode_deep(image, stream, deepest) if deepest else _to_rgb(image)
         icc = image.info.get("icc_profile")
-    if not (isinstance(icc, bytes) and icc[16:20] == b"RGB "):  # a profile of CMYK or grey is wrong for RGB pixels
+    if not (isinstance(icc, bytes) and icc[16:20] == (b"GRAY" if grey else b"RGB ")):  # of CMYK, for instance
         icc = None
     return Photo(
-        _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc
+        _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc, grey
     )
+
+
+def _is_grey(image: ImageFile.ImageFile) -> bool:
+    """Whether the file has one channel, besides alpha."""
+    deep_with_alpha = any("LA;16" in str(tile[3]) for tile in image.tile)  # which Pillow opens as RGBA
+    return deep_with_alpha or image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
 
 def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:

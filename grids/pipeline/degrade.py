@@ -17,6 +17,7 @@ from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
 from grids.images import Photo, ReadOptions, read_photo, read_photos, write_photo
+from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
 from grids.io import write_bytes
 from grids.metrics import image_psnr
@@ -52,6 +53,8 @@ def degrade_file(
 ) -> float:
     """Degrade one image file into another; alpha, EXIF, colour profile and bit depth are kept.
 
+    A grey file stays grey: it is degraded in colour, and one channel is taken.
+
     Args:
         source, target: the files; the target's suffix decides its format.
         kind: what to apply.
@@ -71,7 +74,7 @@ def degrade_file(
     if absolute(Path(source)) == absolute(Path(target)):
         raise GridsError(f"the result would replace the image '{source}': choose another name")
     clean = photo.tensor()
-    result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
+    result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit, photo.grey)
     write_photo(Path(target), _result(photo, result, round_to_8_bit))
     return image_psnr(clean, result)
 
@@ -89,7 +92,7 @@ def contact_sheet_of(
     size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape[1:] != (photo.height, photo.width) else "clean"
     tiles = [(size, _to_bytes(clean))]
     for name, kind in kinds.items():
-        result, _ = _degrade(clean, kind, severity, seed, True)
+        result, _ = _degrade(clean, kind, severity, seed, True, photo.grey)
         tiles.append((f"{name}  {image_psnr(clean, result):.1f} dB", _to_bytes(result)))
     # as many in a row as leave the last one fullest
     return contact_sheet(tiles, columns=min((4, 5, 6), key=lambda columns: -len(tiles) % columns))
@@ -244,7 +247,7 @@ def _write_pair(
     """Write one pair and its row of params.csv."""
     base = folder / job.kind if several else folder
     clean = photo.tensor()
-    result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded)
+    result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded, photo.grey)
     write_photo(base / "GT" / name, photo)
     write_photo(base / "LQ" / name, _result(photo, result, job.rounded))
     row = {
@@ -271,11 +274,12 @@ def write_sheet(target: Path, data: bytes) -> Path:
 
 
 def _degrade(
-    clean: Tensor, kind: Degradation, severity: float | None, seed: int, round_to_8_bit: bool
+    clean: Tensor, kind: Degradation, severity: float | None, seed: int, round_to_8_bit: bool, grey: bool
 ) -> tuple[Tensor, Parameters]:
     batch = clean.unsqueeze(0)
     parameters = kind.sample(batch.shape, seeded(seed), severity)
-    return kind.apply(batch, parameters, round_to_8_bit)[0], parameters
+    degraded = kind.apply(batch, parameters, round_to_8_bit)[0]
+    return take_one_channel(degraded) if grey else degraded, parameters
 
 
 def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.images import Photo
+from grids.images.grey import average_channels, has_equal_channels
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import OVERLAP, restore_image
@@ -101,7 +102,8 @@ def restore_photo(
     Colours below transparent pixels are treated as they are stored.
 
     Args:
-        photo: of any size; alpha, EXIF, colour profile and bit depth are kept.
+        photo: of any size; alpha, EXIF, colour profile and bit depth are kept, and grey stays grey: of a photograph
+            whose channels are equal the result is the mean of the network's three.
         select: from pixels, (3, H, W) float32 in [0, 1], what they need. It is shown what a file would hold: values
             rounded to the bits of the photograph.
         restorers: the network of a group's id, on the device.
@@ -119,6 +121,7 @@ def restore_photo(
     """
     check_settings(steps, tile, overlap, group, head, min_gain, strength)
     pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
+    grey = has_equal_channels(photo.pixels)
     why: str = DONE
     while sum(step.group is not None for step in done) < steps:
         selection = select(pixels.mul(white).round_().div_(white))
@@ -144,6 +147,7 @@ def restore_photo(
         made = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
         if not bool(torch.isfinite(made).all()):
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
+        made = average_channels(made) if grey else made
         pixels = made if strength == 1 else pixels.lerp(made, strength)
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = any(step.group is not None for step in done)
