@@ -280,7 +280,7 @@ class TestPixels:
 
     @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
     def test_colours_under_clear_pixels_survive(self, tmp_path: Path, suffix: str) -> None:
-        photo = Photo(noise(), np.zeros((12, 17), np.uint8))
+        photo = Photo(noise(), np.eye(12, 17, dtype=np.uint8))
         back = read_photo(write_photo(tmp_path / f"a{suffix}", photo))
         np.testing.assert_array_equal(back.pixels, photo.pixels)
         np.testing.assert_array_equal(back.alpha, photo.alpha)

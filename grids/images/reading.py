@@ -19,6 +19,7 @@ from grids.errors import ImageError
 from grids.images.libraries import opencv, quiet_opencv, strict_pillow
 from grids.images.photo import Photo, Skipped
 from grids.images.tensors import Pixels
+from grids.images.transparency import seen_window
 
 MAX_PIXELS = 200_000_000
 # Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
@@ -57,7 +58,8 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
         max_pixels: refuse larger ones by their header, before anything is decoded.
 
     Raises:
-        ImageError: missing, not a readable image, truncated, damaged, of floating point, or too large.
+        ImageError: missing, not a readable image, truncated, damaged, of floating point, wholly transparent, or too
+            large.
     """
     try:
         return _read(Path(path), max_pixels)
@@ -71,7 +73,7 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
     Args:
         paths: the files. A single one is not passed over: what is wrong with it is raised.
         reading: the largest size, and what is called with every file passed over; the defaults if None.
-        min_side: pixels that both sides must have.
+        min_side: pixels that both sides must have, those of the rectangle around what is not wholly transparent.
 
     Raises:
         ImageError: the only file, or every one of several, cannot be used.
@@ -81,8 +83,9 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
     for path in paths:
         try:
             photo = _read(Path(path), reading.max_pixels)
-            if min(photo.height, photo.width) < min_side:
-                raise ImageError(f"{photo.width} x {photo.height} pixels, but at least {min_side} are needed")
+            height, width = (side.stop - side.start for side in seen_window(photo))
+            if min(height, width) < min_side:
+                raise ImageError(f"{width} x {height} pixels, but at least {min_side} are needed")
         except ImageError as error:
             if len(paths) == 1:
                 raise _unreadable(path, str(error)) from error
@@ -165,6 +168,8 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
         icc = image.info.get("icc_profile")
     if not (isinstance(icc, bytes) and icc[16:20] == (b"GRAY" if grey else b"RGB ")):  # of CMYK, for instance
         icc = None
+    if alpha is not None and not alpha.any():
+        raise ImageError("it is wholly transparent: there is nothing to see")
     return Photo(
         _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc, grey
     )

@@ -19,6 +19,7 @@ from grids.errors import GridsError, UnknownNameError
 from grids.images import Photo, ReadOptions, read_photo, read_photos, write_photo
 from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
+from grids.images.transparency import Seen, seen_part, with_seen
 from grids.io import write_bytes
 from grids.metrics import image_psnr
 from grids.pipeline.run_folder import absolute, append_row, results_folder, target_names
@@ -53,7 +54,8 @@ def degrade_file(
 ) -> float:
     """Degrade one image file into another; alpha, EXIF, colour profile and bit depth are kept.
 
-    A grey file stays grey: it is degraded in colour, and one channel is taken.
+    A grey file stays grey: it is degraded in colour, and one channel is taken. Wholly transparent pixels stay as they
+    are: what is seen is degraded as if it went on there.
 
     Args:
         source, target: the files; the target's suffix decides its format.
@@ -65,7 +67,7 @@ def degrade_file(
         reading: the largest size of images.
 
     Returns:
-        The PSNR in dB between the two (RGB, no crop, rounded to 8 bit).
+        The PSNR in dB between the two (RGB, no crop, rounded to 8 bit), of the rectangle around what is visible.
 
     Raises:
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
@@ -73,9 +75,10 @@ def degrade_file(
     photo = read_photo(Path(source), (reading or ReadOptions()).max_pixels)
     if absolute(Path(source)) == absolute(Path(target)):
         raise GridsError(f"the result would replace the image '{source}': choose another name")
-    clean = photo.tensor()
+    seen = seen_part(photo)
+    clean = seen.photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit, photo.grey)
-    write_photo(Path(target), _result(photo, result, round_to_8_bit))
+    write_photo(Path(target), _result(photo, seen, result, round_to_8_bit))
     return image_psnr(clean, result)
 
 
@@ -88,8 +91,9 @@ def contact_sheet_of(
     side: int = 512,
 ) -> bytes:
     """A PNG of the photograph (its middle, `side` pixels at most) under every degradation, with the PSNR in dB."""
-    clean = crop_middle(photo.tensor(), side)
-    size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape[1:] != (photo.height, photo.width) else "clean"
+    whole = seen_part(photo).photo.tensor()
+    clean = crop_middle(whole, side)
+    size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape != whole.shape else "clean"
     tiles = [(size, _to_bytes(clean))]
     for name, kind in kinds.items():
         result, _ = _degrade(clean, kind, severity, seed, True, photo.grey)
@@ -245,11 +249,11 @@ def _write_pair(
     folder: Path, photo: Photo, name: str, kind: Degradation, job: Job, several: bool, first: bool
 ) -> dict[str, Any]:
     """Write one pair and its row of params.csv."""
-    base = folder / job.kind if several else folder
-    clean = photo.tensor()
+    base, seen = folder / job.kind if several else folder, seen_part(photo)
+    clean = seen.photo.tensor()
     result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded, photo.grey)
     write_photo(base / "GT" / name, photo)
-    write_photo(base / "LQ" / name, _result(photo, result, job.rounded))
+    write_photo(base / "LQ" / name, _result(photo, seen, result, job.rounded))
     row = {
         "file": name,
         "kind": job.kind,
@@ -282,8 +286,9 @@ def _degrade(
     return take_one_channel(degraded) if grey else degraded, parameters
 
 
-def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:
-    return (photo if rounded else photo.with_16_bits()).with_pixels(result)
+def _result(photo: Photo, seen: Seen, result: Tensor, rounded: bool) -> Photo:
+    whole, part = (shot if rounded else shot.with_16_bits() for shot in (photo, seen.photo))
+    return with_seen(whole, seen, part.with_pixels(result))
 
 
 def _listed(parameters: Parameters) -> dict[str, Any]:
