@@ -280,7 +280,7 @@ class TestPixels:
 
     @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
     def test_colours_under_clear_pixels_survive(self, tmp_path: Path, suffix: str) -> None:
-        photo = Photo(noise(), np.zeros((12, 17), np.uint8))
+        photo = Photo(noise(), np.eye(12, 17, dtype=np.uint8))
         back = read_photo(write_photo(tmp_path / f"a{suffix}", photo))
         np.testing.assert_array_equal(back.pixels, photo.pixels)
         np.testing.assert_array_equal(back.alpha, photo.alpha)
@@ -349,6 +349,8 @@ class TestMetadata:
     def test_profile_of_other_colours_is_not_kept(self, tmp_path: Path) -> None:
         grey = ICC[:16] + b"GRAY" + ICC[20:]
         data = pillow_bytes(Image.fromarray(smooth()).convert("L"), "PNG", icc_profile=grey)
+        assert read_photo(stored(tmp_path, data)).icc == grey
+        data = pillow_bytes(Image.fromarray(smooth()).convert("L"), "PNG", icc_profile=ICC)
         assert read_photo(stored(tmp_path, data)).icc is None
 
     def test_damaged_exif_does_not_spoil_the_photo(self, tmp_path: Path) -> None:
@@ -548,8 +550,6 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "cv2", None)
         assert "opencv-python-headless" in refusal(stored(tmp_path, SAMPLES["png16"]))
         assert read_photo(stored(tmp_path, SAMPLES["png"])).bits == 8
-        with pytest.raises(ImageError, match="opencv-python-headless"):
-            encode(Photo(noise(dtype=np.uint16)), ".png")
 
     def test_odd_metadata_prints_nothing(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         deep, flat = noise(dtype=np.uint16), noise()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grids.errors import ImageError
-from grids.images.tensors import Pixels, to_pixels, to_tensor
+from grids.images.grey import average_channels, has_equal_channels
+from grids.images.tensors import Pixels, checked_image, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,10 +25,11 @@ class Photo:
         alpha: (H, W) opacity of the same dtype, or None where the file has none.
         path: where it was read from.
         exif: the EXIF block ("Exif", two zeros, a TIFF header, ...), its orientation reset to 1.
-        icc: the RGB colour profile. The pixels are as stored: no profile is applied.
+        icc: the colour profile, of RGB or, for a grey photograph, of grey. The pixels are as stored: none is applied.
+        grey: its files have one channel; the three of the pixels are equal.
 
     Raises:
-        ImageError: the arrays have another shape or dtype.
+        ImageError: the arrays have another shape or dtype, or a grey photograph has colours.
     """
 
     pixels: Pixels
@@ -35,6 +37,7 @@ class Photo:
     path: Path | None = None
     exif: bytes | None = None
     icc: bytes | None = None
+    grey: bool = False
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -43,6 +46,8 @@ class Photo:
         if self.alpha is not None and (self.alpha.shape != shape[:2] or self.alpha.dtype != dtype):
             got = f"{self.alpha.shape} of {self.alpha.dtype}"
             raise ImageError(f"alpha must be {shape[:2]} of {dtype}, like the pixels, but got {got}")
+        if self.grey and not has_equal_channels(self.pixels):
+            raise ImageError("a grey photo must have three equal channels, but they differ")
 
     @property
     def height(self) -> int:
@@ -64,13 +69,15 @@ class Photo:
     def with_pixels(self, images: Tensor) -> Photo:
         """This photo with other pixels, clipped and rounded to its bit depth; alpha and metadata stay.
 
+        A grey photo stays grey: its pixels become the means of the channels.
+
         Args:
             images: (3, H, W), floating point, [0, 1], on any device.
 
         Raises:
             ImageError: another shape, not floating point, or not finite.
         """
-        pixels = to_pixels(images, self.bits)
+        pixels = to_pixels(average_channels(checked_image(images)) if self.grey else images, self.bits)
         if pixels.shape != self.pixels.shape:
             was, got = f"{self.width} x {self.height}", f"{pixels.shape[1]} x {pixels.shape[0]}"
             raise ImageError(f"the new pixels must be {was}, the size of the photo, but are {got}")

@@ -20,6 +20,7 @@ from grids.images.libraries import opencv, quiet_opencv, strict_pillow
 from grids.images.listing import explain_missing
 from grids.images.photo import Photo, Skipped
 from grids.images.tensors import Pixels
+from grids.images.transparency import seen_window
 
 MAX_PIXELS = 200_000_000
 # Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
@@ -49,15 +50,17 @@ class ReadOptions:
 def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
     """Read one photograph: whole and upright, or not at all.
 
-    Grey, palette, CMYK and 1-bit images become RGB; of animations the first frame is read. 16 bits a channel are kept
-    for grey and colour PNG, TIFF, PGM and PPM; deeper AVIF, JPEG 2000 and CMYK arrive with 8.
+    Grey and 1-bit images have three equal channels, and `Photo.grey` is set; palette and CMYK ones become RGB; of
+    animations the first frame is read. 16 bits a channel are kept for grey and colour PNG, TIFF, PGM and PPM; deeper
+    AVIF, JPEG 2000 and CMYK arrive with 8.
 
     Args:
         path: the file.
         max_pixels: refuse larger ones by their header, before anything is decoded.
 
     Raises:
-        ImageError: missing, not a readable image, truncated, damaged, of floating point, or too large.
+        ImageError: missing, not a readable image, truncated, damaged, of floating point, wholly transparent, or too
+            large.
     """
     try:
         return _read(Path(path), max_pixels)
@@ -71,7 +74,7 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
     Args:
         paths: the files. A single one is not passed over: what is wrong with it is raised.
         reading: the largest size, and what is called with every file passed over; the defaults if None.
-        min_side: pixels that both sides must have.
+        min_side: pixels that both sides must have, those of the rectangle around what is not wholly transparent.
 
     Raises:
         ImageError: the only file, or every one of several, cannot be used.
@@ -81,8 +84,9 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
     for path in paths:
         try:
             photo = _read(Path(path), reading.max_pixels)
-            if min(photo.height, photo.width) < min_side:
-                raise ImageError(f"{photo.width} x {photo.height} pixels, but at least {min_side} are needed")
+            height, width = (side.stop - side.start for side in seen_window(photo))
+            if min(height, width) < min_side:
+                raise ImageError(f"{width} x {height} pixels, but at least {min_side} are needed")
         except ImageError as error:
             if len(paths) == 1:
                 raise _unreadable(path, str(error)) from error
@@ -156,16 +160,24 @@ def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
             raise _too_large(image.width * image.height, max_pixels)
         _check_whole(image, stream)
     with Image.open(stream, formats=_formats()) as image:  # again, because the check uses a PNG up
-        deepest = _deepest_colour(image)
+        deepest, grey = _deepest_colour(image), _is_grey(image)
         image.load()
         exif, orientation = _exif(image)
         pixels, alpha = _decode_deep(image, stream, deepest) if deepest else _to_rgb(image)
         icc = image.info.get("icc_profile")
-    if not (isinstance(icc, bytes) and icc[16:20] == b"RGB "):  # a profile of CMYK or grey is wrong for RGB pixels
+    if not (isinstance(icc, bytes) and icc[16:20] == (b"GRAY" if grey else b"RGB ")):  # of CMYK, for instance
         icc = None
+    if alpha is not None and not alpha.any():
+        raise ImageError("it is wholly transparent: there is nothing to see")
     return Photo(
-        _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc
+        _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc, grey
     )
+
+
+def _is_grey(image: ImageFile.ImageFile) -> bool:
+    """Whether the file has one channel, besides alpha."""
+    deep_with_alpha = any("LA;16" in str(tile[3]) for tile in image.tile)  # which Pillow opens as RGBA
+    return deep_with_alpha or image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
 
 def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from grids.errors import ImageError
-from grids.images.libraries import opencv
 from grids.images.photo import Photo
+from grids.images.png import chunk, encode_16_bit
 from grids.images.tensors import Pixels, to_8_bit
 from grids.io import write_bytes
 
@@ -36,7 +35,8 @@ def encode(photo: Photo, suffix: str) -> bytes:
     """The bytes of an image file; the same photo gives the same bytes.
 
     png and tif keep 16 bits, alpha, EXIF and colour profile; webp (lossless) keeps alpha and metadata at 8 bits; jpg
-    (quality 95, no chroma subsampling) keeps metadata at 8 bits; bmp keeps the colours at 8 bits.
+    (quality 95, no chroma subsampling) keeps metadata at 8 bits; bmp keeps the colours at 8 bits. A grey photo has one
+    channel, but in webp, and in a tif with alpha and 16 bits, which few programs could read.
 
     Args:
         photo: what to encode.
@@ -58,16 +58,24 @@ def encode(photo: Photo, suffix: str) -> bytes:
 
 
 def _channels(photo: Photo) -> Pixels:
-    """(H, W, 3) or, with alpha, (H, W, 4)."""
-    return photo.pixels if photo.alpha is None else np.dstack((photo.pixels, photo.alpha))
+    """(H, W, C), C being 3, or 1 for a grey photo, and one more with alpha."""
+    colours = photo.pixels[..., :1] if photo.grey else photo.pixels
+    return colours if photo.alpha is None else np.dstack((colours, photo.alpha))
+
+
+def _in_colour(photo: Photo) -> Photo:
+    """The same for a format without grey, where a profile of grey would be wrong."""
+    return replace(photo, grey=False, icc=None) if photo.grey else photo
 
 
 def _save(photo: Photo, kind: str, alpha: bool = True, **options: Any) -> bytes:
-    pixels = to_8_bit(_channels(photo) if alpha else photo.pixels)
+    pixels = to_8_bit(_channels(photo if alpha else replace(photo, alpha=None)))
     if photo.exif is not None:
         options["exif"] = photo.exif
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, kind, icc_profile=photo.icc, **options)
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+        out, kind, icc_profile=photo.icc, **options
+    )
     return out.getvalue()
 
 
@@ -80,26 +88,19 @@ def _jpeg(photo: Photo) -> bytes:
 def _png(photo: Photo) -> bytes:
     if photo.bits == 8:
         return _save(photo, "PNG")
-    cv2 = opencv()
-    order = [2, 1, 0] if photo.alpha is None else [2, 1, 0, 3]
-    done, encoded = cv2.imencode(".png", _channels(photo)[..., order], [cv2.IMWRITE_PNG_COMPRESSION, 6])
-    if not done:
-        raise ImageError(f"OpenCV cannot encode {photo.width} x {photo.height} pixels as PNG")
-    data = bytes(encoded)
+    data = encode_16_bit(_channels(photo))
     metadata = b""
     if photo.icc is not None:
-        metadata += _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc))
+        metadata += chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc))
     if photo.exif is not None:
-        metadata += _chunk(b"eXIf", photo.exif.removeprefix(b"Exif\0\0"))
+        metadata += chunk(b"eXIf", photo.exif.removeprefix(b"Exif\0\0"))
     return data[:33] + metadata + data[33:]  # after the signature and IHDR
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _tiff(photo: Photo) -> bytes:
     """One deflated strip with horizontal prediction. Pillow writes no 16-bit colour, OpenCV no metadata."""
+    if photo.bits == 16 and photo.alpha is not None:
+        photo = _in_colour(photo)
     exif = Image.Exif()
     if photo.exif is not None:
         exif.load(photo.exif)
@@ -108,8 +109,8 @@ def _tiff(photo: Photo) -> bytes:
     steps = pixels.copy()
     steps[:, 1:] -= pixels[:, :-1]  # modulo 2^bits, as the format wants it
     strip = zlib.compress(steps.astype(steps.dtype.newbyteorder("<" if exif.endian == "<" else ">")).tobytes(), 6)
-    tags = {256: width, 257: height, 258: (photo.bits,) * count, 259: 8, 262: 2, 273: 0, 277: count, 278: height}
-    tags |= {279: len(strip), 284: 1, 317: 2}
+    tags = {256: width, 257: height, 258: (photo.bits,) * count, 259: 8, 273: 0, 277: count, 278: height}
+    tags |= {262: 1 if photo.grey else 2, 279: len(strip), 284: 1, 317: 2}
     if photo.alpha is not None:
         tags[338] = 2  # not multiplied into the colours
     if photo.icc is not None:
@@ -127,5 +128,5 @@ _WRITERS: dict[str, Callable[[Photo], bytes]] = {
     ".tif": _tiff,
     ".tiff": _tiff,
     # exact: keep the colours under transparent pixels
-    ".webp": lambda photo: _save(photo, "WEBP", lossless=True, exact=True),
+    ".webp": lambda photo: _save(_in_colour(photo), "WEBP", lossless=True, exact=True),
 }

@@ -16,7 +16,9 @@ from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
 from grids.images import Photo, ReadOptions, read_photo, read_photos, write_photo
+from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
+from grids.images.transparency import Seen, seen_part, with_seen
 from grids.io import write_bytes
 from grids.metrics import image_psnr
 from grids.pipeline.targets import append_row, check_targets, results_folder, target_names
@@ -51,6 +53,9 @@ def degrade_file(
 ) -> float:
     """Degrade one image file into another; alpha, EXIF, colour profile and bit depth are kept.
 
+    A grey file stays grey: it is degraded in colour, and one channel is taken. Wholly transparent pixels stay as they
+    are: what is seen is degraded as if it went on there.
+
     Args:
         source, target: the files; the target's suffix decides its format.
         kind: what to apply.
@@ -61,16 +66,17 @@ def degrade_file(
         reading: the largest size of images.
 
     Returns:
-        The PSNR in dB between the two (RGB, no crop, rounded to 8 bit).
+        The PSNR in dB between the two (RGB, no crop, rounded to 8 bit), of the rectangle around what is visible.
 
     Raises:
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
     """
     check_targets([target], [source])
     photo = read_photo(Path(source), (reading or ReadOptions()).max_pixels)
-    clean = photo.tensor()
-    result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit)
-    write_photo(Path(target), _result(photo, result, round_to_8_bit))
+    seen = seen_part(photo)
+    clean = seen.photo.tensor()
+    result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit, photo.grey)
+    write_photo(Path(target), _result(photo, seen, result, round_to_8_bit))
     return image_psnr(clean, result)
 
 
@@ -101,11 +107,12 @@ def contact_sheet_of(
     side: int = 512,
 ) -> bytes:
     """A PNG of the photograph (its middle, `side` pixels at most) under every degradation, with the PSNR in dB."""
-    clean = crop_middle(photo.tensor(), side)
-    size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape[1:] != (photo.height, photo.width) else "clean"
+    whole = seen_part(photo).photo.tensor()
+    clean = crop_middle(whole, side)
+    size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape != whole.shape else "clean"
     tiles = [(size, to_pixels(clean))]
     for name, kind in kinds.items():
-        result, _ = _degrade(clean, kind, severity, seed, True)
+        result, _ = _degrade(clean, kind, severity, seed, True, photo.grey)
         tiles.append((f"{name}  {image_psnr(clean, result):.1f} dB", to_pixels(result)))
     # as many in a row as leave the last one fullest
     return contact_sheet(tiles, columns=min((4, 5, 6), key=lambda columns: -len(tiles) % columns))
@@ -258,11 +265,11 @@ def _write_pair(
     folder: Path, photo: Photo, name: str, kind: Degradation, job: Job, several: bool, first: bool
 ) -> dict[str, Any]:
     """Write one pair and its row of params.csv."""
-    base = folder / job.kind if several else folder
-    clean = photo.tensor()
-    result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded)
+    base, seen = folder / job.kind if several else folder, seen_part(photo)
+    clean = seen.photo.tensor()
+    result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded, photo.grey)
     write_photo(base / "GT" / name, photo)
-    write_photo(base / "LQ" / name, _result(photo, result, job.rounded))
+    write_photo(base / "LQ" / name, _result(photo, seen, result, job.rounded))
     row = {
         "file": name,
         "kind": job.kind,
@@ -280,15 +287,17 @@ def _write_pair(
 
 
 def _degrade(
-    clean: Tensor, kind: Degradation, severity: float | None, seed: int, round_to_8_bit: bool
+    clean: Tensor, kind: Degradation, severity: float | None, seed: int, round_to_8_bit: bool, grey: bool
 ) -> tuple[Tensor, Parameters]:
     batch = clean.unsqueeze(0)
     parameters = kind.sample(batch.shape, seeded(seed), severity)
-    return kind.apply(batch, parameters, round_to_8_bit)[0], parameters
+    degraded = kind.apply(batch, parameters, round_to_8_bit)[0]
+    return take_one_channel(degraded) if grey else degraded, parameters
 
 
-def _result(photo: Photo, result: Tensor, rounded: bool) -> Photo:
-    return (photo if rounded else photo.with_16_bits()).with_pixels(result)
+def _result(photo: Photo, seen: Seen, result: Tensor, rounded: bool) -> Photo:
+    whole, part = (shot if rounded else shot.with_16_bits() for shot in (photo, seen.photo))
+    return with_seen(whole, seen, part.with_pixels(result))
 
 
 def _listed(parameters: Parameters) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from grids.errors import GridsError, ImageError
 from grids.images import ReadOptions, read_photo, read_photos
 from grids.images.photo import Photo
 from grids.images.tensors import to_8_bit, to_tensor
+from grids.images.transparency import seen_part
 from grids.metrics import WINDOW, whole_scores
 from grids.networks.heads import select_head
 from grids.pipeline.inputs import Images, Tasks, TaskSources, pair_folders, photo_paths
@@ -116,7 +117,7 @@ def _degraded(
         return
     for photo in read_photos(photo_paths(images), reading, LEAST):
         assert photo.path is not None
-        clean = _pixels(photo)
+        clean = _pixels(seen_part(photo).photo)
         for task, kind in kinds.items():
             generator = seeded(seed_for(seed, f"{task} {photo.path.name}"))
             made, head = kind(clean[None], generator), select_head(network, task)

@@ -122,7 +122,7 @@ def _written(photo: Photo, boxes: Sequence[Box], side: int, folder: Path, names:
     assert photo.path is not None
     faces = []
     for box, name in zip(boxes, _file_names(names[photo.path], len(boxes), names.values()), strict=True):
-        crop = Photo(crop_face(photo.pixels, box, side), icc=photo.icc)
+        crop = Photo(crop_face(photo.pixels, box, side), icc=photo.icc, grey=photo.grey)
         faces.append(Face(photo.path, box, write_photo(folder / name, crop)))
         row = {"file": str(photo.path), **box._asdict(), "crop": name}
         append_row(folder / FACES, row, first=not (folder / FACES).exists())

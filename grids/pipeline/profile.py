@@ -15,6 +15,7 @@ from grids import __version__, devices, weights
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError, RunError
 from grids.images import ReadOptions, read_photos
+from grids.images.transparency import seen_part
 from grids.networks.heads import MultiHead
 from grids.pipeline.inputs import Images, Plugin, lot_of, named_degradations, photo_paths
 from grids.pipeline.run_folder import RunFolder
@@ -263,7 +264,7 @@ def _too_few(count: int) -> ImageError:
 def _pixels(paths: Sequence[Path], reading: ReadOptions) -> Iterator[tuple[str, Tensor]]:
     for photo in read_photos(paths, reading, LEAST):
         assert photo.path is not None
-        yield photo.path.name, photo.tensor()
+        yield photo.path.name, seen_part(photo).photo.tensor()
 
 
 def _described(
@@ -277,7 +278,9 @@ def _described(
     """Every image and its quarters, in the whitened space of the basis."""
     for number, photo in enumerate(read_photos(paths, reading)):
         assert photo.path is not None
-        rows = basis.whiten(np.stack([describe(descriptor, part) for part in _parts(photo.tensor())]))
+        seen = seen_part(photo)
+        parts = _parts(seen.photo.tensor(), seen.mask())
+        rows = basis.whiten(np.stack([describe(descriptor, *part) for part in parts]))
         kinds, numbers, zeros = (np.full(len(rows), value) for value in (kind, number, 0.0))
         yield photo.path, Samples(rows, kinds, zeros, numbers, np.empty((len(rows), 0)), zeros)
         on_done()
@@ -293,9 +296,13 @@ def _others(
     return replace(made, statistics=basis.whiten(made.statistics))
 
 
-def _parts(image: Tensor) -> list[Tensor]:
+def _parts(image: Tensor, visible: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+    """The image and those of its quarters that show something, each with which of its pixels are visible."""
     height, width = image.shape[-2:]
     if min(height, width) < 2 * QUARTER:
-        return [image]
+        return [(image, visible)]
     rows, columns = (slice(height // 2), slice(height // 2, None)), (slice(width // 2), slice(width // 2, None))
-    return [image, *(image[:, row, column] for row in rows for column in columns)]
+    quarters = [
+        (image[:, row, column], None if visible is None else visible[row, column]) for row in rows for column in columns
+    ]
+    return [(image, visible), *(one for one in quarters if one[1] is None or bool(one[1].any()))]

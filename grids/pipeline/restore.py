@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from grids import devices
 from grids.errors import GridsError
 from grids.images import Photo, ReadOptions, Skipped, encode, read_photos, write_photo
-from grids.images.tensors import to_8_bit
+from grids.images.transparency import on_white
 from grids.io import write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
 from grids.pipeline.targets import check_apart, check_targets, results_folder, target_names
@@ -36,7 +36,7 @@ class Selecting(Protocol):
 
     @property
     def groups(self) -> Sequence[Candidate]: ...
-    def select(self, image: Tensor, /) -> Selection: ...
+    def select(self, image: Photo, /) -> Selection: ...
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class _Account:
 
 def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
     """A PNG of a photograph before and after, and below, where it was scaled down, its middle pixel by pixel."""
-    pictures = [to_8_bit(shot.pixels) for shot in (photo, restoration.photo)]
+    pictures = [on_white(shot) for shot in (photo, restoration.photo)]
     groups = restoration.groups
     after = f"after: {' + '.join(groups)}" if groups else "after: untouched"
     tiles = list(zip((f"before: {verdict_text(restoration.steps[0].selection)}", after), pictures, strict=True))

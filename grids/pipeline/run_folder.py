@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grids.errors import RunError
+from grids.errors import GridsError, RunError
 from grids.io import locked, make_folder, parse_json, read_text, write_text
 from grids.results import Grouping, SimilarityMatrix
 from grids.weights import PROFILE

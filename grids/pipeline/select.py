@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grids.errors import GridsError, ImageError
 from grids.images import ReadOptions, read_photo, read_photos
-from grids.images.tensors import to_8_bit
+from grids.images.transparency import on_white, seen_part
 from grids.io import write_bytes
 from grids.pipeline.inputs import Images, photo_paths
 from grids.pipeline.targets import check_targets
@@ -59,7 +59,8 @@ def select_images(
 
 
 def write_map(image: str | Path, out: str | Path, *, selector: Selector, reading: ReadOptions | None = None) -> Path:
-    """Write a PNG of an image, tinted by the group that each part of it needs.
+    """Write a PNG of an image, tinted by the group that each part of it needs; of a partly transparent one, the
+    rectangle around what is visible.
 
     Raises:
         GridsError: the image cannot be used, or the file cannot be written.
@@ -69,10 +70,10 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, reading
 
     target = check_map(out)
     check_targets([target], [image])
-    photo = read_photo(image, (reading or ReadOptions()).max_pixels)
+    photo = seen_part(read_photo(image, (reading or ReadOptions()).max_pixels)).photo
     found = selector.map(photo)
     names = [f"{group.id} ({', '.join(group.degradations)})" for group in selector.groups]
-    return write_bytes(target, paint_map(to_8_bit(photo.pixels), found.labels, found.probabilities, names))
+    return write_bytes(target, paint_map(on_white(photo), found.labels, found.probabilities, names))
 
 
 def check_map(out: str | Path) -> Path:

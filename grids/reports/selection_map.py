@@ -14,7 +14,7 @@ from grids.errors import GridsError
 from grids.reports.painting import readable_on
 from grids.reports.sheet import cut_to, lettering
 from grids.reports.text import printable
-from grids.results import CLEAN_CELL, UNKNOWN_CELL
+from grids.results import CLEAN_CELL, HIDDEN_CELL, UNKNOWN_CELL
 
 LARGEST, SMALLEST = 1600, 480
 """Pixels of the longer side: larger photographs are scaled down, much smaller ones enlarged by whole factors."""
@@ -35,12 +35,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def paint_map(pixels: Array, labels: Array, probabilities: Array, names: Sequence[str]) -> bytes:
     """A PNG of the photograph, each cell tinted by its group, the stronger the likelier, over a legend.
 
-    Clean cells keep their colours; unknown ones are grey and hatched. The same bytes for the same input.
+    Clean cells and those without a visible pixel keep their colours; unknown ones are grey and hatched. The same bytes
+    for the same input.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
-        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unknown. The cells
-            divide the photograph evenly.
+        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unknown, -3 nothing
+            visible. The cells divide the photograph evenly.
         probabilities: (rows, columns) of the labels, in [0, 1].
         names: of the groups, their ids first: "C1 (jpeg, ringing)". The first word stands in the picture too.
 
@@ -67,9 +68,9 @@ def _check(pixels: Array, labels: Array, probabilities: Array, names: Sequence[s
             f"a map needs whole-numbered labels and probabilities, (rows, columns) both, but got {labels.shape} of "
             f"{labels.dtype} and {probabilities.shape}"
         )
-    if labels.min() < UNKNOWN_CELL or labels.max() >= len(names):
+    if labels.min() < HIDDEN_CELL or labels.max() >= len(names):
         raise GridsError(
-            f"labels of a map must be -2 to {len(names) - 1}, but go from {labels.min()} to {labels.max()}"
+            f"labels of a map must be -3 to {len(names) - 1}, but go from {labels.min()} to {labels.max()}"
         )
 
 
@@ -90,13 +91,13 @@ def _cells(length: int, count: int) -> Array:
 
 
 def _tinted(picture: Array, labels: Array, opacity: Array) -> Array:
-    colours = np.array([GREY, (0, 0, 0), *PALETTE], dtype=np.float32)
-    at = np.where(labels >= 0, labels % len(PALETTE), labels) + 2
+    colours = np.array([PAPER, GREY, (0, 0, 0), *PALETTE], dtype=np.float32)
+    at = np.where(labels >= 0, labels % len(PALETTE), labels) + 3
     base = picture.astype(np.float32)
     # under a tint the photograph is nearly grey: its own colours would be taken for a group's
     grey = (base @ np.array([0.299, 0.587, 0.114], dtype=np.float32))[..., None]
     mixed = (0.2 * base + 0.8 * grey) * (1 - opacity[..., None]) + colours[at] * opacity[..., None]
-    out = np.where((labels == CLEAN_CELL)[..., None], base, mixed)
+    out = np.where(np.isin(labels, (CLEAN_CELL, HIDDEN_CELL))[..., None], base, mixed)
     y, x = np.ogrid[: labels.shape[0], : labels.shape[1]]
     stripes = (labels == UNKNOWN_CELL) & ((x + y) % HATCH < 2)
     out[stripes] = 0.3 * out[stripes]
@@ -143,6 +144,8 @@ def _entries(labels: Array, names: Sequence[str]) -> list[tuple[int, str]]:
         entries.append((CLEAN_CELL, f"clean, not tinted: {_share(labels, CLEAN_CELL)}"))
     if np.any(labels == UNKNOWN_CELL):
         entries.append((UNKNOWN_CELL, f"unknown: {_share(labels, UNKNOWN_CELL)}"))
+    if np.any(labels == HIDDEN_CELL):
+        entries.append((HIDDEN_CELL, f"transparent, not looked at: {_share(labels, HIDDEN_CELL)}"))
     return entries
 
 
@@ -169,7 +172,7 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[int, str]]) -> byte
 
 
 def _swatch(label: int) -> Image.Image:
-    flat = np.full((SWATCH, SWATCH, 3), 255 if label == CLEAN_CELL else 128, np.uint8)
+    flat = np.full((SWATCH, SWATCH, 3), 255 if label in (CLEAN_CELL, HIDDEN_CELL) else 128, np.uint8)
     if label >= 0:
         flat[:] = _colour(label)
     elif label == UNKNOWN_CELL:

@@ -6,14 +6,16 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from grids.errors import GridsError, unknown_name
 from grids.images import Photo
+from grids.images.grey import average_channels, has_equal_channels
+from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import OVERLAP, restore_image
@@ -83,7 +85,7 @@ class Restoration:
 
 def restore_photo(
     photo: Photo,
-    select: Callable[[Tensor], Selection],
+    select: Callable[[Photo], Selection],
     restorers: Callable[[str], nn.Module],
     *,
     group: str | None = None,
@@ -98,12 +100,13 @@ def restore_photo(
     """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown, where a gain is
     not likely, and where a restorer would run again for the same degradation: it has not learnt from its own results.
 
-    Colours below transparent pixels are treated as they are stored.
+    Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
     Args:
-        photo: of any size; alpha, EXIF, colour profile and bit depth are kept.
-        select: from pixels, (3, H, W) float32 in [0, 1], what they need. It is shown what a file would hold: values
-            rounded to the bits of the photograph.
+        photo: of any size; alpha, EXIF, colour profile and bit depth are kept, and grey stays grey: of a photograph
+            whose channels are equal the result is the mean of the network's three.
+        select: what a photograph needs. It is shown what a file would hold, its values rounded to the bits of the
+            photograph, but of a partly transparent one only the rectangle around what is visible.
         restorers: the network of a group's id, on the device.
         group: the id of the group for the first step, whatever the selection says; later steps are free.
         head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
@@ -114,14 +117,16 @@ def restore_photo(
         device: where the networks lie.
 
     Raises:
-        GridsError: a value is wrong, a least gain is asked for where none is predicted, a network is missing, gives
-            values that are not finite, or needs too much memory.
+        GridsError: nothing is visible, a value is wrong, a least gain is asked for where none is predicted, a network
+            is missing, gives values that are not finite, or needs too much memory.
     """
     check_settings(steps, tile, overlap, group, head, min_gain, strength)
-    pixels, done, white = photo.tensor(), list[Step](), float(2**photo.bits - 1)
+    seen = seen_part(photo)
+    pixels, grey = seen.photo.tensor(), has_equal_channels(seen.photo.pixels)
+    done = list[Step]()
     why: str = DONE
     while sum(step.group is not None for step in done) < steps:
-        selection = select(pixels.mul(white).round_().div_(white))
+        selection = select(replace(seen.photo.with_pixels(pixels), path=None))
         forced = group if not done else None
         stop = None if forced else _reason_to_stop(selection, min_gain)
         if stop is not None:
@@ -144,10 +149,12 @@ def restore_photo(
         made = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
         if not bool(torch.isfinite(made).all()):
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
+        made = average_channels(made) if grey else made
         pixels = made if strength == 1 else pixels.lerp(made, strength)
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = any(step.group is not None for step in done)
-    return Restoration(photo.with_pixels(pixels) if restored else photo, tuple(done), why)
+    result = with_seen(photo, seen, seen.photo.with_pixels(pixels)) if restored else photo
+    return Restoration(result, tuple(done), why)
 
 
 def view_of(network: nn.Module, group: str, head: str) -> nn.Module:

@@ -15,6 +15,7 @@ from grids.results.grouping import (
 from grids.results.selection import (
     CLEAN,
     CLEAN_CELL,
+    HIDDEN_CELL,
     KNOWN,
     OTHER,
     SELECTION_VERDICTS,
@@ -35,6 +36,7 @@ __all__ = [
     "CERTIFICATES",
     "CLEAN",
     "CLEAN_CELL",
+    "HIDDEN_CELL",
     "KNOWN",
     "OTHER",
     "SELECTION_VERDICTS",

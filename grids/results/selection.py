@@ -15,7 +15,7 @@ SelectionVerdict = Literal["clean", "known", "unknown"]
 CLEAN: Literal["clean"] = "clean"
 KNOWN: Literal["known"] = "known"
 UNKNOWN: Literal["unknown"] = "unknown"
-CLEAN_CELL, UNKNOWN_CELL = -1, -2
+CLEAN_CELL, UNKNOWN_CELL, HIDDEN_CELL = -1, -2, -3
 """In place of the number of a group, in a map of an image."""
 OTHER = "other"
 """In place of a degradation: damage that no group restores."""

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from grids.errors import GridsError
-from grids.results import CLEAN, CLEAN_CELL, UNKNOWN_CELL, FloatArray, Selection
+from grids.results import CLEAN, CLEAN_CELL, HIDDEN_CELL, UNKNOWN_CELL, FloatArray, Selection
 from grids.selection.features import describe
 from grids.selection.judge import judge
 from grids.selection.profile import Profile
@@ -26,8 +26,8 @@ class SelectionMap:
     """Which group fits where.
 
     Args:
-        labels: (rows, columns), the number of the group in `Selector.groups`; -1 clean, -2 unknown.
-        probabilities: (rows, columns), of the label; of unknown cells that of the likeliest group.
+        labels: (rows, columns), the number of the group in `Selector.groups`; -1 clean, -2 unknown, -3 nothing visible.
+        probabilities: (rows, columns), of the label; of unknown cells that of the likeliest group, of hidden ones 0.
         height, width: of the image, in pixels; row i begins at i height // rows.
     """
 
@@ -37,7 +37,13 @@ class SelectionMap:
     width: int
 
 
-def map_image(profile: Profile, descriptor: Descriptor, image: Tensor, side: int | None = None) -> SelectionMap:
+def map_image(
+    profile: Profile,
+    descriptor: Descriptor,
+    image: Tensor,
+    side: int | None = None,
+    visible: Tensor | None = None,
+) -> SelectionMap:
     """Choose a group for every cell of an image.
 
     Args:
@@ -45,6 +51,7 @@ def map_image(profile: Profile, descriptor: Descriptor, image: Tensor, side: int
         descriptor: describes them.
         image: (3, H, W) float32 in [0, 1], on the CPU.
         side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
+        visible: (H, W) bool, which pixels count, at least one of them; None for all.
 
     Raises:
         GridsError: the side is too small.
@@ -55,15 +62,17 @@ def map_image(profile: Profile, descriptor: Descriptor, image: Tensor, side: int
     rows, columns = _count_cells(height, width, side)
     tops = [row * height // rows for row in range(rows + 1)]
     lefts = [column * width // columns for column in range(columns + 1)]
-    statistics = [
-        describe(descriptor, image[:, top:bottom, left:right])
-        for top, bottom in itertools.pairwise(tops)
-        for left, right in itertools.pairwise(lefts)
-    ]
+    labels, chances, statistics = np.full(rows * columns, HIDDEN_CELL), np.zeros(rows * columns), {}
+    spans = itertools.product(itertools.pairwise(tops), itertools.pairwise(lefts))
+    for number, ((top, bottom), (left, right)) in enumerate(spans):
+        shown = None if visible is None else visible[top:bottom, left:right]
+        if shown is None or bool(shown.any()):
+            statistics[number] = describe(descriptor, image[:, top:bottom, left:right], shown)
     numbers = {group.id: number for number, group in enumerate(profile.groups)}
-    found = [_label(one, numbers) for one in judge(profile, np.stack(statistics), ("",) * len(statistics))]
-    labels, chances = (np.array(values).reshape(rows, columns) for values in zip(*found, strict=True))
-    return SelectionMap(labels, chances, height, width)
+    found = judge(profile, np.stack(list(statistics.values())), ("",) * len(statistics))
+    for cell, one in zip(statistics, found, strict=True):
+        labels[cell], chances[cell] = _label(one, numbers)
+    return SelectionMap(labels.reshape(rows, columns), chances.reshape(rows, columns), height, width)
 
 
 def _count_cells(height: int, width: int, side: int | None) -> tuple[int, int]:

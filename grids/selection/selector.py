@@ -14,6 +14,7 @@ from grids import devices, weights
 from grids.errors import GridsError, RunError, WeightsError, unknown_name
 from grids.images import MAX_PIXELS, Photo, photo_from_tensor, read_photo
 from grids.images.tensors import checked_image
+from grids.images.transparency import seen_part
 from grids.restoration.restore import Restoration, loader, restore_photo
 from grids.restoration.tiling import OVERLAP
 from grids.results import Candidate, Grouping, Selection
@@ -82,7 +83,7 @@ class Selector:
         """Choose a group for an image.
 
         Args:
-            image: a file, a Photo, or (3, H, W) in [0, 1], RGB.
+            image: a file, a Photo, or (3, H, W) in [0, 1], RGB. Wholly transparent pixels do not count.
             method: "ours", or "paper": equation 7 of GRIDS to the letter, which knows neither clean nor unknown
                 images and predicts no gain; its probabilities are a softmax of the divergences and mean nothing more.
             max_pixels: refuse larger files.
@@ -91,10 +92,10 @@ class Selector:
             GridsError: the image cannot be used, or the method is unknown or cannot be used with this profile.
         """
         check_method(method)
-        pixels, name = _pixels(image, max_pixels)
+        pixels, visible, name = _pixels(image, max_pixels)
         if method == "paper":
             return select_by_rule(self.descriptor, pixels, name, _smallest(self.groups), self.profile.ggd)
-        return judge(self.profile, describe(self.descriptor, pixels)[None], (name,))[0]
+        return judge(self.profile, describe(self.descriptor, pixels, visible)[None], (name,))[0]
 
     def restore(
         self,
@@ -145,15 +146,15 @@ class Selector:
         """Choose a group for every cell of an image, where damage differs from place to place.
 
         Args:
-            image: as for `select`.
+            image: as for `select`; of a partly transparent one the rectangle around what is visible is mapped.
             side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
             max_pixels: refuse larger files.
 
         Raises:
             GridsError: the image cannot be used, or the side is too small.
         """
-        pixels, _ = _pixels(image, max_pixels)
-        return map_image(self.profile, self.descriptor, pixels, side)
+        pixels, visible, _ = _pixels(image, max_pixels)
+        return map_image(self.profile, self.descriptor, pixels, side, visible)
 
 
 def _smallest(groups: Sequence[Candidate]) -> list[Candidate]:
@@ -197,10 +198,12 @@ def _check_same_groups(profile: Profile, folder: Path) -> None:
         raise RunError(f"'{folder / FILE}' is of other groups than groups.json beside it: make it again: grids profile")
 
 
-def _pixels(image: Image, max_pixels: int) -> tuple[Tensor, str]:
-    """(3, H, W) float32 in [0, 1] on the CPU, and the name of the file."""
+def _pixels(image: Image, max_pixels: int) -> tuple[Tensor, Tensor | None, str]:
+    """(3, H, W) float32 in [0, 1] on the CPU, of what is visible; where there are hidden ones, (H, W) of which pixels
+    are visible; and the name of the file."""
     if isinstance(image, str | Path):
         image = read_photo(image, max_pixels)
     if isinstance(image, Photo):
-        return image.tensor(), "" if image.path is None else str(image.path)
-    return checked_image(image).clamp(0, 1), ""
+        seen = seen_part(image)
+        return seen.photo.tensor(), seen.mask(), "" if image.path is None else str(image.path)
+    return checked_image(image).clamp(0, 1), None, ""

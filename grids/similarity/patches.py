@@ -18,6 +18,7 @@ from grids.degradations.base import check_rows
 from grids.errors import ImageError
 from grids.images import Photo, ReadOptions, Skipped, read_photos
 from grids.images.tensors import from_bytes, to_8_bit
+from grids.images.transparency import seen_part
 from grids.random import seed_for, seeded
 
 CROP = 256
@@ -106,7 +107,7 @@ def _cut(photos: Iterator[Photo], count: int, patches: int, patch_size: int, see
     names: list[str] = []
     for number, photo in enumerate(photos):
         share = patches * (number + 1) // count - patches * number // count
-        whole = to_8_bit(photo.pixels)
+        whole = to_8_bit(seen_part(photo).photo.pixels)
         found += [(*_cut_one(whole, patch_size, rng), number) for _ in range(share)]
         names.append(photo.path.name if photo.path else str(number))
     pixels, corners, photo_index = zip(*found, strict=True)

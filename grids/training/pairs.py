@@ -12,6 +12,7 @@ from grids.degradations.base import Span
 from grids.degradations.compression import saved_as_jpeg
 from grids.degradations.kernels import filter_separable, gaussian_taps
 from grids.devices import moved
+from grids.images.grey import take_one_channel
 from grids.images.tensors import round_to_8_bit
 from grids.training.pair_settings import PairSettings
 
@@ -72,7 +73,7 @@ def make_pairs(
             damaged = _coarser(damaged, targets, settings.coarse, generator)
         inputs = _chosen(untouched, targets, damaged)
         # noise of grey pictures is the same in the three channels
-        inputs = _chosen(grey, inputs[:, 1:2].expand_as(inputs), inputs)
+        inputs = _chosen(grey, take_one_channel(inputs), inputs)
     inputs, qualities = save_some(inputs, settings, generator)
     return Made(inputs, _chosen(untouched, inputs, targets), qualities)
 

@@ -13,6 +13,7 @@ from grids.degradations.resampling import reduce_size
 from grids.errors import ImageError
 from grids.images import Photo, ReadOptions, read_photo, read_photos
 from grids.images.tensors import byte_planes
+from grids.images.transparency import seen_part
 from grids.random import seeded
 
 MEMORY = 4 * 2**30
@@ -91,7 +92,7 @@ class Photographs:
 
 
 def _tensor(photo: Photo) -> Tensor:
-    return byte_planes(photo.pixels)
+    return byte_planes(seen_part(photo).photo.pixels)
 
 
 def _digest(pixels: Tensor) -> bytes:

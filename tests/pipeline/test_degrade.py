@@ -54,7 +54,7 @@ def test_severity_decides_how_strong(photo: Path, tmp_path: Path) -> None:
 def test_alpha_metadata_and_depth_are_kept(tmp_path: Path, scenes: list[np.ndarray]) -> None:
     exif = Image.Exif()
     exif[271] = "Maker"
-    opacity = np.linspace(0, 65535, 120 * 144).astype(np.uint16).reshape(120, 144)
+    opacity = np.linspace(1, 65535, 120 * 144).astype(np.uint16).reshape(120, 144)
     deep = Photo(scenes[1].astype(np.uint16) * 256 + 11, opacity, exif=exif.tobytes(), icc=None)
     write_photo(tmp_path / "in.png", deep)
     for name in ("out.png", "out.tif"):

@@ -189,8 +189,8 @@ def test_a_map_with_many_groups_and_odd_names() -> None:
     [
         ({"pixels": np.zeros((4, 4), np.uint8)}, "pixels"),
         ({"pixels": np.zeros((4, 4, 3))}, "uint8"),
-        ({"labels": np.array([[2]])}, "-2 to 1"),
-        ({"labels": np.array([[-3]])}, "-2 to 1"),
+        ({"labels": np.array([[2]])}, "-3 to 1"),
+        ({"labels": np.array([[-4]])}, "-3 to 1"),
         ({"labels": np.array([[0.5]])}, "whole"),
         ({"probabilities": np.ones((1, 2))}, "both"),
     ],

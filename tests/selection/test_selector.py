@@ -187,7 +187,7 @@ def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | No
 
 def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
     zeros = np.zeros(968)
-    monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image: zeros)
+    monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image, visible: zeros)
     for size in ((3000, 3000), (100, 60000), (2000, 4100)):
         labels = selector.map(torch.zeros(1).expand(3, *size)).labels
         assert 350 < labels.size <= 400

@@ -25,17 +25,18 @@ DEPTH = 16
 """Residual blocks before the features: all. Fewer tell the degradations apart less well."""
 
 
-def describe(descriptor: Descriptor, image: Tensor) -> FloatArray:
+def describe(descriptor: Descriptor, image: Tensor, visible: Tensor | None = None) -> FloatArray:
     """The statistics of an image, which depend on its pixels alone.
 
     Args:
         descriptor: whose features are described.
         image: (3, H, W) in [0, 1], on the CPU.
+        visible: (H, W) bool, at least one of them: which pixels count; None for all.
 
     Returns:
         (D,), float64: 13 moments of each of the descriptor's channels, 78 of its spectrum,
         26 of brightness and colour, and 32 of what stands out.
     """
-    (features,) = descriptor.maps(choose_patches(image, COUNT), (DEPTH,))
-    parts = (spectrum_statistics(image), color_statistics(image), defect_statistics(image))
+    (features,) = descriptor.maps(choose_patches(image, COUNT, visible=visible), (DEPTH,))
+    parts = [measure(image, visible) for measure in (spectrum_statistics, color_statistics, defect_statistics)]
     return np.asarray(torch.cat([part.double() for part in (moment_statistics(features).flatten(), *parts)]).numpy())

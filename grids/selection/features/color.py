@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from grids.selection.features.patches import is_shown
+
 SIDE = 256
 """Pixels of the shorter side that brightness and colour are looked at with, about; larger images are reduced."""
 BLOCK = 16
@@ -16,7 +18,7 @@ FLOOR = 1e-3
 """Added to levels and shares before their logarithm; a step of 8 bits is 4e-3."""
 
 
-def color_statistics(image: Tensor) -> Tensor:
+def color_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
     """Levels of the whole image, and how even its detail is.
 
     Quantiles of the grey image; the mean and the 0.1 and 0.9 quantiles of its dark channel (the least colour of the
@@ -27,15 +29,21 @@ def color_statistics(image: Tensor) -> Tensor:
 
     Args:
         image: (3, H, W) in [0, 1].
+        visible: (H, W) bool, which pixels count; None for all.
 
     Returns:
         (26,).
     """
     factor = max(1, min(image.shape[-2:]) // SIDE)
     small = F.avg_pool2d(image[None], factor, ceil_mode=True)[0]
+    block = min(BLOCK, *small.shape[-2:])
+    dark = -F.max_pool2d(-small.amin(0)[None, None], block, ceil_mode=True).flatten()
+    if visible is not None:
+        shares = F.avg_pool2d(visible[None, None].float(), factor, ceil_mode=True)
+        dark = dark[is_shown(F.avg_pool2d(shares, block, ceil_mode=True).flatten())]
+        small = small[:, is_shown(shares[0, 0])]
     grey = small.mean(0)
     levels = _quantiles(grey.flatten(), QUANTILES)
-    dark = -F.max_pool2d(-small.amin(0)[None, None], min(BLOCK, *grey.shape), ceil_mode=True).flatten()
     lightest, darkest = small.amax(0), small.amin(0)
     saturation = (lightest - darkest) / (lightest + FLOOR)
     red, green, blue = small.flatten(1)
@@ -49,12 +57,12 @@ def color_statistics(image: Tensor) -> Tensor:
             colours.mean(1),
             colours.std(1, correction=0),
             torch.log(clipped + FLOOR),
-            _evenness(image.mean(0)),
+            _evenness(image.mean(0), visible),
         )
     )
 
 
-def _evenness(grey: Tensor) -> Tensor:
+def _evenness(grey: Tensor, visible: Tensor | None) -> Tensor:
     """(8,): of the contrast of blocks and of their sharpness the mean, the spread and two quantiles about the mean."""
     side = min(BLOCK, *grey.shape)
     planes = F.pad(grey[None, None], (1, 1, 1, 1), mode="replicate")
@@ -64,6 +72,8 @@ def _evenness(grey: Tensor) -> Tensor:
     contrast = (F.avg_pool2d(inner.square(), side) - mean.square()).clamp_min(0).sqrt().flatten()
     edges = F.avg_pool2d((inner - around / 4).square(), side).sqrt().flatten()
     values = torch.stack((torch.log(contrast + FLOOR), torch.log(edges + FLOOR) - torch.log(contrast + FLOOR)))
+    if visible is not None:
+        values = values[:, is_shown(F.avg_pool2d(visible[None, None].float(), side).flatten())]
     centre = values.mean(1, keepdim=True)
     spread = torch.stack([_quantiles(row, (0.05, 0.95)) for row in values - centre])
     return torch.cat((centre, values.std(1, keepdim=True, correction=0), spread), 1).flatten()

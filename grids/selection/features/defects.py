@@ -11,6 +11,7 @@ from torch import Tensor
 from grids.images.libraries import opencv
 from grids.images.tensors import to_pixels
 from grids.results import FloatArray
+from grids.selection.features.patches import is_shown
 
 STEPS = (4, 8, 16, 32, 64, 128)
 """Levels by which a pixel differs from the median of its 3 x 3."""
@@ -32,7 +33,7 @@ FLOOR = 1e-4
 """Added to shares and levels before their logarithm."""
 
 
-def defect_statistics(image: Tensor) -> Tensor:
+def defect_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
     """Logarithms of shares and levels of what stands out, at full size.
 
     Shares of values by how far they are from the median of their 3 x 3, and the root of the mean square of that
@@ -43,59 +44,68 @@ def defect_statistics(image: Tensor) -> Tensor:
 
     Args:
         image: (3, H, W) in [0, 1].
+        visible: (H, W) bool, which pixels count; None for all.
 
     Returns:
         (32,).
     """
-    values = np.mean([_describe(window) for window in _windows(image)], 0)
+    windows = _windows(image.shape[-2], image.shape[-1])
+    shown = torch.ones(image.shape[-2:], dtype=torch.bool) if visible is None else visible
+    if visible is not None:
+        most = is_shown(torch.stack([visible[window].float().mean() for window in windows]))
+        windows = [window for window, looked_at in zip(windows, most.tolist(), strict=True) if looked_at]
+    values = np.mean([_describe(image[:, *window], shown[window].numpy()) for window in windows], 0)
     return torch.from_numpy(np.log(values + FLOOR))
 
 
-def _windows(image: Tensor) -> list[Tensor]:
-    """The image, or windows of a large one."""
-    height, width = image.shape[-2:]
+def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Rows and columns of the image, or of windows of a large one."""
     if height * width <= (WINDOW * WINDOWS) ** 2 or min(height, width) < WINDOW:
-        return [image]
+        return [(slice(0, height), slice(0, width))]
     tops, lefts = ([k * (side - WINDOW) // (WINDOWS - 1) for k in range(WINDOWS)] for side in (height, width))
-    return [image[:, top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]
+    return [(slice(top, top + WINDOW), slice(left, left + WINDOW)) for top in tops for left in lefts]
 
 
-def _describe(window: Tensor) -> FloatArray:
-    """(32,): shares and levels."""
+def _describe(window: Tensor, shown: np.ndarray) -> FloatArray:
+    """(32,): shares and levels, of pixels that are shown, (H, W) bool."""
     cv2 = opencv()
     pixels = to_pixels(window)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return np.concatenate((_impulses(pixels), _strokes(grey), _noise(pixels, grey)))
+    return np.concatenate((_impulses(pixels, shown), _strokes(grey, shown), _noise(pixels, grey, shown)))
 
 
-def _impulses(pixels: np.ndarray) -> FloatArray:
+def _impulses(pixels: np.ndarray, shown: np.ndarray) -> FloatArray:
     """(7,): shares of values far from their neighbours' median, and the root of the mean square of that distance."""
     cv2 = opencv()
-    far = cv2.absdiff(pixels, cv2.medianBlur(pixels, 3))
+    far = cv2.absdiff(pixels, cv2.medianBlur(pixels, 3))[shown]
     counts = np.bincount(far.ravel(), minlength=256) / far.size
     above = counts[::-1].cumsum()[::-1]
     return np.array([*above[list(STEPS)], np.sqrt((counts * np.arange(256) ** 2).sum()) / 255])
 
 
-def _strokes(grey: np.ndarray) -> FloatArray:
+def _strokes(grey: np.ndarray, shown: np.ndarray) -> FloatArray:
     """(10,): shares of black and of white, and of what of them vanishes under each width."""
     cv2, found = opencv(), []
     for plane in (grey, 255 - grey):  # white is black in the negative
         black = plane <= NEAR
-        found.append(black.mean())
+        found.append(black[shown].mean())
         for width in WIDTHS:
             closed = cv2.morphologyEx(plane, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
-            found.append((black & (closed >= plane + np.float32(CLEAR))).mean())
+            found.append((black & (closed >= plane + np.float32(CLEAR)))[shown].mean())
     return np.array(found)
 
 
-def _noise(pixels: np.ndarray, grey: np.ndarray) -> FloatArray:
+def _noise(pixels: np.ndarray, grey: np.ndarray, shown: np.ndarray) -> FloatArray:
     """(15,): the noise of blocks, as a share of the range of levels."""
     cv2 = opencv()
     red, green, _ = (plane.astype(np.float32) for plane in cv2.split(pixels))
     light = grey.astype(np.float32)
     own, colour = _block_noise(light), _block_noise(red - green)
-    tones = cv2.resize(light, own.shape[::-1], interpolation=cv2.INTER_AREA) / 255
+    tones, shares = (
+        cv2.resize(plane, own.shape[::-1], interpolation=cv2.INTER_AREA) for plane in (light / 255, np.float32(shown))
+    )
+    looked_at = is_shown(torch.from_numpy(shares)).numpy()
+    own, colour, tones = own[looked_at], colour[looked_at], tones[looked_at]
     edges = (-np.inf, *TONES, np.inf)
     parts = [own[(tones >= low) & (tones < high)] for low, high in itertools.pairwise(edges)]
     low_noise = [float(np.quantile(part if part.size else own, FLAT)) for part in parts]

@@ -14,7 +14,16 @@ DETAILED = 0.5
 """Of the candidates, the share with the most detail: flat ones tell sharp and blurred images apart badly."""
 
 
-def choose_patches(image: Tensor, count: int, side: int = SIDE) -> Tensor:
+VISIBLE = 0.9
+"""Of what the most visible part of an image shows, the least that a part must show to be looked at."""
+
+
+def is_shown(shares: Tensor) -> Tensor:
+    """Which parts of an image show about as much as the one that shows most: bool; shares of visible pixels, 0 to 1."""
+    return shares >= VISIBLE * shares.max()
+
+
+def choose_patches(image: Tensor, count: int, side: int = SIDE, visible: Tensor | None = None) -> Tensor:
     """Patches spread evenly over the ranks of detail, from the most detailed to the median of the image.
 
     They depend on the pixels alone. An image smaller than a patch is continued by its border pixels.
@@ -23,6 +32,7 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE) -> Tensor:
         image: (3, H, W) in [0, 1].
         count: how many, at most.
         side: of a patch, pixels.
+        visible: (H, W) bool, which pixels are to be looked at: patches that show less of them than others are left out.
 
     Returns:
         (N, 3, side, side), N = count, or fewer where the image has no more.
@@ -30,6 +40,9 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE) -> Tensor:
     image = pad_to_patch(image, side)
     detail, stride = measure_detail(image, count / DETAILED, side)
     order = detail.flatten().argsort(descending=True, stable=True)
+    if visible is not None:
+        shares = F.avg_pool2d(pad_to_patch(visible[None].float(), side)[None], side, stride).flatten()
+        order = order[is_shown(shares)[order]]
     eligible = min(len(order), max(round(DETAILED * len(order)), count))
     wanted = min(count, eligible)
     ranks = [(2 * i + 1) * eligible // (2 * wanted) for i in range(wanted)]
@@ -38,7 +51,7 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE) -> Tensor:
 
 
 def pad_to_patch(image: Tensor, side: int = SIDE) -> Tensor:
-    """The image, continued to at least one patch by its last row and column."""
+    """An image, (C, H, W), continued to at least one patch by its last row and column."""
     height, width = image.shape[-2:]
     below, right = max(0, side - height), max(0, side - width)
     return F.pad(image[None], (0, right, 0, below), mode="replicate")[0] if below or right else image

@@ -25,7 +25,7 @@ BLOCK = 8
 """Side of a JPEG block, pixels."""
 
 
-def spectrum_statistics(image: Tensor) -> Tensor:
+def spectrum_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
     """Logarithms of mean powers in the spectra of detailed patches, each under a Hann window.
 
     Of the grey image: rings of frequency, each near the axes and between them (square and round kernels differ there);
@@ -36,11 +36,12 @@ def spectrum_statistics(image: Tensor) -> Tensor:
 
     Args:
         image: (3, H, W) in [0, 1].
+        visible: as for `choose_patches`.
 
     Returns:
         (78,).
     """
-    patches = choose_patches(image, COUNT, SIDE)
+    patches = choose_patches(image, COUNT, SIDE, visible)
     red, green, blue = patches.unbind(1)
     grey, first, second = (_power(plane) for plane in (patches.mean(1), blue - green, red - green))
     oriented = _log(_orientations() @ grey.flatten()).view(-1, ORIENTATIONS).sort(1).values
