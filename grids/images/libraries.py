@@ -75,10 +75,11 @@ def opencv() -> Any:
 def quiet_opencv() -> Iterator[None]:
     """Inside, OpenCV keeps libtiff's and libpng's remarks off stderr. The level is global, so one thread at a time."""
     cv2 = opencv()
+    levels = getattr(cv2.utils, "logging", cv2)  # there since 4.13
     with _CV2_LOCK:
-        level = cv2.utils.logging.getLogLevel()
+        level = levels.getLogLevel()
         try:
-            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            levels.setLogLevel(0)  # silent
             yield
         finally:
-            cv2.utils.logging.setLogLevel(level)
+            levels.setLogLevel(level)
