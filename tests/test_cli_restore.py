@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from grids.cli import run
-from grids.images import read_photo
+from grids.images import Photo, read_photo
 from grids.networks import NAFNet, build
 from grids.networks.table import TABLE, Preset
 from grids.restoration.models import save_restorer
@@ -39,8 +38,8 @@ class Told:
     def from_run(cls, path: Path, device: str = "auto") -> Told:
         return cls()
 
-    def select(self, image: Tensor, method: str = "ours") -> Selection:
-        mean = float(image.mean())
+    def select(self, photo: Photo, method: str = "ours") -> Selection:
+        mean = float(photo.tensor().mean())
         verdict = CLEAN if mean < 0.1 else UNKNOWN if mean > 0.9 else KNOWN
         ranking = (Ranked("C1", ("jpeg",), 0.1, 0.8, 1.5), Ranked("C2", ("ringing",), 2.0, 0.2, None))
         return Selection("", verdict, ranking, {"jpeg": 0.8, "clean": 0.2}, 1.5, (0.5, 2.5))

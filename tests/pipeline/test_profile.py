@@ -204,7 +204,7 @@ def test_large_examples_are_described_by_their_quarters_too(
     sizes: list[tuple[int, ...]] = []
     real = profiling.describe
 
-    def noted(descriptor: object, image: Tensor) -> object:
+    def noted(descriptor: object, image: Tensor, visible: None) -> object:
         sizes.append(tuple(image.shape[1:]))
         return real(descriptor, image)  # type: ignore[arg-type]
 

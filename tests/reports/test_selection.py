@@ -12,7 +12,7 @@ from grids.errors import GridsError
 from grids.reports.selection import advice, selection_text, selections_table, short_name
 from grids.reports.selection_map import paint_map
 from grids.reports.text import percent
-from grids.results import Ranked, Selection
+from grids.results import HIDDEN_CELL, Ranked, Selection
 
 NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
 
@@ -182,6 +182,15 @@ def test_a_map_with_many_groups_and_odd_names() -> None:
     names = [f"G{k} {'long_name ' * 30}\x1b" for k in range(20)] + [""]
     labels = np.arange(21)[None]
     assert opened(paint_map(np.zeros((30, 21, 3), np.uint8), labels, np.full((1, 21), np.nan), names)).shape[1] <= 960
+
+
+def test_cells_without_a_visible_pixel_are_not_tinted() -> None:
+    pixels = np.full((480, 480, 3), 250, np.uint8)
+    data = paint_map(pixels, np.array([[0, HIDDEN_CELL]]), np.ones((1, 2)), NAMES)
+    picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    left = (picture.shape[1] - 480) // 2
+    assert (picture[100, left + 300 : left + 450] == 250).all()
+    assert not (picture[100, left + 10 : left + 150] == 250).any()
 
 
 @pytest.mark.parametrize(
