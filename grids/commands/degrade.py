@@ -53,7 +53,7 @@ def degrade(
       grids degrade photos/ --kind motion_blur -o pairs/
       grids degrade photos/ --params pairs/params.csv -o again/
     """
-    from grids.images import read_photo
+    from grids.images import note_pages, read_photo
     from grids.pipeline import degrade as pipeline
 
     reading.use_threads()
@@ -77,6 +77,7 @@ def degrade(
     elif len(chosen) > 1:
         target = _target(out, f"{Path(images[0]).stem}_degradations.png")
         photo = read_photo(images[0], reading.max_pixels)
+        note_pages(photo, reading.options)
         pipeline.write_sheet(target, pipeline.contact_sheet_of(photo, chosen, severity=severity, seed=seed))
         reading.say(str(target))
     else:

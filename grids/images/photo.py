@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grids.errors import ImageError
+from grids.images.metadata import Metadata
 from grids.images.tensors import Pixels, to_pixels, to_tensor
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class Photo:
         pixels: (H, W, 3) RGB, uint8 or uint16, its EXIF rotation applied.
         alpha: (H, W) opacity of the same dtype, or None where the file has none.
         path: where it was read from.
-        exif: the EXIF block ("Exif", two zeros, a TIFF header, ...), its orientation reset to 1.
-        icc: the RGB colour profile. The pixels are as stored: no profile is applied.
+        metadata: what the file says beside the pixels.
+        pages: how many the file has, pages of a TIFF or frames of an animation: the photo is the first.
 
     Raises:
         ImageError: the arrays have another shape or dtype.
@@ -33,8 +34,8 @@ class Photo:
     pixels: Pixels
     alpha: Pixels | None = None
     path: Path | None = None
-    exif: bytes | None = None
-    icc: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    pages: int = 1
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -146,11 +146,13 @@ def restore_files(
             return None
 
     try:
-        for photo in read_photos(list(targets), ReadOptions(reading.max_pixels, note)):
+        for photo in read_photos(list(targets), replace(reading, on_skip=note)):
             assert photo.path is not None
             restoration = run(photo)
             if restoration is not None:
-                made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration, used)
+                made = RestoredFile(
+                    photo.path, _write(photo, restoration, targets[photo.path], reading), restoration, used
+                )
                 account.add(photo, made)
                 if on_image is not None:
                     on_image(made)
@@ -274,12 +276,12 @@ def _check_pages(
 _SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
-def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
+def _write(photo: Photo, restoration: Restoration, target: Path, reading: ReadOptions) -> Path:
     """Write the result; an untouched image in the format it came in is copied, byte for byte."""
     assert photo.path is not None
     suffixes = [_SAME.get(path.suffix.lower(), path.suffix.lower()) for path in (photo.path, target)]
     if restoration.groups or suffixes[0] != suffixes[1]:
-        return write_photo(target, restoration.photo)
+        return write_photo(target, restoration.photo, reading)
     try:
         data = photo.path.read_bytes()
     except OSError as error:
