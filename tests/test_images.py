@@ -41,6 +41,7 @@ from grids.images import (
 )
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 DEEP_SUFFIXES = (".png", ".tif")
 
 
@@ -81,6 +82,16 @@ def png(pixels: np.ndarray, colour: int, *extra: bytes, size: tuple[int, int] | 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + body
+
+
+def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """The names and contents of the chunks of a PNG."""
+    found, at = [], 8
+    while at < len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        found.append((name, data[at + 8 : at + 8 + length]))
+        at += length + 12
+    return found
 
 
 def tiff(array: np.ndarray, **options: object) -> bytes:
@@ -561,6 +572,60 @@ class TestRefusals:
         assert read_photo(stored(tmp_path, SAMPLES["png"])).bits == 8
         with pytest.raises(ImageError, match="opencv-python-headless"):
             encode(Photo(noise(dtype=np.uint16)), ".png")
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("interlaced", [False, True])
+    def test_too_much_data_in_a_png_prints_nothing(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str], dtype: type, interlaced: bool
+    ) -> None:
+        pixels = noise(dtype=dtype)
+        data = encode(Photo(pixels), ".png")
+        packed = zlib.decompress(b"".join(content for name, content in chunks(data) if name == b"IDAT"))
+        header = bytearray(data[16:29])
+        if interlaced:  # Adam7: rows of seven smaller images
+            header[12] = 1
+            passes = [pixels[y::dy, x::dx] for x, y, dx, dy in ADAM7]
+            rows = [row.astype(row.dtype.newbyteorder(">")).tobytes() for one in passes if one.size for row in one]
+            packed = b"".join(b"\0" + row for row in rows)
+        for more in (zlib.compress(packed + b"x" * 999), zlib.compress(packed) + b"junk" * 9):
+            made = data[:8] + b"".join(
+                chunk(*part) for part in ((b"IHDR", bytes(header)), (b"IDAT", more), (b"IEND", b""))
+            )
+            np.testing.assert_array_equal(read_photo(stored(tmp_path, made)).pixels, pixels)
+        wrong = bytearray(zlib.compress(packed))
+        wrong[-1] ^= 1  # its own checksum
+        made = data[:8] + b"".join(chunk(*part) for part in ((b"IHDR", bytes(header)), (b"IDAT", bytes(wrong))))
+        assert "truncated or damaged" in refusal(stored(tmp_path, made + chunk(b"IEND", b"")))
+        assert capfd.readouterr().err == ""
+
+    @pytest.mark.parametrize("bits", [8, 16])
+    def test_signed_integers_are_named(self, tmp_path: Path, bits: int) -> None:
+        for values in (noise(channels=0), noise()):
+            data = tiff(values.astype(f"int{bits}"), photometric="rgb" if values.ndim == 3 else "minisblack")
+            assert f"{bits}-bit signed integers" in refusal(stored(tmp_path, data))
+
+    def test_unusual_tiffs_are_named(self, tmp_path: Path) -> None:
+        two = tiff(noise(channels=2, dtype=np.uint16), photometric="minisblack", planarconfig="contig")
+        assert "2 channels of 16-bit unsigned integers" in refusal(stored(tmp_path, two))
+        wide = tiff(noise().astype(np.uint32), photometric="rgb")
+        assert "3 channels of 32-bit unsigned integers" in refusal(stored(tmp_path, wide))
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("layout", ["strips", "tiles", "planes", "grey"])
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_big_endian_bigtiff(self, tmp_path: Path, dtype: type, layout: str, compression: str | None) -> None:
+        pixels = noise(40, 50, 0 if layout == "grey" else 3, dtype)
+        options = {"tile": (16, 16)} if layout == "tiles" else {"rowsperstrip": 7}
+        if layout == "planes":
+            options["planarconfig"] = "separate"
+        given = pixels.transpose(2, 0, 1) if layout == "planes" else pixels
+        kind = "minisblack" if layout == "grey" else "rgb"
+        options |= {"compression": compression, "photometric": kind}
+        data = tiff(given, bigtiff=True, byteorder=">", **options)
+        expected = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        np.testing.assert_array_equal(read_photo(stored(tmp_path, data)).pixels, expected)
+        for share in (0.3, 0.9):
+            assert "truncated or damaged" in refusal(stored(tmp_path, data[: int(len(data) * share)]))
 
     def test_odd_metadata_prints_nothing(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         deep, flat = noise(dtype=np.uint16), noise()

@@ -124,7 +124,13 @@ def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
         scale = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit", 0))
         x, y = image.info.get("jfif_density", (0, 0))
         return checked_dpi((x * scale, y * scale)) if scale else None
-    return None if image.format == "TIFF" else checked_dpi(image.info.get("dpi"))
+    dpi = None if image.format == "TIFF" else checked_dpi(image.info.get("dpi"))
+    return dpi and (_whole(dpi[0]), _whole(dpi[1]))
+
+
+def _whole(dpi: float) -> float:
+    """The whole number that was meant, where steps of a pixel per metre miss it: 300 are stored as 299.9994."""
+    return float(round(dpi)) if abs(dpi - round(dpi)) <= 0.0254 / 2 else dpi
 
 
 def _read_iptc(image: ImageFile.ImageFile, exif: Exif, damaged: list[str]) -> bytes | None:

@@ -48,6 +48,11 @@ def colour_chunks(data: bytes) -> bytes:
     return b"".join(make_chunk(name, content) for name, content in _chunks(data) if name in _COLOUR)
 
 
+def says_srgb(colour: bytes) -> bool:
+    """Whether such chunks say that the colours are plain sRGB."""
+    return b"sRGB" in colour and b"cICP" not in colour
+
+
 def bare_png(data: bytes) -> bytes:
     """The pixels alone: libpng prints a warning for other chunks that it dislikes, and for too much data.
 

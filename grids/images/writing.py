@@ -20,12 +20,12 @@ from grids.images.ifd import BYTE, LONG, SHORT, UNDEFINED, Directory, Entry, bui
 from grids.images.libraries import opencv
 from grids.images.metadata import COMMENT, IPTC_RESOURCE, XMP_HEAD
 from grids.images.photo import Photo
-from grids.images.png import XMP_TEXT, insert_chunks, make_chunk, text_chunk
+from grids.images.png import XMP_TEXT, insert_chunks, make_chunk, says_srgb, text_chunk
 from grids.images.reading import ReadOptions
 from grids.images.tensors import Pixels, to_8_bit
 from grids.io import write_bytes
 
-_WORDS = {"exif": "EXIF", "icc": "colour profile", "dpi": "resolution", "xmp": "XMP", "iptc": "IPTC", "text": "text"}
+_WORDS = {"exif": "EXIF", "icc": "colour profile", "dpi": "resolution", "xmp": "XMP", "iptc": "IPTC", "text": "texts"}
 _WORDS |= {"colour": "gamma and primaries", "alpha": "transparency", "deep": "16 bits"}
 _KEPT = {
     ".png": set(_WORDS) - {"iptc"},
@@ -105,7 +105,8 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
         value = getattr(metadata, field)
         too_long = kind == ".jpg" and field != "icc" and isinstance(value, bytes) and len(value) > _MOST
         if value and (field not in kept or too_long):
-            lost.append(_WORDS[field] + (" (too long)" if too_long and field in kept else ""))
+            if field != "colour" or not says_srgb(value):  # which is what everybody assumes
+                lost.append(_WORDS[field] + (" (too long)" if too_long and field in kept else ""))
             empty: dict[str, Any] = {field: b"" if field == "colour" else None}
             metadata = replace(metadata, **empty)
     if metadata.text and "text" not in kept:
@@ -219,7 +220,7 @@ def _webp(photo: Photo) -> bytes:
 
 
 def _bmp(photo: Photo) -> bytes:
-    return _save(photo, "BMP", **({} if photo.metadata.dpi is None else {"dpi": photo.metadata.dpi}))
+    return _save(photo, "BMP", dpi=photo.metadata.dpi or (0, 0))  # without it, Pillow would make one up
 
 
 _WRITERS: dict[str, Callable[[Photo], bytes]] = {
