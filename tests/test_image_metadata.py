@@ -258,6 +258,11 @@ class TestTags:
         assert place == {1: "N", 2: (48.0, 8.0, 30.5)}
         assert found[33432] == "somebody"
 
+    def test_an_empty_directory_is_no_damage(self) -> None:  # as Picasa writes it
+        block = tiff_block((271, 2, 4, b"abc\0"), (34665, 4, 1, struct.pack("<I", 8 + 2 + 2 * 12 + 4))) + bytes(6)
+        found = read_exif(block)
+        assert (set(found.entries), found.damaged) == ({271}, [])
+
     def test_directories_that_point_at_themselves_end(self) -> None:
         circle = tiff_block((34665, 4, 1, struct.pack("<I", 8)), (40965, 4, 1, struct.pack("<I", 8)))
         assert read_exif(circle).orientation is None

@@ -93,7 +93,7 @@ def _raw_entries(stream: IO[bytes], at: int, order: str, big: bool) -> list[byte
         (count,) = struct.unpack(order + letter, stream.read(size))
     except (struct.error, OSError, OverflowError, ValueError) as error:
         raise ValueError("no directory") from error
-    if not 0 < count <= 65535:
+    if count > 65535:
         raise ValueError("no directory")
     table = stream.read(count * each)
     return [table[i : i + each] for i in range(0, len(table) - each + 1, each)]

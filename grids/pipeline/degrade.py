@@ -50,7 +50,7 @@ def degrade_file(
     round_to_8_bit: bool = True,
     reading: ReadOptions | None = None,
 ) -> float:
-    """Degrade one image file into another; alpha, EXIF, colour profile and bit depth are kept.
+    """Degrade one image file into another; alpha, metadata and bit depth are kept.
 
     Args:
         source, target: the files; the target's suffix decides its format.

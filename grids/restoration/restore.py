@@ -101,7 +101,7 @@ def restore_photo(
     Colours below transparent pixels are treated as they are stored.
 
     Args:
-        photo: of any size; alpha, EXIF, colour profile and bit depth are kept.
+        photo: of any size; alpha, metadata and bit depth are kept.
         select: from pixels, (3, H, W) float32 in [0, 1], what they need. It is shown what a file would hold: values
             rounded to the bits of the photograph.
         restorers: the network of a group's id, on the device.
