@@ -258,6 +258,17 @@ class TestTags:
         assert place == {1: "N", 2: (48.0, 8.0, 30.5)}
         assert found[33432] == "somebody"
 
+    def test_an_offset_beyond_everything_is_damage_of_one_tag(self, at: Name) -> None:
+        tifffile.imwrite(at("far.tif"), pixels(), bigtiff=True, photometric="rgb", description="x" * 50, software="s")
+        data = bytearray(at("far.tif").read_bytes())
+        entry = data.index(struct.pack("<HH", 270, 2))
+        data[entry + 12 : entry + 20] = struct.pack("<Q", 2**63 - 1)
+        at("far.tif").write_bytes(data)
+        with at("far.tif").open("rb") as stream:
+            found = read_exif(stream)
+        assert found.damaged == ["EXIF tag 270 (ImageDescription)"]
+        assert 305 in found.entries
+
     def test_an_empty_directory_is_no_damage(self) -> None:  # as Picasa writes it
         block = tiff_block((271, 2, 4, b"abc\0"), (34665, 4, 1, struct.pack("<I", 8 + 2 + 2 * 12 + 4))) + bytes(6)
         found = read_exif(block)

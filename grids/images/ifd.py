@@ -107,9 +107,10 @@ def _values(stream: IO[bytes], kind: int, count: int, inline: bytes, order: str)
     if size <= len(inline):
         return inline[:size]
     offset = struct.unpack(order + ("Q" if len(inline) == 8 else "I"), inline)[0]
-    if offset >= 1 << 62:
+    try:
+        stream.seek(offset)
+    except (OSError, OverflowError):  # beyond what the file system can have
         return b""
-    stream.seek(offset)
     data = stream.read(size)
     return data if len(data) == size else b""
 
