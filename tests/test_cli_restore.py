@@ -97,8 +97,8 @@ def test_one_image(call: Call, tmp_path: Path) -> None:
     before, after = read_photo(tmp_path / "in" / "a.png"), read_photo(tmp_path / "a_restored.png")
     assert not np.array_equal(before.pixels, after.pixels)
     assert np.array_equal(before.alpha, after.alpha)  # type: ignore[arg-type]
-    assert after.exif is not None
-    assert b"somebody" in after.exif
+    assert after.metadata.exif is not None
+    assert b"somebody" in after.metadata.exif
     assert read_photo(tmp_path / "side.png").width > 400
     page = (tmp_path / "page.html").read_text()
     assert page.count("data:image/png") == 1

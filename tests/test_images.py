@@ -25,12 +25,14 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 from grids.errors import ImageError, RunError
 from grids.images import (
     IMAGE_SUFFIXES,
+    Metadata,
     Photo,
     ReadOptions,
     Skipped,
     builtin_photos,
     encode,
     list_images,
+    not_kept,
     photo_from_tensor,
     read_photo,
     read_photos,
@@ -39,6 +41,7 @@ from grids.images import (
 )
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 DEEP_SUFFIXES = (".png", ".tif")
 
 
@@ -79,6 +82,16 @@ def png(pixels: np.ndarray, colour: int, *extra: bytes, size: tuple[int, int] | 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + body
+
+
+def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """The names and contents of the chunks of a PNG."""
+    found, at = [], 8
+    while at < len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        found.append((name, data[at + 8 : at + 8 + length]))
+        at += length + 12
+    return found
 
 
 def tiff(array: np.ndarray, **options: object) -> bytes:
@@ -152,7 +165,7 @@ class TestPixels:
         "exif", [None, exif_bytes(), b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x0f\0\2\0\0\0\4abc\0\0\0\0\0"]
     )
     def test_tiff_is_read_alike_by_tifffile(self, dtype: type, exif: bytes | None) -> None:
-        photo = Photo(noise(dtype=dtype), noise(channels=0, dtype=dtype), exif=exif, icc=ICC)
+        photo = Photo(noise(dtype=dtype), noise(channels=0, dtype=dtype), metadata=Metadata(exif=exif, icc=ICC))
         with tifffile.TiffFile(io.BytesIO(encode(photo, ".tif"))) as file:
             page = file.pages[0]
             np.testing.assert_array_equal(page.asarray(), np.dstack([photo.pixels, photo.alpha]))
@@ -320,51 +333,59 @@ class TestMetadata:
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     def test_exif_and_profile_round_trip(self, tmp_path: Path, suffix: str, dtype: type) -> None:
-        photo = read_photo(write_photo(tmp_path / f"a{suffix}", Photo(noise(dtype=dtype), exif=exif_bytes(1), icc=ICC)))
-        assert photo.icc == ICC
-        assert photo.exif is not None
+        photo = read_photo(
+            write_photo(
+                tmp_path / f"a{suffix}", Photo(noise(dtype=dtype), metadata=Metadata(exif=exif_bytes(1), icc=ICC))
+            )
+        )
+        assert photo.metadata.icc == ICC
+        assert photo.metadata.exif is not None
         exif = Image.Exif()
-        exif.load(photo.exif)
+        exif.load(photo.metadata.exif)
         assert exif[271] == "Maker"
         assert exif.get_ifd(0x8769)[36867] == "2020:01:02 03:04:05"
         assert exif.get_ifd(0x8769)[33434] == pytest.approx(0.01)
         assert exif.get(0x0112, 1) == 1
         assert set(exif) <= {271, 0x0112, 0x8769}
 
-    def test_orientation_is_reset_in_the_kept_block(self, tmp_path: Path) -> None:
+    def test_orientation_is_not_in_the_kept_block(self, tmp_path: Path) -> None:
         data = pillow_bytes(Image.fromarray(smooth()), "JPEG", exif=exif_bytes(6))
         photo = read_photo(stored(tmp_path, data))
         exif = Image.Exif()
-        assert photo.exif is not None
-        exif.load(photo.exif)
-        assert exif[0x0112] == 1
+        assert photo.metadata.exif is not None
+        exif.load(photo.metadata.exif)
+        assert 0x0112 not in exif
         assert exif[271] == "Maker"
 
     def test_bmp_drops_metadata_and_none_stays_none(self, tmp_path: Path) -> None:
-        photo = read_photo(write_photo(tmp_path / "a.bmp", Photo(noise(), exif=exif_bytes(), icc=ICC)))
-        assert (photo.exif, photo.icc) == (None, None)
+        photo = read_photo(
+            write_photo(tmp_path / "a.bmp", Photo(noise(), metadata=Metadata(exif=exif_bytes(), icc=ICC)))
+        )
+        assert (photo.metadata.exif, photo.metadata.icc) == (None, None)
         photo = read_photo(write_photo(tmp_path / "a.png", Photo(noise())))
-        assert (photo.exif, photo.icc) == (None, None)
+        assert (photo.metadata.exif, photo.metadata.icc) == (None, None)
 
     def test_profile_of_other_colours_is_not_kept(self, tmp_path: Path) -> None:
         grey = ICC[:16] + b"GRAY" + ICC[20:]
         data = pillow_bytes(Image.fromarray(smooth()).convert("L"), "PNG", icc_profile=grey)
-        assert read_photo(stored(tmp_path, data)).icc == grey
+        assert read_photo(stored(tmp_path, data)).metadata.icc == grey
         data = pillow_bytes(Image.fromarray(smooth()).convert("L"), "PNG", icc_profile=ICC)
-        assert read_photo(stored(tmp_path, data)).icc is None
+        assert read_photo(stored(tmp_path, data)).metadata.icc is None
 
     def test_damaged_exif_does_not_spoil_the_photo(self, tmp_path: Path) -> None:
         data = png(noise(), 2, chunk(b"eXIf", b"rubbish"))
         photo = read_photo(stored(tmp_path, data))
         np.testing.assert_array_equal(photo.pixels, noise())
-        assert photo.exif is None
+        assert photo.metadata.exif is None
 
     def test_exif_too_long_for_jpeg_is_left_out(self, tmp_path: Path) -> None:
         exif = Image.Exif()
         exif[271] = "m" * 70_000
-        path = write_photo(tmp_path / "a.jpg", Photo(smooth(), exif=exif.tobytes()))
-        assert read_photo(path).exif is None
-        assert read_photo(write_photo(tmp_path / "a.png", Photo(smooth(), exif=exif.tobytes()))).exif is not None
+        photo = Photo(smooth(), metadata=Metadata(exif=exif.tobytes()))
+        assert not_kept(photo, ".jpg") == ("EXIF (too long)",)
+        assert read_photo(write_photo(tmp_path / "a.jpg", photo)).metadata.exif is None
+        assert not_kept(photo, ".png") == ()
+        assert read_photo(write_photo(tmp_path / "a.png", photo)).metadata.exif is not None
 
 
 class TestRefusals:
@@ -392,7 +413,7 @@ class TestRefusals:
         stray = data[:half] + b"\xff\x05" + data[half:]
         second = data[:half] + SAMPLES["jpeg"]  # a new image starts in the middle of one
         for damaged in (zeros, stray, second):
-            assert "JPEG marker" in refusal(stored(tmp_path, damaged))
+            assert "truncated or damaged" in refusal(stored(tmp_path, damaged))
 
     def test_jpeg_with_bytes_after_its_end_is_whole(self, tmp_path: Path) -> None:
         assert read_photo(stored(tmp_path, SAMPLES["jpeg"] + b"maker's trailer \xff\x05")).height == 48
@@ -534,14 +555,15 @@ class TestRefusals:
             assert "32-bit integers" in refusal(stored(tmp_path, tiff(values)))
 
     @pytest.mark.parametrize("compression", [None, "zlib"])
-    def test_16_bit_planes_are_refused_rather_than_scrambled(self, tmp_path: Path, compression: str | None) -> None:
-        planes = noise(3, 12, 17, np.uint16)
-        data = tiff(planes, photometric="rgb", planarconfig="separate", compression=compression)
-        assert "interleaved" in refusal(stored(tmp_path, data))
-
-    def test_8_bit_planes_are_read(self, tmp_path: Path) -> None:
-        planes = noise(3, 12, 17)
-        data = tiff(planes, photometric="rgb", planarconfig="separate")
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("orientation", [1, 6])
+    def test_planes_are_read(self, tmp_path: Path, compression: str | None, dtype: type, orientation: int) -> None:
+        planes = noise(3, 12, 17, dtype)
+        tags = [(274, "H", 1, orientation, True)]
+        options = {"compression": compression, "rowsperstrip": 5, "extratags": tags}
+        data = tiff(planes, photometric="rgb", planarconfig="separate", **options)
+        if orientation == 6:
+            planes = np.rot90(planes, -1, (1, 2))
         np.testing.assert_array_equal(read_photo(stored(tmp_path, data)).pixels, planes.transpose(1, 2, 0))
 
     def test_without_opencv_the_message_says_what_to_install(
@@ -550,6 +572,60 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "cv2", None)
         assert "opencv-python-headless" in refusal(stored(tmp_path, SAMPLES["png16"]))
         assert read_photo(stored(tmp_path, SAMPLES["png"])).bits == 8
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("interlaced", [False, True])
+    def test_too_much_data_in_a_png_prints_nothing(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str], dtype: type, interlaced: bool
+    ) -> None:
+        pixels = noise(dtype=dtype)
+        data = encode(Photo(pixels), ".png")
+        packed = zlib.decompress(b"".join(content for name, content in chunks(data) if name == b"IDAT"))
+        header = bytearray(data[16:29])
+        if interlaced:  # Adam7: rows of seven smaller images
+            header[12] = 1
+            passes = [pixels[y::dy, x::dx] for x, y, dx, dy in ADAM7]
+            rows = [row.astype(row.dtype.newbyteorder(">")).tobytes() for one in passes if one.size for row in one]
+            packed = b"".join(b"\0" + row for row in rows)
+        for more in (zlib.compress(packed + b"x" * 999), zlib.compress(packed) + b"junk" * 9):
+            made = data[:8] + b"".join(
+                chunk(*part) for part in ((b"IHDR", bytes(header)), (b"IDAT", more), (b"IEND", b""))
+            )
+            np.testing.assert_array_equal(read_photo(stored(tmp_path, made)).pixels, pixels)
+        wrong = bytearray(zlib.compress(packed))
+        wrong[-1] ^= 1  # its own checksum
+        made = data[:8] + b"".join(chunk(*part) for part in ((b"IHDR", bytes(header)), (b"IDAT", bytes(wrong))))
+        assert "truncated or damaged" in refusal(stored(tmp_path, made + chunk(b"IEND", b"")))
+        assert capfd.readouterr().err == ""
+
+    @pytest.mark.parametrize("bits", [8, 16])
+    def test_signed_integers_are_named(self, tmp_path: Path, bits: int) -> None:
+        for values in (noise(channels=0), noise()):
+            data = tiff(values.astype(f"int{bits}"), photometric="rgb" if values.ndim == 3 else "minisblack")
+            assert f"{bits}-bit signed integers" in refusal(stored(tmp_path, data))
+
+    def test_unusual_tiffs_are_named(self, tmp_path: Path) -> None:
+        two = tiff(noise(channels=2, dtype=np.uint16), photometric="minisblack", planarconfig="contig")
+        assert "2 channels of 16-bit unsigned integers" in refusal(stored(tmp_path, two))
+        wide = tiff(noise().astype(np.uint32), photometric="rgb")
+        assert "3 channels of 32-bit unsigned integers" in refusal(stored(tmp_path, wide))
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("layout", ["strips", "tiles", "planes", "grey"])
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_big_endian_bigtiff(self, tmp_path: Path, dtype: type, layout: str, compression: str | None) -> None:
+        pixels = noise(40, 50, 0 if layout == "grey" else 3, dtype)
+        options = {"tile": (16, 16)} if layout == "tiles" else {"rowsperstrip": 7}
+        if layout == "planes":
+            options["planarconfig"] = "separate"
+        given = pixels.transpose(2, 0, 1) if layout == "planes" else pixels
+        kind = "minisblack" if layout == "grey" else "rgb"
+        options |= {"compression": compression, "photometric": kind}
+        data = tiff(given, bigtiff=True, byteorder=">", **options)
+        expected = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        np.testing.assert_array_equal(read_photo(stored(tmp_path, data)).pixels, expected)
+        for share in (0.3, 0.9):
+            assert "truncated or damaged" in refusal(stored(tmp_path, data[: int(len(data) * share)]))
 
     def test_odd_metadata_prints_nothing(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         deep, flat = noise(dtype=np.uint16), noise()
@@ -595,7 +671,9 @@ class TestRefusals:
 class TestTensors:
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     def test_there_and_back(self, dtype: type) -> None:
-        photo = Photo(noise(dtype=dtype), noise(channels=0, dtype=dtype), Path("a.png"), exif_bytes(), ICC)
+        photo = Photo(
+            noise(dtype=dtype), noise(channels=0, dtype=dtype), Path("a.png"), Metadata(exif=exif_bytes(), icc=ICC)
+        )
         images = photo.tensor()
         assert images.dtype == torch.float32
         assert images.is_contiguous()
@@ -603,7 +681,7 @@ class TestTensors:
         back = photo.with_pixels(images)
         np.testing.assert_array_equal(back.pixels, photo.pixels)
         assert back.alpha is photo.alpha
-        assert (back.path, back.exif, back.icc) == (photo.path, photo.exif, photo.icc)
+        assert (back.path, back.metadata) == (photo.path, photo.metadata)
         np.testing.assert_array_equal(photo_from_tensor(images, bits=photo.bits).pixels, photo.pixels)
 
     def test_extremes_map_to_zero_and_one(self) -> None:
@@ -646,7 +724,7 @@ class TestWriting:
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"])
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     def test_bytes_are_deterministic(self, suffix: str, dtype: type) -> None:
-        photo = Photo(noise(dtype=dtype), exif=exif_bytes(), icc=ICC)
+        photo = Photo(noise(dtype=dtype), metadata=Metadata(exif=exif_bytes(), icc=ICC))
         assert encode(photo, suffix) == encode(photo, suffix)
 
     @pytest.mark.parametrize("suffix", ["", ".gif", ".txt", "png"])

@@ -172,6 +172,7 @@ class Reading:
         max_pixels: larger images are refused.
         quiet: print errors only.
         skipped: images that could not be used so far.
+        notes: what was said of images so far.
     """
 
     jobs: int | None = declared("--jobs", "-j", type=int, help="CPU threads.  [default: all that the process may use]")
@@ -180,6 +181,7 @@ class Reading:
     )
     quiet: bool = shared(quiet)
     skipped: list[Skipped] = field(default_factory=list)
+    notes: set[tuple[Path, str]] = field(default_factory=set)
 
     def use_threads(self) -> None:
         """Compute with as many threads as --jobs says. Raises GridsError."""
@@ -192,12 +194,18 @@ class Reading:
         """The same as the pipeline takes it."""
         from grids.images import ReadOptions
 
-        return ReadOptions(self.max_pixels, self.on_skip)
+        return ReadOptions(self.max_pixels, self.on_skip, self.on_note)
 
     def on_skip(self, bad: Skipped) -> None:
         """Say that an image cannot be used, and keep it."""
         self.skipped.append(bad)
         tqdm.write(f"skipped {bad.path}: {bad.reason}", file=sys.stderr)
+
+    def on_note(self, path: Path, text: str) -> None:
+        """Say what should be known of an image, once, unless --quiet."""
+        if not self.quiet and (path, text) not in self.notes:
+            self.notes.add((path, text))
+            tqdm.write(f"{path}: {text}", file=sys.stderr)
 
     def count_skipped(self) -> None:
         """Say how many images were skipped."""

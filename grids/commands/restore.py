@@ -64,7 +64,7 @@ def restore(
     """Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back untouched.
 
     Images unlike anything known, and those where a gain is uncertain, stay as they are too, unless --group names a
-    restorer. Alpha, EXIF, colour profile and 16 bits are kept. A folder's results are .png, with the sub-folders that
+    restorer. Alpha, metadata and 16 bits are kept. A folder's results are .png, with the sub-folders that
     the images lie in.
 
     \b

@@ -1,14 +1,16 @@
 """Photographs in and out: strict reading, writing that loses nothing the format can hold, and lists of files."""
 
 from grids.images.listing import IMAGE_SUFFIXES, builtin_photos, find_missing, list_images
+from grids.images.metadata import Metadata
 from grids.images.photo import Photo, Skipped, photo_from_tensor
-from grids.images.reading import MAX_PIXELS, ReadOptions, read_photo, read_photos
+from grids.images.reading import MAX_PIXELS, ReadOptions, note_pages, read_photo, read_photos
 from grids.images.tensors import Pixels
-from grids.images.writing import encode, write_photo
+from grids.images.writing import encode, not_kept, write_photo
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "Metadata",
     "Photo",
     "Pixels",
     "ReadOptions",
@@ -17,6 +19,8 @@ __all__ = [
     "encode",
     "find_missing",
     "list_images",
+    "not_kept",
+    "note_pages",
     "photo_from_tensor",
     "read_photo",
     "read_photos",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from grids.errors import ImageError
 from grids.images.grey import average_channels, has_equal_channels
+from grids.images.metadata import Metadata
 from grids.images.tensors import Pixels, checked_image, to_pixels, to_tensor
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class Photo:
         pixels: (H, W, 3) RGB, uint8 or uint16, its EXIF rotation applied.
         alpha: (H, W) opacity of the same dtype, or None where the file has none.
         path: where it was read from.
-        exif: the EXIF block ("Exif", two zeros, a TIFF header, ...), its orientation reset to 1.
-        icc: the colour profile, of RGB or, for a grey photograph, of grey. The pixels are as stored: none is applied.
+        metadata: what the file says beside the pixels.
+        pages: how many the file has, pages of a TIFF or frames of an animation: the photo is the first.
         grey: its files have one channel; the three of the pixels are equal.
 
     Raises:
@@ -35,8 +36,8 @@ class Photo:
     pixels: Pixels
     alpha: Pixels | None = None
     path: Path | None = None
-    exif: bytes | None = None
-    icc: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    pages: int = 1
     grey: bool = False
 
     def __post_init__(self) -> None:

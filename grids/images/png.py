@@ -1,13 +1,22 @@
-"""PNG with 16 bits a channel, which Pillow writes for grey alone, and OpenCV not for grey with alpha."""
+"""The chunks of a PNG file: what lies beside the pixels, the pixels alone, and pixels of 16 bits a channel."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 
+from grids.errors import ImageError
 from grids.images.tensors import Pixels
+
+XMP_TEXT = "XML:com.adobe.xmp"
+"""The keyword of an XMP packet."""
+_END = b"IEND\xaeB\x60\x82"
+_COLOUR = (b"cICP", b"gAMA", b"cHRM", b"sRGB")  # how the numbers become colours, where no profile says it
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 _KIND = {1: 0, 2: 4, 3: 2, 4: 6}
 """PNG's number for grey, grey with alpha, RGB, and RGB with alpha, by the count of channels."""
@@ -15,8 +24,86 @@ _SUB = 1
 """The filter that takes from each byte that of the pixel to the left."""
 
 
+def make_chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk with its length and checksum."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def text_chunk(keyword: str, text: str) -> bytes:
+    """A keyword and its text: tEXt where Latin-1 can hold it, else iTXt."""
+    name = keyword.encode("latin-1", "replace")
+    try:
+        if keyword != XMP_TEXT:
+            return make_chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
+    except UnicodeEncodeError:
+        pass
+    return make_chunk(b"iTXt", name + bytes(5) + text.encode())
+
+
+def insert_chunks(png: bytes, chunks: bytes) -> bytes:
+    """A PNG with chunks after its header, where all of them may stand."""
+    return png[:33] + chunks + png[33:]
+
+
+def check_end(data: bytes) -> None:
+    """Raise ImageError where the last chunk, which Pillow does not look at, is missing or damaged."""
+    if _END not in data:
+        raise ImageError("it is truncated or damaged (its last chunk is)")
+
+
+def colour_chunks(data: bytes) -> bytes:
+    """The chunks that say how numbers become colours, as they are."""
+    return b"".join(make_chunk(name, content) for name, content in _chunks(data) if name in _COLOUR)
+
+
+def says_srgb(colour: bytes) -> bool:
+    """Whether such chunks say that the colours are plain sRGB."""
+    return b"sRGB" in colour and b"cICP" not in colour
+
+
+def bare_png(data: bytes) -> bytes:
+    """The pixels alone: libpng prints a warning for other chunks that it dislikes, and for too much data.
+
+    Raises:
+        ImageError: the data of the pixels cannot be unpacked.
+    """
+    parts: dict[bytes, bytes] = {}
+    for name, content in _chunks(data):
+        parts[name] = parts.get(name, b"") + content if name == b"IDAT" else content
+    try:
+        rows = zlib.decompressobj().decompress(parts[b"IDAT"], _length(parts[b"IHDR"]))
+    except zlib.error as error:
+        raise ImageError(f"it is truncated or damaged ({error})") from error
+    parts[b"IDAT"] = zlib.compress(rows, 0)
+    names = [name for name in (b"IHDR", b"tRNS", b"IDAT", b"IEND") if name in parts]
+    return data[:8] + b"".join(make_chunk(name, parts[name]) for name in names)
+
+
+def _length(header: bytes) -> int:
+    """The bytes of the pixels with their filters, as the header has it."""
+    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    total = 0
+    for x, y, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = (-(-(width - x) // across), -(-(height - y) // down))
+        if columns > 0 and rows > 0:
+            total += rows * (1 + -(-columns * _CHANNELS[colour] * bits // 8))
+    return total
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The names and contents of all chunks to the last one."""
+    at, name = 8, b""
+    while at + 8 <= len(data) and name != b"IEND":
+        length, name = struct.unpack_from(">I4s", data, at)
+        yield name, data[at + 8 : at + 8 + length]
+        at += length + 12
+
+
 def encode_16_bit(pixels: Pixels) -> bytes:
-    """A PNG file of uint16 pixels, (H, W, C) with C channels: 1 grey, 2 with alpha, 3 RGB, 4 with alpha."""
+    """A PNG file of uint16 pixels, (H, W, C) with C channels: 1 grey, 2 with alpha, 3 RGB, 4 with alpha.
+
+    Pillow writes 16 bits for grey alone, and OpenCV not for grey with alpha.
+    """
     height, width, count = pixels.shape
     rows = np.frombuffer(pixels.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
     filtered, step = np.empty((height, rows.shape[1] + 1), np.uint8), 2 * count
@@ -24,10 +111,9 @@ def encode_16_bit(pixels: Pixels) -> bytes:
     filtered[:, 1 : step + 1] = rows[:, :step]
     np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, step + 1 :])  # modulo 256, as the format wants it
     header = struct.pack(">IIBBBBB", width, height, 16, _KIND[count], 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6)) + chunk(b"IEND", b"")
+    data = (
+        make_chunk(b"IHDR", header)
+        + make_chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6))
+        + make_chunk(b"IEND", b"")
+    )
     return b"\x89PNG\r\n\x1a\n" + data
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG file, with its length and checksum."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

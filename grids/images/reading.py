@@ -6,28 +6,28 @@ import functools
 import os
 import re
 import stat
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from grids.errors import ImageError
+from grids.images import tiff
+from grids.images.jpeg import check_jpeg
 from grids.images.libraries import opencv, quiet_opencv, strict_pillow
 from grids.images.listing import explain_missing
+from grids.images.metadata import read_metadata
 from grids.images.photo import Photo, Skipped
+from grids.images.png import bare_png, check_end
 from grids.images.tensors import Pixels
 from grids.images.transparency import seen_window
 
 MAX_PIXELS = 200_000_000
 # Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "GIF")
-_ORIENTATION = int(ExifTags.Base.Orientation)
-# What describes the photograph in the first directory of a TIFF; its other tags describe the file that was read.
-_DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853}
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,22 @@ class ReadOptions:
 
     max_pixels: larger ones are refused by their header, before anything is decoded.
     on_skip: called with every file of several that cannot be used (`list.append` will do).
+    on_note: called with a file and what a user should know of it, such as that one of several pages is used.
     """
 
     max_pixels: int = MAX_PIXELS
     on_skip: Callable[[Skipped], object] | None = None
+    on_note: Callable[[Path, str], object] | None = None
 
     def skip(self, path: Path, reason: str) -> None:
         """Report a file that cannot be used."""
         if self.on_skip is not None:
             self.on_skip(Skipped(path, reason))
+
+    def note(self, path: Path, text: str) -> None:
+        """Report what a user should know of a file."""
+        if self.on_note is not None:
+            self.on_note(path, text)
 
 
 def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
@@ -94,10 +101,17 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
             reading.skip(Path(path), str(error))
             continue
         used += 1
+        note_pages(photo, reading)
         yield photo
     if not used:
         reason = f"none of {len(paths)} images can be used (the first, {first})" if paths else "no images given"
         raise ImageError(reason)
+
+
+def note_pages(photo: Photo, reading: ReadOptions) -> None:
+    """Report that a photo is the first of several in its file."""
+    if photo.pages > 1 and photo.path is not None:
+        reading.note(photo.path, f"only the first of its {photo.pages} pages or frames is used")
 
 
 def _unreadable(path: str | os.PathLike[str], reason: str) -> ImageError:
@@ -138,8 +152,8 @@ def _open(path: Path) -> IO[bytes]:
 
 def _unidentified(stream: IO[bytes]) -> str:
     stream.seek(0)
-    if stream.read(4) in (b"II*\0", b"MM\0*"):
-        return "it is a TIFF with a damaged header, or of a kind that is not supported, such as floating point"
+    if stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return tiff.unsupported(stream)
     return "it is not an image of a supported kind, or its header is damaged"
 
 
@@ -155,23 +169,33 @@ def _formats() -> tuple[str, ...]:
 
 
 def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
-    with Image.open(stream, formats=_formats()) as image:
+    source = tiff.classic(stream)
+    with Image.open(source, formats=_formats()) as image:
         if image.width * image.height > max_pixels:
             raise _too_large(image.width * image.height, max_pixels)
-        _check_whole(image, stream)
-    with Image.open(stream, formats=_formats()) as image:  # again, because the check uses a PNG up
+        pages = _count_pages(image)
+        _check_whole(image, source)
+    with Image.open(source, formats=_formats()) as image:  # again, because the check uses a PNG up
         deepest, grey = _deepest_colour(image), _is_grey(image)
         image.load()
-        exif, orientation = _exif(image)
-        pixels, alpha = _decode_deep(image, stream, deepest) if deepest else _to_rgb(image)
-        icc = image.info.get("icc_profile")
-    if not (isinstance(icc, bytes) and icc[16:20] == (b"GRAY" if grey else b"RGB ")):  # of CMYK, for instance
-        icc = None
+        if image.format in ("JPEG", "MPO"):
+            source.seek(0)
+            check_jpeg(source.read(), image)
+        metadata, orientation = read_metadata(image, stream, grey)
+        if image.format == "TIFF":  # Pillow and OpenCV turn it themselves
+            orientation = 1
+        pixels, alpha = _decode_deep(image, source, deepest) if deepest else _to_rgb(image)
     if alpha is not None and not alpha.any():
         raise ImageError("it is wholly transparent: there is nothing to see")
-    return Photo(
-        _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), path, exif, icc, grey
-    )
+    upright = None if alpha is None else _upright(alpha, orientation)
+    return Photo(_upright(pixels, orientation), upright, path, metadata, pages, grey)
+
+
+def _count_pages(image: ImageFile.ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # what follows the first page may be damaged
+        return 1
 
 
 def _is_grey(image: ImageFile.ImageFile) -> bool:
@@ -181,38 +205,18 @@ def _is_grey(image: ImageFile.ImageFile) -> bool:
 
 
 def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:
-    """Find the damage that Pillow's decoders would paint over in black or grey."""
+    """Find the damage that Pillow's decoders would paint over in black or grey; `check_jpeg` finds that of a JPEG."""
     if image.format == "PNG":
         image.verify()  # the checksums, which decoding skips, but for the last one
         stream.seek(0)
-        if _PNG_END not in stream.read():
-            raise ImageError("it is truncated or damaged (its last chunk is)")
-    elif image.format in ("JPEG", "MPO"):
-        stream.seek(0)
-        _check_jpeg(stream.read())
-    elif image.format == "TIFF" and image.tile[0][0] == "raw":
-        layers = len(image.getbands()) if getattr(image, "tag_v2", {}).get(284) == 2 else 1
-        boxes = [tile[1] or (0, 0, 0, 0) for tile in image.tile]
-        if sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) < layers * image.width * image.height:
-            raise ImageError("it is truncated or damaged (strips are missing)")
-
-
-_PNG_END = b"IEND\xaeB\x60\x82"
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-
-
-def _check_jpeg(data: bytes) -> None:
-    """Walk the markers to the end of the image: at a stray or missing one libjpeg fills the rest with grey."""
-    at, scans = 2, 0
-    while match := _JPEG_MARKER.search(data, at):
-        marker = match[1][0]
-        if marker == 0xD9 and scans:
-            return
-        if marker < 0xC0 or marker in (0xD8, 0xD9):
-            break
-        scans += marker == 0xDA
-        at = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
-    raise ImageError("it is truncated or damaged (a JPEG marker is missing or out of place)")
+        check_end(stream.read())
+    elif image.format == "TIFF":
+        tiff.check_numbers(stream)
+        if image.tile[0][0] == "raw":
+            layers = len(image.getbands()) if getattr(image, "tag_v2", {}).get(284) == 2 else 1
+            boxes = [tile[1] or (0, 0, 0, 0) for tile in image.tile]
+            if sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) < layers * image.width * image.height:
+                raise ImageError("it is truncated or damaged (strips are missing)")
 
 
 def _deepest_colour(image: ImageFile.ImageFile) -> int:
@@ -227,23 +231,14 @@ def _deepest_colour(image: ImageFile.ImageFile) -> int:
     tags = getattr(image, "tag_v2", {})
     if max(tags.get(258, (8,))) <= 8:
         return 0
-    if tags.get(284) == 2:
-        raise ImageError("16-bit TIFF with a plane for each colour is not supported; store its channels interleaved")
     return 65535
 
 
 def _decode_deep(image: ImageFile.ImageFile, stream: IO[bytes], white: int) -> tuple[Pixels, Pixels | None]:
-    """16-bit colour, decoded by OpenCV. For TIFF it applies the orientation, as Pillow did to `image`."""
-    cv2 = opencv()
-    stream.seek(0)
-    data = stream.read()
-    if image.format == "PNG":
-        data = _bare_png(data)
-    with quiet_opencv():
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[1::-1] != image.size:
-        raise ImageError("it is a 16-bit colour image that OpenCV cannot decode")
-    pixels = decoded[..., 2::-1]
+    """16-bit colour. Of a TIFF it is turned as the file says, as `image` is."""
+    separate = getattr(image, "tag_v2", {}).get(284) == 2
+    decoded = _decode_planes(stream) if separate else _decode_by_opencv(image, stream)
+    pixels = decoded[..., :3]
     if white != 65535:
         pixels = np.rint(pixels.clip(0, white) * (65535.0 / white)).astype(np.uint16)
     if image.mode == "RGB" and "transparency" not in image.info:
@@ -255,15 +250,25 @@ def _decode_deep(image: ImageFile.ImageFile, stream: IO[bytes], white: int) -> t
     return pixels, alpha
 
 
-def _bare_png(data: bytes) -> bytes:
-    """The chunks that pixels come from: libpng would print a warning for each other one that it dislikes."""
-    kept, at = [data[:8]], 8
-    while at < len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        if name in (b"IHDR", b"tRNS", b"IDAT", b"IEND"):
-            kept.append(data[at : at + length + 12])
-        at = len(data) if name == b"IEND" else at + length + 12
-    return b"".join(kept)
+def _decode_by_opencv(image: ImageFile.ImageFile, stream: IO[bytes]) -> Pixels:
+    cv2 = opencv()
+    stream.seek(0)
+    data = stream.read()
+    if image.format == "PNG":
+        data = bare_png(data)
+    with quiet_opencv():
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[1::-1] != image.size:
+        raise ImageError("it is a 16-bit colour image that OpenCV cannot decode")
+    return decoded[..., [2, 1, 0, 3][: decoded.shape[2]]]
+
+
+def _decode_planes(stream: IO[bytes]) -> Pixels:
+    planes = []
+    for plane in tiff.split_planes(stream):
+        with Image.open(plane, formats=("TIFF",)) as grey:
+            planes.append(np.asarray(grey).astype(np.uint16))
+    return np.dstack(planes)
 
 
 def _to_rgb(image: ImageFile.ImageFile) -> tuple[Pixels, Pixels | None]:
@@ -285,21 +290,6 @@ def _to_rgb(image: ImageFile.ImageFile) -> tuple[Pixels, Pixels | None]:
     straight = image.convert("LA") if image.mode == "La" else image
     rgba = np.array(straight.convert("RGBA"))
     return rgba[..., :3], rgba[..., 3]
-
-
-def _exif(image: ImageFile.ImageFile) -> tuple[bytes | None, int]:
-    """The EXIF block with its orientation reset, and the orientation (1 to 8) that the pixels still need."""
-    try:
-        exif = image.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-        if image.format == "TIFF":
-            for tag in set(exif) - _DESCRIPTIVE:
-                del exif[tag]
-        elif _ORIENTATION in exif:
-            exif[_ORIENTATION] = 1
-        return (exif.tobytes() if len(exif) else None), orientation if orientation in range(1, 9) else 1
-    except Exception:  # damaged metadata does not make the photograph worse
-        return None, 1
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -1,9 +1,10 @@
-"""Writing photographs: nothing lost that the format can hold."""
+"""Writing photographs: nothing lost that the format can hold, and said what it cannot."""
 
 from __future__ import annotations
 
 import io
 import os
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,29 +15,53 @@ import numpy as np
 from PIL import Image
 
 from grids.errors import ImageError
+from grids.images.exif import IPTC, XMP, exif_block, read_exif, resolution_entries
+from grids.images.ifd import BYTE, LONG, SHORT, UNDEFINED, Directory, Entry, build, entry_of
+from grids.images.metadata import COMMENT, IPTC_RESOURCE, XMP_HEAD
 from grids.images.photo import Photo
-from grids.images.png import chunk, encode_16_bit
+from grids.images.png import XMP_TEXT, encode_16_bit, insert_chunks, make_chunk, says_srgb, text_chunk
+from grids.images.reading import ReadOptions
 from grids.images.tensors import Pixels, to_8_bit
 from grids.io import write_bytes
 
+_WORDS = {"exif": "EXIF", "icc": "colour profile", "dpi": "resolution", "xmp": "XMP", "iptc": "IPTC", "text": "texts"}
+_WORDS |= {"colour": "gamma and primaries", "alpha": "transparency", "deep": "16 bits"}
+_KEPT = {
+    ".png": set(_WORDS) - {"iptc"},
+    ".jpg": {"exif", "icc", "dpi", "xmp", "iptc"},
+    ".bmp": {"dpi"},
+    ".tif": set(_WORDS) - {"text", "colour"},
+    ".webp": {"exif", "icc", "dpi", "xmp", "alpha"},
+}
+_SAME = {".jpeg": ".jpg", ".tiff": ".tif"}
+_MOST = 65_400  # bytes of a kind of metadata that a segment of a JPEG holds
 
-def write_photo(path: str | os.PathLike[str], photo: Photo) -> Path:
+
+def write_photo(path: str | os.PathLike[str], photo: Photo, reading: ReadOptions | None = None) -> Path:
     """Write a photo in the format of the path's suffix (see `encode`), in one step.
+
+    Args:
+        path: the file.
+        photo: what to write.
+        reading: is told what the file does not keep of the photo.
 
     Raises:
         ImageError: an unknown suffix, or a photo that the format cannot hold.
         RunError: the file cannot be written; what was there stays.
     """
     path = Path(path)
-    return write_bytes(path, encode(photo, path.suffix))
+    written = write_bytes(path, encode(photo, path.suffix))
+    if reading is not None and photo.path is not None and (lost := not_kept(photo, path.suffix)):
+        reading.note(photo.path, f"not kept: {', '.join(lost)}")
+    return written
 
 
 def encode(photo: Photo, suffix: str) -> bytes:
     """The bytes of an image file; the same photo gives the same bytes.
 
-    png and tif keep 16 bits, alpha, EXIF and colour profile; webp (lossless) keeps alpha and metadata at 8 bits; jpg
-    (quality 95, no chroma subsampling) keeps metadata at 8 bits; bmp keeps the colours at 8 bits. A grey photo has one
-    channel, but in webp, and in a tif with alpha and 16 bits, which few programs could read.
+    png and tif keep 16 bits and alpha, webp (lossless) alpha at 8 bits, jpg (quality 95, no chroma subsampling) and bmp
+    the colours at 8 bits; `not_kept` says what else a format cannot hold. A grey photo has one channel, but in webp,
+    and in a tif with alpha and 16 bits, which few programs could read.
 
     Args:
         photo: what to encode.
@@ -45,16 +70,58 @@ def encode(photo: Photo, suffix: str) -> bytes:
     Raises:
         ImageError: another suffix, or a photo that the format cannot hold (webp ends at 16383 pixels a side).
     """
-    write = _WRITERS.get(suffix.lower())
-    if write is None:
-        raise ImageError(f"cannot write images with the suffix '{suffix}', only {', '.join(_WRITERS)}")
+    kind = _format(suffix)
     try:
-        return write(photo)
+        return _WRITERS[kind](_fit(photo, kind)[0])
     except ImageError:
         raise
     except Exception as error:  # Pillow, OpenCV and struct each have their own
         size = f"{photo.width} x {photo.height} pixels"
         raise ImageError(f"cannot encode {size} as {suffix.lower()}: {' '.join(str(error).split())}") from error
+
+
+def not_kept(photo: Photo, suffix: str) -> tuple[str, ...]:
+    """What of a photo a file of this suffix does not hold, in words.
+
+    Raises:
+        ImageError: an unknown suffix.
+    """
+    damaged = tuple(f"damaged {name}" for name in photo.metadata.damaged)
+    return damaged + _fit(photo, _format(suffix))[1]
+
+
+def _format(suffix: str) -> str:
+    kind = _SAME.get(suffix.lower(), suffix.lower())
+    if kind not in _WRITERS:
+        known = ".png, .jpg, .jpeg, .bmp, .tif, .tiff, .webp"
+        raise ImageError(f"cannot write images with the suffix '{suffix}', only {known}")
+    return kind
+
+
+def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
+    """The part of a photo that a format holds, and what the rest is."""
+    kept, lost, metadata = _KEPT[kind], [], photo.metadata
+    for field in ("exif", "icc", "dpi", "xmp", "iptc", "colour"):
+        value = getattr(metadata, field)
+        too_long = kind == ".jpg" and field != "icc" and isinstance(value, bytes) and len(value) > _MOST
+        if value and (field not in kept or too_long):
+            if field != "colour" or not says_srgb(value):  # which is what everybody assumes
+                lost.append(_WORDS[field] + (" (too long)" if too_long and field in kept else ""))
+            empty: dict[str, Any] = {field: b"" if field == "colour" else None}
+            metadata = replace(metadata, **empty)
+    if metadata.text and "text" not in kept:
+        comments = tuple(pair for pair in metadata.text if pair[0] == COMMENT and len(pair[1].encode()) <= _MOST)[:1]
+        text = comments if kind == ".jpg" else ()
+        lost += [] if text == metadata.text else [_WORDS["text"]]
+        metadata = replace(metadata, text=text)
+    if photo.alpha is not None and "alpha" not in kept:
+        lost.append(_WORDS["alpha"])
+        photo = replace(photo, alpha=None)
+    if photo.bits == 16 and "deep" not in kept:
+        lost.append(_WORDS["deep"])
+        alpha = None if photo.alpha is None else to_8_bit(photo.alpha)
+        photo = replace(photo, pixels=to_8_bit(photo.pixels), alpha=alpha)
+    return replace(photo, metadata=metadata), tuple(lost)
 
 
 def _channels(photo: Photo) -> Pixels:
@@ -65,68 +132,102 @@ def _channels(photo: Photo) -> Pixels:
 
 def _in_colour(photo: Photo) -> Photo:
     """The same for a format without grey, where a profile of grey would be wrong."""
-    return replace(photo, grey=False, icc=None) if photo.grey else photo
+    return replace(photo, grey=False, metadata=replace(photo.metadata, icc=None)) if photo.grey else photo
 
 
-def _save(photo: Photo, kind: str, alpha: bool = True, **options: Any) -> bytes:
-    pixels = to_8_bit(_channels(photo if alpha else replace(photo, alpha=None)))
-    if photo.exif is not None:
-        options["exif"] = photo.exif
-    out = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
-        out, kind, icc_profile=photo.icc, **options
-    )
+def _exif(photo: Photo, anyway: bool = False) -> Directory:
+    """The EXIF tags, read anew so that whatever block was given is a sound one, with the resolution.
+
+    Without EXIF there is no resolution either, unless `anyway`: the format has a place of its own for it.
+    """
+    block = photo.metadata.exif
+    entries = {} if block is None else read_exif(block).entries
+    return entries | resolution_entries(photo.metadata.dpi) if entries or anyway else {}
+
+
+def _save(photo: Photo, kind: str, **options: Any) -> bytes:
+    pixels, out = _channels(photo), io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(out, kind, **options)
     return out.getvalue()
 
 
 def _jpeg(photo: Photo) -> bytes:
-    if photo.exif is not None and len(photo.exif) > 65533:  # the most that a JPEG segment holds
-        photo = replace(photo, exif=None)
-    return _save(photo, "JPEG", alpha=False, quality=95, subsampling=0)
+    metadata, segments = photo.metadata, b""
+    if metadata.xmp is not None:
+        segments += _segment(0xE1, XMP_HEAD + metadata.xmp)
+    if metadata.iptc is not None:
+        even = metadata.iptc + bytes(len(metadata.iptc) % 2)
+        resource = struct.pack(">4sHxxI", b"8BIM", IPTC_RESOURCE, len(metadata.iptc)) + even
+        segments += _segment(0xED, b"Photoshop 3.0\0" + resource)
+    options: dict[str, Any] = {"comment": metadata.text[0][1].encode()} if metadata.text else {}
+    if metadata.dpi is not None:
+        options["dpi"] = metadata.dpi
+    if block := exif_block(_exif(photo)):
+        options["exif"] = block
+    return _save(photo, "JPEG", quality=95, subsampling=0, icc_profile=metadata.icc, extra=segments, **options)
+
+
+def _segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
 def _png(photo: Photo) -> bytes:
-    if photo.bits == 8:
-        return _save(photo, "PNG")
-    data = encode_16_bit(_channels(photo))
-    metadata = b""
-    if photo.icc is not None:
-        metadata += chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc))
-    if photo.exif is not None:
-        metadata += chunk(b"eXIf", photo.exif.removeprefix(b"Exif\0\0"))
-    return data[:33] + metadata + data[33:]  # after the signature and IHDR
+    data = _save(photo, "PNG") if photo.bits == 8 else encode_16_bit(_channels(photo))
+    metadata = photo.metadata
+    chunks = metadata.colour
+    if metadata.icc is not None:
+        chunks += make_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
+    if metadata.dpi is not None:
+        x, y = (round(value / 0.0254) for value in metadata.dpi)
+        chunks += make_chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
+    if block := exif_block(_exif(photo)):
+        chunks += make_chunk(b"eXIf", block[6:])
+    if metadata.xmp is not None:
+        chunks += text_chunk(XMP_TEXT, metadata.xmp.decode())
+    return insert_chunks(data, chunks + b"".join(text_chunk(*pair) for pair in metadata.text))
 
 
 def _tiff(photo: Photo) -> bytes:
     """One deflated strip with horizontal prediction. Pillow writes no 16-bit colour, OpenCV no metadata."""
     if photo.bits == 16 and photo.alpha is not None:
         photo = _in_colour(photo)
-    exif = Image.Exif()
-    if photo.exif is not None:
-        exif.load(photo.exif)
-    pixels = _channels(photo)
+    metadata, pixels = photo.metadata, _channels(photo)
     height, width, count = pixels.shape
     steps = pixels.copy()
     steps[:, 1:] -= pixels[:, :-1]  # modulo 2^bits, as the format wants it
-    strip = zlib.compress(steps.astype(steps.dtype.newbyteorder("<" if exif.endian == "<" else ">")).tobytes(), 6)
-    tags = {256: width, 257: height, 258: (photo.bits,) * count, 259: 8, 273: 0, 277: count, 278: height}
-    tags |= {262: 1 if photo.grey else 2, 279: len(strip), 284: 1, 317: 2}
+    strip = zlib.compress(steps.astype(steps.dtype.newbyteorder("<")).tobytes(), 6)
+    entries = _exif(photo, anyway=True)
+    numbers = {256: width, 257: height, 273: 0, 278: height, 279: len(strip)}
+    entries |= {tag: entry_of(LONG, number) for tag, number in numbers.items()}
+    numbers = {259: 8, 262: 1 if photo.grey else 2, 277: count, 284: 1, 317: 2}
+    entries |= {tag: entry_of(SHORT, number) for tag, number in numbers.items()}
+    entries[258] = entry_of(SHORT, *[photo.bits] * count)
     if photo.alpha is not None:
-        tags[338] = 2  # not multiplied into the colours
-    if photo.icc is not None:
-        tags[34675] = photo.icc
-    for tag, value in tags.items():
-        exif[tag] = value
-    return exif.tobytes()[6:] + strip  # Pillow moves the strip's offset (273) to the end of the tags
+        entries[338] = entry_of(SHORT, 2)  # not multiplied into the colours
+    blocks = ((34675, UNDEFINED, metadata.icc), (XMP, BYTE, metadata.xmp), (IPTC, UNDEFINED, metadata.iptc))
+    for tag, kind, data in blocks:
+        if data is not None:
+            entries[tag] = Entry(kind, data)
+    entries[273] = entry_of(LONG, len(build(entries)))
+    return build(entries) + strip
+
+
+def _webp(photo: Photo) -> bytes:
+    options: dict[str, Any] = {} if photo.metadata.xmp is None else {"xmp": photo.metadata.xmp}
+    if block := exif_block(_exif(photo, anyway=True)):
+        options["exif"] = block
+    # exact: keep the colours under transparent pixels
+    return _save(photo, "WEBP", lossless=True, exact=True, icc_profile=photo.metadata.icc, **options)
+
+
+def _bmp(photo: Photo) -> bytes:
+    return _save(photo, "BMP", dpi=photo.metadata.dpi or (0, 0))  # without it, Pillow would make one up
 
 
 _WRITERS: dict[str, Callable[[Photo], bytes]] = {
     ".png": _png,
     ".jpg": _jpeg,
-    ".jpeg": _jpeg,
-    ".bmp": lambda photo: _save(replace(photo, exif=None, icc=None), "BMP", alpha=False),
+    ".bmp": _bmp,
     ".tif": _tiff,
-    ".tiff": _tiff,
-    # exact: keep the colours under transparent pixels
-    ".webp": lambda photo: _save(_in_colour(photo), "WEBP", lossless=True, exact=True),
+    ".webp": lambda photo: _webp(_in_colour(photo)),
 }

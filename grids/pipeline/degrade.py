@@ -15,7 +15,7 @@ from torch import Tensor
 from grids import __version__
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
-from grids.images import Photo, ReadOptions, read_photo, read_photos, write_photo
+from grids.images import Photo, ReadOptions, note_pages, read_photo, read_photos, write_photo
 from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
 from grids.images.transparency import Seen, seen_part, with_seen
@@ -51,7 +51,7 @@ def degrade_file(
     round_to_8_bit: bool = True,
     reading: ReadOptions | None = None,
 ) -> float:
-    """Degrade one image file into another; alpha, EXIF, colour profile and bit depth are kept.
+    """Degrade one image file into another; alpha, metadata and bit depth are kept.
 
     A grey file stays grey: it is degraded in colour, and one channel is taken. Wholly transparent pixels stay as they
     are: what is seen is degraded as if it went on there.
@@ -63,7 +63,7 @@ def degrade_file(
         seed: the same seed gives the same file.
         round_to_8_bit: round the result to 8 bit, as the other synthesizers of the field do; without, it is written
             with 16 bits where the format holds them (png, tif).
-        reading: the largest size of images.
+        reading: the largest size of images; told what is not kept.
 
     Returns:
         The PSNR in dB between the two (RGB, no crop, rounded to 8 bit), of the rectangle around what is visible.
@@ -72,11 +72,13 @@ def degrade_file(
         GridsError: the image cannot be read or written, or the severity is outside [0, 1].
     """
     check_targets([target], [source])
-    photo = read_photo(Path(source), (reading or ReadOptions()).max_pixels)
+    reading = reading or ReadOptions()
+    photo = read_photo(Path(source), reading.max_pixels)
+    note_pages(photo, reading)
     seen = seen_part(photo)
     clean = seen.photo.tensor()
     result, _ = _degrade(clean, kind, severity, seed, round_to_8_bit, photo.grey)
-    write_photo(Path(target), _result(photo, seen, result, round_to_8_bit))
+    write_photo(Path(target), _result(photo, seen, result, round_to_8_bit), reading)
     return image_psnr(clean, result)
 
 
@@ -153,7 +155,7 @@ def degrade_folder(
             digest = _digest(photo)
             for kind in kinds:
                 job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit, digest)
-                rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, first=not rows))
+                rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, not rows, reading))
             if on_image is not None:
                 on_image(photo.path)
     return rows
@@ -185,22 +187,23 @@ def replay_folder(
         GridsError: `params` cannot be read, or was written by a grids whose synthesizers made other pixels (the message
             names its version); a photograph is missing, cannot be read or is another one; or `out` is wrong.
     """
-    known, max_pixels = dict(kinds or {}), (reading or ReadOptions()).max_pixels
+    known, reading = dict(kinds or {}), reading or ReadOptions()
     jobs = read_params(Path(params), known)
     names = {name: path for path, name in target_names(sources).items()}
     if missing := [name for name in jobs if name not in names]:
         raise GridsError(f"'{params}' names '{missing[0]}', but no photograph that is given would become that")
     for name, found in jobs.items():  # all of them before anything is written
-        digest = _digest(read_photo(names[name], max_pixels))
+        digest = _digest(read_photo(names[name], reading.max_pixels))
         if any(job.sha256 != digest for job in found):
             raise GridsError(f"'{names[name]}' is not the photograph that '{params}' was made of")
     several = len({job.kind for found in jobs.values() for job in found}) > 1
     rows: list[dict[str, Any]] = []
     with results_folder(Path(out), sources, PARAMS) as folder:
         for name, found in jobs.items():
-            photo = read_photo(names[name], max_pixels)
+            photo = read_photo(names[name], reading.max_pixels)
+            note_pages(photo, reading)
             for job in found:
-                rows.append(_write_pair(folder, photo, name, known[job.kind], job, several, first=not rows))
+                rows.append(_write_pair(folder, photo, name, known[job.kind], job, several, not rows, reading))
             if on_image is not None:
                 on_image(names[name])
     return rows
@@ -262,14 +265,21 @@ def _digest(photo: Photo) -> str:
 
 
 def _write_pair(
-    folder: Path, photo: Photo, name: str, kind: Degradation, job: Job, several: bool, first: bool
+    folder: Path,
+    photo: Photo,
+    name: str,
+    kind: Degradation,
+    job: Job,
+    several: bool,
+    first: bool,
+    reading: ReadOptions | None,
 ) -> dict[str, Any]:
     """Write one pair and its row of params.csv."""
     base, seen = folder / job.kind if several else folder, seen_part(photo)
     clean = seen.photo.tensor()
     result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded, photo.grey)
     write_photo(base / "GT" / name, photo)
-    write_photo(base / "LQ" / name, _result(photo, seen, result, job.rounded))
+    write_photo(base / "LQ" / name, _result(photo, seen, result, job.rounded), reading)
     row = {
         "file": name,
         "kind": job.kind,

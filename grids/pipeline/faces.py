@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grids.errors import GridsError, ImageError
-from grids.images import Photo, ReadOptions, read_photos, write_photo
+from grids.images import Metadata, Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
 from grids.io import read_text
 from grids.pipeline.targets import absolute, append_row, results_folder, target_names
@@ -122,7 +122,8 @@ def _written(photo: Photo, boxes: Sequence[Box], side: int, folder: Path, names:
     assert photo.path is not None
     faces = []
     for box, name in zip(boxes, _file_names(names[photo.path], len(boxes), names.values()), strict=True):
-        crop = Photo(crop_face(photo.pixels, box, side), icc=photo.icc, grey=photo.grey)
+        icc = Metadata(icc=photo.metadata.icc)
+        crop = Photo(crop_face(photo.pixels, box, side), metadata=icc, grey=photo.grey)
         faces.append(Face(photo.path, box, write_photo(folder / name, crop)))
         row = {"file": str(photo.path), **box._asdict(), "crop": name}
         append_row(folder / FACES, row, first=not (folder / FACES).exists())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -152,11 +152,13 @@ def restore_files(
         if folder is not None:
             stack.enter_context(results_folder(folder, list(targets), RECORDS))
         stack.callback(account.write)  # Ctrl-C, too, leaves an account of what was done
-        for photo in read_photos(list(targets), ReadOptions(reading.max_pixels, note)):
+        for photo in read_photos(list(targets), replace(reading, on_skip=note)):
             assert photo.path is not None
             restoration = run(photo)
             if restoration is not None:
-                made = RestoredFile(photo.path, _write(photo, restoration, targets[photo.path]), restoration, used)
+                made = RestoredFile(
+                    photo.path, _write(photo, restoration, targets[photo.path], reading), restoration, used
+                )
                 account.add(photo, made)
                 if on_image is not None:
                     on_image(made)
@@ -270,12 +272,12 @@ def _check_pages(compare: str | Path | None, report: str | Path | None, folder: 
 _SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
-def _write(photo: Photo, restoration: Restoration, target: Path) -> Path:
+def _write(photo: Photo, restoration: Restoration, target: Path, reading: ReadOptions) -> Path:
     """Write the result; an untouched image in the format it came in is copied, byte for byte."""
     assert photo.path is not None
     suffixes = [_SAME.get(path.suffix.lower(), path.suffix.lower()) for path in (photo.path, target)]
     if restoration.groups or suffixes[0] != suffixes[1]:
-        return write_photo(target, restoration.photo)
+        return write_photo(target, restoration.photo, reading)
     try:
         data = photo.path.read_bytes()
     except OSError as error:

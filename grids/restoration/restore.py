@@ -103,7 +103,7 @@ def restore_photo(
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
     Args:
-        photo: of any size; alpha, EXIF, colour profile and bit depth are kept, and grey stays grey: of a photograph
+        photo: of any size; alpha, metadata and bit depth are kept, and grey stays grey: of a photograph
             whose channels are equal the result is the mean of the network's three.
         select: what a photograph needs. It is shown what a file would hold, its values rounded to the bits of the
             photograph, but of a partly transparent one only the rectangle around what is visible.

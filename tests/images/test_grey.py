@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from grids.degradations import degradation
 from grids.errors import ImageError
-from grids.images import Photo, encode, read_photo, write_photo
+from grids.images import Metadata, Photo, encode, read_photo, write_photo
 from grids.images.grey import average_channels, has_equal_channels, take_one_channel
 from grids.images.png import encode_16_bit
 from grids.metrics import image_psnr
@@ -110,10 +110,10 @@ def test_what_is_grey_when_it_is_read(tmp_path: Path, mode: str) -> None:
 def test_profiles_of_grey_are_kept_where_the_file_is_grey(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     profile = srgb[:16] + b"GRAY" + srgb[20:]
-    photo = Photo(grey_photo().pixels, icc=profile, grey=True)
+    photo = Photo(grey_photo().pixels, metadata=Metadata(icc=profile), grey=True)
     for suffix, kept in {".png": profile, ".tif": profile, ".jpg": profile, ".webp": None}.items():
         path = write_photo(tmp_path / f"a{suffix}", photo)
-        assert read_photo(path).icc == kept
+        assert read_photo(path).metadata.icc == kept
         with Image.open(path) as written:
             assert written.info.get("icc_profile") == kept
 

@@ -19,7 +19,7 @@ import grids
 from grids import GridsError, all_degradations, degradation, degrade_file, degrade_folder
 from grids.degradations import NAMES, FunctionDegradation
 from grids.errors import ImageError, RunError
-from grids.images import Photo, ReadOptions, Skipped, list_images, read_photo, write_photo
+from grids.images import Metadata, Photo, ReadOptions, Skipped, list_images, read_photo, write_photo
 from grids.metrics import image_psnr
 from grids.pipeline.degrade import contact_sheet_of, replay_folder
 from grids.pipeline.similarity import example_sheet
@@ -55,14 +55,14 @@ def test_alpha_metadata_and_depth_are_kept(tmp_path: Path, scenes: list[np.ndarr
     exif = Image.Exif()
     exif[271] = "Maker"
     opacity = np.linspace(1, 65535, 120 * 144).astype(np.uint16).reshape(120, 144)
-    deep = Photo(scenes[1].astype(np.uint16) * 256 + 11, opacity, exif=exif.tobytes(), icc=None)
+    deep = Photo(scenes[1].astype(np.uint16) * 256 + 11, opacity, metadata=Metadata(exif=exif.tobytes()))
     write_photo(tmp_path / "in.png", deep)
     for name in ("out.png", "out.tif"):
         degrade_file(tmp_path / "in.png", tmp_path / name, degradation("defocus_blur"), severity=0.5)
         result = read_photo(tmp_path / name)
         assert result.bits == 16
         np.testing.assert_array_equal(result.alpha, opacity)
-        assert result.exif is not None
+        assert result.metadata.exif is not None
         with Image.open(tmp_path / name) as written:
             assert written.getexif()[271] == "Maker"
         assert not np.array_equal(result.pixels, deep.pixels)

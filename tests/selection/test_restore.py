@@ -11,7 +11,7 @@ from contracts import raises_line
 from torch import Tensor, nn
 
 from grids.errors import GridsError
-from grids.images import Photo
+from grids.images import Metadata, Photo
 from grids.networks import NAFNet
 from grids.networks.heads import MultiHead
 from grids.restoration.restore import Restoration, restore_photo
@@ -41,7 +41,7 @@ def restored(photo: Photo, *answers: Selection, group: str | None = None, steps:
 @pytest.fixture
 def photo() -> Photo:
     pixels = np.random.default_rng(0).integers(1, 255, (20, 31, 3)).astype(np.uint16) * 257
-    return Photo(pixels, pixels[..., 0].copy(), exif=b"Exif\0\0rest", icc=b"profile")
+    return Photo(pixels, pixels[..., 0].copy(), metadata=Metadata(exif=b"Exif\0\0rest", icc=b"profile"))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_group_can_be_forced_for_the_first_step(photo: Photo, verdict: str) ->
 def test_all_but_the_pixels_is_kept(photo: Photo) -> None:
     after = restored(photo, BEARS).photo
     assert after.bits == 16
-    assert (after.exif, after.icc, after.alpha is photo.alpha) == (photo.exif, photo.icc, True)
+    assert (after.metadata, after.alpha is photo.alpha) == (photo.metadata, True)
     assert np.abs(after.pixels.astype(int) - photo.pixels.astype(int) - 77).max() <= 1
 
 
