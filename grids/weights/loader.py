@@ -98,7 +98,7 @@ def _explain(path: Path, message: str) -> str:
     """What a user can do about a file that PyTorch refuses."""
     if found := re.search(r"Unsupported (?:global|class|type)\S*:? (?:GLOBAL )?([\w.]+)", message):
         return f"'{path}' holds a '{found[1]}', which is no weights and might run code: save the state dict alone"
-    if "Unsupported operand" in message:
+    if re.search("Unsupported operand 14[89]", message):  # of protocol 4, which PyTorch does not read so
         return f"'{path}' is a pickle of a kind that is not read safely: save the state dict with torch.save"
     return f"'{path}' is neither safetensors nor a PyTorch checkpoint of weights alone"
 

@@ -360,12 +360,14 @@ def test_pairs_can_stand_in_for_a_degradation(photos: Path, model: Path) -> None
 def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.pth"
     torch.save({"params": initialize("unet", 0).state_dict()}, bare)
+    strange = tmp_path / "strange.pth"
+    torch.save({"params": {"layer.weight": torch.zeros(2)}}, strange)
     with pytest.raises(GridsError, match="--network"):
-        grids.evaluate_restorer(bare, photos)
+        grids.evaluate_restorer(strange, photos)
     with pytest.raises(GridsError, match="not the weights of a Restormer"):
         grids.evaluate_restorer(bare, photos, network="restormer")
-    found = grids.evaluate_restorer(bare, photos / "p0.png", network="unet", device="cpu")
-    assert len(found.tasks) == 11
+    found = grids.evaluate_restorer(bare, photos / "p0.png", device="cpu")
+    assert (found.network, len(found.tasks)) == ("unet", 11)
     own = save_restorer(tmp_path / "o.safetensors", initialize("unet", 0), {"preset": "unet", "tasks": ["jpeg", "fog"]})
     with pytest.raises(GridsError, match="trained for 'fog', which is none of ours: give it with --pairs"):
         grids.evaluate_restorer(own, photos)

@@ -165,7 +165,7 @@ def test_weights_that_are_not_a_descriptors_are_refused(tmp_path: Path, change: 
 @pytest.mark.parametrize("content", [b"", b"these are words", b"\x80\x04\x95 cut", b"\xff" * 64])
 def test_files_that_hold_no_weights_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(WeightsError, match="neither safetensors nor a PyTorch checkpoint") as caught:
+    with pytest.raises(WeightsError, match=r"neither safetensors nor a PyTorch checkpoint|not read safely") as caught:
         Descriptor(tmp_path / name)
     assert "\n" not in str(caught.value)
 
