@@ -165,6 +165,11 @@ def test_networks_are_listed(call: Grids) -> None:
         (["similarity", "--patches"], "requires an argument"),
         (["degrade", "--kind", "jpeg"], "missing argument"),
         (["compare"], "missing argument"),
+        (["compare", "builtin"], "two runs or more"),
+        (["degrade", "a.png"], "which degradation?"),
+        (["degrade", "a.png", "b.png", "--kind", "jpeg"], "--out FOLDER"),
+        (["degrade", "a.png", "--params", "p.csv"], "--out FOLDER"),
+        (["restore", "a.png", "b.png"], "--out FOLDER"),
         (["degradations", "--quiett"], "no such option"),
     ],
     ids=typed,
@@ -205,7 +210,6 @@ def test_unknown_options_and_missing_arguments_exit_with_2(call: Grids, argument
         (["similarity", "--show", "photos"], "measures nothing"),
         (["similarity", "--show", "--out", "nowhere"], "nowhere"),
         (["similarity", "--show", "--degradations", "jpeg,rining"], "did you mean 'ringing'"),
-        (["compare", "builtin"], "at least two runs"),
         (["compare", "builtin", "nowhere"], "nowhere"),
         (["degrade", "nowhere.png", "--kind", "jpeg"], "nowhere.png"),
         (["degradations", "jpeg"], "unexpected extra argument"),
@@ -223,7 +227,6 @@ def test_wrong_names_and_values_exit_with_1(call: Grids, here: Path, arguments: 
         (["--kind", "jpg"], "did you mean 'jpeg'"),
         (["--kind", "jpeg,jpeg"], "named twice"),
         (["--kind", ","], "no degradation is named"),
-        ([], "which degradation?"),
         (["--kind", "jpeg", "--all"], "not both"),
         (["--kind", "jpeg", "--severity", "2"], "severity must lie in [0, 1], but is 2"),
         (["--kind", "jpeg", "--severity", "nan"], "severity must lie in [0, 1], but is nan"),
@@ -689,7 +692,7 @@ def test_degrade_a_folder(call: Grids, here: Path, photos: Path) -> None:
     assert out.startswith("5 pairs in pairs")
     expected = {f"{side}/p{i}.png" for side in ("LQ", "GT") for i in range(5)} | {"params.csv"}
     assert files_under(here / "pairs") == expected
-    assert_one_line(call("degrade", photos, "--kind", "jpeg"), "--out FOLDER")
+    assert_one_line(call("degrade", photos, "--kind", "jpeg"), "--out FOLDER", code=2)
 
 
 def test_degrade_several_files_and_several_kinds(call: Grids, here: Path, photos: Path) -> None:
@@ -727,5 +730,5 @@ def test_params_make_the_pairs_again(call: Grids, here: Path, photos: Path) -> N
         assert (here / "o" / name).read_bytes() == (here / "again" / name).read_bytes()
     for more in (("--kind", "jpeg"), ("--all",), ("--severity", "0.5"), ("--seed", "0"), ("--no-rounding",)):
         assert_one_line(call("degrade", photos, "--params", "o/params.csv", "-o", "x", *more), more[0])
-    assert_one_line(call("degrade", photos, "--params", "o/params.csv"), "--out FOLDER")
+    assert_one_line(call("degrade", photos, "--params", "o/params.csv"), "--out FOLDER", code=2)
     assert not (here / "x").exists()
