@@ -620,6 +620,23 @@ def test_a_second_measurement_shows_the_same(measure: Grids) -> None:
     assert err == "4 of 4 rows were taken from run/rows\n"
 
 
+def test_a_matrix_of_other_settings_is_not_replaced(measure: Grids, here: Path, photos: Path) -> None:
+    assert measure("--out", "run", "--intervals", "--quiet")[0] == 0
+    before = (here / "run" / "similarity.json").read_bytes()
+    for more, reason in (
+        ((), "with intervals, now without."),
+        (("--intervals", "--patches", 16), "patches 12, now 16; components 4, now 6; other photographs or crops."),
+        (("--intervals", "--degradations", "jpeg,salt_pepper"), "with gaussian_blur, now without."),
+        (("--intervals", "--seed", 1), "seed 0, now 1"),
+    ):
+        output = measure("--out", "run", *more)
+        assert_one_line(output, reason)
+        assert "'run/similarity.json' is of other settings" in output[2] and "(--out)" in output[2]
+    assert (here / "run" / "similarity.json").read_bytes() == before
+    more = ("--intervals", "--degradations", f"{KINDS},ringing", "--quiet")
+    assert measure("--out", "run", *more)[0] == 0  # what is there stays part of it
+
+
 def test_show_prints_the_matrix_that_ships(call: Grids, here: Path) -> None:
     code, out, err = call("similarity", "--show")
     assert (code, err) == (0, "")

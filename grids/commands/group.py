@@ -168,11 +168,12 @@ def _refuse_training_options() -> None:
 def _search(problem: dict[str, Any], search: SearchOptions, output: Output, reading: options.Reading) -> None:
     """Group by known drops, and print the groups."""
     from grids.pipeline.group import group_degradations
-    from grids.pipeline.outputs import report_file
+    from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
     from grids.reports.grouping import grouping_text, trials_text
 
     out = output.out or Path("runs/group")
     asked: list[Trial] = []
+    before = stored_grouping(out)
     with reading.progress(unit="answers") as bar:
 
         def on_trial(trial: Trial) -> None:
@@ -186,6 +187,8 @@ def _search(problem: dict[str, Any], search: SearchOptions, output: Output, read
             out=out,
             on_trial=on_trial,
         )
+    if not reading.quiet and (text := replaced_text(before, found)):
+        options.echo(f"{out / 'groups.json'} {text}", err=True)
     if output.as_json:
         trials = {"trials": [asdict(trial) for trial in found.trials]} if output.trials else {}
         options.echo(json.dumps(found.to_json() | trials))

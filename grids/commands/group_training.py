@@ -14,7 +14,7 @@ from grids.commands.training_options import RunOptions, SourceOptions, TrainingO
 from grids.errors import GridsError
 from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count
-from grids.pipeline.outputs import report_file
+from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
 from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.run_report import TrainGroupsResult
 from grids.pipeline.targets import check_targets
@@ -55,6 +55,7 @@ def group_by_training(
         return
     out = output.out or Path("runs/groups")
     check_targets([run.log], RunFolder(out).kept)
+    before = stored_grouping(out)
     try:
         with Progress(reading.quiet, run.log) as progress:
             found = train_groups(
@@ -72,6 +73,8 @@ def group_by_training(
         raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
     if found.grouping is not None:
         check_count(found.grouping, search.max_groups, ())
+    if found.grouping is not None and not reading.quiet and (text := replaced_text(before, found.grouping)):
+        echo(f"{out / 'groups.json'} {text}", err=True)
     if output.as_json:
         echo(json.dumps((found.grouping or found.report).to_json()))
     elif not reading.quiet:
