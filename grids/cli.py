@@ -13,6 +13,7 @@ import click
 
 from grids import __version__
 from grids.errors import GridsError, unknown_name
+from grids.reports.text import visible
 from grids.training.interrupts import Terminated, terminate
 
 COMMANDS = {
@@ -131,5 +132,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"grids: {' '.join(message.split())}", err=True)
+    click.echo(f"grids: {visible(' '.join(message.split()))}", err=True)
     return code

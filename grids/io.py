@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import datetime
 import json
 import os
@@ -12,13 +13,16 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grids.errors import GridsError, RunError
 
 DEPTH = 64
 """Objects and lists within one another that JSON may hold; what walks through them later would end at some hundreds."""
 _TOO_DEEP = f"its objects and lists lie more than {DEPTH} deep in one another"
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def make_folder(folder: Path) -> Path:
@@ -116,6 +120,35 @@ def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -
 def write_text(path: Path, text: str) -> Path:
     """`write_bytes` for text, as UTF-8 with line feeds; parts of file names that are no text are escaped."""
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def to_cell(text: str) -> str:
+    """A text as a CSV file holds it: with ' before what a spreadsheet would compute (=, +, -, @, tab, return)."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def from_cell(cell: str) -> str:
+    """The inverse of `to_cell`; a file that somebody else wrote may lack the sign."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def frame_to_csv(frame: pd.DataFrame, **options: Any) -> str:
+    """A table as CSV, line feeds at the ends of lines; texts and names, those of rows and columns too, as `to_cell`.
+
+    `options` are those of `DataFrame.to_csv`.
+    """
+
+    def cell(value: Any) -> Any:
+        return to_cell(value) if isinstance(value, str) else value
+
+    safe = frame.map(cell).rename(index=cell, columns=cell)
+    text = safe.to_csv(lineterminator="\n", **options)
+    if "\r" in text:  # quoted only where all is, though it ends a line
+        text = safe.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC, **options)
+    return str(text)
 
 
 def read_text(path: Path) -> str:

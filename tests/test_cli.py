@@ -165,6 +165,11 @@ def test_networks_are_listed(call: Grids) -> None:
         (["similarity", "--patches"], "requires an argument"),
         (["degrade", "--kind", "jpeg"], "missing argument"),
         (["compare"], "missing argument"),
+        (["compare", "builtin"], "two runs or more"),
+        (["degrade", "a.png"], "which degradation?"),
+        (["degrade", "a.png", "b.png", "--kind", "jpeg"], "--out FOLDER"),
+        (["degrade", "a.png", "--params", "p.csv"], "--out FOLDER"),
+        (["restore", "a.png", "b.png"], "--out FOLDER"),
         (["degradations", "--quiett"], "no such option"),
     ],
     ids=typed,
@@ -205,7 +210,6 @@ def test_unknown_options_and_missing_arguments_exit_with_2(call: Grids, argument
         (["similarity", "--show", "photos"], "measures nothing"),
         (["similarity", "--show", "--out", "nowhere"], "nowhere"),
         (["similarity", "--show", "--degradations", "jpeg,rining"], "did you mean 'ringing'"),
-        (["compare", "builtin"], "at least two runs"),
         (["compare", "builtin", "nowhere"], "nowhere"),
         (["degrade", "nowhere.png", "--kind", "jpeg"], "nowhere.png"),
         (["degradations", "jpeg"], "unexpected extra argument"),
@@ -223,7 +227,6 @@ def test_wrong_names_and_values_exit_with_1(call: Grids, here: Path, arguments: 
         (["--kind", "jpg"], "did you mean 'jpeg'"),
         (["--kind", "jpeg,jpeg"], "named twice"),
         (["--kind", ","], "no degradation is named"),
-        ([], "which degradation?"),
         (["--kind", "jpeg", "--all"], "not both"),
         (["--kind", "jpeg", "--severity", "2"], "severity must lie in [0, 1], but is 2"),
         (["--kind", "jpeg", "--severity", "nan"], "severity must lie in [0, 1], but is nan"),
@@ -617,6 +620,23 @@ def test_a_second_measurement_shows_the_same(measure: Grids) -> None:
     assert err == "4 of 4 rows were taken from run/rows\n"
 
 
+def test_a_matrix_of_other_settings_is_not_replaced(measure: Grids, here: Path, photos: Path) -> None:
+    assert measure("--out", "run", "--intervals", "--quiet")[0] == 0
+    before = (here / "run" / "similarity.json").read_bytes()
+    for more, reason in (
+        ((), "with intervals, now without."),
+        (("--intervals", "--patches", 16), "patches 12, now 16; components 4, now 6; other photographs or crops."),
+        (("--intervals", "--degradations", "jpeg,salt_pepper"), "with gaussian_blur, now without."),
+        (("--intervals", "--seed", 1), "seed 0, now 1"),
+    ):
+        output = measure("--out", "run", *more)
+        assert_one_line(output, reason)
+        assert "'run/similarity.json' is of other settings" in output[2] and "(--out)" in output[2]
+    assert (here / "run" / "similarity.json").read_bytes() == before
+    more = ("--intervals", "--degradations", f"{KINDS},ringing", "--quiet")
+    assert measure("--out", "run", *more)[0] == 0  # what is there stays part of it
+
+
 def test_show_prints_the_matrix_that_ships(call: Grids, here: Path) -> None:
     code, out, err = call("similarity", "--show")
     assert (code, err) == (0, "")
@@ -689,7 +709,7 @@ def test_degrade_a_folder(call: Grids, here: Path, photos: Path) -> None:
     assert out.startswith("5 pairs in pairs")
     expected = {f"{side}/p{i}.png" for side in ("LQ", "GT") for i in range(5)} | {"params.csv"}
     assert files_under(here / "pairs") == expected
-    assert_one_line(call("degrade", photos, "--kind", "jpeg"), "--out FOLDER")
+    assert_one_line(call("degrade", photos, "--kind", "jpeg"), "--out FOLDER", code=2)
 
 
 def test_degrade_several_files_and_several_kinds(call: Grids, here: Path, photos: Path) -> None:
@@ -727,5 +747,5 @@ def test_params_make_the_pairs_again(call: Grids, here: Path, photos: Path) -> N
         assert (here / "o" / name).read_bytes() == (here / "again" / name).read_bytes()
     for more in (("--kind", "jpeg"), ("--all",), ("--severity", "0.5"), ("--seed", "0"), ("--no-rounding",)):
         assert_one_line(call("degrade", photos, "--params", "o/params.csv", "-o", "x", *more), more[0])
-    assert_one_line(call("degrade", photos, "--params", "o/params.csv"), "--out FOLDER")
+    assert_one_line(call("degrade", photos, "--params", "o/params.csv"), "--out FOLDER", code=2)
     assert not (here / "x").exists()

@@ -199,6 +199,15 @@ def test_a_bad_table_is_one_line(call: Grids, tmp_path: Path, text: str, expecte
     assert len(err.strip().splitlines()) == 1
 
 
+def test_groups_of_other_settings_are_not_replaced_in_silence(call: Grids) -> None:
+    assert call("--delta", 0.7)[2] == call("--delta", 0.7)[2] == ""
+    code, _, err = call("--delta", 0.5, "--drops", "study", "--json")
+    assert code == 0
+    assert err.startswith("runs/group/groups.json replaces groups of other settings: delta 0.7 dB, now 0.5 dB; drops")
+    assert err.endswith("(--out keeps both)\n") and len(err) < 300
+    assert call("--delta", 0.7, "--quiet") == (0, "", "")
+
+
 def test_logs_that_do_not_belong_here(call: Grids, tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("group,degradation,drop\njpeg+ringing,*,0.2\n")
     assert call("--out", "o", "--quiet")[0] == 0

@@ -169,7 +169,6 @@ def test_json(call: Call) -> None:
         (["in/a.png", "--report", "page"], "written as .html"),
         (["in/broken.png"], "broken.png"),
         (["in/none.png"], "none.png"),
-        (["in"], "--out FOLDER"),
         (["in", "-o", "in/out"], "among the images"),
         (["in/sub", "-o", "in"], "not empty"),
         (["in", "-o", "out", "--compare", "side.png"], "one image"),

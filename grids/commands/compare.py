@@ -26,11 +26,13 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool)
     from grids.pipeline.compare import compare_runs
     from grids.reports.tables import comparison_text
 
+    if len(runs) < 2:
+        raise options.missing("RUNS", "comparing takes two runs or more: a second run folder, a file, or `builtin`")
     found = compare_runs(runs, out)
     if as_json:
-        click.echo(json.dumps([asdict(comparison) for comparison in found]))
+        options.echo(json.dumps([asdict(comparison) for comparison in found]))
     elif not quiet:
         for comparison in found:
-            click.echo(comparison_text(comparison))
+            options.echo(comparison_text(comparison))
         if out is not None:
-            click.echo(f"report   {out / 'report.html'}")
+            options.echo(f"report   {out / 'report.html'}")

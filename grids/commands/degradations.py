@@ -27,8 +27,8 @@ def degradations(as_json: bool) -> None:
             {"name": k.name, "ranges": [asdict(r) for r in k.ranges], "summary": k.summary, "source": k.source}
             for k in kinds
         ]
-        click.echo(json.dumps(records, indent=1))
+        options.echo(json.dumps(records, indent=1))
         return
     for kind in kinds:
         ranges = ", ".join(str(r) for r in kind.ranges)
-        click.echo(f"{kind.name:18s}{ranges}\n{'':18s}{kind.summary}\n{'':18s}source: {kind.source}\n")
+        options.echo(f"{kind.name:18s}{ranges}\n{'':18s}{kind.summary}\n{'':18s}source: {kind.source}\n")

@@ -94,7 +94,7 @@ def _degrade_folder(
     from grids.pipeline.degrade import degrade_folder
 
     if out is None:
-        raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+        raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
     sources = _sources(images, out)
     with reading.progress(len(sources)) as bar:
         rows = degrade_folder(sources, out, kinds, **settings, on_image=lambda _: bar.update())
@@ -109,7 +109,7 @@ def _replay(
     from grids.pipeline.degrade import replay_folder
 
     if out is None:
-        raise GridsError("--params needs a folder for the pairs: --out FOLDER")
+        raise options.missing("--out", "--params needs a folder for the pairs: --out FOLDER")
     sources = _sources(images, out)
     with reading.progress() as bar:
         rows = replay_folder(sources, params, out, own, reading=reading.options, on_image=lambda _: bar.update())
@@ -151,7 +151,7 @@ def _chosen_kinds(kinds: tuple[str, ...] | None, every: bool, own: dict[str, Deg
     if kinds is None:
         if own:
             return own
-        raise GridsError(f"which degradation? give --kind NAME ({', '.join(NAMES)}) or --all")
+        raise options.missing("--kind", f"which degradation? give --kind NAME ({', '.join(NAMES)}) or --all")
     if unused := sorted(own.keys() - set(kinds)):
         raise GridsError(f"--degradation {unused[0]} is not among --kind {','.join(kinds)}")
     if len(set(kinds)) < len(kinds):

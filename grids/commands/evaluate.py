@@ -78,7 +78,7 @@ def evaluate(
     if csv is not None:
         write_text(csv, found.to_csv())
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        options.echo(json.dumps(found.to_json()))
     else:
         reading.say(evaluation_text(found))
         if csv is not None:

@@ -168,11 +168,12 @@ def _refuse_training_options() -> None:
 def _search(problem: dict[str, Any], search: SearchOptions, output: Output, reading: options.Reading) -> None:
     """Group by known drops, and print the groups."""
     from grids.pipeline.group import group_degradations
-    from grids.pipeline.outputs import report_file
+    from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
     from grids.reports.grouping import grouping_text, trials_text
 
     out = output.out or Path("runs/group")
     asked: list[Trial] = []
+    before = stored_grouping(out)
     with reading.progress(unit="answers") as bar:
 
         def on_trial(trial: Trial) -> None:
@@ -186,28 +187,30 @@ def _search(problem: dict[str, Any], search: SearchOptions, output: Output, read
             out=out,
             on_trial=on_trial,
         )
+    if not reading.quiet and (text := replaced_text(before, found)):
+        options.echo(f"{out / 'groups.json'} {text}", err=True)
     if output.as_json:
         trials = {"trials": [asdict(trial) for trial in found.trials]} if output.trials else {}
-        click.echo(json.dumps(found.to_json() | trials))
+        options.echo(json.dumps(found.to_json() | trials))
     elif not reading.quiet:
-        click.echo(grouping_text(found))
+        options.echo(grouping_text(found))
         if output.trials:
-            click.echo(trials_text(found.trials))
-        click.echo(f"groups   {out / 'groups.json'}\nreport   {report_file(out)}")
+            options.echo(trials_text(found.trials))
+        options.echo(f"groups   {out / 'groups.json'}\nreport   {report_file(out)}")
         if output.resume:
-            click.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
+            options.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
 
 
 def _print_plan(planned: list[Planned], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([step._asdict() for step in planned]))
+        options.echo(json.dumps([step._asdict() for step in planned]))
         return
-    click.echo(
+    options.echo(
         "What a search over all groups would ask for, in this order. Verdicts with a ? are not in the table: they\n"
         "are what the distances let expect, and true answers change what follows."
     )
     for number, step in enumerate(planned, 1):
         verdict = step.verdict + ("" if step.known else "?")
-        click.echo(f"{number:4d}  S {step.distance:4.2f}  {verdict:10s}  {' + '.join(step.group)}  ({step.why})")
+        options.echo(f"{number:4d}  S {step.distance:4.2f}  {verdict:10s}  {' + '.join(step.group)}  ({step.why})")
     missing = sum(not step.known for step in planned)
-    click.echo(f"{len(planned)} answers, {missing} of them not in the table. Nothing was written.")
+    options.echo(f"{len(planned)} answers, {missing} of them not in the table. Nothing was written.")

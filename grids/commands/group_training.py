@@ -7,16 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
 from grids.commands.group import GroupTraining, Output, SearchOptions
-from grids.commands.options import Reading, chosen_images
+from grids.commands.options import Reading, chosen_images, echo, missing
 from grids.commands.progress import Progress
 from grids.commands.training_options import RunOptions, SourceOptions, TrainingOptions
 from grids.errors import GridsError
 from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count
-from grids.pipeline.outputs import report_file
+from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
 from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.run_report import TrainGroupsResult
 from grids.pipeline.targets import check_targets
@@ -57,6 +55,7 @@ def group_by_training(
         return
     out = output.out or Path("runs/groups")
     check_targets([run.log], RunFolder(out).kept)
+    before = stored_grouping(out)
     try:
         with Progress(reading.quiet, run.log) as progress:
             found = train_groups(
@@ -74,18 +73,20 @@ def group_by_training(
         raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
     if found.grouping is not None:
         check_count(found.grouping, search.max_groups, ())
+    if found.grouping is not None and not reading.quiet and (text := replaced_text(before, found.grouping)):
+        echo(f"{out / 'groups.json'} {text}", err=True)
     if output.as_json:
-        click.echo(json.dumps((found.grouping or found.report).to_json()))
+        echo(json.dumps((found.grouping or found.report).to_json()))
     elif not reading.quiet:
-        click.echo(training_text(found.report))
+        echo(training_text(found.report))
         if found.grouping is not None:
-            click.echo(grouping_text(found.grouping))
+            echo(grouping_text(found.grouping))
             if output.trials:
-                click.echo(trials_text(found.grouping.trials))
-            click.echo(f"groups   {out / 'groups.json'}")
-        click.echo(f"report   {report_file(out)}")
+                echo(trials_text(found.grouping.trials))
+            echo(f"groups   {out / 'groups.json'}")
+        echo(f"report   {report_file(out)}")
     if not found.finished:
-        click.echo("the time was over before all was trained: the same command goes on", err=True)
+        echo("the time was over before all was trained: the same command goes on", err=True)
     reading.count_skipped()
 
 
@@ -98,7 +99,8 @@ def _write(found: TrainGroupsResult, out: Path) -> None:
 def _check(images: tuple[str, ...], search: SearchOptions, groups: GroupTraining) -> None:
     """Raise GridsError for options that contradict each other."""
     if not images:
-        raise GridsError("--from trains the groups of a partition: name the photographs to train on, or `builtin`")
+        photographs = "name the photographs to train on, or `builtin`"
+        raise missing("IMAGES", f"--from trains the groups of a partition: {photographs}")
     if search.drops is not None:
         raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
     if groups.only is not None and groups.partition is not None:
@@ -107,14 +109,14 @@ def _check(images: tuple[str, ...], search: SearchOptions, groups: GroupTraining
 
 def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([step._asdict() for step in planned]))
+        echo(json.dumps([step._asdict() for step in planned]))
         return
     known = [step for step in planned if step.group]
     for number, step in enumerate(known, 1):
-        click.echo(f"{number:4d}  {step.seconds:6.0f} s  {' + '.join(step.group)}  ({step.why})")
+        echo(f"{number:4d}  {step.seconds:6.0f} s  {' + '.join(step.group)}  ({step.why})")
     if left := planned[len(known) :]:
         groups = counted(len(left), "group")
-        click.echo(f"then about {groups} that the search asks for, {left[0].seconds:.0f} s each")
+        echo(f"then about {groups} that the search asks for, {left[0].seconds:.0f} s each")
     minutes = sum(step.seconds for step in planned) / 60
-    click.echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine; answers near delta take more.")
-    click.echo("Nothing was written.")
+    echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine; answers near delta take more.")
+    echo("Nothing was written.")

@@ -22,11 +22,11 @@ def networks(as_json: bool) -> None:
 
     found = list(network_sizes().values())
     if as_json:
-        click.echo(json.dumps([size.to_json() for size in found], indent=1))
+        options.echo(json.dumps([size.to_json() for size in found], indent=1))
         return
     width = max(len(size.name) for size in found)
-    click.echo(f"{'name':{width}s}  parameters  multiply-adds at {SIDE} x {SIDE}")
+    options.echo(f"{'name':{width}s}  parameters  multiply-adds at {SIDE} x {SIDE}")
     for size in found:
         millions, billions = size.parameters / 1e6, size.multiply_adds / 1e9
-        click.echo(f"{size.name:{width}s}  {millions:8.2f} M  {billions:8.1f} G    {size.summary}")
-    click.echo("Those with a head or decoder for each task are counted with one; `grids recipes` counts all.")
+        options.echo(f"{size.name:{width}s}  {millions:8.2f} M  {billions:8.1f} G    {size.summary}")
+    options.echo("Those with a head or decoder for each task are counted with one; `grids recipes` counts all.")

@@ -15,6 +15,7 @@ import click
 from tqdm import tqdm
 
 from grids.errors import GridsError
+from grids.reports.text import visible
 
 if TYPE_CHECKING:
     from grids.images import ReadOptions, Skipped
@@ -163,6 +164,17 @@ resume = click.option(
 precision = click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]")
 
 
+def echo(text: str, err: bool = False) -> None:
+    """Print lines, as every command does: control characters that names hold are written out."""
+    click.echo(visible(text), err=err)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr, above a bar that may be there."""
+    with tqdm.external_write_mode(file=sys.stderr):
+        echo(text, err=True)
+
+
 @dataclass
 class Reading:
     """How images are read, and which could not be.
@@ -199,7 +211,7 @@ class Reading:
     def on_skip(self, bad: Skipped) -> None:
         """Say that an image cannot be used, and keep it."""
         self.skipped.append(bad)
-        tqdm.write(f"skipped {bad.path}: {bad.reason}", file=sys.stderr)
+        note(visible(f"skipped {bad.path}: {bad.reason}", keep=""))
 
     def on_note(self, path: Path, text: str) -> None:
         """Say what should be known of an image, once, unless --quiet."""
@@ -210,12 +222,12 @@ class Reading:
     def count_skipped(self) -> None:
         """Say how many images were skipped."""
         if count := len(self.skipped):
-            click.echo(f"{count} image{'s' if count > 1 else ''} skipped", err=True)
+            echo(f"{count} image{'s' if count > 1 else ''} skipped", err=True)
 
     def say(self, text: str) -> None:
         """Print a line, unless --quiet."""
         if not self.quiet:
-            click.echo(text)
+            echo(text)
 
     @contextmanager
     def progress(self, total: int | None = None, unit: str = "images") -> Iterator[Any]:
@@ -227,6 +239,11 @@ class Reading:
 
 reading = record("reading", Reading, GENERAL)
 """The options that every command has which reads images."""
+
+
+def missing(name: str, message: str) -> click.ClickException:
+    """The error for an argument or option that other ones make necessary: exit code 2, as for any missing one."""
+    return click.BadOptionUsage(name, message)
 
 
 def chosen_images(images: Sequence[str]) -> list[str] | None:

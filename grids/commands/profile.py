@@ -108,7 +108,7 @@ def _print(learnt: Profile, run: Path, as_json: bool, reading: options.Reading) 
             ],
             "predicts_gains": learnt.gains is not None,
         }
-        click.echo(json.dumps({**found, **learnt.record}))
+        options.echo(json.dumps({**found, **learnt.record}))
         return
     for group in learnt.groups:
         reading.say(f"  {group.id}  {', '.join(group.degradations)}{'' if group.weights else '  (no weights)'}")

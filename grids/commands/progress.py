@@ -12,8 +12,9 @@ from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
+from grids.commands.options import note
 from grids.errors import RunError
-from grids.io import locked, make_folder
+from grids.io import locked, make_folder, to_cell
 from grids.pipeline.train_groups import best_so_far, remaining
 from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial
@@ -77,7 +78,7 @@ class Steps(NullCallbacks):
             self._bar.set_postfix(loss=f"{mean:.4g}", refresh=False)
         if self._file is not None and (now - self._logged[1] >= WINDOW or done == self._total):
             rate = (done - self._logged[0]) / max(now - self._logged[1], 1e-9)
-            row = ("+".join(self._group), self._repeat, done, self._total, f"{mean:.6g}", f"{rate:.3g}")
+            row = (to_cell("+".join(self._group)), self._repeat, done, self._total, f"{mean:.6g}", f"{rate:.3g}")
             csv.writer(self._file, lineterminator="\n").writerow((*row, f"{now - self._begun[1]:.1f}"))
             self._file.flush()
             self._logged = (done, now)
@@ -89,7 +90,7 @@ class Steps(NullCallbacks):
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            tqdm.write(text, file=sys.stderr)
+            note(text)
 
     def close(self) -> None:
         """Take the bar away."""

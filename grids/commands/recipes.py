@@ -36,4 +36,4 @@ def recipes(as_json: bool) -> None:
         }
         for name, recipe in TABLE.items()
     ]
-    click.echo(json.dumps(found, indent=1) if as_json else recipes_text(found))
+    options.echo(json.dumps(found, indent=1) if as_json else recipes_text(found))

@@ -82,6 +82,8 @@ def restore(
     reading.use_threads()
     if options.BUILTIN in images:
         raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
+    if out is None and (len(images) > 1 or Path(images[0]).is_dir()):
+        raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
     shared = OVERLAP if overlap is None else overlap
     settings = RestoreSettings(group, head, tile, shared, steps, min_gain, strength)
     with reading.progress() as bar:
@@ -104,7 +106,7 @@ def restore(
             on_image=on_image,
         )
     if as_json:
-        click.echo(json.dumps([made.to_json() for made in done]))
+        options.echo(json.dumps([made.to_json() for made in done]))
     elif len(done) > 1:
         counts = Counter(made.restoration.action for made in done)
         parts = [f"{counts['restored']} of {len(done)} images restored"]

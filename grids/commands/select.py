@@ -76,7 +76,7 @@ def select(
     if csv is not None:
         write_text(csv, selections_csv(found))
     if as_json:
-        click.echo(json.dumps([selection.to_json() for selection in found]))
+        options.echo(json.dumps([selection.to_json() for selection in found]))
     else:
         several = len(paths) > 1 or Path(images[0]).is_dir()
         reading.say(selections_table(found) if several else selection_text(found[0]))

@@ -115,12 +115,12 @@ def similarity(
             on_found=write,
         )
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        options.echo(json.dumps(found.to_json()))
     elif not reading.quiet:
         _print_matrix(found)
-        click.echo(f"heatmap  {written['heatmap.png']}\nreport   {written['report.html']}")
+        options.echo(f"heatmap  {written['heatmap.png']}\nreport   {written['report.html']}")
         if reused:
-            click.echo(f"{len(reused)} of {bar.total} rows were taken from {target / 'rows'}", err=True)
+            options.echo(f"{len(reused)} of {bar.total} rows were taken from {target / 'rows'}", err=True)
     reading.count_skipped()
 
 
@@ -132,7 +132,7 @@ def _show(out: Path | None, degradations: tuple[str, ...] | None, as_json: bool)
     if degradations is not None:
         found = found.subset(degradations)
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        options.echo(json.dumps(found.to_json()))
     else:
         _print_matrix(found)
 
@@ -141,5 +141,5 @@ def _print_matrix(found: SimilarityMatrix) -> None:
     """The matrix with its closest and farthest pairs."""
     from grids.reports import tables
 
-    click.echo(tables.matrix_text(found))
-    click.echo(tables.pairs_text(tables.closest_and_farthest(found)))
+    options.echo(tables.matrix_text(found))
+    options.echo(tables.pairs_text(tables.closest_and_farthest(found)))

@@ -79,7 +79,7 @@ def train(
     report = run_training(train_this, out, run, reading)
     print_training(report, out, "input", as_json, reading)
     if not reading.quiet and (below := below_text(report)):
-        click.echo(f"warning: {below}", err=True)
+        options.echo(f"warning: {below}", err=True)
     reading.count_skipped()
 
 
@@ -115,7 +115,7 @@ def print_training(report: TrainingReport, out: Path, before: str, as_json: bool
     from grids.reports.scores import restorer_text
 
     if as_json:
-        click.echo(json.dumps(report.to_json()))
+        options.echo(json.dumps(report.to_json()))
     else:
         reading.say(restorer_text(report, before))
         reading.say(f"weights  {out}")

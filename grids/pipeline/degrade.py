@@ -19,7 +19,7 @@ from grids.images import Photo, ReadOptions, note_pages, read_photo, read_photos
 from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
 from grids.images.transparency import Seen, seen_part, with_seen
-from grids.io import write_bytes
+from grids.io import from_cell, write_bytes
 from grids.metrics import image_psnr
 from grids.pipeline.targets import append_row, check_targets, results_folder, target_names
 from grids.random import seed_for, seeded
@@ -226,6 +226,7 @@ def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[Job
         if None in line or None in line.values():
             raise GridsError(f"line {number} of '{file}' has too many or too few values")
         try:
+            line = {column: from_cell(cell) for column, cell in line.items()}
             job = _job(file, line, kinds)
         except UnknownNameError as error:
             hint = "one of your own is given with --degradation NAME=FILE.py:FUNCTION"

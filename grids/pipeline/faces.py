@@ -13,7 +13,7 @@ from pathlib import Path
 from grids.errors import GridsError, ImageError
 from grids.images import Metadata, Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
-from grids.io import read_text
+from grids.io import from_cell, read_text
 from grids.pipeline.targets import absolute, append_row, results_folder, target_names
 
 FACES = "faces.csv"
@@ -143,7 +143,7 @@ def _read_boxes(file: Path, sources: Sequence[Path]) -> dict[Path, list[_Given]]
     found: dict[Path, list[_Given]] = {}
     for number, row in _rows(file):
         line = f"'{file}', line {number}"
-        photo = _named((row["file"] or "").strip(), sources, line)
+        photo = _named(from_cell((row["file"] or "").strip()), sources, line)
         found.setdefault(photo, []).append(_Given(_box(row, line), line))
     return {photo: sorted(rows, key=lambda one: -max(one.box[2:])) for photo, rows in found.items()}
 

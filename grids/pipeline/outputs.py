@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from grids.errors import unknown_name
+from grids.errors import GridsError, unknown_name
 from grids.images import Skipped
 from grids.io import make_folder, write_bytes, write_text
 from grids.reports.text import counted
@@ -100,6 +101,33 @@ def write_grouping(
     )
     written = {"groups.json": grouping.save(folder / "groups.json")}
     return written | write_report(report, report_file(folder))
+
+
+def stored_grouping(folder: Path) -> Grouping | None:
+    """The grouping that a run folder holds; None where there is none that can be read."""
+    try:
+        return Grouping.load(folder)
+    except GridsError:
+        return None
+
+
+def replaced_text(before: Grouping | None, now: Grouping) -> str:
+    """In what the grouping that a folder held before differs in its settings; empty where it does not."""
+    if before is None:
+        return ""
+    sides = [
+        {
+            "delta": f"{one.delta:g} dB",
+            "deltas of single degradations": dict(one.delta_for) or "none",
+            "method": one.method,
+            "degradations": "+".join(sorted(one.degradations)),
+            "drops": textwrap.shorten(str(one.settings.get("source")), 40, placeholder=" ..."),
+            "similarity": one.settings.get("similarity"),
+        }
+        for one in (before, now)
+    ]
+    changes = [f"{name} {value}, now {sides[1][name]}" for name, value in sides[0].items() if value != sides[1][name]]
+    return f"replaces groups of other settings: {'; '.join(changes)} (--out keeps both)" if changes else ""
 
 
 def write_report(report: Report, page: Path) -> dict[str, Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 
 from grids import __version__, devices
 from grids.degradations import ELEVEN, Degradation, check_name
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, RunError, unknown_name
 from grids.images import ReadOptions, read_photos
 from grids.io import make_folder
 from grids.pipeline.degrade import contact_sheet_of
@@ -118,7 +118,8 @@ def measure_similarity(
         The matrix over degradations, functions and extras, in this order; its `ggd` holds "clean" too.
 
     Raises:
-        GridsError: a name, value or file is wrong, or another process measures into the folder; the message names it.
+        GridsError: a name, value or file is wrong, another process measures into the folder, or `out` holds a matrix of
+            other settings, parts of which would be lost; the message names it.
     """
     used = settings or SimilaritySettings()
     kinds = _kinds(degradations, functions or {}, extra or {})
@@ -137,6 +138,8 @@ def measure_similarity(
         sources = {name: crops_of(source) for name, source in (extra or {}).items()}
         if used.intervals:
             matrices.check_photos({"the photographs": crops.photo} | {name: c.photo for name, c in sources.items()})
+        if out is not None:
+            _refuse_other_settings(Path(out), kinds, _record(used, describe, crops), describe.sha256)
         folder = make_folder(Path(out) / "rows") if out is not None else None
         rows = []
         for name, kind in kinds.items():
@@ -148,6 +151,34 @@ def measure_similarity(
         if on_found is not None:
             on_found(found)
     return found
+
+
+def _refuse_other_settings(
+    out: Path, kinds: Collection[str], wanted: Mapping[str, Any], descriptor_sha256: str
+) -> None:
+    """Raise RunError where the matrix in a folder holds what the new one lacks, or was measured otherwise."""
+    file = out / SimilarityMatrix.file_name
+    if not file.exists():
+        return
+    found = SimilarityMatrix.load(file)
+    before = {name: value for name, value in found.settings.items() if name in wanted}
+    lines = [
+        f"{name.replace('_', ' ')} {value}, now {wanted[name]}"
+        for name, value in before.items()
+        if value != wanted[name] and name not in ("crops_sha256", "intervals", "device", "torch")
+    ]
+    if before.get("crops_sha256", wanted["crops_sha256"]) != wanted["crops_sha256"]:
+        lines.append("other photographs or crops")
+    if found.descriptor_sha256 not in ("", descriptor_sha256):
+        lines.append("another descriptor")
+    if found.low is not None and not wanted["intervals"]:
+        lines.append("with intervals, now without")
+    if lost := [name for name in found.degradations if name not in kinds]:
+        lines.append(f"with {', '.join(lost)}, now without")
+    if lines:
+        raise RunError(
+            f"'{file}' is of other settings: {'; '.join(lines)}. Choose another folder (--out), or remove it"
+        )
 
 
 def example_sheet(
@@ -202,6 +233,18 @@ def _row(
     return row, False
 
 
+def _record(settings: SimilaritySettings, descriptor: Descriptor, crops: Crops) -> dict[str, Any]:
+    """What a matrix says of its measurement."""
+    return asdict(settings) | {
+        "components": settings.used_components,
+        "photographs": len(crops.names),
+        "crops_sha256": crops.digest,
+        "precision": descriptor.precision,
+        "device": descriptor.device.type,
+        "torch": torch.__version__,
+    }
+
+
 def _assemble(
     rows: Sequence[DegradationRow],
     kinds: Mapping[str, Degradation | None],
@@ -217,14 +260,7 @@ def _assemble(
     low, high = None, None
     if settings.intervals:
         low, high = matrices.intervals(shown, values, settings.used_components, settings.seed)
-    record = asdict(settings) | {
-        "components": settings.used_components,
-        "photographs": len(crops.names),
-        "crops_sha256": crops.digest,
-        "precision": descriptor.precision,
-        "device": descriptor.device.type,
-        "torch": torch.__version__,
-    }
+    record = _record(settings, descriptor, crops)
     if sources:
         record["extra"] = {name: len(extra.names) for name, extra in sources.items()}
     # what the rows are made of, so that two matrices can be told apart; null where that cannot be known

@@ -12,7 +12,7 @@ from typing import Any
 
 from grids.errors import GridsError
 from grids.images import IMAGE_SUFFIXES
-from grids.io import check_writable
+from grids.io import check_writable, to_cell
 from grids.pipeline.run_folder import RunFolder
 
 
@@ -111,9 +111,13 @@ def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
     """Add a row to a CSV file, below its header. Raises GridsError."""
     try:
         with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+            # a return ends a line, but is quoted only where all is
+            returns = any("\r" in str(cell) for cell in row.values())
+            writer = csv.DictWriter(
+                stream, list(row), lineterminator="\n", quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+            )
             if first:
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerow({name: to_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()})
     except OSError as error:
         raise GridsError(f"cannot write '{file}': {error.strerror or error}") from error

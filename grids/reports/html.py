@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from grids.errors import GridsError
 from grids.reports import grouping as of_grouping
@@ -20,7 +20,7 @@ from grids.reports.heatmap import dendrogram, heatmap, side_by_side
 from grids.reports.painting import Drawing
 from grids.reports.selection import Shown, gain_text, likely_text, verdict_text
 from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text
-from grids.reports.text import counted, decibels, shown
+from grids.reports.text import counted, decibels, shown, visible
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -64,7 +64,8 @@ def similarity_report(
         "dendrogram": Drawing(dendrogram(similarity)),
         "graph": Drawing(draw_graph(similarity)),
     }
-    page = _template("similarity.html.j2").render(
+    page = _render(
+        "similarity.html.j2",
         title=title,
         similarity=similarity,
         ordered=similarity.subset(tuple(order)),
@@ -94,7 +95,8 @@ def comparison_report(
         GridsError: there are no runs, or they share no degradation.
     """
     heatmaps = Drawing(side_by_side(runs))
-    page = _template("comparison.html.j2").render(
+    page = _render(
+        "comparison.html.j2",
         title=title,
         runs=runs,
         comparisons=comparisons,
@@ -138,7 +140,8 @@ def grouping_report(
         figures["delta"] = Drawing(groups_over_delta(steps, grouping.delta))
     if training is not None:
         figures["curves"] = Drawing(learning_curves(training))
-    page = _template("grouping.html.j2").render(
+    page = _render(
+        "grouping.html.j2",
         title=title,
         grouping=grouping,
         graph=_svg(figures["partition"]),
@@ -174,9 +177,7 @@ def training_report(
         GridsError: a picture is not a PNG.
     """
     curves = Drawing(learning_curves(report))
-    page = _template("training.html.j2").render(
-        title=title, report=report, restorers=_restorers(report, pictures, curves, None)
-    )
+    page = _render("training.html.j2", title=title, report=report, restorers=_restorers(report, pictures, curves, None))
     return Report(page, {"curves": curves})
 
 
@@ -191,7 +192,7 @@ def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple
         GridsError: a picture is not a PNG.
     """
     pictures = [_png(row.source, row.sheet) for row in rows if row.sheet]
-    return _template("restoring.html.j2").render(title=title, rows=rows, pictures=pictures, skipped=skipped)
+    return _render("restoring.html.j2", title=title, rows=rows, pictures=pictures, skipped=skipped)
 
 
 def _restorers(
@@ -242,8 +243,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _template(name: str) -> Template:
-    return _environment().get_template(name)
+def _render(template: str, **content: Any) -> str:
+    """The page of a template; no control character of a name gets into it."""
+    return visible(_environment().get_template(template).render(**content))
 
 
 def _svg(figure: Drawing) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -14,6 +15,21 @@ TEXT_WIDTH = 120
 def printable(name: str) -> str:
     """A name as it is typed, without anything that a terminal or an SVG would choke on."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+
+
+def visible(text: str, keep: str = "\n\t") -> str:
+    """A text whose control characters are written out (\\x1b) but for `keep`: in names, they command a terminal.
+
+    So are those that turn the direction of writing, and halves of characters, which no encoding can print.
+    """
+    return _COMMANDS.sub(lambda found: found[0] if found[0] in keep else _written_out(found[0]), text)
+
+
+def _written_out(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(name: str) -> str:

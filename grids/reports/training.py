@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from grids.io import frame_to_csv
 from grids.reports.text import TEXT_WIDTH, counted, decibels, in_short, printable, table_lines, time_text, wrapped
 from grids.results import SETTLED, TrainingReport
 
@@ -129,7 +130,7 @@ def restorers_frame(report: TrainingReport) -> pd.DataFrame:
 
 def training_csv(report: TrainingReport) -> str:
     """The table for other programs: dB with four decimals; a cell is empty where nothing is known."""
-    return restorers_frame(report).to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    return frame_to_csv(restorers_frame(report), index=False, float_format="%.4f")
 
 
 def head_lines(report: TrainingReport) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from grids.io import frame_to_csv
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -87,7 +89,7 @@ class Evaluation:
 
     def to_csv(self) -> str:
         """One line for each photograph of each task."""
-        return self.to_frame().to_csv(index=False, lineterminator="\n")
+        return frame_to_csv(self.to_frame(), index=False)
 
 
 def mean_score(task: str, scores: Sequence[Score]) -> Score:

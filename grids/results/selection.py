@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
+from grids.io import frame_to_csv
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -178,4 +180,4 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
 
 def selections_csv(selections: Sequence[Selection]) -> str:
     """`selections_frame` as CSV, numbers with six digits."""
-    return selections_frame(selections).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return frame_to_csv(selections_frame(selections), index=False, float_format="%.6g")

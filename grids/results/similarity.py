@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from grids.errors import GridsError, unknown_name
+from grids.io import frame_to_csv
 from grids.results.record import Record, decode
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class SimilarityMatrix(Record):
 
     def to_csv(self) -> str:
         """The matrix as a table: a header of names, then a row per degradation, four decimals."""
-        return self.to_frame().to_csv(float_format="%.4f", lineterminator="\n")
+        return frame_to_csv(self.to_frame(), float_format="%.4f")
 
 
 def _matrix(data: Mapping[str, Any], name: str) -> FloatArray:
