@@ -75,15 +75,17 @@ def read_by_all(path: Path) -> Image.Image:
     deep = seen.dtype == np.uint16
     photo = read_photo(path)
     expected = photo.pixels if deep == (photo.bits == 16) else photo.pixels // 257
-    # OpenCV multiplies the alpha of a TIFF in, whoever wrote it
-    multiplied = path.suffix == ".tif" and photo.alpha is not None and not deep
+    # OpenCV multiplies the alpha of a TIFF in colour in, whoever wrote it
+    multiplied = path.suffix == ".tif" and photo.alpha is not None and not photo.grey and not deep
     if multiplied:
         expected = np.rint(expected * (photo.alpha[..., None] / 255.0))  # type: ignore[index]
     assert np.abs(seen[..., ::-1].astype(int) - expected).max() <= multiplied
     if path.suffix == ".tif":
         with tifffile.TiffFile(path) as file:
             assert len(file.pages) == 1
-            assert np.array_equal(file.asarray()[..., :3], photo.pixels)
+            shown = np.atleast_3d(file.asarray())  # (H, W) of one channel
+            expected = photo.pixels[..., :1] if shown.shape[2] < 3 else photo.pixels
+            assert np.array_equal(shown[..., : expected.shape[2]], expected)
     return image
 
 
