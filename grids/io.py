@@ -10,6 +10,7 @@ import os
 import platform
 import secrets
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from grids.errors import GridsError, RunError
 
+STDIO = Path("-")
+"""Standard input or output, in place of a file."""
 DEPTH = 64
 """Objects and lists within one another that JSON may hold; what walks through them later would end at some hundreds."""
 _TOO_DEEP = f"its objects and lists lie more than {DEPTH} deep in one another"
@@ -75,6 +78,8 @@ def check_writable(path: Path) -> Path:
     Raises:
         RunError: as `find_target`, or the folder is a file or cannot be written to.
     """
+    if path == STDIO:
+        return path
     target = find_target(path)
     folder = next(one for one in target.parents if os.path.lexists(one))
     try:
@@ -94,13 +99,17 @@ def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -
     Links are followed: they stay, and what they lead to is replaced.
 
     Args:
-        path: a regular file, or a new one.
+        path: a regular file, or a new one; "-" for standard output.
         data: its content.
         parents: make its folder where that is missing; without, that is an error.
 
     Raises:
         RunError: the file cannot be written (full disk, read-only folder, a pipe, ...); what was there stays.
     """
+    if path == STDIO:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return path
     target = find_target(path)
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}")
     try:

@@ -54,8 +54,10 @@ def degrade(
       grids degrade photos/ --params pairs/params.csv -o again/
     """
     from grids.pipeline import degrade as pipeline
+    from grids.pipeline.targets import result_name
 
     reading.use_threads()
+    reading.pipe(out)
     own = _own_kinds(functions)
     if params is not None:
         if kinds or every or severity is not None or no_rounding:
@@ -74,12 +76,12 @@ def degrade(
     if len(images) > 1 or images[0] == options.BUILTIN or Path(images[0]).is_dir():
         _degrade_folder(images, chosen, out, settings, reading)
     elif len(chosen) > 1:
-        target = _target(out, f"{Path(images[0]).stem}_degradations.png")
+        target = _target(out, result_name(Path(images[0]), "degradations"))
         pipeline.degrade_sheet(images[0], target, chosen, severity=severity, seed=seed, reading=reading.options)
         reading.say(str(target))
     else:
         ((name, kind),) = chosen.items()
-        target = _target(out, f"{Path(images[0]).stem}_{name}.png")
+        target = _target(out, result_name(Path(images[0]), name))
         found = pipeline.degrade_file(images[0], target, kind, **settings)
         reading.say(f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
 

@@ -15,6 +15,7 @@ import click
 from tqdm import tqdm
 
 from grids.errors import GridsError
+from grids.io import STDIO
 from grids.reports.text import visible
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class Reading:
         quiet: print errors only.
         skipped: images that could not be used so far.
         notes: what was said of images so far.
+        piped: whether standard output is for a result: what is said goes to stderr.
     """
 
     jobs: int | None = declared("--jobs", "-j", type=int, help="CPU threads.  [default: all that the process may use]")
@@ -194,6 +196,7 @@ class Reading:
     quiet: bool = shared(quiet)
     skipped: list[Skipped] = field(default_factory=list)
     notes: set[tuple[Path, str]] = field(default_factory=set)
+    piped: bool = False
 
     def use_threads(self) -> None:
         """Compute with as many threads as --jobs says. Raises GridsError."""
@@ -224,10 +227,14 @@ class Reading:
         if count := len(self.skipped):
             echo(f"{count} image{'s' if count > 1 else ''} skipped", err=True)
 
+    def pipe(self, *files: Path | None) -> None:
+        """Keep standard output for these, where one of them is "-"."""
+        self.piped = STDIO in files
+
     def say(self, text: str) -> None:
         """Print a line, unless --quiet."""
         if not self.quiet:
-            echo(text)
+            echo(text, err=self.piped)
 
     @contextmanager
     def progress(self, total: int | None = None, unit: str = "images") -> Iterator[Any]:

@@ -73,6 +73,7 @@ def restore(
       grids restore photo.png --steps 3 --compare side.png
       grids restore photo.png --strength 0.7 --min-gain 0.5
       grids restore photos/ -o restored/ --run runs/mine
+      curl -s https://example.org/photo.jpg | grids restore - -o - > out.png
       grids restore photo.png --run runs/liu --group C1 --head rain
     """
     from grids.pipeline.restore import RestoreSettings, restore_files
@@ -80,8 +81,11 @@ def restore(
     from grids.selection.selector import Selector
 
     reading.use_threads()
+    reading.pipe(out)
     if options.BUILTIN in images:
         raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
+    if as_json and reading.piped:
+        raise GridsError("standard output is for the image (--out -): --json needs another place for it")
     if out is None and (len(images) > 1 or Path(images[0]).is_dir()):
         raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
     shared = OVERLAP if overlap is None else overlap

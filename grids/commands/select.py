@@ -9,7 +9,7 @@ import click
 
 from grids.commands import options
 from grids.errors import GridsError
-from grids.io import write_text
+from grids.io import STDIO, write_text
 
 
 @click.command(cls=options.Command)
@@ -55,11 +55,14 @@ def select(
     from grids.selection.selector import Selector, check_method
 
     reading.use_threads()
+    reading.pipe(csv)
     check_method(method)
     paths = photo_paths(options.chosen_images(images))
     if map is not None:
         if len(paths) > 1:
             raise GridsError(f"--map takes one image, but {len(paths)} are given")
+        if STDIO in paths:
+            raise GridsError("--map reads the image again, which standard input cannot give twice: name a file")
         check_map(map)
     check_targets([map, csv], [*paths, *([] if run is None else RunFolder(run).kept)])
     selector = Selector.builtin(device) if run is None else Selector.from_run(run, device)

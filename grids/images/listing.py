@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grids.errors import ImageError
+from grids.io import STDIO
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
@@ -28,15 +29,18 @@ def list_images(inputs: Sequence[Path]) -> list[Path]:
     """The image files that the inputs stand for, in their order, each once.
 
     Args:
-        inputs: files, kept whatever their suffix, and folders, which stand for the files under them that have one of
-            `IMAGE_SUFFIXES`, sorted by path, without hidden files and folders. Links are followed. One that leads
-            nowhere is kept where it may stand for an image or a folder: readers say and count what they pass over.
+        inputs: files, kept whatever their suffix ("-" is standard input), and folders, which stand for the files under
+            them that have one of `IMAGE_SUFFIXES`, sorted by path, without hidden ones. Links are followed. One that
+            leads nowhere is kept where it may stand for an image or a folder: readers say and count what they skip.
 
     Raises:
         ImageError: an input is missing, a folder cannot be read, or nothing was found.
     """
     found: dict[str, Path] = {}
     for given in map(Path, inputs):
+        if given == STDIO:
+            found.setdefault(str(given), given)
+            continue
         try:
             given.lstat()
         except (OSError, ValueError) as error:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import functools
+import io
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from grids.errors import ImageError
-from grids.images import tiff
-from grids.images.jpeg import check_jpeg
-from grids.images.libraries import opencv, quiet_opencv, strict_pillow
+from grids.images.decoding import decode, too_large, unidentified
+from grids.images.libraries import strict_pillow
 from grids.images.listing import explain_missing
-from grids.images.metadata import read_metadata
 from grids.images.photo import Photo, Skipped
-from grids.images.png import bare_png, check_end
-from grids.images.tensors import Pixels
 from grids.images.transparency import seen_window
+from grids.io import STDIO
 
 MAX_PIXELS = 200_000_000
-# Named one by one: Pillow would also start Ghostscript for EPS, and take nearly any bytes for a TGA.
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "GIF")
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
     AVIF, JPEG 2000 and CMYK arrive with 8.
 
     Args:
-        path: the file.
+        path: the file; "-" for standard input.
         max_pixels: refuse larger ones by their header, before anything is decoded.
 
     Raises:
@@ -122,14 +117,14 @@ def _read(path: Path, max_pixels: int) -> Photo:
     """`read_photo`, whose errors do not name the file."""
     with _open(path) as stream, strict_pillow(max_pixels):
         try:
-            return _decode(stream, path, max_pixels)
+            return decode(stream, path, max_pixels)
         except ImageError:
             raise
         except UnidentifiedImageError as error:
-            raise ImageError(_unidentified(stream)) from error
+            raise ImageError(unidentified(stream)) from error
         except Image.DecompressionBombError as error:  # WebP checks before its decoder takes memory
             size = re.search(r"\d+", str(error))
-            raise _too_large(int(size[0]) if size else 0, max_pixels) from error
+            raise too_large(int(size[0]) if size else 0, max_pixels) from error
         except MemoryError as error:
             raise ImageError("there is not enough memory to decode it") from error
         except Exception as error:  # damaged bytes raise nearly anything in Pillow, from KeyError to struct.error
@@ -137,6 +132,10 @@ def _read(path: Path, max_pixels: int) -> Photo:
 
 
 def _open(path: Path) -> IO[bytes]:
+    if path == STDIO:
+        if not (data := sys.stdin.buffer.read()):
+            raise ImageError("nothing came from standard input")
+        return io.BytesIO(data)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -148,155 +147,3 @@ def _open(path: Path) -> IO[bytes]:
         return path.open("rb")
     except (OSError, ValueError) as error:
         raise ImageError(explain_missing(path, error)) from error
-
-
-def _unidentified(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    if stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return tiff.unsupported(stream)
-    return "it is not an image of a supported kind, or its header is damaged"
-
-
-def _too_large(pixels: int, max_pixels: int) -> ImageError:
-    found, limit = f"{pixels / 1e6:,.6g}", f"{max_pixels / 1e6:,.6g}"
-    return ImageError(f"{found} megapixels are more than the {limit} allowed (raise it with --max-pixels)")
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    Image.init()  # a name that is not registered would be a KeyError: AVIF is missing from older releases
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
-
-
-def _decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
-    source = tiff.classic(stream)
-    with Image.open(source, formats=_formats()) as image:
-        if image.width * image.height > max_pixels:
-            raise _too_large(image.width * image.height, max_pixels)
-        pages = _count_pages(image)
-        _check_whole(image, source)
-    with Image.open(source, formats=_formats()) as image:  # again, because the check uses a PNG up
-        deepest, grey = _deepest_colour(image), _is_grey(image)
-        image.load()
-        if image.format in ("JPEG", "MPO"):
-            source.seek(0)
-            check_jpeg(source.read(), image)
-        metadata, orientation = read_metadata(image, stream, grey)
-        if image.format == "TIFF":  # Pillow and OpenCV turn it themselves
-            orientation = 1
-        pixels, alpha = _decode_deep(image, source, deepest) if deepest else _to_rgb(image)
-    if alpha is not None and not alpha.any():
-        raise ImageError("it is wholly transparent: there is nothing to see")
-    upright = None if alpha is None else _upright(alpha, orientation)
-    return Photo(_upright(pixels, orientation), upright, path, metadata, pages, grey)
-
-
-def _count_pages(image: ImageFile.ImageFile) -> int:
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:  # what follows the first page may be damaged
-        return 1
-
-
-def _is_grey(image: ImageFile.ImageFile) -> bool:
-    """Whether the file has one channel, besides alpha."""
-    deep_with_alpha = any("LA;16" in str(tile[3]) for tile in image.tile)  # which Pillow opens as RGBA
-    return deep_with_alpha or image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
-
-
-def _check_whole(image: ImageFile.ImageFile, stream: IO[bytes]) -> None:
-    """Find the damage that Pillow's decoders would paint over in black or grey; `check_jpeg` finds that of a JPEG."""
-    if image.format == "PNG":
-        image.verify()  # the checksums, which decoding skips, but for the last one
-        stream.seek(0)
-        check_end(stream.read())
-    elif image.format == "TIFF":
-        tiff.check_numbers(stream)
-        if image.tile[0][0] == "raw":
-            layers = len(image.getbands()) if getattr(image, "tag_v2", {}).get(284) == 2 else 1
-            boxes = [tile[1] or (0, 0, 0, 0) for tile in image.tile]
-            if sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) < layers * image.width * image.height:
-                raise ImageError("it is truncated or damaged (strips are missing)")
-
-
-def _deepest_colour(image: ImageFile.ImageFile) -> int:
-    """The value of white in a colour image that Pillow would cut to 8 bits; 0 for every other image."""
-    if image.mode not in ("RGB", "RGBA") or not image.tile:
-        return 0
-    layout = image.tile[0][3]
-    if image.format == "PNG":
-        return 65535 if ";16" in str(layout) else 0
-    if image.format == "PPM" and isinstance(layout, tuple):
-        return int(layout[1]) if layout[1] > 255 else 0
-    tags = getattr(image, "tag_v2", {})
-    if max(tags.get(258, (8,))) <= 8:
-        return 0
-    return 65535
-
-
-def _decode_deep(image: ImageFile.ImageFile, stream: IO[bytes], white: int) -> tuple[Pixels, Pixels | None]:
-    """16-bit colour. Of a TIFF it is turned as the file says, as `image` is."""
-    separate = getattr(image, "tag_v2", {}).get(284) == 2
-    decoded = _decode_planes(stream) if separate else _decode_by_opencv(image, stream)
-    pixels = decoded[..., :3]
-    if white != 65535:
-        pixels = np.rint(pixels.clip(0, white) * (65535.0 / white)).astype(np.uint16)
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return pixels, None
-    alpha = decoded[..., 3]
-    if 1 in getattr(image, "tag_v2", {}).get(338, ()):  # colours were stored multiplied by alpha
-        opacity = np.maximum(alpha, 1)[..., None] / 65535.0
-        pixels = np.rint(np.minimum(pixels / opacity, 65535)).astype(np.uint16)
-    return pixels, alpha
-
-
-def _decode_by_opencv(image: ImageFile.ImageFile, stream: IO[bytes]) -> Pixels:
-    cv2 = opencv()
-    stream.seek(0)
-    data = stream.read()
-    if image.format == "PNG":
-        data = bare_png(data)
-    with quiet_opencv():
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[1::-1] != image.size:
-        raise ImageError("it is a 16-bit colour image that OpenCV cannot decode")
-    return decoded[..., [2, 1, 0, 3][: decoded.shape[2]]]
-
-
-def _decode_planes(stream: IO[bytes]) -> Pixels:
-    planes = []
-    for plane in tiff.split_planes(stream):
-        with Image.open(plane, formats=("TIFF",)) as grey:
-            planes.append(np.asarray(grey).astype(np.uint16))
-    return np.dstack(planes)
-
-
-def _to_rgb(image: ImageFile.ImageFile) -> tuple[Pixels, Pixels | None]:
-    """The (H, W, 3) colours and (H, W) alpha of a decoded image of any of Pillow's modes."""
-    clear = image.info.get("transparency")
-    if image.mode == "F":
-        raise ImageError("it holds floating-point values, but only 8 and 16-bit integers can be read")
-    if image.mode.startswith("I"):
-        grey = np.asarray(image)
-        if grey.min() < 0 or grey.max() > 65535:
-            raise ImageError("it holds 32-bit integers outside 0 to 65535")
-        grey = grey.astype(np.uint16)
-        alpha = np.where(grey == clear, 0, 65535).astype(np.uint16) if isinstance(clear, int) else None
-        if getattr(image, "tag_v2", {}).get(262) == 0:  # white is zero: Pillow inverts it at 8 bits only
-            grey = 65535 - grey
-        return np.repeat(grey[..., None], 3, axis=2), alpha
-    if image.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and clear is None:
-        return np.array(image.convert("RGB")), None
-    straight = image.convert("LA") if image.mode == "La" else image
-    rgba = np.array(straight.convert("RGBA"))
-    return rgba[..., :3], rgba[..., 3]
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    if orientation >= 5:  # stored with rows and columns exchanged
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)

@@ -22,7 +22,7 @@ from grids.images.photo import Photo
 from grids.images.png import XMP_TEXT, encode_16_bit, insert_chunks, make_chunk, says_srgb, text_chunk
 from grids.images.reading import ReadOptions
 from grids.images.tensors import Pixels, to_8_bit
-from grids.io import write_bytes
+from grids.io import STDIO, write_bytes
 
 _WORDS = {"exif": "EXIF", "icc": "colour profile", "dpi": "resolution", "xmp": "XMP", "iptc": "IPTC", "text": "texts"}
 _WORDS |= {"colour": "gamma and primaries", "alpha": "transparency", "deep": "16 bits"}
@@ -41,7 +41,7 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, reading: ReadOptions
     """Write a photo in the format of the path's suffix (see `encode`), in one step.
 
     Args:
-        path: the file.
+        path: the file; "-" for a PNG on standard output.
         photo: what to write.
         reading: is told what the file does not keep of the photo.
 
@@ -50,10 +50,16 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, reading: ReadOptions
         RunError: the file cannot be written; what was there stays.
     """
     path = Path(path)
-    written = write_bytes(path, encode(photo, path.suffix))
-    if reading is not None and photo.path is not None and (lost := not_kept(photo, path.suffix)):
+    suffix = suffix_of(path)
+    written = write_bytes(path, encode(photo, suffix))
+    if reading is not None and photo.path is not None and (lost := not_kept(photo, suffix)):
         reading.note(photo.path, f"not kept: {', '.join(lost)}")
     return written
+
+
+def suffix_of(path: Path) -> str:
+    """That of a file to write; standard output gets a PNG."""
+    return ".png" if path == STDIO else path.suffix
 
 
 def encode(photo: Photo, suffix: str) -> bytes:

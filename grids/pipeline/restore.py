@@ -14,11 +14,11 @@ from torch import nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.images import Photo, ReadOptions, Skipped, encode, read_photos, write_photo
+from grids.images import Photo, ReadOptions, Skipped, encode, read_photos, suffix_of, write_photo
 from grids.images.transparency import on_white
 from grids.io import write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
-from grids.pipeline.targets import check_apart, check_targets, results_folder, target_names
+from grids.pipeline.targets import check_apart, check_targets, result_name, results_folder, target_names
 from grids.reports.selection import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
 from grids.reports.text import counted
@@ -109,9 +109,9 @@ def restore_files(
     copied byte for byte.
 
     Args:
-        images: files and folders.
-        out: the file, its suffix deciding the format, or the folder; None for NAME_restored.png in the working folder.
-            A folder also gets restored.json and report.html.
+        images: files and folders; "-" is standard input.
+        out: the file, its suffix deciding the format ("-" for a PNG on standard output), or the folder; None for
+            NAME_restored.png in the working folder. A folder also gets restored.json and report.html.
         selector: says which group an image needs.
         settings: which group to use instead, and how; the defaults if None.
         compare: a .png for one image before and after, side by side.
@@ -242,10 +242,11 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
     paths = photo_paths([str(image) for image in images])
     if len(images) == 1 and not Path(images[0]).is_dir() and len(paths) == 1:
         source = paths[0]
-        target = Path(f"{source.stem}_restored.png" if out is None else out)
+        name = result_name(source, "restored")
+        target = Path(name if out is None else out)
         if target.is_dir():
-            target = target / f"{source.stem}_restored.png"
-        encode(Photo(_DOT), target.suffix)  # says which suffixes there are
+            target = target / name
+        encode(Photo(_DOT), suffix_of(target))  # says which suffixes there are
         return {source: target}, None
     if out is None:
         raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
@@ -275,7 +276,7 @@ _SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 def _write(photo: Photo, restoration: Restoration, target: Path, reading: ReadOptions) -> Path:
     """Write the result; an untouched image in the format it came in is copied, byte for byte."""
     assert photo.path is not None
-    suffixes = [_SAME.get(path.suffix.lower(), path.suffix.lower()) for path in (photo.path, target)]
+    suffixes = [_SAME.get(suffix, suffix) for suffix in (photo.path.suffix.lower(), suffix_of(target).lower())]
     if restoration.groups or suffixes[0] != suffixes[1]:
         return write_photo(target, restoration.photo, reading)
     try:

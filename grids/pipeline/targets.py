@@ -12,7 +12,7 @@ from typing import Any
 
 from grids.errors import GridsError
 from grids.images import IMAGE_SUFFIXES
-from grids.io import check_writable, to_cell
+from grids.io import STDIO, check_writable, to_cell
 from grids.pipeline.run_folder import RunFolder
 
 
@@ -36,7 +36,7 @@ def check_targets(files: Iterable[str | Path | None], inputs: Iterable[str | Pat
         return
     taken = {name for file in inputs if file is not None for name in _identities(Path(file))}
     for target, names in targets:
-        if names & taken:
+        if target != STDIO and names & taken:
             raise GridsError(
                 f"'{target}' is one of the images or files of this call already: choose another name for the result"
             )
@@ -81,6 +81,11 @@ def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator
                 f"'{out}' holds the results of an earlier call ({account}): choose another folder or remove it"
             )
         yield out
+
+
+def result_name(source: Path, what: str) -> str:
+    """The name of what was made of an image, where none is given."""
+    return f"{'stdin' if source == STDIO else source.stem}_{what}.png"
 
 
 def target_names(sources: Sequence[Path]) -> dict[Path, str]:

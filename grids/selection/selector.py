@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from grids import devices, weights
 from grids.errors import GridsError, RunError, WeightsError, unknown_name
-from grids.images import MAX_PIXELS, Photo, photo_from_tensor, read_photo
+from grids.images import MAX_PIXELS, Photo, photo_from_array, photo_from_pillow, photo_from_tensor, read_photo
 from grids.images.tensors import checked_image
 from grids.images.transparency import seen_part
 from grids.restoration.restore import Restoration, loader, restore_photo
@@ -28,7 +31,7 @@ from grids.similarity.descriptor import Descriptor
 Method = Literal["ours", "paper"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-Image = str | Path | Photo | Tensor
+Image = str | Path | Photo | Pillow.Image | npt.NDArray[Any] | Tensor
 
 
 class Selector:
@@ -83,7 +86,8 @@ class Selector:
         """Choose a group for an image.
 
         Args:
-            image: a file, a Photo, or (3, H, W) in [0, 1], RGB. Wholly transparent pixels do not count.
+            image: a file, a Photo, an image of Pillow's, an array, (H, W, 3) uint8 or uint16, RGB (as for
+                `photo_from_array`), or a tensor, (3, H, W) in [0, 1], RGB. Wholly transparent pixels do not count.
             method: "ours", or "paper": equation 7 of GRIDS to the letter, which knows neither clean nor unknown
                 images and predicts no gain; its probabilities are a softmax of the divergences and mean nothing more.
             max_pixels: refuse larger files.
@@ -121,11 +125,8 @@ class Selector:
         Raises:
             GridsError: the image or a value cannot be used, or the group has no restorer.
         """
-        if isinstance(image, Tensor):
-            image = photo_from_tensor(image)
-        photo = image if isinstance(image, Photo) else read_photo(image, max_pixels)
         return restore_photo(
-            photo,
+            photo_from_tensor(image) if isinstance(image, Tensor) else _photo(image, max_pixels),
             self.select,
             self._restorers,
             group=group,
@@ -201,9 +202,16 @@ def _check_same_groups(profile: Profile, folder: Path) -> None:
 def _pixels(image: Image, max_pixels: int) -> tuple[Tensor, Tensor | None, str]:
     """(3, H, W) float32 in [0, 1] on the CPU, of what is visible; where there are hidden ones, (H, W) of which pixels
     are visible; and the name of the file."""
-    if isinstance(image, str | Path):
-        image = read_photo(image, max_pixels)
+    if isinstance(image, Tensor):
+        return checked_image(image).clamp(0, 1), None, ""
+    photo = _photo(image, max_pixels)
+    seen = seen_part(photo)
+    return seen.photo.tensor(), seen.mask(), "" if photo.path is None else str(photo.path)
+
+
+def _photo(image: str | Path | Photo | Pillow.Image | npt.NDArray[Any], max_pixels: int) -> Photo:
     if isinstance(image, Photo):
-        seen = seen_part(image)
-        return seen.photo.tensor(), seen.mask(), "" if image.path is None else str(image.path)
-    return checked_image(image).clamp(0, 1), None, ""
+        return image
+    if isinstance(image, Pillow.Image):
+        return photo_from_pillow(image)
+    return photo_from_array(image) if isinstance(image, np.ndarray) else read_photo(image, max_pixels)

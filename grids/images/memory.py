@@ -1,0 +1,46 @@
+"""Photographs from what other libraries hold in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from grids.errors import ImageError
+from grids.images.decoding import is_grey, to_rgb
+from grids.images.photo import Photo
+
+
+def photo_from_array(pixels: npt.NDArray[Any]) -> Photo:
+    """A photo without metadata from an array.
+
+    Args:
+        pixels: (H, W), (H, W, 1) grey, (H, W, 2) grey with alpha, (H, W, 3) RGB or (H, W, 4) RGB with alpha, uint8 or
+            uint16; OpenCV's BGR must be turned round before.
+
+    Raises:
+        ImageError: another shape or dtype.
+    """
+    planes = pixels[..., None] if pixels.ndim == 2 else pixels
+    if planes.ndim != 3 or planes.shape[2] not in (1, 2, 3, 4) or planes.dtype not in (np.uint8, np.uint16):
+        raise ImageError(
+            "an array must be (H, W) or (H, W, 1 to 4), uint8 or uint16, "
+            f"but is {pixels.shape} of {pixels.dtype}; floating point comes as a tensor, (3, H, W) in [0, 1]"
+        )
+    count = planes.shape[2]
+    colours = np.repeat(planes[..., :1], 3, axis=2) if count < 3 else planes[..., :3]
+    alpha = np.ascontiguousarray(planes[..., -1]) if count in (2, 4) else None
+    return Photo(np.ascontiguousarray(colours), alpha, grey=count < 3)
+
+
+def photo_from_pillow(image: Image.Image) -> Photo:
+    """A photo without metadata from an image of Pillow's, turned upright as its EXIF says.
+
+    Raises:
+        ImageError: it is of floating point, or holds integers outside 0 to 65535.
+    """
+    upright = ImageOps.exif_transpose(image)
+    colours, alpha = to_rgb(upright)
+    return Photo(colours, alpha, grey=is_grey(upright))
