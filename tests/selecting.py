@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,13 @@ from grids.restoration.models import save_restorer
 from grids.results import Candidate, GGDParams, Group, Grouping
 from grids.selection.fit_profile import fit_profile
 from grids.selection.profile import Profile
-from grids.selection.samples import make_samples
+from grids.selection.samples import SampleSettings, make_samples
 from grids.similarity.descriptor import Descriptor
+from grids.training.pair_settings import PHOTOGRAPHS
 
 TINY = Preset(NAFNet, "tiny", {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)})
+FINE_GRAIN = SampleSettings(data=replace(PHOTOGRAPHS, coarse=0.0))
+"""A dozen photographs are too few to learn two sorts of noise from."""
 KINDS = ("clean", "gaussian_noise", "gaussian_blur", "salt_pepper")
 GROUPS = (Candidate("C1", ("gaussian_noise", "salt_pepper")), Candidate("C2", ("gaussian_blur",)))
 GGD = {"gaussian_noise": GGDParams(0.9, 6.0), "gaussian_blur": GGDParams(0.5, 0.2), "salt_pepper": GGDParams(0.9, 9.0)}
@@ -51,7 +55,7 @@ def learnt(photographs: Sequence[Tensor], descriptor: Descriptor) -> Profile:
     kinds = {name: None if name == "clean" else degradation(name) for name in KINDS}
     named = [(f"photo {i}", photograph) for i, photograph in enumerate(photographs)]
     fit, calibration = (
-        make_samples(chosen, kinds, descriptor, (Mean(), nn.Identity()))
+        make_samples(chosen, kinds, descriptor, (Mean(), nn.Identity()), FINE_GRAIN)
         for chosen in ([one for i, one in enumerate(named) if i % 4], named[::4])
     )
     record = {"photographs": 12}

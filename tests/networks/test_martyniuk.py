@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grids.errors import WeightsError
 from grids.networks import MartyniukFPN, MartyniukResNet, build
-from grids.networks.blocks import InstanceNorm
+from grids.networks.blocks import InstanceNorm, MeansOfTiles
 from grids.networks.heads import MultiHead, TaskView
 from grids.networks.table import TABLE, parameters
 from grids.restoration.forward import restore
@@ -203,15 +203,15 @@ def test_no_pixel_farther_than_the_reach_acts_but_through_means(
     make: Callable[[], MultiHead], side: int, short: int
 ) -> None:
     network = make().double().eval()
-    for norm in network.modules():
-        if isinstance(norm, InstanceNorm):
-            norm.moments.fixed = torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
+    means, moments = MeansOfTiles(), torch.tensor([0, 1], dtype=torch.float64)[None, :, None, None]
+    means.fixed = {norm.moments: moments for norm in network.modules() if isinstance(norm, InstanceNorm)}
     for part in network.modules():  # convolutions average: no ReLU closes, and no two ways cancel each other
         if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
             part.weight.data.abs_().div_(part.weight.detach().abs().sum(dim=(1, 2, 3), keepdim=True))
     for pixel in (side // 2, side // 2 - 1):  # at both ends of what one pixel of the coarsest map covers
         images = noise_images(1, 3, side, side).double().add(1).requires_grad_()
-        network(images)[0, :, pixel, pixel].sum().backward()
+        with means:
+            network(images)[0, :, pixel, pixel].sum().backward()
         assert images.grad is not None
         acting = images.grad[0].abs().amax(dim=(0, 1)).nonzero()
         reach = max(pixel - int(acting.min()), int(acting.max()) - pixel)

@@ -104,7 +104,7 @@ def test_what_was_trained_is_read_and_other_settings_are_named(photos: Path, tmp
         ({"config": replace(RECIPE, iterations=4)}, "iterations 3, now 4"),
         ({"tasks": ("jpeg",)}, r"tasks gaussian_noise\+jpeg, now jpeg"),
         ({"network": "srresnet"}, "network unet, now srresnet"),
-        ({"start": out}, "another start"),
+        ({"start": shutil.copyfile(out, tmp_path / "start.safetensors")}, "another start"),
         ({"val": [photos / "p0.png"]}, "both learnt from and measured on"),
     ):
         with pytest.raises(GridsError, match=reason):
