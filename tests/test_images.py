@@ -514,7 +514,7 @@ class TestRefusals:
         message = refusal(path)
         assert "--max-pixels" in message
         assert f"{height * width / 1e6:,.6g} megapixels" in message
-        assert "200 allowed" in message
+        assert "100 allowed" in message
 
     def test_huge_webp_by_header(self, tmp_path: Path) -> None:
         vp8x = b"\x10\0\0\0" + (65534).to_bytes(3, "little") * 2

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BUILTIN = "builtin"
 PLUGIN = "NAME=FILE.py:FUNCTION"
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 100_000_000
 GENERAL = "Options"
 
 Function = Callable[..., Any]

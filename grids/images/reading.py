@@ -22,7 +22,7 @@ from grids.images.photo import Photo, Skipped
 from grids.images.transparency import seen_window
 from grids.io import STDIO
 
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
