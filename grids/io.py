@@ -12,7 +12,7 @@ import secrets
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,8 @@ def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -
         RunError: the file cannot be written (full disk, read-only folder, a pipe, ...); what was there stays.
     """
     if path == STDIO:
+        if sys.stdout is None:
+            raise RunError("cannot write to standard output: it is closed")
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return path
@@ -197,8 +199,11 @@ def parse_json(text: str) -> Any:
 
 
 @contextlib.contextmanager
-def locked(what: Path, file: Path) -> Iterator[None]:
+def locked(what: Path, file: Path) -> Iterator[Callable[[], bool]]:
     """Inside, no other process holds the lock `file`; it ends with the process, however that ends.
+
+    What it gives tells whether the lock is still there: where its folder was deleted, another process may have made
+    another one of that name.
 
     Args:
         what: the folder or file that is to be used by one process alone, for messages.
@@ -222,13 +227,28 @@ def locked(what: Path, file: Path) -> Iterator[None]:
         raise RunError(f"cannot lock '{what}': {error}") from error
     except OSError as error:
         raise RunError(f"cannot lock '{what}': {error.strerror or error}") from error
+    place = _place(file)
+
+    def is_there() -> bool:
+        return place is not None and _place(file) == place
+
     try:
         since = datetime.datetime.now().astimezone()
         with contextlib.suppress(RunError):  # it is for messages alone
             write_text(holder, f"process {os.getpid()} on host {platform.node()}, since {since:%Y-%m-%d %H:%M:%S}")
-        yield
+        yield is_there
     finally:
-        for mark in (holder, file):  # the lock while it is held: filelock sees when one that it took is gone
+        # the lock while it is held, by its place: filelock sees when one that it took is gone
+        for mark in (holder, file) if is_there() else ():
             with contextlib.suppress(OSError):
                 mark.unlink()
         lock.release()
+
+
+def _place(file: Path) -> tuple[int, int] | None:
+    """What tells a file from others of its name; None where it is gone."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -88,3 +88,15 @@ def test_one_line_for_what_cannot_be(
     assert run(list(given)) == 1
     out, err = capfd.readouterr()
     assert out == "" and fragment in err and len(err.splitlines()) == 1
+
+
+def test_a_folder_of_that_name_is_not_meant(
+    photo: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (folder / "-").mkdir()
+    (folder / "a.png").write_bytes(photo)
+    feed(photo, monkeypatch)
+    assert run(["degrade", "a.png", "--kind", "jpeg", "-o", "-"]) == 0
+    assert pixels_of(capfdbinary.readouterr().out).shape == (160, 160, 3) and not list((folder / "-").iterdir())
+    assert run(["restore", "a.png", "a.png", "a.png", "-o", "-"]) == 1
+    assert b"takes one image" in capfdbinary.readouterr().err

@@ -9,6 +9,7 @@ import click
 
 from grids.commands import options
 from grids.errors import GridsError
+from grids.io import STDIO
 from grids.names import NAMES
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _target(out: Path | None, name: str) -> Path:
     """The file to write: `out`, or a name in that folder or the working folder."""
     if out is None:
         return Path(name)
-    return out / name if out.is_dir() else out
+    return out / name if out != STDIO and out.is_dir() else out
 
 
 def _own_kinds(functions: dict[str, str]) -> dict[str, Degradation]:

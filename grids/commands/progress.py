@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -155,6 +156,7 @@ class Progress(Steps):
 @contextlib.contextmanager
 def _opened(log: Path) -> Iterator[TextIO]:
     """The file, after what it holds; inside, no other process writes to it."""
+    log = Path(os.path.realpath(log))  # a link and what it leads to are one file
     make_folder(log.parent)
     with locked(log, log.with_name(f".{log.name}.lock")):
         try:

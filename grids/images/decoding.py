@@ -62,8 +62,8 @@ def decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
         pixels, alpha = _decode_deep(image, source, deepest) if deepest else to_rgb(image)
     if alpha is not None and not alpha.any():
         raise ImageError("it is wholly transparent: there is nothing to see")
-    upright = None if alpha is None else _upright(alpha, orientation)
-    return Photo(_upright(pixels, orientation), upright, path, metadata, pages, grey)
+    opacity = None if alpha is None else upright(alpha, orientation)
+    return Photo(upright(pixels, orientation), opacity, path, metadata, pages, grey)
 
 
 def _count_pages(image: ImageFile.ImageFile) -> int:
@@ -167,7 +167,8 @@ def to_rgb(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     return rgba[..., :3], rgba[..., 3]
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """(H, W, ...) as it is to be seen: `orientation` is that of EXIF, 1 to 8."""
     if orientation >= 5:  # stored with rows and columns exchanged
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

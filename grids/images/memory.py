@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from grids.errors import ImageError
-from grids.images.decoding import is_grey, to_rgb
+from grids.images.decoding import is_grey, to_rgb, upright
+from grids.images.exif import read_exif
 from grids.images.photo import Photo
 
 
@@ -39,8 +40,16 @@ def photo_from_pillow(image: Image.Image) -> Photo:
     """A photo without metadata from an image of Pillow's, turned upright as its EXIF says.
 
     Raises:
-        ImageError: it is of floating point, or holds integers outside 0 to 65535.
+        ImageError: it is of floating point, holds integers outside 0 to 65535, or is truncated or damaged.
     """
-    upright = ImageOps.exif_transpose(image)
-    colours, alpha = to_rgb(upright)
-    return Photo(colours, alpha, grey=is_grey(upright))
+    try:
+        image.load()
+        block = image.info.get("exif")
+        given = read_exif(block).orientation if isinstance(block, bytes) else image.getexif().get(274)
+        pixels, alpha = to_rgb(image)
+    except ImageError:
+        raise
+    except Exception as error:  # damaged bytes raise nearly anything in Pillow
+        raise ImageError(f"the image is truncated or damaged ({' '.join(str(error).split())[:120]})") from error
+    turned = given if isinstance(given, int) and image.format != "TIFF" else 1  # Pillow turns a TIFF itself
+    return Photo(upright(pixels, turned), None if alpha is None else upright(alpha, turned), grey=is_grey(image))

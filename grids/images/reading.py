@@ -133,7 +133,7 @@ def _read(path: Path, max_pixels: int) -> Photo:
 
 def _open(path: Path) -> IO[bytes]:
     if path == STDIO:
-        if not (data := sys.stdin.buffer.read()):
+        if sys.stdin is None or not (data := sys.stdin.buffer.read()):
             raise ImageError("nothing came from standard input")
         return io.BytesIO(data)
     try:

@@ -75,6 +75,14 @@ def with_seen(photo: Photo, seen: Seen, part: Photo) -> Photo:
     return replace(photo, pixels=pixels)
 
 
+def without_hidden(photo: Photo) -> Pixels:
+    """(H, W, 3) of the same depth: wholly transparent pixels are white."""
+    if photo.alpha is None or photo.alpha.all():
+        return photo.pixels
+    white = np.iinfo(photo.pixels.dtype).max
+    return np.where((photo.alpha == 0)[..., None], white, photo.pixels).astype(photo.pixels.dtype)
+
+
 def on_white(photo: Photo) -> Pixels:
     """(H, W, 3) uint8: what a viewer shows of a photograph on white paper."""
     pixels = to_8_bit(photo.pixels)

@@ -13,6 +13,7 @@ from pathlib import Path
 from grids.errors import GridsError, ImageError
 from grids.images import Metadata, Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
+from grids.images.transparency import without_hidden
 from grids.io import from_cell, read_text
 from grids.pipeline.targets import absolute, append_row, results_folder, target_names
 
@@ -98,7 +99,7 @@ def _boxes(photo: Photo, given: Mapping[Path, Sequence[_Given]]) -> list[Box]:
     """The faces of a photograph, set by hand or found. Raises GridsError."""
     assert photo.path is not None
     if photo.path not in given:
-        return find_faces(photo.pixels)
+        return find_faces(without_hidden(photo))  # hidden colours are nobody's
     for one in given[photo.path]:
         left, top, width, height = one.box
         if left + width > photo.width or top + height > photo.height:
@@ -123,7 +124,7 @@ def _written(photo: Photo, boxes: Sequence[Box], side: int, folder: Path, names:
     faces = []
     for box, name in zip(boxes, _file_names(names[photo.path], len(boxes), names.values()), strict=True):
         icc = Metadata(icc=photo.metadata.icc)
-        crop = Photo(crop_face(photo.pixels, box, side), metadata=icc, grey=photo.grey)
+        crop = Photo(crop_face(without_hidden(photo), box, side), metadata=icc, grey=photo.grey)
         faces.append(Face(photo.path, box, write_photo(folder / name, crop)))
         row = {"file": str(photo.path), **box._asdict(), "crop": name}
         append_row(folder / FACES, row, first=not (folder / FACES).exists())

@@ -16,7 +16,7 @@ from grids import devices
 from grids.errors import GridsError
 from grids.images import Photo, ReadOptions, Skipped, encode, read_photos, suffix_of, write_photo
 from grids.images.transparency import on_white
-from grids.io import write_bytes, write_text
+from grids.io import STDIO, write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
 from grids.pipeline.targets import check_apart, check_targets, result_name, results_folder, target_names
 from grids.reports.selection import Shown, outcome_text, verdict_text
@@ -244,12 +244,14 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
         source = paths[0]
         name = result_name(source, "restored")
         target = Path(name if out is None else out)
-        if target.is_dir():
+        if target != STDIO and target.is_dir():
             target = target / name
         encode(Photo(_DOT), suffix_of(target))  # says which suffixes there are
         return {source: target}, None
     if out is None:
         raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+    if Path(out) == STDIO:
+        raise GridsError("standard output takes one image: several need a folder for the results, --out FOLDER")
     check_apart([str(image) for image in images], out)
     folder = Path(out)
     if folder.is_dir() and any(not path.name.startswith(".lock") for path in folder.iterdir()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,9 @@ class RunFolder:
 
     @classmethod
     def of_model(cls, file: Path) -> RunFolder:
-        """The folder of a restorer that is trained alone, with the files that lie beside its own."""
-        return cls(file.parent, file)
+        """The folder of a restorer that is trained alone, with the files that lie beside its own, where links lead."""
+        real = Path(os.path.realpath(file))
+        return cls(real.parent, real) if file.is_symlink() else cls(file.parent, file)
 
     @property
     def settings(self) -> Path:
@@ -79,9 +81,9 @@ class RunFolder:
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         make_folder(self.path)
         try:
-            with locked(self.model or self.path, lock):
+            with locked(self.model or self.path, lock) as is_there:
                 yield
-                if not lock.exists():
+                if not is_there():
                     raise RunError(f"the folder '{self.path}' was moved or deleted while it was in use")
         except BaseException:
             with contextlib.suppress(OSError):  # a folder is not empty, or may not be changed any more

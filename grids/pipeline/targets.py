@@ -97,7 +97,7 @@ def target_names(sources: Sequence[Path]) -> dict[Path, str]:
     names: dict[Path, str] = {}
     taken: dict[str, Path] = {}
     for path in sources:
-        below = absolute(path).relative_to(base)
+        below = Path("stdin") if path == STDIO else absolute(path).relative_to(base)
         name = below.with_suffix(".png").as_posix()
         if name.casefold() in taken:  # a.jpg beside a.png
             name = below.as_posix().replace(".", "_") + ".png"

@@ -27,6 +27,7 @@ class Photographs:
         paths: the files, in the order that their numbers follow.
         least: side that a photograph must have at least.
         reading: how they are read; the defaults if None.
+        whole: keep wholly transparent pixels and what lies around them, so that the two images of a pair stay in place.
         memory: bytes to keep; photographs beyond are read again whenever a crop of them is wanted.
 
     Raises:
@@ -34,8 +35,15 @@ class Photographs:
     """
 
     def __init__(
-        self, paths: Sequence[Path], least: int, reading: ReadOptions | None = None, *, memory: int = MEMORY
+        self,
+        paths: Sequence[Path],
+        least: int,
+        reading: ReadOptions | None = None,
+        *,
+        whole: bool = False,
+        memory: int = MEMORY,
     ) -> None:
+        self._whole = whole
         self.paths: list[Path] = []
         self._kept: list[Tensor | None] = []
         self._sizes: list[tuple[int, int]] = []
@@ -44,7 +52,7 @@ class Photographs:
         self._reading = reading or ReadOptions()
         digest = hashlib.sha256()
         for photo in read_photos(paths, self._reading, least):
-            pixels = _tensor(photo)
+            pixels = self._tensor(photo)
             digest.update(str(tuple(pixels.shape)).encode())
             digest.update(pixels.numpy().tobytes())
             memory -= pixels.numel()
@@ -59,6 +67,9 @@ class Photographs:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def _tensor(self, photo: Photo) -> Tensor:
+        return byte_planes((photo if self._whole else seen_part(photo).photo).pixels)
+
     @property
     def sizes(self) -> list[tuple[int, int]]:
         """Height and width of every photograph."""
@@ -69,7 +80,7 @@ class Photographs:
         kept = self._kept[number]
         if kept is not None:
             return kept
-        pixels = _tensor(read_photo(self.paths[number], self._reading.max_pixels))
+        pixels = self._tensor(read_photo(self.paths[number], self._reading.max_pixels))
         if _digest(pixels) != self.digests[number]:
             raise ImageError(f"'{self.paths[number]}' has changed since the training began")
         return pixels
@@ -89,10 +100,6 @@ class Photographs:
                 for number, top, left in fixed_windows(self._sizes, side, count)
             ]
         )
-
-
-def _tensor(photo: Photo) -> Tensor:
-    return byte_planes(seen_part(photo).photo.pixels)
 
 
 def _digest(pixels: Tensor) -> bytes:

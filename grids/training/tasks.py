@@ -132,7 +132,9 @@ class Pairs(Task):
             raise GridsError(f"the pairs of '{name}' are too few: 2 are needed, but there is {len(files)}")
         bad: list[Skipped] = []
         strict = replace(reading or ReadOptions(), on_skip=bad.append)
-        self._inputs, self._targets = (Photographs(part, least, strict) for part in zip(*files, strict=True))
+        self._inputs, self._targets = (
+            Photographs(part, least, strict, whole=True) for part in zip(*files, strict=True)
+        )
         if bad:
             raise GridsError(f"the pairs of '{name}' hold '{bad[0].path}', which cannot be used: {bad[0].reason}")
         for number, (ours, _) in enumerate(files):

@@ -107,12 +107,14 @@ def _unwrap(content: Any, path: Path) -> dict[str, Any]:
     """The entries of the network in a checkpoint, by the names that they have in the network itself."""
     for _ in range(DEPTH):
         inner = (content.get(key) for key in CONTAINERS) if isinstance(content, dict) else ()
-        content = next((value for value in inner if isinstance(value, dict)), content)
+        content = next((value for value in inner if isinstance(value, dict) and value), content)
     if not isinstance(content, dict):
         raise WeightsError(f"'{path}' holds a {type(content).__name__}, not a state dict")
     state = {str(key): value for key, value in content.items()}
     for _ in range(DEPTH):
-        if (prefix := next((one for one in PREFIXES if any(key.startswith(one) for key in state)), None)) is None:
+        shares = ((one, sum(key.startswith(one) for key in state)) for one in PREFIXES)
+        # a stray entry that is called so is no network
+        if (prefix := next((one for one, count in shares if count > 1 or count == len(state) > 0), None)) is None:
             break
         state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     if not state:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from contracts import raises_line
 from PIL import Image
 
+from grids.errors import ImageError
 from grids.images import Photo, photo_from_array, photo_from_pillow
 from grids.selection.selector import Selector
 
@@ -57,3 +60,17 @@ def test_a_selector_takes_them_all() -> None:
     assert found[0] == found[1] == found[2]
     restored = selector.restore(Image.fromarray(pixels), group="mix").photo
     np.testing.assert_array_equal(restored.pixels, selector.restore(Photo(pixels), group="mix").photo.pixels)
+
+
+def test_damage_of_pillows_images_is_an_image_error(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(values(3)).save(file, exif=exif)
+    wrong = bytearray(file.read_bytes())
+    with Image.open(file) as image:
+        photo = photo_from_pillow(image)
+    assert (photo.height, photo.width) == (30, 20)
+    file.write_bytes(wrong[: len(wrong) - 200])
+    with Image.open(file) as image:
+        raises_line(lambda: photo_from_pillow(image), "truncated or damaged", kind=ImageError)

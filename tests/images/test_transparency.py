@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contracts import raises_line
+from PIL import Image
 from selecting import Mean
 from torch import Tensor, nn
 
@@ -27,6 +28,7 @@ from grids.selection.features.patches import choose_patches
 from grids.selection.selector import Selector
 from grids.similarity.patches import draw_crops
 from grids.training.photographs import Photographs
+from grids.training.tasks import Pairs
 
 C1 = Selection("", KNOWN, (Ranked("C1", ("jpeg",), 0.1, 0.9, 1.0),), {"jpeg": 0.9}, 1.0)
 WINDOW = (slice(37, 97), slice(51, 123))
@@ -249,3 +251,16 @@ def test_on_white() -> None:
     assert on_white(Photo(pixels))[0, 0, 0] == 100
     deep = Photo(pixels.astype(np.uint16) * 257, alpha.astype(np.uint16) * 257)
     np.testing.assert_array_equal(on_white(deep), on_white(Photo(pixels, alpha)))
+
+
+def test_the_images_of_a_pair_stay_in_place_whatever_is_transparent(tmp_path: Path, picture: np.ndarray) -> None:
+    colours = np.dstack([picture[..., :3], np.full(picture.shape[:2], 255, np.uint8)])
+    for part, hidden in (("input", slice(0, 20)), ("target", slice(-20, None))):
+        (tmp_path / part).mkdir()
+        for number in range(2):
+            own = colours.copy()
+            own[hidden, :, 3] = 0
+            Image.fromarray(own).save(tmp_path / part / f"{number}.png")
+    pairs = Pairs("own", tmp_path / "input", tmp_path / "target", 16)
+    inputs, targets = pairs.draw(torch.zeros(4, 3, 16, 16), torch.Generator().manual_seed(0))
+    assert torch.equal(inputs, targets)

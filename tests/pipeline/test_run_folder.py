@@ -166,3 +166,26 @@ def test_names_alone_are_tasks() -> None:
 def test_records_name_their_files() -> None:
     names = {record: record.file_name for record in (Grouping, SimilarityMatrix, TrainingReport)}
     assert list(names.values()) == ["groups.json", "similarity.json", "training.json"]
+
+
+def test_a_lock_of_another_process_stays_where_the_folder_was_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first, second = RunFolder(folder).working(), RunFolder(folder).working()
+    first.__enter__()
+    shutil.rmtree(folder)
+    second.__enter__()
+    raises_line(lambda: first.__exit__(None, None, None), "moved or deleted", kind=RunError)
+    assert (folder / ".lock").exists() and (folder / ".lock.holder").exists()
+    with pytest.raises(RunError, match="in use by process"), RunFolder(folder).working():
+        pass
+    second.__exit__(None, None, None)
+    assert not list(tmp_path.glob("run/.*"))
+
+
+def test_a_link_to_a_model_has_the_locks_and_settings_of_what_it_leads_to(tmp_path: Path) -> None:
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(tmp_path / "real.safetensors")
+    real = RunFolder.of_model(tmp_path / "real.safetensors")
+    assert RunFolder.of_model(link).settings == real.settings
+    with real.working(), pytest.raises(RunError, match="in use"), RunFolder.of_model(link).working():
+        pass

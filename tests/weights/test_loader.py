@@ -139,3 +139,9 @@ def trace(network: torch.nn.Module, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.trace(network, torch.zeros(1, 3, 4, 4)).save(str(path))
+
+
+def test_a_stray_entry_with_a_prefix_throws_nothing_away(tmp_path: Path) -> None:
+    state = {**STATE, "model.ema": torch.zeros(1)}
+    assert load_state(stored(tmp_path / "net.pth", state)).keys() == state.keys()
+    assert_state(stored(tmp_path / "both.pth", {"params": STATE, "params_ema": {}}))
