@@ -13,6 +13,7 @@ every place in the code, in a folder each: the file, the command, what came of i
 from __future__ import annotations
 
 import re
+import resource
 import shutil
 import sys
 import tempfile
@@ -34,6 +35,9 @@ CAMPAIGNS = {"images": 10_000, "weights": 2_000, "records": 1_000}
 """How many files of each."""
 RENEWED = 1000
 """A worker runs so many cases: what they leave in its memory goes with it."""
+
+CEILING = 8
+"""GiB of addresses of a process, far more than a case may take."""
 
 
 class Report:
@@ -179,6 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--keep", type=Path, default=Path("runs/fuzz"), metavar="FOLDER", help="for what is found")
     given = options.parse_args(arguments)
     print(machine(), flush=True)
+    # of this process and its forks: whatever runs away, the machine goes on
+    resource.setrlimit(resource.RLIMIT_AS, (CEILING * 2**30, CEILING * 2**30))
     if given.what == "kills":
         return min(1, kill_and_resume(given.count, given.seed, given.keep.absolute()))
     wanted: dict[str, Iterable[int]] = {name: range(getattr(given, name)) for name in CAMPAIGNS}

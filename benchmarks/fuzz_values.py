@@ -38,11 +38,11 @@ def damage_tree(tree: Any, rng: Random) -> Any:
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         places = _places(tree)
         if not places:
-            return rng.choice(VALUES)
+            return copy.deepcopy(rng.choice(VALUES))
         holder, key = rng.choice(places)
         what = rng.random()
         if what < 0.5:
-            holder[key] = rng.choice(VALUES)
+            holder[key] = copy.deepcopy(rng.choice(VALUES))
         elif what < 0.65:
             holder[key] = _near(holder[key], rng)
         elif what < 0.8:
@@ -53,7 +53,7 @@ def damage_tree(tree: Any, rng: Random) -> Any:
         elif isinstance(holder, dict):
             holder[rng.choice(("x", "", "jpeg", "\udcff"))] = holder.pop(key)
         else:
-            holder.insert(key, holder[key])
+            holder.insert(key, copy.deepcopy(holder[key]))
     return tree
 
 
