@@ -11,8 +11,8 @@ NUMBERS = (0, 1, 2, 3, 7, 8, 255, 256, 32767, 32768, 65535, 65536, 2**24, 2**31 
 """What breaks counts, sizes and places."""
 Damage = Callable[[bytes, Random], bytes]
 Piece = tuple[bytes, bytes]
-REPAIRED = 0.85
-"""The share of pieces whose checksums are made right again."""
+REPAIRED = 0.9
+"""The share of files whose checksums are made right again, and of those whose lengths are."""
 
 
 def flip_bits(data: bytes, rng: Random) -> bytes:
@@ -89,6 +89,12 @@ def damage_pieces(pieces: list[Piece], rng: Random, names: tuple[bytes, ...], ke
     return found
 
 
+def _wrong_ones(pieces: list[Piece], rng: Random) -> tuple[int, int]:
+    """The piece whose checksum and the one whose length stays wrong: -1 for none."""
+    checksum, length = (rng.randrange(len(pieces)) if pieces and rng.random() > REPAIRED else -1 for _ in range(2))
+    return checksum, length
+
+
 def damage_png(data: bytes, rng: Random) -> bytes:
     """Chunks, or what is packed in IDAT; CRC and adler are repaired in most."""
     pieces, at = [], 8
@@ -114,10 +120,10 @@ def damage_png(data: bytes, rng: Random) -> bytes:
             b"sRGB",
         )
         pieces = damage_pieces(pieces, rng, names)
-    out = data[:8]
-    for name, content in pieces:
-        crc = zlib.crc32(name + content) if rng.random() < REPAIRED else rng.getrandbits(32)
-        length = len(content) if rng.random() < 0.97 else rng.choice(NUMBERS)
+    out, wrong = data[:8], _wrong_ones(pieces, rng)
+    for i, (name, content) in enumerate(pieces):
+        crc = rng.getrandbits(32) if i == wrong[0] else zlib.crc32(name + content)
+        length = rng.choice(NUMBERS) if i == wrong[1] else len(content)
         out += struct.pack(">I", length) + name + content + struct.pack(">I", crc)
     return out
 
@@ -158,9 +164,9 @@ def damage_jpeg(data: bytes, rng: Random) -> bytes:
                 b"\xff\xfe",
             )
             pieces = damage_pieces(pieces, rng, names, keep=0)
-    out = data[:2]
-    for name, content in pieces:
-        length = len(content) + 2 if rng.random() < 0.97 else rng.choice(NUMBERS)
+    out, wrong = data[:2], _wrong_ones(pieces, rng)
+    for i, (name, content) in enumerate(pieces):
+        length = rng.choice(NUMBERS) if i == wrong[1] else len(content) + 2
         out += name + struct.pack(">H", length % 65536) + content
     return out + scans
 
@@ -214,9 +220,10 @@ def damage_riff(data: bytes, rng: Random) -> bytes:
         pieces.append((data[at : at + 4], data[at + 8 : at + 8 + length]))
         at += 8 + length + length % 2
     names = (b"EXIF", b"ICCP", b"XMP ", b"ALPH", b"VP8 ", b"VP8L", b"VP8X", b"ANIM", b"ANMF")
-    body = b""
-    for name, content in damage_pieces(pieces, rng, names, keep=0):
-        length = len(content) if rng.random() < 0.97 else rng.choice(NUMBERS)
+    pieces, body = damage_pieces(pieces, rng, names, keep=0), b""
+    wrong = _wrong_ones(pieces, rng)
+    for i, (name, content) in enumerate(pieces):
+        length = rng.choice(NUMBERS) if i == wrong[1] else len(content)
         body += name + struct.pack("<I", length) + content + bytes(len(content) % 2)
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 

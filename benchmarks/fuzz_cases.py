@@ -9,7 +9,7 @@ from random import Random
 
 from fuzz_bytes import Damage, damage_image
 from fuzz_seeds import Seed
-from fuzz_values import damage_csv, damage_json, damage_pth, damage_safetensors, damage_sqlite
+from fuzz_values import damage_checkpoint, damage_csv, damage_json, damage_pth, damage_safetensors, damage_sqlite
 
 LIMITED = ("--jobs", "1", "--max-pixels", "1000000", "--quiet")
 TASKS = ("gaussian_noise", "jpeg")
@@ -162,7 +162,7 @@ RARE = {"settings.json": 0.2, "training.json": 0.1, "trials.sqlite of trainings"
 DAMAGE: dict[str, Damage] = {
     ".safetensors": damage_safetensors,
     ".pth": damage_pth,
-    ".ckpt": damage_pth,
+    ".ckpt": damage_checkpoint,
     ".json": damage_json,
     ".sqlite": damage_sqlite,
     ".csv": damage_csv,
