@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test fuzz lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/grids similarity builtin --out runs/demo
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+# Minutes of damaged files, then of searches that are killed; what is found lies in runs/fuzz
+fuzz: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py kills
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

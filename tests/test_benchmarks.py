@@ -256,6 +256,64 @@ def test_walks_through_the_package(data: Path) -> None:
     assert "training/loop.py:" not in degrading and "cli.py:" not in training
 
 
+FAULTS = """
+import ctypes, os, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import fuzz, fuzz_worker
+from fuzz_cases import Case
+fuzz.SECONDS = fuzz_worker.SECONDS = 1.0
+fuzz_worker.GIB = fuzz_worker._peak() + 0.2
+FAULTS = {
+    "fine": lambda: os.write(2, b"grids: it is damaged\\n") and 1,
+    "raise": lambda: {}["key"],
+    "segfault": lambda: ctypes.string_at(0),
+    "hang": lambda: time.sleep(60),
+    "large": lambda: len(bytearray(b"x") * 2**29) * 0,
+    "chatter": lambda: os.write(2, b"libpng: a remark\\ngrids: it is damaged\\n") and 1,
+    "silent": lambda: 1,
+    "marker": lambda: Path("marker").touch(),
+    "half": lambda: Path("out").mkdir() or Path("out/x.png").write_bytes(b"half") and os.write(2, b"grids: no"),
+    "left": lambda: Path(".x.png.0123456789ab").touch(),
+    "nan": lambda: print("[NaN]"),
+}
+fuzz_worker.run = lambda words: FAULTS[words[0]]() and 1 or 0
+names = list(FAULTS)
+make = lambda i: Case("images", i, "png", (names[i], "--json") if names[i] == "nan" else (names[i],), "x.png", b"x")
+report = fuzz.Report(Path("kept"), Path())
+for number, found in fuzz.run_cases(make, range(len(names)), 2, Path(), Path.cwd() / "work", time.monotonic() + 60):
+    report.add(make(number), found)
+print(report.text())
+"""
+
+
+def test_the_fuzzer_finds_every_kind_of_fault(data: Path, tmp_path: Path) -> None:
+    told = ran(tmp_path, "-c", FAULTS, SCRIPTS)
+    faults = dict(line.split("  ")[-1].split(": ", 1) for line in told.splitlines() if line.startswith("FOUND"))
+    assert faults.pop("raise").startswith("KeyError in <string>:<lambda> < ")
+    assert faults.pop("segfault").startswith("the process died with -11 in __init__.py:string_at < ")
+    assert faults.pop("hang").startswith("more than 1 s in <string>:<lambda> < ")
+    assert "GiB" in faults.pop("large")
+    assert faults == {
+        "chatter": "2 lines on stderr: libpng: a remark",
+        "silent": "exit code 1 without a word",
+        "marker": "a pickle was run",
+        "half": "a .png of a command that failed",
+        "left": "a temporary file is left",
+        "nan": "no JSON (NaN) on stdout of nan --json",
+    }
+    kept = [file for file in tmp_path.glob("kept/*/finding.txt") if "chatter" in file.parent.name]
+    assert [file.with_name("x.png").read_bytes() for file in kept] == [b"x"]
+
+
+def test_damaged_files_and_a_killed_search(data: Path, tmp_path: Path) -> None:
+    told = ran(tmp_path, SCRIPTS / "fuzz.py", "--images", 60, "--weights", 12, "--records", 12)  # after all sound files
+    assert "0 faults" in told and not list(tmp_path.glob("runs/fuzz/*/*"))
+    (images,) = (line for line in told.splitlines() if line.startswith("| images | all | 60 | "))
+    assert int(images.split(" | ")[3].split()[0]) > 20  # a third still decode
+    assert "1 kills" in ran(tmp_path, SCRIPTS / "fuzz.py", "kills", "--count", 1)
+
+
 IMPORTS = """
 import importlib, sys
 sys.path.insert(0, sys.argv[1])

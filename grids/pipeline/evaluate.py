@@ -149,8 +149,10 @@ def _score(
     device: torch.device,
     saved: str = "",
 ) -> Score:
-    before = whole_scores(image, target)
-    return Score(task, path.name, *before, *whole_scores(restore_image(network, image, device), target), saved)
+    made = restore_image(network, image, device)
+    if not bool(torch.isfinite(made).all()):
+        raise GridsError(f"the restorer gives values that are not finite for '{path}' ({task})")
+    return Score(task, path.name, *whole_scores(image, target), *whole_scores(made, target), saved)
 
 
 def _pixels(photo: Photo) -> Tensor:

@@ -237,7 +237,8 @@ def _from_arrays(name: str, kind: type[Discriminant | GainModel], arrays: Mappin
         value, whole = arrays[f"{name}.{part}"], part == "owners"
         if value.dtype.kind not in ("iu" if whole else "f"):
             raise TypeError(f"'{name}.{part}' must hold {'whole ' if whole else ''}numbers, not {value.dtype}")
-        found[part] = value.astype(np.int64 if whole else np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN would be warned of here; the record refuses every NaN
+            found[part] = value.astype(np.int64 if whole else np.float64)
     return found
 
 

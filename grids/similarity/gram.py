@@ -75,12 +75,17 @@ def principal_scores(gram: FloatArray, components: int) -> FloatArray:
         (N, components), float64, the largest variance first.
 
     Raises:
-        GridsError: components is not in 1 .. N - 1.
+        GridsError: components is not in 1 .. N - 1, or the matrix is not finite or has no eigenvalues in float64.
     """
     n = len(gram)
+    if not np.all(np.isfinite(gram)):
+        raise GridsError("the features of the patches are not finite: the descriptor's weights are too large")
     if not 1 <= components <= n - 1:
         raise GridsError(f"{n} patches have 1 to {n - 1} principal components, not {components}")
-    values, vectors = torch.linalg.eigh(torch.from_numpy(np.ascontiguousarray(gram)))
+    try:
+        values, vectors = torch.linalg.eigh(torch.from_numpy(np.ascontiguousarray(gram)))
+    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined] # torch exports it without saying so
+        raise GridsError(f"the features of the patches have no principal components ({error})") from error
     top = slice(n - components, n)
     scores = (vectors[:, top] * values[top].clamp_min(0).sqrt()).flip(1)
     largest = scores.gather(0, scores.abs().argmax(0, keepdim=True))

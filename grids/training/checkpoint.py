@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,18 @@ def load(path: Path) -> dict[str, Any]:
     if head + b"\n" != _HEAD:
         raise RunError(f"'{path}' is not a checkpoint of this version of grids: remove it to train from the start")
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        raise RunError(f"the checkpoint '{path}' is damaged: remove it to train from the start")
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        raise damaged(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a checksum can be right and the state not: the loader raises whatever it meets
+        raise damaged(path) from error
+    if not isinstance(state, dict):
+        raise damaged(path)
     return state
+
+
+def damaged(path: Path) -> RunError:
+    """The error for a checkpoint that holds no state of a training."""
+    return RunError(f"the checkpoint '{path}' is damaged: remove it to train from the start")

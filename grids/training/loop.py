@@ -152,9 +152,14 @@ class TrainingLoop:
     def resume(self, path: Path, identity: str) -> None:
         """Go on from a checkpoint. Raises RunError where it is of another training, or cannot be read."""
         state = checkpoint.load(path)
-        if state.pop("identity") != identity:
+        if state.pop("identity", None) != identity:
             raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
-        self._load(state)
+        try:
+            self._load(state)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # modules and optimizers raise whatever a wrong state makes of them
+            raise checkpoint.damaged(path) from error
         self._take_snapshot()
 
     def take_network(self) -> nn.Module:
@@ -239,9 +244,9 @@ class TrainingLoop:
 
     def _load(self, state: Mapping[str, Any]) -> None:
         state = copy.deepcopy(dict(state))
-        self.step, self.retry = state["step"], state["retry"]
+        self.step, self.retry = int(state["step"]), int(state["retry"])
         self.parts = max(self.parts, state.get("parts", 1))  # back to before memory ran out is not back to more memory
-        self.seconds, self.stopped = state["seconds"], state["stopped"]
+        self.seconds, self.stopped = float(state["seconds"]), str(state["stopped"])
         self.curve = [Point(*point) for point in state["curve"]]
         self._total.fill_(state["loss"][0])
         self._count = state["loss"][1]

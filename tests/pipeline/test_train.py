@@ -306,6 +306,15 @@ def test_a_restorer_is_measured_on_whole_photographs(photos: Path, model: Path) 
         assert ssim == pytest.approx(reference[5:-5, 5:-5].mean(), abs=1e-4)
 
 
+def test_a_restorer_that_gives_no_numbers_is_refused(photos: Path, model: Path) -> None:
+    network = load_restorer(model).network
+    for value in network.parameters():
+        value.fill_(1e38)  # finite, but their products are not
+    save_restorer(model, network, {"preset": "unet", "tasks": ["jpeg"]})
+    with pytest.raises(GridsError, match=r"gives values that are not finite for '.*p0.png' \(jpeg\)"):
+        grids.evaluate_restorer(model, photos, device="cpu")
+
+
 def test_scores_do_not_depend_on_what_else_is_measured(photos: Path, model: Path) -> None:
     every = grids.evaluate_restorer(model, photos, device="cpu")
     files = [photos / "p3.png", photos / "p1.png"]

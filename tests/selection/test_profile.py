@@ -230,8 +230,9 @@ def test_a_wrong_entry_is_named(head: dict[str, object], reason: str, profile_fi
 
 
 def nan_first(array: np.ndarray) -> np.ndarray:
+    """With a signalling NaN, of which NumPy warns when it is made a double (and warnings are errors here)."""
     array = array.copy()
-    array.flat[0] = np.nan
+    array.reshape(-1).view(np.uint32)[0] = 0x7F800001
     return array
 
 

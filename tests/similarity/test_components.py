@@ -109,6 +109,19 @@ def test_blocks_of_another_shape_are_refused(bad: torch.Tensor) -> None:
         gram_matrix([torch.zeros(4, 9), bad])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_features_beyond_all_bounds_are_refused(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    gram = gram_matrix([features(6, 50)])
+    gram[3, 2] = gram[2, 3] = value
+
+    def no_convergence(_: torch.Tensor) -> None:
+        raise torch.linalg.LinAlgError("the algorithm failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "eigh", no_convergence)
+    with pytest.raises(GridsError, match="not finite: the descriptor's weights" if value != 1e300 else "no principal"):
+        principal_scores(gram, 3)
+
+
 @pytest.mark.parametrize("components", [-1, 0, 6, 100])
 def test_too_few_or_too_many_components_are_refused(components: int) -> None:
     with pytest.raises(GridsError, match="1 to 5 principal components"):

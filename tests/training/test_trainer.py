@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -604,6 +605,39 @@ def test_a_checkpoint_of_another_training(checkpoint: Path) -> None:
 def test_a_spoilt_checkpoint(checkpoint: Path, spoil: Callable[[bytes], bytes], fragment: str) -> None:
     checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
     raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", fragment, "remove it", kind=RunError)
+
+
+def altered(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
+    """What makes a checkpoint's bytes those of another state."""
+
+    def make(content: bytes) -> bytes:
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        stream = io.BytesIO()
+        torch.save(change(state) or state, stream)
+        return stream.getvalue()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: content[:-100],
+        lambda content: b"cos\nsystem\n(S'touch marker'\ntR.",
+        lambda content: b"",
+        altered(lambda state: [1, 2]),
+        altered(lambda state: state.__delitem__("modules")),
+        altered(lambda state: state.update(step="third")),
+        altered(lambda state: state.update(seconds=None)),
+        altered(lambda state: state.update(optimizers={})),
+        altered(lambda state: state["modules"].update(network={"first.weight": torch.ones(2)})),
+    ],
+)
+def test_a_state_that_is_none_under_a_right_checksum(checkpoint: Path, spoil: Callable[[bytes], bytes]) -> None:
+    head, _, content = checkpoint.read_bytes().split(b"\n", 2)
+    content = spoil(content)
+    checkpoint.write_bytes(b"\n".join((head, hashlib.sha256(content).hexdigest().encode(), content)))
+    raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", "is damaged", "remove it", kind=RunError)
 
 
 def test_a_checkpoint_that_cannot_be_read(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
