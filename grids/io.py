@@ -109,8 +109,13 @@ def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -
     if path == STDIO:
         if sys.stdout is None:
             raise RunError("cannot write to standard output: it is closed")
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # the reader has gone, which the command line knows how to end with
+            raise
+        except OSError as error:
+            raise RunError(f"cannot write to standard output: {error.strerror or error}") from error
         return path
     target = find_target(path)
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}")

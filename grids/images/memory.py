@@ -24,7 +24,8 @@ def photo_from_array(pixels: npt.NDArray[Any]) -> Photo:
     Raises:
         ImageError: another shape or dtype.
     """
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
+    native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    planes = native[..., None] if native.ndim == 2 else native
     if planes.ndim != 3 or planes.shape[2] not in (1, 2, 3, 4) or planes.dtype not in (np.uint8, np.uint16):
         raise ImageError(
             "an array must be (H, W) or (H, W, 1 to 4), uint8 or uint16, "

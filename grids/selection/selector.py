@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -214,4 +215,10 @@ def _photo(image: str | Path | Photo | Pillow.Image | npt.NDArray[Any], max_pixe
         return image
     if isinstance(image, Pillow.Image):
         return photo_from_pillow(image)
-    return photo_from_array(image) if isinstance(image, np.ndarray) else read_photo(image, max_pixels)
+    if isinstance(image, np.ndarray):
+        return photo_from_array(image)
+    if not isinstance(image, str | os.PathLike):
+        raise GridsError(
+            f"an image must be a file, a Photo, an image of Pillow's, an array or a tensor, not {type(image).__name__}"
+        )
+    return read_photo(image, max_pixels)

@@ -33,6 +33,11 @@ def test_arrays(count: int, dtype: type) -> None:
         np.testing.assert_array_equal(photo_from_array(pixels[..., 0]).pixels, photo.pixels)
 
 
+def test_the_order_of_bytes_does_not_matter() -> None:
+    pixels = values(3, np.uint16)
+    np.testing.assert_array_equal(photo_from_array(pixels.astype(">u2")).pixels, pixels)
+
+
 def test_arrays_that_are_no_pictures() -> None:
     for wrong in (np.zeros((4, 5, 5), np.uint8), np.zeros((2, 4, 5, 3), np.uint8), np.zeros((4, 5, 3))):
         raises_line(lambda array=wrong: photo_from_array(array), str(wrong.shape), str(wrong.dtype))
@@ -58,6 +63,8 @@ def test_a_selector_takes_them_all() -> None:
     selector, pixels = Selector.builtin("cpu"), np.kron(values(3), np.ones((6, 6, 1), np.uint8))
     found = [selector.select(image) for image in (Photo(pixels), pixels, Image.fromarray(pixels))]
     assert found[0] == found[1] == found[2]
+    for wrong in (None, b"bytes", 3):
+        raises_line(lambda image=wrong: selector.select(image), "an image must be", type(wrong).__name__)
     restored = selector.restore(Image.fromarray(pixels), group="mix").photo
     np.testing.assert_array_equal(restored.pixels, selector.restore(Photo(pixels), group="mix").photo.pixels)
 
