@@ -30,13 +30,13 @@ from grids.images import (
     ReadOptions,
     Skipped,
     builtin_photos,
+    decoding,
     encode,
     list_images,
     not_kept,
     photo_from_tensor,
     read_photo,
     read_photos,
-    reading,
     write_photo,
 )
 
@@ -820,7 +820,7 @@ class TestLists:
 
     def test_suffixes_are_ones_that_pillow_opens(self) -> None:
         Image.init()
-        assert {Image.registered_extensions()[suffix] for suffix in IMAGE_SUFFIXES} <= set(reading._formats())
+        assert {Image.registered_extensions()[suffix] for suffix in IMAGE_SUFFIXES} <= set(decoding._formats())
 
 
 class TestReadPhotos:
