@@ -28,6 +28,10 @@ COMMAND = (
 )
 
 
+MOST = 5
+"""Runs for a kill, at most: some end before their moment comes."""
+
+
 def kill_and_resume(count: int, seed: int, keep: Path) -> int:
     """Kill so many runs, print what came of each, and return in how many ways a result differs from the unbroken one.
 
@@ -48,7 +52,7 @@ def kill_and_resume(count: int, seed: int, keep: Path) -> int:
         code, fault = _run(Path("again"), None, 0.0)
         whole, seconds = result(Path("whole")), time.monotonic() - start
         faults += [fault] if code else differing(whole, result(Path("again")))
-        while kills < count:
+        while kills < count and runs < MOST * count:
             runs += 1
             broken, code = Path(f"broken-{runs}"), -1
             while code != 0:
@@ -63,6 +67,8 @@ def kill_and_resume(count: int, seed: int, keep: Path) -> int:
             faults += (found := differing(whole, result(broken)))
             if found:
                 shutil.copytree(broken, keep / f"kills-{seed}-{runs}", dirs_exist_ok=True)
+    if kills < count:
+        faults.append(f"only {kills} of {count} kills hit a run")
     print(table(("run", "signal", "after s", "exit code", "fault"), rows))
     print(f"\nseed {seed}, the unbroken run takes {seconds:.1f} s; {kills} kills, {runs} results, {len(faults)} faults")
     print("\n".join(faults))
@@ -73,6 +79,7 @@ def _run(out: Path, sent: signal.Signals | None, moment: float) -> tuple[int, st
     """The exit code of the command in a fork, to which a signal is sent after so many seconds; and a fault, or ""."""
     child = os.fork()
     if not child:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what runs behind it
         for number in (1, 2):
             os.dup2(os.open("err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         try:

@@ -190,6 +190,7 @@ def test_the_wrong_part_of_a_record_is_named() -> None:
         "'degradations.2' must be a text": {"degradations": ["a", "b", 3]},
         "'low' must be a list, not 1": {"intervals": {"low": 1}},
         "'grids_version' must be a text, not 1": {"grids_version": 1},
+        "'settings.a' holds a number that is not finite": {"settings": {"a": [1, {"b": float("nan")}]}},
     }
     for reason, changes in cases.items():
         raises_line(lambda c=changes: SimilarityMatrix.from_json(record(**c)), reason)

@@ -123,7 +123,7 @@ def decode(kind: Any, value: Any, name: str = "") -> Any:
         return _expect(str, value, name)
     if origin is not None:
         return {key: decode(inner[1], part, f"{name}.{key}") for key, part in _expect(dict, value, name).items()}
-    return value if kind is Any else _expect(kind, value, name)
+    return _finite(value, name) if kind is Any else _expect(kind, value, name)
 
 
 def _decode_dataclass(kind: Any, value: Any, name: str) -> Any:
@@ -136,6 +136,15 @@ def _decode_dataclass(kind: Any, value: Any, name: str) -> Any:
         elif (field.default is MISSING and field.default_factory is MISSING) or field.name in needed:
             raise KeyError(inside)
     return kind(**found)
+
+
+def _finite(value: Any, name: str) -> Any:
+    """The value, if JSON has words for all of its numbers: Python reads and writes NaN and Infinity, others do not."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise TypeError(f"'{name}' holds a number that is not finite") from error
+    return value
 
 
 def _expect(kind: Any, value: Any, name: str) -> Any:

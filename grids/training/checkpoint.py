@@ -82,6 +82,27 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Give an AdamW what it remembered.
+
+    Raises:
+        ValueError: it is of other parameters or other settings, which PyTorch itself would notice at the next step.
+    """
+    before = [_settings(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(dict(state))
+    if [_settings(group) for group in optimizer.param_groups] != before:
+        raise ValueError("the settings of an optimizer differ")
+    for parameter, known in optimizer.state.items():
+        shapes = {key: value.shape for key, value in known.items() if value.is_floating_point()}
+        if shapes != {"step": torch.Size(), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
+            raise ValueError("what an optimizer remembers is not of its parameters")
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a group of parameters, but for the learning rate, which changes from step to step."""
+    return {key: value for key, value in group.items() if key not in ("params", "lr")}
+
+
 def damaged(path: Path) -> RunError:
     """The error for a checkpoint that holds no state of a training."""
     return RunError(f"the checkpoint '{path}' is damaged: remove it to train from the start")

@@ -254,5 +254,5 @@ class TrainingLoop:
         for name, module in self.system.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            checkpoint.load_optimizer(optimizer.optimizer, state["optimizers"][name])
         self.average.load_state_dict(state["average"])

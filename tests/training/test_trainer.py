@@ -607,6 +607,15 @@ def test_a_spoilt_checkpoint(checkpoint: Path, spoil: Callable[[bytes], bytes], 
     raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", fragment, "remove it", kind=RunError)
 
 
+def optimizer_of(state: dict[str, Any]) -> dict[str, Any]:
+    (found,) = state["optimizers"].values()
+    return found
+
+
+def rename(holder: dict[str, Any], old: str, new: str) -> None:
+    holder[new] = holder.pop(old)
+
+
 def altered(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
     """What makes a checkpoint's bytes those of another state."""
 
@@ -630,6 +639,9 @@ def altered(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byt
         altered(lambda state: state.update(step="third")),
         altered(lambda state: state.update(seconds=None)),
         altered(lambda state: state.update(optimizers={})),
+        altered(lambda state: rename(optimizer_of(state)["state"][0], "exp_avg_sq", "other")),
+        altered(lambda state: optimizer_of(state)["state"][0].update(exp_avg=torch.ones(2))),
+        altered(lambda state: optimizer_of(state)["param_groups"][0].update(betas="ab")),
         altered(lambda state: state["modules"].update(network={"first.weight": torch.ones(2)})),
     ],
 )
