@@ -220,7 +220,7 @@ class Reading:
         """Say what should be known of an image, once, unless --quiet."""
         if not self.quiet and (path, text) not in self.notes:
             self.notes.add((path, text))
-            tqdm.write(f"{path}: {text}", file=sys.stderr)
+            note(visible(f"{path}: {text}", keep=""))
 
     def count_skipped(self) -> None:
         """Say how many images were skipped."""
