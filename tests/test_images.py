@@ -188,6 +188,15 @@ class TestPixels:
         assert photo.alpha is not None
         assert np.argwhere(photo.alpha == 0).tolist() == [[2, 3]]
 
+    def test_16_bit_png_in_many_chunks(self, tmp_path: Path) -> None:
+        pixels = noise(dtype=np.uint16)
+        parts = [
+            chunk(name, content[at : at + (5 if name == b"IDAT" else 100)])
+            for name, content in chunks(png(pixels, 2))
+            for at in range(0, max(1, len(content)), 5 if name == b"IDAT" else 100)
+        ]
+        assert np.array_equal(read_photo(stored(tmp_path, png(pixels, 2)[:8] + b"".join(parts))).pixels, pixels)
+
     def test_16_bit_grey_png_with_alpha(self, tmp_path: Path) -> None:
         pixels = noise(channels=2, dtype=np.uint16)
         photo = read_photo(stored(tmp_path, png(pixels, 4)))

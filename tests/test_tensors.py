@@ -13,12 +13,12 @@ from grids.images.tensors import (
     byte_planes,
     checked_image,
     crop_middle,
-    from_bytes,
     round_to_8_bit,
     to_8_bit,
     to_bytes,
     to_pixels,
     to_tensor,
+    to_unit,
 )
 
 
@@ -42,9 +42,9 @@ def test_bytes_and_planes_agree_with_pixels() -> None:
     pixels = every_value(np.uint8)
     planes = byte_planes(pixels)
     assert planes.dtype == torch.uint8 and np.array_equal(planes.permute(1, 2, 0).numpy(), pixels)
-    assert torch.equal(from_bytes(planes), to_tensor(pixels))
-    assert torch.equal(to_bytes(from_bytes(planes)), planes)
-    assert torch.equal(round_to_8_bit(from_bytes(planes)), from_bytes(planes))
+    assert torch.equal(to_unit(planes), to_tensor(pixels))
+    assert torch.equal(to_bytes(to_unit(planes)), planes)
+    assert torch.equal(round_to_8_bit(to_unit(planes)), to_unit(planes))
 
 
 def test_sixteen_bits_are_rounded_to_eight() -> None:

@@ -128,9 +128,7 @@ def _decode_deep(image: ImageFile.ImageFile, stream: IO[bytes], white: int) -> t
 def _decode_by_opencv(image: ImageFile.ImageFile, stream: IO[bytes]) -> Pixels:
     cv2 = opencv()
     stream.seek(0)
-    data = stream.read()
-    if image.format == "PNG":
-        data = bare_png(data)
+    data = bare_png(stream.read()) if image.format == "PNG" else stream.read()
     with quiet_opencv():
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[1::-1] != image.size:

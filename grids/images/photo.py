@@ -11,7 +11,7 @@ import numpy as np
 from grids.errors import ImageError
 from grids.images.grey import average_channels, has_equal_channels
 from grids.images.metadata import Metadata
-from grids.images.tensors import Pixels, checked_image, to_pixels, to_tensor
+from grids.images.tensors import Pixels, checked_image, planes_of, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +66,10 @@ class Photo:
     def tensor(self) -> Tensor:
         """The pixels as float32 in [0, 1], shape (3, H, W), on the CPU."""
         return to_tensor(self.pixels)
+
+    def planes(self) -> Tensor:
+        """The pixels as they are, shape (3, H, W), uint8 or uint16, where possible without a copy."""
+        return planes_of(self.pixels)
 
     def with_pixels(self, images: Tensor) -> Photo:
         """This photo with other pixels, clipped and rounded to its bit depth; alpha and metadata stay.

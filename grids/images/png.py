@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,15 +18,16 @@ _COLOUR = (b"cICP", b"gAMA", b"cHRM", b"sRGB")  # how the numbers become colours
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
+_PIECE = 2**20
 _KIND = {1: 0, 2: 4, 3: 2, 4: 6}
 """PNG's number for grey, grey with alpha, RGB, and RGB with alpha, by the count of channels."""
 _SUB = 1
 """The filter that takes from each byte that of the pixel to the left."""
 
 
-def make_chunk(name: bytes, data: bytes) -> bytes:
+def make_chunk(name: bytes, data: bytes | memoryview) -> bytes:
     """A chunk with its length and checksum."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return b"".join((struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))))
 
 
 def text_chunk(keyword: str, text: str) -> bytes:
@@ -61,25 +62,41 @@ def says_srgb(colour: bytes) -> bool:
     return b"sRGB" in colour and b"cICP" not in colour
 
 
-def bare_png(data: bytes) -> bytes:
+def bare_png(data: bytes) -> bytearray:
     """The pixels alone: libpng prints a warning for other chunks that it dislikes, and for too much data.
 
     Raises:
         ImageError: the data of the pixels cannot be unpacked.
     """
-    parts: dict[bytes, bytes] = {}
-    for name, content in _chunks(data):
-        parts[name] = parts.get(name, b"") + content if name == b"IDAT" else content
+    chunks = list(_chunks(data))
+    first = dict(reversed(chunks))  # of chunks with one name
+    kept, pack = bytearray(data[:8]), zlib.compressobj(0)
+    for name in (b"IHDR", b"tRNS"):
+        if name in first:
+            kept += make_chunk(name, first[name])
     try:
-        rows = zlib.decompressobj().decompress(parts[b"IDAT"], _length(parts[b"IHDR"]))
+        for rows in _unpack([content for name, content in chunks if name == b"IDAT"], _length(first[b"IHDR"])):
+            if part := pack.compress(rows):
+                kept += make_chunk(b"IDAT", part)
     except zlib.error as error:
         raise ImageError(f"it is truncated or damaged ({error})") from error
-    parts[b"IDAT"] = zlib.compress(rows, 0)
-    names = [name for name in (b"IHDR", b"tRNS", b"IDAT", b"IEND") if name in parts]
-    return data[:8] + b"".join(make_chunk(name, parts[name]) for name in names)
+    kept += make_chunk(b"IDAT", pack.flush()) + make_chunk(b"IEND", b"")
+    return kept
 
 
-def _length(header: bytes) -> int:
+def _unpack(packed: Sequence[memoryview], length: int) -> Iterator[bytes]:
+    """The first bytes of what is packed in these parts, part by part; fewer where there are no more."""
+    stream = zlib.decompressobj()
+    for part in packed:
+        for at in range(0, len(part), _PIECE):
+            if length == 0:  # which zlib would take for any number
+                return
+            rows = stream.decompress(part[at : at + _PIECE], length)
+            length -= len(rows)
+            yield rows
+
+
+def _length(header: memoryview) -> int:
     """The bytes of the pixels with their filters, as the header has it."""
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     total = 0
@@ -90,12 +107,12 @@ def _length(header: bytes) -> int:
     return total
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """The names and contents of all chunks to the last one."""
-    at, name = 8, b""
+    at, name, view = 8, b"", memoryview(data)
     while at + 8 <= len(data) and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, at)
-        yield name, data[at + 8 : at + 8 + length]
+        yield name, view[at + 8 : at + 8 + length]
         at += length + 12
 
 

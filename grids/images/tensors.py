@@ -69,9 +69,22 @@ def byte_planes(pixels: Pixels) -> Tensor:
     return torch.from_numpy(to_8_bit(pixels).transpose(2, 0, 1).copy())
 
 
-def from_bytes(images: Tensor) -> Tensor:
-    """uint8 of any shape -> float32 in [0, 1]."""
-    return images.float().div(255)
+def planes_of(pixels: Pixels) -> Tensor:
+    """(H, W, 3) of uint8 or uint16 -> a view of the same memory, (3, H, W); `to_unit` makes numbers of any part."""
+    import torch
+
+    if not pixels.flags.writeable:  # a tensor cannot be read-only: PyTorch warns of it
+        pixels = pixels.copy()
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Any shape -> float32 in [0, 1]: uint8 and uint16 by their white, floating point and bool as they are."""
+    import torch
+
+    if images.is_floating_point() or images.dtype == torch.bool:
+        return images.float()
+    return images.float().div_(torch.iinfo(images.dtype).max)
 
 
 def to_bytes(images: Tensor) -> Tensor:

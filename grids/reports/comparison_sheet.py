@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grids.errors import GridsError
-from grids.images.tensors import from_bytes, to_pixels
+from grids.images.tensors import to_pixels, to_unit
 from grids.metrics import psnr
 from grids.reports.sheet import contact_sheet
 
@@ -74,8 +74,7 @@ def _image(crop: Tensor, what: str) -> Tensor:
         raise GridsError(f"the {what} must be (3, H, W), but is {tuple(crop.shape)}")
     if crop.dtype != torch.uint8 and not crop.is_floating_point():
         raise GridsError(f"the {what} must be uint8 or floating point, but is {crop.dtype}")
-    values = crop.detach().cpu().float()
-    return from_bytes(values) if crop.dtype == torch.uint8 else values
+    return to_unit(crop.detach().cpu())
 
 
 def _pixels(image: Tensor) -> Pixels:

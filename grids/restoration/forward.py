@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.devices import exact_float32
-from grids.images.tensors import from_bytes
+from grids.images.tensors import to_unit
 
 PART = 2**16
 """Pixels that a network is given at once: its maps stay small enough to be used again."""
@@ -19,7 +19,7 @@ def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> T
     Args:
         network: any. In evaluation mode nothing of it is changed, and several threads may use it at once; in training
             mode it is in evaluation mode meanwhile.
-        inputs: (N, 3, H, W), uint8, or floating point in [0, 1].
+        inputs: (N, 3, H, W), uint8 or uint16, or floating point in [0, 1].
         device: where the network lies.
     """
     device = torch.device(device)
@@ -30,14 +30,10 @@ def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> T
     try:
         with exact_float32(), torch.autocast(device.type, enabled=False):
             parts = [
-                network(_scaled(part.to(device)).to(memory_format=torch.channels_last)).float().cpu()
+                network(to_unit(part.to(device)).to(memory_format=torch.channels_last)).float().cpu()
                 for part in inputs.split(step)
             ]
     finally:
         if training:
             network.train()
     return torch.cat(parts)
-
-
-def _scaled(images: Tensor) -> Tensor:
-    return images.float() if images.is_floating_point() else from_bytes(images)

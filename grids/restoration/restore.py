@@ -5,20 +5,22 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, ImageError, unknown_name
 from grids.images import Photo
 from grids.images.grey import average_channels, has_equal_channels
+from grids.images.tensors import Pixels, checked_image, planes_of, to_8_bit, to_pixels, to_unit
 from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
-from grids.restoration.tiling import OVERLAP, restore_image
+from grids.restoration.tiling import OVERLAP, Part, restored_parts
 from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
 
 DONE: Literal["done"] = "done"
@@ -106,7 +108,8 @@ def restore_photo(
         photo: of any size; alpha, metadata and bit depth are kept, and grey stays grey: of a photograph
             whose channels are equal the result is the mean of the network's three.
         select: what a photograph needs. It is shown what a file would hold, its values rounded to the bits of the
-            photograph, but of a partly transparent one only the rectangle around what is visible.
+            photograph (from step to step 16 are kept), but of a partly transparent one only the rectangle around what
+            is visible.
         restorers: the network of a group's id, on the device.
         group: the id of the group for the first step, whatever the selection says; later steps are free.
         head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
@@ -122,11 +125,11 @@ def restore_photo(
     """
     check_settings(steps, tile, overlap, group, head, min_gain, strength)
     seen = seen_part(photo)
-    pixels, grey = seen.photo.tensor(), has_equal_channels(seen.photo.pixels)
+    pixels, bits = seen.photo.pixels, 16 if steps > 1 else seen.photo.bits
     done = list[Step]()
     why: str = DONE
     while sum(step.group is not None for step in done) < steps:
-        selection = select(replace(seen.photo.with_pixels(pixels), path=None))
+        selection = select(replace(_holding(seen.photo, pixels), path=None))
         forced = group if not done else None
         stop = None if forced else _reason_to_stop(selection, min_gain)
         if stop is not None:
@@ -146,15 +149,32 @@ def restore_photo(
             why = UNCERTAIN
             break
         begun = time.perf_counter()
-        made = restore_image(network, pixels, device, tile=tile, overlap=overlap).clamp_(0, 1)
-        if not bool(torch.isfinite(made).all()):
-            raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite")
-        made = average_channels(made) if grey else made
-        pixels = made if strength == 1 else pixels.lerp(made, strength)
+        parts = restored_parts(network, planes_of(pixels), device, tile=tile, overlap=overlap)
+        try:
+            pixels = _with_parts(pixels, parts, strength, bits)
+        except ImageError as error:
+            raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = any(step.group is not None for step in done)
-    result = with_seen(photo, seen, seen.photo.with_pixels(pixels)) if restored else photo
+    result = with_seen(photo, seen, _holding(seen.photo, pixels)) if restored else photo
     return Restoration(result, tuple(done), why)
+
+
+def _holding(photo: Photo, pixels: Pixels) -> Photo:
+    """A photo with other pixels, of its own bits or more."""
+    return replace(photo, pixels=pixels if pixels.dtype == photo.pixels.dtype else to_8_bit(pixels))
+
+
+def _with_parts(pixels: Pixels, parts: Iterable[Part], strength: float, bits: int) -> Pixels:
+    """Pixels blended with what a restorer made of them, rounded. Raises ImageError for values that are not finite."""
+    planes, grey = planes_of(pixels), has_equal_channels(pixels)
+    result = np.empty(pixels.shape, np.uint8 if bits == 8 else np.uint16)
+    for rows, columns, made in parts:
+        new = average_channels(checked_image(made).clamp(0, 1)) if grey else checked_image(made).clamp(0, 1)
+        if strength != 1:
+            new = to_unit(planes[:, rows, columns]).lerp(new, strength)
+        result[rows, columns] = to_pixels(new, bits)
+    return result
 
 
 def view_of(network: nn.Module, group: str, head: str) -> nn.Module:

@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,6 +37,14 @@ FIRST = 16
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
+class Part(NamedTuple):
+    """Rows and columns of a photograph, and what a restorer made of them: (3, h, w) float32, not clipped."""
+
+    rows: slice
+    columns: slice
+    made: Tensor
+
+
 def restore_image(
     network: nn.Module,
     image: Tensor,
@@ -53,7 +61,7 @@ def restore_image(
 
     Args:
         network: keeps the size of images; it must lie on the device.
-        image: (3, H, W), uint8, or floating point in [0, 1].
+        image: (3, H, W), uint8 or uint16, or floating point in [0, 1].
         device: where the network lies.
         tile: side of the tiles; None for what the memory allows: none up to 2 megapixels; beyond, with what is around
             them, so large that less than a third of the work is done twice, or else 512 at most. Where the memory of
@@ -70,10 +78,33 @@ def restore_image(
     Raises:
         GridsError: the smallest tile is too much for the memory of the device.
     """
+    result = torch.empty(image.shape)
+    for rows, columns, made in restored_parts(network, image, device, tile=tile, overlap=overlap):
+        result[:, rows, columns] = made
+    return result
+
+
+def restored_parts(
+    network: nn.Module,
+    image: Tensor,
+    device: torch.device | str = "cpu",
+    *,
+    tile: int | None = None,
+    overlap: int = OVERLAP,
+) -> Iterator[Part]:
+    """`restore_image`, part by part, so that nobody needs to hold the whole of a large photograph in floating point.
+
+    All parts together are the whole; where memory runs out on the way, some come again, from smaller tiles.
+
+    Yields:
+        Rows, columns and what a network that pools nothing over the image makes of them, tile by tile, its tiles being
+        seen at once; the whole at once of others.
+    """
     side = tile or default_side(network, image, device)
     while True:
         try:
-            return _in_tiles(network, image, device, side, min(overlap, side - 1))
+            yield from _in_tiles(network, image, device, side, min(overlap, side - 1))
+            return
         except (MemoryError, RuntimeError) as error:
             # PyTorch has no exception of its own for the memory of CPUs and of Apple's GPUs
             said = re.search("allocate memory|out of memory|not enough memory|ALLOC_FAILED", str(error))
@@ -127,12 +158,19 @@ def _widest(network: nn.Module, device: torch.device | str) -> float:
     return max(values)
 
 
-def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
+def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Iterator[Part]:
     height, width = image.shape[-2:]
     if max(height, width) <= side:
-        return restore(network, image[None], device)[0]
-    if margin := _margin(network):
-        return _with_margins(network, image, device, side, margin)
+        yield Part(slice(0, height), slice(0, width), restore(network, image[None], device)[0])
+    elif margin := _margin(network):
+        yield from _with_margins(network, image, device, side, margin)
+    else:
+        yield Part(slice(0, height), slice(0, width), _fading(network, image, device, side, overlap))
+
+
+def _fading(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
+    """Tiles that overlap and fade into one another."""
+    height, width = image.shape[-2:]
     multiple, reach = _multiple(network), getattr(network, "reach", 0)
     overlap = max(overlap, min(2 * reach, side // 2))
     rows, columns = (_spans(size, max(side, multiple), overlap, multiple, reach) for size in (height, width))
@@ -149,14 +187,14 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
     return result
 
 
-def _with_margins(network: nn.Module, image: Tensor, device: torch.device | str, side: int, margin: int) -> Tensor:
+def _with_margins(
+    network: nn.Module, image: Tensor, device: torch.device | str, side: int, margin: int
+) -> Iterator[Part]:
     """Tiles side by side, each made from what is around it, too."""
-    result = torch.empty(image.shape)
     rows, columns = (_cores(size, side, _multiple(network), margin) for size in image.shape[-2:])
     for row, column in itertools.product(rows, columns):
         made = restore(network, image[None, :, row.seen, column.seen], device)[0]
-        result[:, row.core, column.core] = made[:, row.inner, column.inner]
-    return result
+        yield Part(row.core, column.core, made[:, row.inner, column.inner])
 
 
 class _Core(NamedTuple):

@@ -49,7 +49,7 @@ def map_image(
     Args:
         profile: what cells are compared with.
         descriptor: describes them.
-        image: (3, H, W) float32 in [0, 1], on the CPU.
+        image: (3, H, W), floating point in [0, 1], uint8 or uint16, on the CPU.
         side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
         visible: (H, W) bool, which pixels count, at least one of them; None for all.
 

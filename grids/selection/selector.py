@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from grids import devices, weights
 from grids.errors import GridsError, RunError, WeightsError, unknown_name
 from grids.images import MAX_PIXELS, Photo, photo_from_array, photo_from_pillow, photo_from_tensor, read_photo
-from grids.images.tensors import checked_image
+from grids.images.tensors import checked_image, to_unit
 from grids.images.transparency import seen_part
 from grids.restoration.restore import Restoration, loader, restore_photo
 from grids.restoration.tiling import OVERLAP
@@ -99,7 +99,7 @@ class Selector:
         check_method(method)
         pixels, visible, name = _pixels(image, max_pixels)
         if method == "paper":
-            return select_by_rule(self.descriptor, pixels, name, _smallest(self.groups), self.profile.ggd)
+            return select_by_rule(self.descriptor, to_unit(pixels), name, _smallest(self.groups), self.profile.ggd)
         return judge(self.profile, describe(self.descriptor, pixels, visible)[None], (name,))[0]
 
     def restore(
@@ -201,13 +201,13 @@ def _check_same_groups(profile: Profile, folder: Path) -> None:
 
 
 def _pixels(image: Image, max_pixels: int) -> tuple[Tensor, Tensor | None, str]:
-    """(3, H, W) float32 in [0, 1] on the CPU, of what is visible; where there are hidden ones, (H, W) of which pixels
-    are visible; and the name of the file."""
+    """(3, H, W) on the CPU, of what is visible, integers or float32 in [0, 1]; where there are hidden ones, (H, W) of
+    which pixels are visible; and the name of the file."""
     if isinstance(image, Tensor):
         return checked_image(image).clamp(0, 1), None, ""
     photo = _photo(image, max_pixels)
     seen = seen_part(photo)
-    return seen.photo.tensor(), seen.mask(), "" if photo.path is None else str(photo.path)
+    return seen.photo.planes(), seen.mask(), "" if photo.path is None else str(photo.path)
 
 
 def _photo(image: str | Path | Photo | Pillow.Image | npt.NDArray[Any], max_pixels: int) -> Photo:

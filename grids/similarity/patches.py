@@ -17,7 +17,7 @@ from grids.degradations import Degradation
 from grids.degradations.base import check_rows
 from grids.errors import ImageError
 from grids.images import Photo, ReadOptions, Skipped, read_photos
-from grids.images.tensors import from_bytes, to_8_bit
+from grids.images.tensors import to_8_bit, to_unit
 from grids.images.transparency import seen_part
 from grids.random import seed_for, seeded
 
@@ -141,7 +141,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
             pixels = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]]))
-            images = from_bytes(pixels.permute(0, 3, 1, 2))
+            images = to_unit(pixels.permute(0, 3, 1, 2))
             if degradation is not None:
                 images = degradation.apply(images, {name: value[part] for name, value in parameters.items()})
             for row, image in zip(rows[part], images, strict=True):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grids.devices import moved
-from grids.images.tensors import from_bytes
+from grids.images.tensors import to_unit
 from grids.random import generator_for
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.photographs import Photographs
@@ -75,7 +75,7 @@ class Batches:
         numbers = torch.tensor(self._sampler(step, self.batch, self.seed))
         # the crops of a task lie together while they are degraded, and go back to their places after that
         order = numbers.argsort(stable=True)
-        clean = from_bytes(moved(crops[order], self.device))
+        clean = to_unit(moved(crops[order], self.device))
         generator = generator_for(self.seed, step, retry, 1)
         found, sizes = numbers.unique(return_counts=True)
         parts = zip(found.tolist(), clean.split(sizes.tolist()), strict=True)

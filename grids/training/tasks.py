@@ -16,7 +16,7 @@ from torch import Tensor
 from grids.degradations import Degradation, check_name
 from grids.errors import GridsError, ImageError
 from grids.images import ReadOptions, Skipped, find_missing, list_images
-from grids.images.tensors import from_bytes, to_bytes
+from grids.images.tensors import to_bytes, to_unit
 from grids.random import seed_for, seeded
 from grids.training.pair_settings import PRISTINE, PairSettings
 from grids.training.pairs import make_pairs
@@ -79,7 +79,7 @@ class Synthesized(Task):
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
         clean = photographs.windows(side, count)
         generator = seeded(seed_for(seed, self.name))
-        inputs = self.degradation(from_bytes(clean), generator)
+        inputs = self.degradation(to_unit(clean), generator)
         return to_bytes(inputs), clean
 
 
@@ -100,7 +100,7 @@ class Reduced(Task):
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
         clean = photographs.windows(side, count)
-        return self._reduced(from_bytes(clean)).byte(), clean
+        return self._reduced(to_unit(clean)).byte(), clean
 
     def _reduced(self, clean: Tensor) -> Tensor:
         side = clean.shape[-1] // self.scale
@@ -157,7 +157,7 @@ class Pairs(Task):
             lambda i: self._targets.pixels(self._fit[i]),
         ]
         drawn = [random_window(sources, sizes, side, generator) for _ in range(len(clean))]
-        inputs, targets = (from_bytes(torch.stack(part).to(clean.device)) for part in zip(*drawn, strict=True))
+        inputs, targets = (to_unit(torch.stack(part).to(clean.device)) for part in zip(*drawn, strict=True))
         return inputs, targets
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from grids.images.tensors import from_bytes, to_bytes
+from grids.images.tensors import to_bytes, to_unit
 from grids.metrics import psnr
 from grids.networks.heads import select_head
 from grids.random import seeded
@@ -70,7 +70,7 @@ class Validation:
             if saved and inputs.shape != targets.shape:
                 continue
             if saved:
-                inputs = to_bytes(save_some(from_bytes(inputs), JPEG_90, seeded(SEED))[0])
-            restored = from_bytes(inputs) if network is None else restore(select_head(network, task), inputs, device)
-            found[task] = float(psnr(restored, from_bytes(targets)).mean())
+                inputs = to_bytes(save_some(to_unit(inputs), JPEG_90, seeded(SEED))[0])
+            restored = to_unit(inputs) if network is None else restore(select_head(network, task), inputs, device)
+            found[task] = float(psnr(restored, to_unit(targets)).mean())
         return found

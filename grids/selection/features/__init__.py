@@ -30,7 +30,7 @@ def describe(descriptor: Descriptor, image: Tensor, visible: Tensor | None = Non
 
     Args:
         descriptor: whose features are described.
-        image: (3, H, W) in [0, 1], on the CPU.
+        image: (3, H, W), floating point in [0, 1], uint8 or uint16, on the CPU.
         visible: (H, W) bool, at least one of them: which pixels count; None for all.
 
     Returns:

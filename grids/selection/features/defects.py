@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grids.images.libraries import opencv
-from grids.images.tensors import to_pixels
+from grids.images.tensors import to_pixels, to_unit
 from grids.results import FloatArray
 from grids.selection.features.patches import is_shown
 
@@ -43,7 +43,7 @@ def defect_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
     low quantile of dark, middle and bright blocks. Of a large image means over windows.
 
     Args:
-        image: (3, H, W) in [0, 1].
+        image: (3, H, W), floating point in [0, 1], uint8 or uint16.
         visible: (H, W) bool, which pixels count; None for all.
 
     Returns:
@@ -69,7 +69,7 @@ def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
 def _describe(window: Tensor, shown: np.ndarray) -> FloatArray:
     """(32,): shares and levels, of pixels that are shown, (H, W) bool."""
     cv2 = opencv()
-    pixels = to_pixels(window)
+    pixels = to_pixels(to_unit(window))
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.concatenate((_impulses(pixels, shown), _strokes(grey, shown), _noise(pixels, grey, shown)))
 

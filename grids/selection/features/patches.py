@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from grids.images.tensors import to_unit
+from grids.selection.features.strips import pool, strips, take
+
 SIDE = 32
 """Of a patch for the descriptor, pixels."""
 LEAST_STRIDE = 8
@@ -29,19 +32,19 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE, visible: Tensor 
     They depend on the pixels alone. An image smaller than a patch is continued by its border pixels.
 
     Args:
-        image: (3, H, W) in [0, 1].
+        image: (3, H, W), floating point in [0, 1], uint8 or uint16.
         count: how many, at most.
         side: of a patch, pixels.
         visible: (H, W) bool, which pixels are to be looked at: patches that show less of them than others are left out.
 
     Returns:
-        (N, 3, side, side), N = count, or fewer where the image has no more.
+        (N, 3, side, side), float32 in [0, 1], N = count, or fewer where the image has no more.
     """
     image = pad_to_patch(image, side)
     detail, stride = measure_detail(image, count / DETAILED, side)
     order = detail.flatten().argsort(descending=True, stable=True)
     if visible is not None:
-        shares = F.avg_pool2d(pad_to_patch(visible[None].float(), side)[None], side, stride).flatten()
+        shares = pool(pad_to_patch(visible[None], side), side, stride).flatten()
         order = order[is_shown(shares)[order]]
     eligible = min(len(order), max(round(DETAILED * len(order)), count))
     wanted = min(count, eligible)
@@ -51,15 +54,15 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE, visible: Tensor 
 
 
 def pad_to_patch(image: Tensor, side: int = SIDE) -> Tensor:
-    """An image, (C, H, W), continued to at least one patch by its last row and column."""
+    """An image, (C, H, W), continued to at least one patch by its last row and column; float32 where it is."""
     height, width = image.shape[-2:]
     below, right = max(0, side - height), max(0, side - width)
-    return F.pad(image[None], (0, right, 0, below), mode="replicate")[0] if below or right else image
+    return F.pad(to_unit(image)[None], (0, right, 0, below), mode="replicate")[0] if below or right else image
 
 
 def cut_patches(image: Tensor, corners: list[tuple[int, int]], side: int = SIDE) -> Tensor:
-    """The patches whose top left corners (y, x) are given: (N, 3, side, side)."""
-    return torch.stack([image[:, y : y + side, x : x + side] for y, x in corners])
+    """The patches whose top left corners (y, x) are given: (N, 3, side, side), float32 in [0, 1]."""
+    return to_unit(torch.stack([image[:, y : y + side, x : x + side] for y, x in corners]))
 
 
 def measure_detail(image: Tensor, wanted: float, side: int = SIDE) -> tuple[Tensor, int]:
@@ -77,8 +80,16 @@ def measure_detail(image: Tensor, wanted: float, side: int = SIDE) -> tuple[Tens
     stride = side
     while stride > LEAST_STRIDE and ((height - side) // stride + 1) * ((width - side) // stride + 1) < wanted:
         stride //= 2
-    grey = image.mean(0)
+    parts = strips(height, width, side, stride)
+    found = [F.avg_pool2d(_edges(image, rows)[None], side, stride)[0] for rows in parts]
+    return torch.cat(found), stride
+
+
+def _edges(image: Tensor, rows: slice) -> Tensor:
+    """The absolute differences of grey to the pixels on the left and above, added up: of some rows."""
+    above = min(1, rows.start)
+    grey = take(image, slice(rows.start - above, rows.stop)).mean(0)
     edges = torch.zeros_like(grey)
     edges[:, 1:] += (grey[:, 1:] - grey[:, :-1]).abs()
     edges[1:] += (grey[1:] - grey[:-1]).abs()
-    return F.avg_pool2d(edges[None, None], side, stride)[0, 0], stride
+    return edges[above:]

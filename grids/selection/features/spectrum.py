@@ -35,7 +35,7 @@ def spectrum_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
     differences blue - green and red - green: rings.
 
     Args:
-        image: (3, H, W) in [0, 1].
+        image: (3, H, W), floating point in [0, 1], uint8 or uint16.
         visible: as for `choose_patches`.
 
     Returns:
