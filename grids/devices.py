@@ -7,18 +7,21 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from grids.errors import GridsError, unknown_name
 
 if TYPE_CHECKING:
     import torch
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
 POOL = "grids-work"
@@ -57,35 +60,50 @@ def computes_in_bf16(device: torch.device) -> bool:
     return bool(device.type == "cpu" and probe is not None and probe())
 
 
-class _Exact:
-    """How many want exact float32 now, and what to go back to when the last one leaves."""
+class _Shared:
+    """A change of global switches: threads that are inside at the same time share it, the last one undoes it."""
 
-    lock = threading.Lock()
-    users = 0
-    undo = ExitStack()
+    def __init__(self, change: Callable[[ExitStack], None]) -> None:
+        self._change, self._undo = change, ExitStack()
+        self._lock, self._users = threading.Lock(), 0
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._change(self._undo)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._undo.close()
 
 
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32).
-
-    The switches are global, so threads that are inside at the same time share one change and one undoing.
-    """
+def _no_tf32(undo: ExitStack) -> None:
     import torch
 
     switches: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    with _Exact.lock:
-        _Exact.users += 1
-        for switch in switches if _Exact.users == 1 else ():
-            _Exact.undo.callback(setattr, switch, "allow_tf32", switch.allow_tf32)
-            switch.allow_tf32 = False
-    try:
-        yield
-    finally:
-        with _Exact.lock:
-            _Exact.users -= 1
-            if _Exact.users == 0:
-                _Exact.undo.close()
+    for switch in switches:
+        undo.callback(setattr, switch, "allow_tf32", switch.allow_tf32)
+        switch.allow_tf32 = False
+
+
+def _one_thread(undo: ExitStack) -> None:
+    import torch
+
+    undo.callback(torch.set_num_threads, torch.get_num_threads())
+    torch.set_num_threads(1)
+
+
+_EXACT, _SINGLE = _Shared(_no_tf32), _Shared(_one_thread)
+
+
+def exact_float32() -> AbstractContextManager[None]:
+    """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32)."""
+    return _EXACT.inside()
 
 
 def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -115,6 +133,44 @@ def for_each(count: int, work: Callable[[int], object], values: int) -> None:
             work(number)
         return
     list(_pool(os.getpid(), torch.get_num_threads()).map(call, range(count)))
+
+
+def spread(
+    items: Sequence[Item], work: Callable[[Item], Made], cost: Callable[[Item], float], budget: float
+) -> Iterator[Made]:
+    """What is made of every item, in their order, on as many threads as PyTorch computes with, each of them on one.
+
+    Args:
+        items: any.
+        work: runs outside Python's lock for most of its time.
+        cost: of an item, such as the memory that it takes.
+        budget: items that together cost more wait for one another.
+
+    Raises:
+        Whatever the work does, for the first item that it does it for; what was not begun is left then.
+    """
+    import torch
+
+    if (workers := min(torch.get_num_threads(), len(items))) <= 1:
+        yield from map(work, items)
+        return
+    begun = deque[tuple[Future[Made], float]]()
+    with _SINGLE.inside(), ThreadPoolExecutor(workers, thread_name_prefix=POOL) as pool:
+        try:
+            for item in items:
+                price = cost(item)
+                while begun and (len(begun) >= 2 * workers or _running(begun) + price > budget):
+                    yield begun.popleft()[0].result()
+                begun.append((pool.submit(work, item), price))
+            while begun:
+                yield begun.popleft()[0].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _running(begun: Iterable[tuple[Future[Any], float]]) -> float:
+    """The cost of what is not done."""
+    return sum(price for future, price in begun if not future.done())
 
 
 def free_memory(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from grids import devices
-from grids.devices import SMALL, for_each, usable_cpus, use_threads
+from grids.devices import SMALL, for_each, spread, usable_cpus, use_threads
 from grids.errors import GridsError
 
 
@@ -127,3 +128,57 @@ def test_threads_hardly_spin_unless_the_user_chose(given: dict[str, str], expect
     code = f"import grids, os; print(tuple(map(os.environ.get, {names})))"
     found = subprocess.run([sys.executable, "-c", code], env=kept | given, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == str(expected)
+
+
+def never(_: object) -> float:
+    return 0.0
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_spread_keeps_the_order(threads: int) -> None:
+    torch.set_num_threads(threads)
+    seen: set[tuple[str, int]] = set()
+
+    def work(number: int) -> int:
+        time.sleep(0.001 * (number % 3))
+        seen.add((threading.current_thread().name, torch.get_num_threads()))
+        return number * number
+
+    assert list(spread(range(30), work, never, 1)) == [number * number for number in range(30)]
+    assert (len(seen) > 1) == (threads > 1) and {count for _, count in seen} == {1}
+    assert torch.get_num_threads() == threads
+    assert list(spread([], work, never, 1)) == []
+
+
+def test_spread_keeps_to_the_budget() -> None:
+    torch.set_num_threads(4)
+    lock, at_once, most = threading.Lock(), 0, 0
+
+    def work(price: int) -> None:
+        nonlocal at_once, most
+        with lock:
+            at_once += price
+            most = max(most, at_once)
+        time.sleep(0.002)
+        with lock:
+            at_once -= price
+
+    list(spread([3, 3, 3, 50, 1, 1, 1, 1, 9, 2, 50], work, float, 10))
+    assert most == 50
+
+
+def test_spread_stops_at_the_first_error() -> None:
+    torch.set_num_threads(2)
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        if number == 3:
+            raise ValueError("three")
+        done.append(number)
+        return number
+
+    made = spread(range(1000), work, never, 1)
+    assert [next(made) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(made)
+    assert len(done) < 20 and torch.get_num_threads() == 2

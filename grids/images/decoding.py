@@ -42,6 +42,12 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
+def header_pixels(stream: IO[bytes]) -> int:
+    """How many pixels the photograph in a file has; raises what Pillow makes of damaged bytes."""
+    with Image.open(tiff.classic(stream), formats=_formats()) as image:
+        return image.width * image.height
+
+
 def decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
     """The photograph in a file: whole and upright. Raises ImageError, and whatever Pillow makes of damaged bytes."""
     source = tiff.classic(stream)

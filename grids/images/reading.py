@@ -15,7 +15,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from grids.errors import ImageError
-from grids.images.decoding import decode, too_large, unidentified
+from grids.images.decoding import decode, header_pixels, too_large, unidentified
 from grids.images.libraries import strict_pillow
 from grids.images.listing import explain_missing
 from grids.images.photo import Photo, Skipped
@@ -67,7 +67,7 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
     try:
         return _read(Path(path), max_pixels)
     except ImageError as error:
-        raise _unreadable(path, str(error)) from error
+        raise unusable(Skipped(Path(path), str(error))) from error
 
 
 def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_side: int = 1) -> Iterator[Photo]:
@@ -84,16 +84,12 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
     reading = reading or ReadOptions()
     used, first = 0, ""
     for path in paths:
-        try:
-            photo = _read(Path(path), reading.max_pixels)
-            height, width = (side.stop - side.start for side in seen_window(photo))
-            if min(height, width) < min_side:
-                raise ImageError(f"{width} x {height} pixels, but at least {min_side} are needed")
-        except ImageError as error:
+        photo = read_or_skip(path, reading.max_pixels, min_side)
+        if isinstance(photo, Skipped):
             if len(paths) == 1:
-                raise _unreadable(path, str(error)) from error
-            first = first or f"'{path}': {error}"
-            reading.skip(Path(path), str(error))
+                raise unusable(photo)
+            first = first or f"'{path}': {photo.reason}"
+            reading.skip(photo.path, photo.reason)
             continue
         used += 1
         note_pages(photo, reading)
@@ -103,14 +99,38 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
         raise ImageError(reason)
 
 
+def read_or_skip(path: Path, max_pixels: int, min_side: int = 1) -> Photo | Skipped:
+    """A photograph, or why it cannot be used; the arguments are those of `read_photos`."""
+    try:
+        photo = _read(Path(path), max_pixels)
+        height, width = (side.stop - side.start for side in seen_window(photo))
+        if min(height, width) < min_side:
+            raise ImageError(f"{width} x {height} pixels, but at least {min_side} are needed")
+    except ImageError as error:
+        return Skipped(Path(path), str(error))
+    return photo
+
+
+def count_pixels(path: Path, max_pixels: int) -> int:
+    """How many pixels a file has by its header; 0 where that cannot be read, or only once."""
+    if path == STDIO:
+        return 0
+    try:
+        with _open(path) as stream, strict_pillow(max_pixels):
+            return header_pixels(stream)
+    except Exception:  # as above; who reads the photograph says what is wrong
+        return 0
+
+
 def note_pages(photo: Photo, reading: ReadOptions) -> None:
     """Report that a photo is the first of several in its file."""
     if photo.pages > 1 and photo.path is not None:
         reading.note(photo.path, f"only the first of its {photo.pages} pages or frames is used")
 
 
-def _unreadable(path: str | os.PathLike[str], reason: str) -> ImageError:
-    return ImageError(" ".join(f"cannot use the image '{os.fspath(path)}': {reason}".split()))
+def unusable(bad: Skipped) -> ImageError:
+    """The error for the only file."""
+    return ImageError(" ".join(f"cannot use the image '{os.fspath(bad.path)}': {bad.reason}".split()))
 
 
 def _read(path: Path, max_pixels: int) -> Photo:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from grids import devices
 from grids.errors import GridsError, ImageError
-from grids.images import ReadOptions, read_photo, read_photos
+from grids.images import ReadOptions, Skipped, note_pages, read_photo
+from grids.images.reading import count_pixels, read_or_skip, unusable
 from grids.images.transparency import on_white, seen_part
 from grids.io import write_bytes
 from grids.pipeline.inputs import Images, photo_paths
 from grids.pipeline.targets import check_targets
 from grids.results import Selection
 from grids.selection.selector import Selector, check_method
+
+AT_ONCE = 2**25
+"""Pixels of all photographs in memory at once, about; a larger one is there alone."""
 
 
 def select_images(
@@ -23,7 +28,7 @@ def select_images(
     reading: ReadOptions | None = None,
     on_done: Callable[[Selection], None] | None = None,
 ) -> list[Selection]:
-    """Which restorer each image needs. One image at a time is in memory.
+    """Which restorer each image needs: small ones on all threads at once, large ones one after another.
 
     Args:
         images: a folder, files, or None or "builtin" for the photographs that installed packages carry.
@@ -41,18 +46,30 @@ def select_images(
     check_method(method)
     reading, paths = reading or ReadOptions(), photo_paths(images)
     found, first = [], ""
-    for photo in read_photos(paths, reading):
-        assert photo.path is not None
+
+    def select(path: Path) -> tuple[Selection | Skipped, list[tuple[Path, str]]]:
+        notes: list[tuple[Path, str]] = []
+        photo = read_or_skip(path, reading.max_pixels)
+        if isinstance(photo, Skipped):
+            return photo, notes
+        note_pages(photo, ReadOptions(on_note=lambda *note: notes.append(note)))
         try:
-            found.append(selector.select(photo, method=method))
+            return selector.select(photo, method=method), notes
         except GridsError as error:
+            return Skipped(path, str(error)), notes
+
+    for made, notes in devices.spread(paths, select, lambda path: count_pixels(path, reading.max_pixels), AT_ONCE):
+        for note in notes:
+            reading.note(*note)
+        if isinstance(made, Skipped):
             if len(paths) == 1:
-                raise ImageError(f"cannot use the image '{photo.path}': {error}") from error
-            first = first or f"'{photo.path}': {error}"
-            reading.skip(photo.path, str(error))
+                raise unusable(made)
+            first = first or f"'{made.path}': {made.reason}"
+            reading.skip(made.path, made.reason)
             continue
+        found.append(made)
         if on_done is not None:
-            on_done(found[-1])
+            on_done(made)
     if not found:
         raise ImageError(f"none of {len(paths)} images can be used (the first, {first})")
     return found
