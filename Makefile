@@ -2,14 +2,19 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 
-.PHONY: demo test fuzz lint wheel clean
+.PHONY: demo test test-lowest fuzz lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/grids similarity builtin --out runs/demo
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+# Under the lower bounds of setup.cfg, in an environment of its own
+test-lowest: $(LOWEST)/.installed-lowest
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto
 
 # Minutes of damaged files, then of searches that are killed; what is found lies in runs/fuzz
 fuzz: $(VENV)/.installed-dev
@@ -25,7 +30,13 @@ wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info runs/demo
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info runs/demo
+
+$(LOWEST)/.installed-lowest: setup.cfg pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+		--constraint constraints-lowest.txt
+	touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -529,7 +529,8 @@ class TestRefusals:
         vp8x = b"\x10\0\0\0" + (65534).to_bytes(3, "little") * 2
         data = b"WEBPVP8X" + struct.pack("<I", 10) + vp8x + b"VP8 " + struct.pack("<I", 4) + b"\0" * 4
         message = refusal(stored(tmp_path, b"RIFF" + struct.pack("<I", len(data)) + data))
-        assert "4,294.84 megapixels" in message
+        # releases of Pillow before 13 ask the decoder first, which refuses it
+        assert "4,294.84 megapixels" in message or "could not create decoder object" in message
 
     @pytest.mark.parametrize("name", SAMPLES)
     def test_limit_is_exact(self, tmp_path: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked as pip would install it."""
+    pytest.importorskip("build", reason="the package `build` is not installed (it comes with the extra dev)")
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -29,6 +31,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(file) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
+
+
+def test_the_lowest_versions_are_the_bounds_of_setup_cfg() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    wanted = config["options"]["install_requires"] + config["options.extras_require"]["test"]
+    bounds = dict(re.findall(r"^([\w-]+) >= ([\d.]+)$", wanted, re.MULTILINE))
+    pins = dict(re.findall(r"^([\w-]+)==([\d.]+)$", (ROOT / "constraints-lowest.txt").read_text(), re.MULTILINE))
+    assert pins.keys() == bounds.keys() and len(pins) > 15
+    for name in bounds.keys() - {"torch"}:  # of which one build serves all tests
+        assert f"{pins[name]}.".startswith(f"{bounds[name]}."), name
 
 
 def test_the_wheel_holds_what_runs(wheel: Path) -> None:
