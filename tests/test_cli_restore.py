@@ -101,7 +101,7 @@ def test_one_image(call: Call, tmp_path: Path) -> None:
     assert b"somebody" in after.metadata.exif
     assert read_photo(tmp_path / "side.png").width > 400
     page = (tmp_path / "page.html").read_text()
-    assert page.count("data:image/png") == 1
+    assert page.count("data:image/jpeg") == 1
     assert "C1 80 %, C2 20 %" in page
 
 
@@ -125,7 +125,7 @@ def test_a_folder(call: Call, tmp_path: Path) -> None:
     names = {path.relative_to(tmp_path / "done").as_posix() for path in (tmp_path / "done").rglob("*.*")}
     assert names == {"a.png", "dark.png", "palette.png", "sub/bright.png", "restored.json", "report.html"}
     page = (tmp_path / "done" / "report.html").read_text()
-    assert page.count("data:image/png") == 4
+    assert page.count("data:image/jpeg") == 2
     assert "broken.png" in page
     records = json.loads((tmp_path / "done" / "restored.json").read_text())
     assert [record["why"] for record in records] == ["uncertain", "clean", "uncertain", "unknown"]

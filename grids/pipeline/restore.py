@@ -20,15 +20,15 @@ from grids.io import STDIO, write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
 from grids.pipeline.targets import check_apart, check_targets, result_name, results_folder, target_names
 from grids.reports.selection import Shown, outcome_text, verdict_text
-from grids.reports.sheet import MAX_TILE, Pixels, contact_sheet
+from grids.reports.sheet import MAX_TILE, Pixels, as_jpeg, contact_sheet
 from grids.reports.text import counted
 from grids.restoration.restore import Restoration, check_settings, loader, restore_photo, view_of
 from grids.restoration.tiling import OVERLAP
 from grids.results import Candidate, Selection
 
 RECORDS, REPORT = "restored.json", "report.html"
-PICTURES = 24
-"""So many photographs have pictures in a report, which holds them all."""
+PICTURES = 12
+"""So many restored photographs have pictures in a report, which holds them all."""
 
 
 class Selecting(Protocol):
@@ -181,16 +181,22 @@ class _Account:
         self.done: list[RestoredFile] = []
         self.skipped: list[Skipped] = []
         self._rows: list[Shown] = []
+        self._pictures = 0
 
     def add(self, photo: Photo, made: RestoredFile) -> None:
-        paged = (self.report is not None or self.folder is not None) and len(self._rows) < PICTURES
+        # an untouched photograph among several is the same before and after
+        told = self.folder is None or bool(made.restoration.groups)
+        paged = (self.report is not None or self.folder is not None) and told and self._pictures < PICTURES
         sheet = side_by_side(photo, made.restoration) if paged or self.compare is not None else None
         if self.compare is not None and sheet is not None:
             write_bytes(Path(self.compare), sheet)
+        self._pictures += paged
         self.done.append(made)
         selections = tuple(step.selection for step in made.restoration.steps)
         outcome = outcome_text(made.restoration.restorers, made.restoration.why)
-        self._rows.append(Shown(str(made.source), str(made.output), selections, outcome, sheet))
+        self._rows.append(
+            Shown(str(made.source), str(made.output), selections, outcome, as_jpeg(sheet) if sheet and paged else None)
+        )
 
     def results(self) -> list[RestoredFile]:
         """Raises GridsError where there are none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from grids.reports.tables import Comparison, closest_and_farthest, cluster_order
 from grids.reports.text import counted, decibels, shown, visible
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 PAIRS_SHOWN, CHANGES_SHOWN, PARTITIONS_SHOWN = 5, 15, 20
 
 
@@ -51,11 +52,11 @@ def similarity_report(
         similarity: what was measured.
         title: the heading, plain text.
         order: of the rows; like beside like if None.
-        pictures: caption -> PNG bytes, shown in this order (such as a contact sheet "examples").
+        pictures: caption -> bytes of a PNG or JPEG, shown in this order (such as a contact sheet "examples").
         skipped: (file, reason) for each image that was left out.
 
     Raises:
-        GridsError: there are no degradations, or a picture is not a PNG.
+        GridsError: there are no degradations, or a picture is neither PNG nor JPEG.
     """
     clustered = order is None
     order = cluster_order(similarity)[0] if order is None else order
@@ -72,7 +73,7 @@ def similarity_report(
         clustered=clustered,
         **{name: _svg(figure) for name, figure in figures.items()},
         extremes=closest_and_farthest(similarity, PAIRS_SHOWN),
-        pictures={caption: _png(caption, data) for caption, data in (pictures or {}).items()},
+        pictures={caption: _picture(caption, data) for caption, data in (pictures or {}).items()},
         skipped=skipped,
     )
     return Report(page, figures)
@@ -124,11 +125,11 @@ def grouping_report(
         steps: how many groups each delta takes, by rising delta.
         others: groups with an answer that was not asked for, for the picture of drops.
         training: the restorers behind the drops, where they were trained.
-        pictures: caption -> PNG bytes, shown in this order as "before and after".
+        pictures: caption -> bytes of a PNG or JPEG, shown in this order as "before and after".
         title: as for `similarity_report`.
 
     Raises:
-        GridsError: the matrix lacks a degradation of the grouping, or a picture is not a PNG.
+        GridsError: the matrix lacks a degradation of the grouping, or a picture is neither PNG nor JPEG.
     """
     for name in grouping.degradations:
         similarity.index(name)
@@ -174,7 +175,7 @@ def training_report(
         title: as for `similarity_report`.
 
     Raises:
-        GridsError: a picture is not a PNG.
+        GridsError: a picture is neither PNG nor JPEG.
     """
     curves = Drawing(learning_curves(report))
     page = _render("training.html.j2", title=title, report=report, restorers=_restorers(report, pictures, curves, None))
@@ -189,9 +190,9 @@ def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple
         title, skipped: as for `similarity_report`.
 
     Raises:
-        GridsError: a picture is not a PNG.
+        GridsError: a picture is neither PNG nor JPEG.
     """
-    pictures = [_png(row.source, row.sheet) for row in rows if row.sheet]
+    pictures = [_picture(row.source, row.sheet) for row in rows if row.sheet]
     return _render("restoring.html.j2", title=title, rows=rows, pictures=pictures, skipped=skipped)
 
 
@@ -202,7 +203,10 @@ def _restorers(
     grouping: Grouping | None,
 ) -> dict[str, Any]:
     """What restorers.html.j2 shows; parts that are not there are empty."""
-    shows = {"pictures": {caption: _png(caption, data) for caption, data in (pictures or {}).items()}, "table": None}
+    shows = {
+        "pictures": {caption: _picture(caption, data) for caption, data in (pictures or {}).items()},
+        "table": None,
+    }
     if report is None or curves is None:
         return shows
     delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.delta_for)
@@ -253,12 +257,15 @@ def _svg(figure: Drawing) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode("ascii")
 
 
-def _png(caption: str, data: bytes) -> str:
-    if not data.startswith(PNG_SIGNATURE):
-        raise GridsError(f"the picture '{caption}' of a report must be a PNG file")
-    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+def _picture(caption: str, data: bytes) -> str:
+    kind = next((kind for signature, kind in SIGNATURES.items() if data.startswith(signature)), None)
+    if kind is None:
+        raise GridsError(f"the picture '{caption}' of a report must be a PNG or JPEG file")
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")
 
 
 def _value_text(value: Any) -> str:
-    """A setting as a person reads it: text as it is, all else as JSON."""
+    """A setting as a person reads it: text as it is, but of a checksum the begin, all else as JSON."""
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+        return f"{value[:12]}…"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

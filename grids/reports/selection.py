@@ -26,7 +26,7 @@ class Shown(NamedTuple):
     source, output: the files.
     selections: of every look at the image, the first being that of the image as it came.
     outcome: what was done, in words.
-    sheet: a PNG of before and after, or None.
+    sheet: a PNG or JPEG of before and after, or None.
     """
 
     source: str
