@@ -4,6 +4,7 @@ python benchmarks/fuzz.py                                     # what `make fuzz`
 python benchmarks/fuzz.py --images 1000 --weights 0 --records 0 --seed 7
 python benchmarks/fuzz.py --only images:4711                  # one case again, its command and what came of it
 python benchmarks/fuzz.py kills --count 12                    # a search with trainings, killed and resumed
+python benchmarks/fuzz.py troubles                            # full disks, folders that vanish, four processes
 
 Files are made here and damaged by bytes, by pieces (with checksums and lengths made right again in most) and by what
 they say. Each goes through a command in a process of its own kind, with 10 s and 2 GiB. Findings are kept, once for
@@ -29,6 +30,7 @@ from fuzz_cases import Case, make_case, sound_cases
 from fuzz_fixtures import make_fixtures, record_seeds, shrink_networks, weight_seeds
 from fuzz_kills import kill_and_resume
 from fuzz_seeds import images
+from fuzz_troubles import cause_troubles
 from fuzz_worker import SECONDS, Outcome, Worker, lay_out
 
 CAMPAIGNS = {"images": 10_000, "weights": 2_000, "records": 1_000}
@@ -172,7 +174,7 @@ def fuzz(wanted: Mapping[str, Iterable[int]], seed: int, jobs: int, seconds: flo
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program; its exit code."""
     options = parser(__doc__)
-    options.add_argument("what", nargs="?", choices=("files", "kills"), default="files")
+    options.add_argument("what", nargs="?", choices=("files", "kills", "troubles"), default="files")
     for campaign, count in CAMPAIGNS.items():
         options.add_argument(f"--{campaign}", type=int, default=count, metavar="N", help=f"{campaign} [{count}]")
     options.add_argument("--only", metavar="CAMPAIGN:NUMBER", help="one case, with what it prints")
@@ -187,6 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (CEILING * 2**30, CEILING * 2**30))
     if given.what == "kills":
         return min(1, kill_and_resume(given.count, given.seed, given.keep.absolute()))
+    if given.what == "troubles":
+        return min(1, cause_troubles(given.seed))
     wanted: dict[str, Iterable[int]] = {name: range(getattr(given, name)) for name in CAMPAIGNS}
     if given.only:
         campaign, _, number = given.only.partition(":")

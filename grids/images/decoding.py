@@ -165,7 +165,7 @@ def to_rgb(image: Image.Image) -> tuple[Pixels, Pixels | None]:
             grey = 65535 - grey
         return np.repeat(grey[..., None], 3, axis=2), alpha
     if image.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and clear is None:
-        return np.array(image.convert("RGB")), None
+        return np.array(image if image.mode == "RGB" else image.convert("RGB")), None
     straight = image.convert("LA") if image.mode == "La" else image
     rgba = np.array(straight.convert("RGBA"))
     return rgba[..., :3], rgba[..., 3]
