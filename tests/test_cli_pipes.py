@@ -79,6 +79,9 @@ def test_names_of_results_without_one(photo: bytes, folder: Path, monkeypatch: p
         (("select", "-"), "nothing came from standard input"),
         (("select", "-", "--map", "m.png"), "cannot give twice"),
         (("restore", "-", "-o", "-", "--json"), "--json"),
+        (("select", "-", "--csv", "-", "--json"), "--json"),
+        (("evaluate", "m.pth", "builtin", "--csv", "-", "--json"), "--json"),
+        (("train", "builtin", "--tasks", "jpeg", "--out", "m.safetensors", "--log", "-"), "--log"),
     ],
 )
 def test_one_line_for_what_cannot_be(

@@ -60,6 +60,7 @@ def evaluate(
     from grids.reports.scores import evaluation_text
 
     reading.use_threads()
+    reading.pipe(csv, as_json)
     chosen = options.chosen_images(images)
     if csv is not None:
         check_targets([csv], [model, *photo_paths(chosen), *pair_files(pairs)])

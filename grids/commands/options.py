@@ -227,9 +227,13 @@ class Reading:
         if count := len(self.skipped):
             echo(f"{count} image{'s' if count > 1 else ''} skipped", err=True)
 
-    def pipe(self, *files: Path | None) -> None:
-        """Keep standard output for these, where one of them is "-"."""
-        self.piped = STDIO in files
+    def pipe(self, result: Path | None, as_json: bool = False) -> None:
+        """Keep standard output for a result, where that is "-". Raises GridsError where --json prints there, too."""
+        self.piped = result == STDIO
+        if self.piped and as_json:
+            raise GridsError(
+                "'-' gives standard output to a result, where --json prints, too: name a file for the result"
+            )
 
     def say(self, text: str) -> None:
         """Print a line, unless --quiet."""

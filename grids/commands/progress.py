@@ -14,8 +14,8 @@ from typing import Any, Self, TextIO
 from tqdm import tqdm
 
 from grids.commands.options import note
-from grids.errors import RunError
-from grids.io import locked, make_folder, to_cell
+from grids.errors import GridsError, RunError
+from grids.io import STDIO, locked, make_folder, to_cell
 from grids.pipeline.train_groups import best_so_far, remaining
 from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial
@@ -37,6 +37,8 @@ class Steps(NullCallbacks):
     """
 
     def __init__(self, quiet: bool, log: Path | None = None) -> None:
+        if log == STDIO:
+            raise GridsError("--log writes on while a training prints: give it a file, not '-'")
         self.quiet = quiet
         self._group: tuple[str, ...] = ()
         self._repeat, self._total = 0, 0

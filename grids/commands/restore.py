@@ -81,11 +81,9 @@ def restore(
     from grids.selection.selector import Selector
 
     reading.use_threads()
-    reading.pipe(out)
+    reading.pipe(out, as_json)
     if options.BUILTIN in images:
         raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
-    if as_json and reading.piped:
-        raise GridsError("standard output is for the image (--out -): --json needs another place for it")
     if out is None and (len(images) > 1 or Path(images[0]).is_dir()):
         raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
     shared = OVERLAP if overlap is None else overlap

@@ -55,7 +55,7 @@ def select(
     from grids.selection.selector import Selector, check_method
 
     reading.use_threads()
-    reading.pipe(csv)
+    reading.pipe(csv, as_json)
     check_method(method)
     paths = photo_paths(options.chosen_images(images))
     if map is not None:
