@@ -21,8 +21,9 @@ HEAVY = (
 )
 NUMBERS = {"numpy"}
 TENSORS = {"torch", "numpy"}
-FITS = TENSORS | {"scipy.special"}
-SELECTS = FITS | {"scipy.linalg"}
+SPECIAL = {"scipy.special", "scipy.linalg"}
+"""Releases of scipy before 1.17 import both."""
+FITS = TENSORS | SPECIAL
 STATISTICS = {f"scipy.{name}" for name in ("special", "linalg", "optimize", "ndimage", "stats")}
 ALLOWED = {
     "compare builtin builtin": NUMBERS | STATISTICS,
@@ -31,13 +32,13 @@ ALLOWED = {
     "degrade in --kind jpeg -o out": FITS,
     "evaluate m.safetensors in": FITS,
     "faces in -o faces": FITS,
-    "group --dry-run": NUMBERS | {"scipy.special"},
+    "group --dry-run": NUMBERS | SPECIAL,
     "group in --degradations jpeg,ringing": FITS,
     "networks": set(),
-    "profile in --run run": SELECTS,
+    "profile in --run run": FITS,
     "recipes": FITS,
-    "restore a.png": SELECTS,
-    "select a.png": SELECTS,
+    "restore a.png": FITS,
+    "select a.png": FITS,
     "similarity in --patches 8": FITS,
     "similarity --show": NUMBERS,
     "train in --tasks jpeg": FITS,

@@ -259,7 +259,7 @@ class TestPixels:
         photo = read_photo(stored(tmp_path, pillow_bytes(Image.fromarray(rgba), "PNG")))
         np.testing.assert_array_equal(photo.pixels, rgba[..., :3])
         np.testing.assert_array_equal(photo.alpha, rgba[..., 3])
-        la = Image.fromarray(rgba[..., :2], "LA")
+        la = Image.merge("LA", [Image.fromarray(plane) for plane in rgba[..., :2].transpose(2, 0, 1)])
         photo = read_photo(stored(tmp_path, pillow_bytes(la, "PNG")))
         np.testing.assert_array_equal(photo.pixels, np.repeat(rgba[..., :1], 3, axis=2))
         np.testing.assert_array_equal(photo.alpha, rgba[..., 1])

@@ -150,7 +150,8 @@ def test_a_grey_picture_is_grey_after_restoring(dtype: type, in_file: bool, step
         expected = expected * 0.9 + 0.03
     assert after.grey == in_file
     assert has_equal_channels(after.pixels)
-    assert after.tensor()[0].numpy() == pytest.approx(expected.numpy(), abs=0.51 / np.iinfo(dtype).max)
+    roundings = steps if dtype is np.uint16 else 1  # from step to step 16 bits are kept
+    assert after.tensor()[0].numpy() == pytest.approx(expected.numpy(), abs=0.52 * roundings / np.iinfo(dtype).max)
 
 
 def test_colours_stay_colours(tmp_path: Path) -> None:
