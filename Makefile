@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 
-.PHONY: demo test test-lowest fuzz lint wheel clean
+.PHONY: demo test test-slow test-lowest fuzz lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/grids similarity builtin --out runs/demo
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+test-slow: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m slow
 
 # Under the lower bounds of setup.cfg, in an environment of its own
 test-lowest: $(LOWEST)/.installed-lowest

@@ -556,7 +556,7 @@ def test_a_plan_is_what_a_search_would_ask_if_all_went_as_expected(method: str) 
 
 
 class Pairs(SearchMethod):
-    """A method as CONTRIBUTING has one written: the closest pairs, asked for one by one."""
+    """The closest pairs, asked for one by one."""
 
     def next(self, answers: Answers) -> Ask | Done:
         left, groups = self.problem.full, []
