@@ -33,7 +33,7 @@ wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist *.egg-info runs/demo
+	rm -rf $(VENV) .venv-* build dist *.egg-info runs/demo
 
 $(LOWEST)/.installed-lowest: setup.cfg pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)

@@ -48,15 +48,15 @@ def kill_and_resume(count: int, seed: int, keep: Path) -> int:
                 moment = rng.uniform(0, seconds)
                 child = begin(broken)
                 found = end(child, broken, partial(os.kill, child, sent) if sent else None, moment)
-                code, hit = found.code, sent is not None and found.code != 0
+                code, hit = found.code, sent is not None and found.code in (-sent, 128 + sent)
                 kills += hit
+                if code and not hit:
+                    faults.append(f"run {runs} ends by itself: exit code {code}: {found.said}")
+                    break
                 faults += [found.fault] if found.fault else []
                 rows.append(
                     (runs, sent.name if sent and hit else "-", f"{moment:.2f}" if hit else "", code, found.fault)
                 )
-                if sent is None and code:
-                    faults.append(f"run {runs} does not go on: {found.said}")
-                    break
             faults += (differs := differing(whole, result(broken)))
             if differs:
                 shutil.copytree(broken, keep / f"kills-{seed}-{runs}", dirs_exist_ok=True)

@@ -91,14 +91,7 @@ def _no_tf32(undo: ExitStack) -> None:
         switch.allow_tf32 = False
 
 
-def _one_thread(undo: ExitStack) -> None:
-    import torch
-
-    undo.callback(torch.set_num_threads, torch.get_num_threads())
-    torch.set_num_threads(1)
-
-
-_EXACT, _SINGLE = _Shared(_no_tf32), _Shared(_one_thread)
+_EXACT = _Shared(_no_tf32)
 
 
 def exact_float32() -> AbstractContextManager[None]:
@@ -138,13 +131,14 @@ def for_each(count: int, work: Callable[[int], object], values: int) -> None:
 def spread(
     items: Sequence[Item], work: Callable[[Item], Made], cost: Callable[[Item], float], budget: float
 ) -> Iterator[Made]:
-    """What is made of every item, in their order, on as many threads as PyTorch computes with, each of them on one.
+    """What is made of every item, in their order, on as many threads as PyTorch has; in each it computes on one.
 
     Args:
         items: any.
         work: runs outside Python's lock for most of its time.
         cost: of an item, such as the memory that it takes.
-        budget: items that together cost more wait for one another.
+        budget: items that together cost more wait for one another. One that costs more by itself is worked on alone, in
+            the calling thread, where PyTorch computes on all.
 
     Raises:
         Whatever the work does, for the first item that it does it for; what was not begun is left then.
@@ -155,17 +149,40 @@ def spread(
         yield from map(work, items)
         return
     begun = deque[tuple[Future[Made], float]]()
-    with _SINGLE.inside(), ThreadPoolExecutor(workers, thread_name_prefix=POOL) as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix=POOL) as pool:
+        _begin_workers(pool, workers)
         try:
             for item in items:
                 price = cost(item)
-                while begun and (len(begun) >= 2 * workers or _running(begun) + price > budget):
+                while begun and (price > budget or len(begun) >= 2 * workers or _running(begun) + price > budget):
                     yield begun.popleft()[0].result()
-                begun.append((pool.submit(work, item), price))
+                if price > budget:
+                    yield work(item)
+                else:
+                    begun.append((pool.submit(work, item), price))
             while begun:
                 yield begun.popleft()[0].result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin_workers(pool: ThreadPoolExecutor, workers: int) -> None:
+    """Begin all threads of a pool, in each of which PyTorch computes on one thread.
+
+    It keeps a number for each thread that has used it, and one for those to come, which the last call decides: that is
+    the caller's again in the end.
+    """
+    import torch
+
+    count, together = torch.get_num_threads(), threading.Barrier(workers)
+
+    def begin(_: int) -> None:
+        torch.get_num_threads()  # the first use of PyTorch in a thread gives it the common number
+        torch.set_num_threads(1)
+        together.wait()  # so that every thread takes one of these calls
+
+    list(pool.map(begin, range(workers)))
+    torch.set_num_threads(count)
 
 
 def _running(begun: Iterable[tuple[Future[Any], float]]) -> float:

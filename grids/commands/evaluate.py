@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from grids.commands import options
-from grids.io import write_text
+from grids.io import STDIO, write_text
 
 
 @click.command(cls=options.Command)
@@ -82,6 +82,6 @@ def evaluate(
         options.echo(json.dumps(found.to_json()))
     else:
         reading.say(evaluation_text(found))
-        if csv is not None:
+        if csv not in (None, STDIO):
             reading.say(f"every photograph  {csv}")
     reading.count_skipped()

@@ -84,6 +84,6 @@ def select(
         several = len(paths) > 1 or Path(images[0]).is_dir()
         reading.say(selections_table(found) if several else selection_text(found[0]))
         for what, file in (("map", map), ("every image", csv)):
-            if file is not None:
+            if file not in (None, STDIO):
                 reading.say(f"{what}  {file}")
     reading.count_skipped()

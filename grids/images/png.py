@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -68,14 +68,15 @@ def bare_png(data: bytes) -> bytearray:
     Raises:
         ImageError: the data of the pixels cannot be unpacked.
     """
-    chunks = list(_chunks(data))
-    first = dict(reversed(chunks))  # of chunks with one name
+    first: dict[bytes, memoryview] = {}  # of chunks with one name
+    for name, content in _chunks(data):
+        if name in (b"IHDR", b"tRNS"):
+            first.setdefault(name, content)
     kept, pack = bytearray(data[:8]), zlib.compressobj(0)
-    for name in (b"IHDR", b"tRNS"):
-        if name in first:
-            kept += make_chunk(name, first[name])
+    for name, content in sorted(first.items()):  # IHDR comes first
+        kept += make_chunk(name, content)
     try:
-        for rows in _unpack([content for name, content in chunks if name == b"IDAT"], _length(first[b"IHDR"])):
+        for rows in _unpack((content for name, content in _chunks(data) if name == b"IDAT"), _length(first[b"IHDR"])):
             if part := pack.compress(rows):
                 kept += make_chunk(b"IDAT", part)
     except zlib.error as error:
@@ -84,12 +85,12 @@ def bare_png(data: bytes) -> bytearray:
     return kept
 
 
-def _unpack(packed: Sequence[memoryview], length: int) -> Iterator[bytes]:
+def _unpack(packed: Iterable[memoryview], length: int) -> Iterator[bytes]:
     """The first bytes of what is packed in these parts, part by part; fewer where there are no more."""
     stream = zlib.decompressobj()
     for part in packed:
         for at in range(0, len(part), _PIECE):
-            if length == 0:  # which zlib would take for any number
+            if length == 0 or stream.eof:  # no limit, for zlib; it would collect what comes after the end
                 return
             rows = stream.decompress(part[at : at + _PIECE], length)
             length -= len(rows)

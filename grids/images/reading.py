@@ -118,7 +118,7 @@ def count_pixels(path: Path, max_pixels: int) -> int:
     try:
         with _open(path) as stream, strict_pillow(max_pixels):
             return header_pixels(stream)
-    except Exception:  # as above; who reads the photograph says what is wrong
+    except Exception:  # damaged bytes raise nearly anything in Pillow; who reads the photograph says what is wrong
         return 0
 
 

@@ -73,9 +73,15 @@ def planes_of(pixels: Pixels) -> Tensor:
     """(H, W, 3) of uint8 or uint16 -> a view of the same memory, (3, H, W); `to_unit` makes numbers of any part."""
     import torch
 
-    if not pixels.flags.writeable:  # a tensor cannot be read-only: PyTorch warns of it
+    # a tensor can neither be read-only, of which PyTorch warns, nor run backwards
+    if not pixels.flags.writeable or min(pixels.strides) < 0:
         pixels = pixels.copy()
     return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def to_numpy(planes: Tensor) -> Pixels:
+    """(3, H, W) of uint8 or uint16, on the CPU -> (H, W, 3), one after another in memory."""
+    return np.ascontiguousarray(planes.permute(1, 2, 0).numpy())
 
 
 def to_unit(images: Tensor) -> Tensor:

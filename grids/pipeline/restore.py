@@ -115,7 +115,7 @@ def restore_files(
         selector: says which group an image needs.
         settings: which group to use instead, and how; the defaults if None.
         compare: a .png for one image before and after, side by side.
-        report: a page with all images before and after, beside the one of a folder.
+        report: a page that tells of all images and shows up to twelve that were restored, beside the one of a folder.
         device: "auto", "cpu", "cuda" or "mps".
         reading: how images are read.
         on_image: called after each.

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from grids.errors import GridsError
 from grids.reports.text import shown
 
-MAX_TILE, MIN_CELL = 384, 200  # pixels; a label needs some room under a tiny picture
+MAX_TILE, MAX_HEIGHT, MIN_CELL = 384, 1536, 200  # pixels; a label needs some room under a tiny picture
 MARGIN, GAP, FONT_SIZE, LINE, LABEL_GAP = 16, 14, 17, 22, 6
 INK, PAPER = (31, 41, 51), (255, 255, 255)
 
@@ -25,8 +25,8 @@ def contact_sheet(tiles: Sequence[tuple[str, Pixels]], columns: int = 4) -> byte
     """A PNG of labelled pictures in rows; the same bytes for the same tiles.
 
     Args:
-        tiles: (label, picture), a picture being (H, W, 3) uint8 RGB; those wider than 384 pixels are scaled down, none
-            is stretched or scaled up. Their sizes may differ.
+        tiles: (label, picture), a picture being (H, W, 3) uint8 RGB; those wider than 384 pixels or higher than
+            1536 are scaled down, none is stretched or scaled up. Their sizes may differ.
         columns: how many stand in a row.
 
     Raises:
@@ -74,10 +74,11 @@ def _scaled(label: str, pixels: Pixels) -> Image.Image:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise GridsError(f"the picture '{label}' must be (H, W, 3) uint8, but is {pixels.shape} {pixels.dtype}")
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    if picture.width <= MAX_TILE:
+    scale = min(MAX_TILE / picture.width, MAX_HEIGHT / picture.height)
+    if scale >= 1:
         return picture
-    height = max(round(picture.height * MAX_TILE / picture.width), 1)
-    return picture.resize((MAX_TILE, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    width, height = (max(round(side * scale), 1) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -16,7 +16,7 @@ from torch import nn
 from grids.errors import GridsError, ImageError, unknown_name
 from grids.images import Photo
 from grids.images.grey import average_channels, has_equal_channels
-from grids.images.tensors import Pixels, checked_image, planes_of, to_8_bit, to_pixels, to_unit
+from grids.images.tensors import Pixels, planes_of, to_8_bit, to_pixels, to_unit
 from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
@@ -166,11 +166,11 @@ def _holding(photo: Photo, pixels: Pixels) -> Photo:
 
 
 def _with_parts(pixels: Pixels, parts: Iterable[Part], strength: float, bits: int) -> Pixels:
-    """Pixels blended with what a restorer made of them, rounded. Raises ImageError for values that are not finite."""
+    """Pixels blended with what a restorer made of them, clipped and rounded. Raises ImageError for NaN."""
     planes, grey = planes_of(pixels), has_equal_channels(pixels)
     result = np.empty(pixels.shape, np.uint8 if bits == 8 else np.uint16)
     for rows, columns, made in parts:
-        new = average_channels(checked_image(made).clamp(0, 1)) if grey else checked_image(made).clamp(0, 1)
+        new = average_channels(made.clamp(0, 1)) if grey else made.clamp(0, 1)
         if strength != 1:
             new = to_unit(planes[:, rows, columns]).lerp(new, strength)
         result[rows, columns] = to_pixels(new, bits)

@@ -76,7 +76,7 @@ def restore_image(
         Computed in float32: bf16 errs by 1.1 to 3.5 / 255 with the restorers that ship.
 
     Raises:
-        GridsError: the smallest tile is too much for the memory of the device.
+        GridsError: the smallest tile is too much for the memory of the device, or the network changes the size.
     """
     result = torch.empty(image.shape)
     for rows, columns, made in restored_parts(network, image, device, tile=tile, overlap=overlap):
@@ -161,11 +161,20 @@ def _widest(network: nn.Module, device: torch.device | str) -> float:
 def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Iterator[Part]:
     height, width = image.shape[-2:]
     if max(height, width) <= side:
-        yield Part(slice(0, height), slice(0, width), restore(network, image[None], device)[0])
+        yield Part(slice(0, height), slice(0, width), _restored(network, image, device))
     elif margin := _margin(network):
         yield from _with_margins(network, image, device, side, margin)
     else:
         yield Part(slice(0, height), slice(0, width), _fading(network, image, device, side, overlap))
+
+
+def _restored(network: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
+    """What a network makes of (3, h, w). Raises GridsError where that has another shape."""
+    made = restore(network, image[None], device)[0]
+    if made.shape != image.shape:
+        shapes = f"{tuple(image.shape)} it made {tuple(made.shape)}"
+        raise GridsError(f"a restorer must keep the size of an image, (3, H, W), but of {shapes}")
+    return made
 
 
 def _fading(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
@@ -193,7 +202,7 @@ def _with_margins(
     """Tiles side by side, each made from what is around it, too."""
     rows, columns = (_cores(size, side, _multiple(network), margin) for size in image.shape[-2:])
     for row, column in itertools.product(rows, columns):
-        made = restore(network, image[None, :, row.seen, column.seen], device)[0]
+        made = _restored(network, image[:, row.seen, column.seen], device)
         yield Part(row.core, column.core, made[:, row.inner, column.inner])
 
 
@@ -239,7 +248,7 @@ def _one_pass(
         window = slice(row.start, row.start + len(row.weights)), slice(column.start, column.start + len(column.weights))
         top, bottom, left, right = (edge / span.padded for span in (row, column) for edge in span.core)
         means.window = top, bottom, left, right
-        made = restore(network, image[None, :, window[0], window[1]], device)[0]
+        made = _restored(network, image[:, window[0], window[1]], device)
         result[:, window[0], window[1]] += made.mul_(row.weights[:, None]).mul_(column.weights)
     means.fix_gathered()
     return result

@@ -56,7 +56,7 @@ def test_statistics_hang_neither_on_the_strips_nor_on_the_type(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count a process's memory otherwise")
 def test_memory_of_a_large_photograph(tmp_path: Path) -> None:
-    """Three times the decoded image and 1 GiB, at most: it is looked at strip by strip."""
+    """It is looked at strip by strip: as floating point the whole would take 300 MB more. Starting takes 450 MB."""
     height, width = 4000, 6000
     Image.fromarray(np.tile(noise(400, 600), (10, 10, 1))).save(tmp_path / "large.png", compress_level=1)
     code = "import sys, grids; grids.Selector.builtin().select(sys.argv[1]); print(*open('/proc/self/status'))"
@@ -64,4 +64,4 @@ def test_memory_of_a_large_photograph(tmp_path: Path) -> None:
         [sys.executable, "-c", code, tmp_path / "large.png"], capture_output=True, text=True, check=True
     )
     (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", done.stdout)  # of this process alone, as getrusage's is not
-    assert int(peak) * 1024 < 3 * height * width * 3 + 2**30
+    assert int(peak) * 1024 < 3 * height * width * 3 + 600e6

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grids.images.libraries import opencv
-from grids.images.tensors import to_pixels, to_unit
+from grids.images.tensors import to_8_bit, to_numpy, to_pixels
 from grids.results import FloatArray
 from grids.selection.features.patches import is_shown
 
@@ -60,16 +60,22 @@ def defect_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
 
 def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
     """Rows and columns of the image, or of windows of a large one."""
-    if height * width <= (WINDOW * WINDOWS) ** 2 or min(height, width) < WINDOW:
+    if height * width <= (WINDOW * WINDOWS) ** 2:
         return [(slice(0, height), slice(0, width))]
-    tops, lefts = ([k * (side - WINDOW) // (WINDOWS - 1) for k in range(WINDOWS)] for side in (height, width))
-    return [(slice(top, top + WINDOW), slice(left, left + WINDOW)) for top in tops for left in lefts]
+    return list(itertools.product(_spans(height), _spans(width)))
+
+
+def _spans(side: int) -> list[slice]:
+    """Rows or columns of windows, evenly spaced."""
+    if side <= WINDOW:
+        return [slice(0, side)]
+    return [slice(start := k * (side - WINDOW) // (WINDOWS - 1), start + WINDOW) for k in range(WINDOWS)]
 
 
 def _describe(window: Tensor, shown: np.ndarray) -> FloatArray:
     """(32,): shares and levels, of pixels that are shown, (H, W) bool."""
     cv2 = opencv()
-    pixels = to_pixels(to_unit(window))
+    pixels = to_pixels(window) if window.is_floating_point() else to_8_bit(to_numpy(window))
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.concatenate((_impulses(pixels, shown), _strokes(grey, shown), _noise(pixels, grey, shown)))
 
