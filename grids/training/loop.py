@@ -31,10 +31,9 @@ TOO_LARGE = "out of memory: a smaller crop or network needs less"
 
 
 class TrainingLoop:
-    """The state of a training, and one step of it. When to measure, to write and to end is for
-    `grids.training.trainer`.
+    """The state of a training, and one step of it.
 
-    The modules go to the device, in the memory format "channels last". A moving average of the kept module's weights
+    When to measure, to write and to end is for `grids.training.trainer`. The modules go to the device, in the memory format "channels last". A moving average of the kept module's weights
     goes along. Now and then the state is copied in memory, as a snapshot that the training can go back to.
 
     Args:
@@ -227,8 +226,9 @@ class TrainingLoop:
         self._take_snapshot()
 
     def take_network(self) -> nn.Module:
-        """The kept module with its averaged weights, in evaluation mode. It ends the training: the module is not
-        copied.
+        """The kept module with its averaged weights, in evaluation mode.
+
+        It ends the training: the module is not copied, but leaves the device.
 
         Returns:
             the module, moved to the CPU.

@@ -57,7 +57,6 @@ class Photographs:
         self._kept: list[Tensor | None] = []
         self._sizes: list[tuple[int, int]] = []
         self.digests: list[bytes] = []
-        """A checksum of each one's pixels."""
         self._reading = reading or ReadOptions()
         digest = hashlib.sha256()
         for photo in read_photos(paths, self._reading, least):
@@ -71,7 +70,6 @@ class Photographs:
             self._kept.append(pixels if memory >= 0 else None)
             self.digests.append(_digest(pixels))
         self.digest = digest.hexdigest()
-        """A checksum of all pixels, whatever the files are called."""
 
     def __len__(self) -> int:
         return len(self.paths)
