@@ -33,8 +33,9 @@ TOO_LARGE = "out of memory: a smaller crop or network needs less"
 class TrainingLoop:
     """The state of a training, and one step of it.
 
-    When to measure, to write and to end is for `grids.training.trainer`. The modules go to the device, in the memory format "channels last". A moving average of the kept module's weights
-    goes along. Now and then the state is copied in memory, as a snapshot that the training can go back to.
+    When to measure, to write and to end is for `grids.training.trainer`. The modules go to the device, in the memory
+    format "channels last". A moving average of the kept module's weights goes along. Now and then the state is copied
+    in memory, as a snapshot that the training can go back to.
 
     Args:
         system: what is trained; its modules are changed.
