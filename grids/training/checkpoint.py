@@ -24,14 +24,16 @@ _BEFORE = len(_HEAD) + 2 * hashlib.sha256().digest_size + 1  # bytes: the head, 
 
 @dataclass(frozen=True)
 class Checkpointing:
-    """Where a training keeps its state, how often, and how long it may go on.
+    """Where a training keeps its state, how often it writes it, and until when it may go on.
 
     Args:
-        file: the checkpoint, from which a training goes on where it is there; removed by the caller. None for none.
-        identity: of the training; a checkpoint of another one is an error.
-        every: seconds between checkpoints, more where writing one takes long; 0 for one after each step.
-        every_steps: steps between checkpoints, too.
-        deadline: `time.monotonic()` at which to write a checkpoint and raise OutOfTimeError.
+        file: the checkpoint. Where it exists, the training goes on from it. The training loop never removes it: that is
+            left to the caller. None: no checkpoint is written.
+        identity: a text that stands for the training. A checkpoint with another one is an error.
+        every: seconds from one checkpoint to the next; more where writing one takes long. 0: one after each step.
+        every_steps: write one whenever the number of finished steps is a multiple of this, too; None for no.
+        deadline: a time of the clock `time.monotonic()`, s. After the first step that ends later, a checkpoint is
+            written, if there is a file, and OutOfTimeError is raised. Infinity: no deadline.
     """
 
     file: Path | None = None
@@ -42,7 +44,14 @@ class Checkpointing:
 
 
 def save(path: Path, state: Mapping[str, Any]) -> Path:
-    """Write a checkpoint in one step; what was there stays good until then.
+    """Write a checkpoint in one step: until the new file is complete, the old one stays as it is.
+
+    Args:
+        path: the file; its folder must exist.
+        state: tensors, numbers and texts, in dicts and lists: what `torch.load` reads with weights_only=True.
+
+    Returns:
+        `path`. The file holds a line that tells its format, the SHA-256 of the rest, and what `torch.save` writes.
 
     Raises:
         RunError: it cannot be written (full disk, ...), or its folder is gone.
@@ -56,10 +65,16 @@ def save(path: Path, state: Mapping[str, Any]) -> Path:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, onto the CPU.
+    """Read a checkpoint that `save` wrote. No code in the file is run.
+
+    Args:
+        path: the file.
+
+    Returns:
+        the state, its tensors on the CPU.
 
     Raises:
-        RunError: it cannot be read, is no checkpoint, or is damaged.
+        RunError: it cannot be read, is no checkpoint of this format, or is damaged: its checksum is wrong.
     """
     try:
         head, digest, content = path.read_bytes().split(b"\n", 2)
@@ -83,10 +98,16 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Give an AdamW what it remembered.
+    """Give an AdamW the state that it had, and check that it is one of its own.
+
+    PyTorch itself takes any state of as many parameters, and fails at the next step if at all.
+
+    Args:
+        optimizer: changed in place; after an error it must not be used.
+        state: what its `state_dict()` returned. The learning rate may be another one.
 
     Raises:
-        ValueError: it is of other parameters or other settings, which PyTorch itself would notice at the next step.
+        ValueError: the state is of other parameters, or of other settings than the optimizer has.
     """
     before = [_settings(group) for group in optimizer.param_groups]
     optimizer.load_state_dict(dict(state))
@@ -104,5 +125,12 @@ def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def damaged(path: Path) -> RunError:
-    """The error for a checkpoint that holds no state of a training."""
+    """The error for a checkpoint that holds no usable state of a training; the caller raises it.
+
+    Args:
+        path: the file, which the message names.
+
+    Returns:
+        an error whose message tells the user to remove the file.
+    """
     return RunError(f"the checkpoint '{path}' is damaged: remove it to train from the start")

@@ -30,34 +30,39 @@ STEPS_PER: tuple[StepsPer, ...] = get_args(StepsPer)
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The steps of a training and their settings.
+    """How a network is trained: the number of steps, the batches, the optimizer, the loss.
 
     Args:
-        iterations: optimizer steps, for each task or for the model, as `steps_per` says; see `steps`.
+        iterations: optimizer steps, at least 1; for each task or for the model, as `steps_per` says (see `steps`).
         crop: side of the square crops, pixels, a multiple of 8 from 16 to 1024.
-        batch: crops in a step.
-        learning_rate: AdamW's, at its peak.
-        final: share of the learning rate that is left at the end.
-        schedule: "cosine" after the warm-up; "linear": the same rate for half of the steps, then straight down;
-            "constant": the same rate but for the last eleventh of the steps, so that a training can be extended.
-        sampler: which tasks a batch is made of: "mixed", "each", "turns", "cycles" or "temperature", see
-            `grids.training.samplers`.
-        warm_up: share of the iterations in which the learning rate climbs to its peak.
-        betas: AdamW's.
-        weight_decay: AdamW's.
-        loss: "l1", "charbonnier", "ssim-l1" or "log-mse".
-        precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes in it, else fp32.
-        clip: the largest norm of all gradients together; 0 for any.
+        batch: crops in a step, 1 to 4096.
+        learning_rate: AdamW's, at its peak; more than 0, at most 1.
+        final: share of the learning rate that is left at the end, 0 to 1.
+        warm_up: share of the iterations in which the learning rate climbs to its peak, 0 to 1.
+        betas: AdamW's decay of the mean of the gradients and of the mean of their squares, both in [0, 1).
+        weight_decay: AdamW's, 0 or more.
+        loss: "l1", "charbonnier", "ssim-l1" or "log-mse", see `grids.training.losses`. Some recipes have losses of
+            their own and pass over it.
+        precision: "fp32", "bf16", "fp16" (NVIDIA GPUs only, which is checked before a training begins), or "auto": bf16
+            where the device computes in it, else fp32.
+        clip: the largest norm of all gradients together: longer ones are shortened to it; 0 leaves them as they are.
         accumulate: parts that a batch is computed in, to need less memory; the result is the same up to rounding, but
-            for batch norm and critics, which see each part by itself.
-        average: decay of the moving average of the weights, which is what is kept; 0 keeps the last weights.
-        seed: of all that is drawn.
-        data: how inputs and targets are made of crops, see `grids.training.pair_settings`.
+            for batch norm and critics, which see each part by itself. At most one part for each crop.
+        average: decay of the moving average of the weights, in [0, 1). The average is what is measured and kept; 0
+            keeps the last weights. In the first steps the decay is smaller.
+        seed: of all that is drawn, 0 to 2^63 - 1.
+        schedule: of the learning rate. "cosine": down to `final` along half a cosine after the warm-up; "linear": the
+            same rate for half of the steps, then straight down; "constant": the same rate but for the last eleventh of
+            the steps, so that a training can be extended.
+        sampler: which tasks a batch is made of: "mixed", "each", "turns", "cycles" or "temperature", see
+            `grids.training.samplers.sampler`.
+        data: how inputs and targets are made of crops, see `grids.training.pair_settings.PairSettings`.
         steps_per: "task": a model of k tasks trains k times as long, so that each task gets as many samples as it would
             alone; "model": every model trains as long as any other (GRIDS, section 5.3).
 
     Raises:
         GridsError: a value is out of range.
+        UnknownNameError: the loss, schedule, precision, sampler or `steps_per` is unknown.
     """
 
     iterations: int = 150
@@ -114,19 +119,52 @@ class TrainingConfig:
                 raise GridsError(f"{name} must be at least 0 and less than 1, but is {value}")
 
     def steps(self, tasks: int) -> int:
-        """The optimizer steps of a model of so many tasks."""
+        """The optimizer steps of a model.
+
+        Args:
+            tasks: how many tasks it is trained for, at least 1.
+
+        Returns:
+            `iterations`, times `tasks` where `steps_per` is "task".
+
+        >>> import grids
+        >>> grids.TrainingConfig(iterations=100).steps(tasks=3)
+        300
+        """
         return self.iterations * (tasks if self.steps_per == "task" else 1)
 
     def of_model(self, tasks: int, seed: int) -> TrainingConfig:
-        """The settings of one model of so many tasks, with its own number of steps and seed."""
+        """The settings of one model, with its own number of steps and its own seed.
+
+        Args:
+            tasks: how many tasks it is trained for, at least 1.
+            seed: of what is drawn in its training, 0 to 2^63 - 1.
+
+        Returns:
+            a copy in which `iterations` counts the steps of this model, so that `steps_per` is "model".
+
+        Raises:
+            GridsError: the seed is out of range.
+        """
         return replace(self, iterations=self.steps(tasks), steps_per="model", seed=seed)
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0.
+        """The learning rate of a step.
 
-        A linear climb, then half a cosine (GRIDS, section 5.3), or the schedule "linear" (Martyniuk 2019, section 4:
-        constant for half of the epochs, then linearly down), or "constant" (warm-up, stable, decay: Hu et al.,
-        MiniCPM, 2024).
+        First a linear climb to the peak, over `warm_up` of the iterations and one step at least. Then half a cosine
+        (GRIDS, section 5.3), or the schedule "linear" (Martyniuk 2019, section 4: constant for half of the epochs, then
+        linearly down), or "constant" (warm-up, stable, decay: Hu et al., MiniCPM, 2024).
+
+        Args:
+            step: counted from 0, of `iterations` steps: `steps_per` plays no part here, see `of_model`.
+
+        Returns:
+            the rate, at most the peak; at the end it comes near to `final` times the peak.
+
+        >>> import grids
+        >>> config = grids.TrainingConfig(iterations=100, learning_rate=1e-3, final=0.0, warm_up=0.0)
+        >>> round(config.rate(50), 6)
+        0.000508
         """
         climb = max(1, round(self.warm_up * self.iterations))
         if step < climb:
@@ -139,7 +177,13 @@ class TrainingConfig:
         return low + (self.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as JSON, with their version; what came later is left out where it changes nothing."""
+        """The settings as JSON, for records and checksums.
+
+        Returns:
+            one entry for each field, and "version", which is raised when training itself changes. `steps_per` is left
+            out where it is "model", and `data.coarse` where it is 0: settings from before there were such have equal
+            JSON.
+        """
         data = asdict(self.data) | {"qualities": list(self.data.qualities)}
         if not self.data.coarse:
             del data["coarse"]
@@ -150,7 +194,18 @@ class TrainingConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainingConfig:
-        """The inverse of `to_json`. Raises GridsError for settings of another version or form."""
+        """The settings that `to_json` wrote.
+
+        Args:
+            data: its result, also after a way through a JSON file. It is not changed.
+
+        Returns:
+            settings equal to those that were written.
+
+        Raises:
+            GridsError: they are of another version, an entry is missing, unknown or of the wrong type, or a value is
+                out of range.
+        """
         given = dict(data)
         if (version := given.pop("version", None)) != VERSION:
             raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")

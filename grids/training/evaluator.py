@@ -28,21 +28,25 @@ PRIOR = 2.0
 
 
 class TrainingEvaluator:
-    """Drops by training. Source: GRIDS, sections 5.1 and 5.3; starting from common weights is ours.
+    """Answers what a group of tasks loses by training its restorer and the single-task ones.
 
-    Every training is a file in `folder`/models, and one under way a checkpoint in `folder`/checkpoints, so that
-    nothing is trained twice and what was broken off goes on.
+    The drop of a task is the PSNR of the restorer for it alone, less that of the group's restorer. Every training is a
+    file in `folder`/models, and one under way a checkpoint in `folder`/checkpoints, so that nothing is trained twice
+    and what was broken off goes on. Source: GRIDS, sections 5.1 and 5.3; starting from common weights is ours.
 
     Args:
         experiment: what to train with.
-        folder: the run folder.
-        device: where.
-        problem: the deltas, for stopping early and repeating; None never stops and never repeats.
-        repeats: a group that straddles delta is trained with so many seeds at most.
+        folder: the run folder; it and the two inside are made where they are missing.
+        device: where the training is done.
+        problem: the deltas (dB), for stopping early and repeating; None never stops and never repeats.
+        repeats: a group whose noise straddles delta is trained with so many seeds at most.
         early: stop a group that is clearly beyond delta at half of its steps.
         every: seconds between checkpoints.
-        deadline: `time.monotonic()` after which OutOfTimeError is raised, with a checkpoint written.
-        callbacks: hears of every training.
+        deadline: a time of `time.monotonic()`, after which OutOfTimeError is raised, with a checkpoint written.
+        callbacks: hears of every training; None for nobody.
+
+    Raises:
+        RunError: the folder cannot be made or written to.
     """
 
     def __init__(
@@ -87,7 +91,24 @@ class TrainingEvaluator:
         return answer
 
     def run(self, group: Iterable[str], repeat: int = 0) -> TrainingRun:
-        """The training of a group: done now, gone on with, or read from its file."""
+        """The training of a group: done now, gone on with, or read from its file.
+
+        With `early` and a problem the single-task restorers of its tasks are trained first, since they tell when to
+        stop. One that was stopped under a smaller delta is trained again.
+
+        Args:
+            group: names of tasks of the experiment, one at least, in any order; names of other tasks are passed over.
+            repeat: the number of the repetition, from 0: its seed is that of the settings plus this.
+
+        Returns:
+            what came of it; it is kept in `runs`, too.
+
+        Raises:
+            OutOfTimeError: the deadline has passed; a checkpoint lets the training go on another time.
+            RunError: a file of the run folder cannot be read or written.
+            GridsError: the training fails, as `grids.training.trainer.train` says.
+            KeyboardInterrupt: Ctrl-C or SIGTERM.
+        """
         members = frozenset(group)
         names = tuple(name for name in self.names if name in members)
         found = self.runs.get((members, repeat)) or self._load_stored(names, repeat)
@@ -102,7 +123,17 @@ class TrainingEvaluator:
         return found
 
     def recall(self) -> tuple[TrainingRun, ...]:
-        """All trainings of the folder that are of this experiment, an earlier search's too: small groups first."""
+        """All finished trainings of the folder that are of this experiment, those of earlier searches too.
+
+        It reads the records of the files in `folder`/models and trains nothing. Files of other settings, or without a
+        record that can be read, are passed over. What is found is added to `runs`.
+
+        Returns:
+            smaller groups first, then in the order of the tasks, then by repetition.
+
+        Raises:
+            RunError: a record with the right key does not tell how its restorer was trained.
+        """
         for file in sorted((self.folder / "models").glob("*.safetensors")):
             record = read_record(file)
             if record is None or not set(record.get("tasks", ())) <= set(self.names):
@@ -116,22 +147,50 @@ class TrainingEvaluator:
         )
 
     def drop(self, task: str, group: Iterable[str], seeds: int = 1) -> float:
-        """What a task loses in a group, dB, the mean over so many seeds; all of these restorers must be trained.
+        """What a task loses in a group: the PSNR of its single-task restorer less that of the group's.
 
         The two are compared seed by seed: with one seed they see the same crops in the same order.
+
+        Args:
+            task: one of the group's.
+            group: names of the tasks, in any order.
+            seeds: the mean over the repetitions 0 to `seeds` - 1.
+
+        Returns:
+            dB; negative where the task gains in the group, 0 for a group of one.
+
+        Raises:
+            KeyError: one of these restorers is not in `runs`: call `run` or `recall` before.
         """
         return sum(self.drop_of_seed(task, group, seed) for seed in range(seeds)) / seeds
 
     def drop_of_seed(self, task: str, group: Iterable[str], seed: int) -> float:
-        """The same for one seed."""
+        """What a task loses in a group with one seed: `drop` for one repetition.
+
+        Args:
+            task: one of the group's.
+            group: names of the tasks, in any order.
+            seed: the number of the repetition, from 0.
+
+        Returns:
+            dB; negative where the task gains.
+
+        Raises:
+            KeyError: one of the two restorers is not in `runs`.
+        """
         single, ours = self.runs[frozenset((task,)), seed], self.runs[frozenset(group), seed]
         return single.psnr[task] - ours.psnr[task]
 
     def noise(self) -> dict[str, float]:
-        """Standard deviation over seeds of a restorer's PSNR, by task, dB; empty before one for all has two seeds.
+        """How much a restorer's PSNR varies over seeds, from the first two restorers for all tasks.
 
-        Only the first two restorers for all tasks count: more seeds come as groups straddle delta, and would shift it.
-        A task's own difference is pooled with those of all tasks, which count as `PRIOR` more of them.
+        Later seeds are not used: they come as groups straddle delta, and would shift the estimate. A task's own
+        difference is drawn towards that of all tasks, which counts as `PRIOR` more of it. Source: docs/method.md,
+        section 12, "Noise".
+
+        Returns:
+            the standard deviation by task, dB, for every task; empty as long as the restorer for all tasks is not in
+            `runs` with two seeds.
         """
         everything = frozenset(self.names)
         first, second = (self.runs.get((everything, repeat)) for repeat in (0, 1))
@@ -238,12 +297,21 @@ class TrainingEvaluator:
 def clearly_lost(
     losses: Mapping[str, float], deltas: Mapping[str, float], noise: Mapping[str, float]
 ) -> dict[str, float]:
-    """The rule for stopping early: `LASTING` of what a task loses half way is beyond delta by four standard errors.
+    """The rule for stopping early: which tasks have lost so much half way that the group cannot come within delta.
+
+    A task is among them where `LASTING` of what it loses half way is more than delta plus four standard errors of a
+    drop, sqrt(2) times the noise each.
 
     Args:
-        losses: dB by task, half way, against the single-task restorer at the same step.
-        deltas: the largest drops that are allowed.
-        noise: standard deviation of a restorer's PSNR; a task without one stops nothing.
+        losses: dB by task, half way, against the single-task restorer at the same share of its steps.
+        deltas: the largest drops that are allowed, dB by task.
+        noise: standard deviation of a restorer's PSNR over seeds, dB by task; a task without one stops nothing.
+
+    Returns:
+        these tasks, with their losses as given; empty if the training is to go on.
+
+    >>> clearly_lost({"jpeg": 1.0, "haze": 0.2}, {"jpeg": 0.3, "haze": 0.3}, {"jpeg": 0.05, "haze": 0.05})
+    {'jpeg': 1.0}
     """
     return {
         task: loss

@@ -35,17 +35,17 @@ CHECKS = (1 / 4, 1 / 2, 1.0)
 
 @dataclass(frozen=True)
 class Experiment:
-    """What restorers are trained with.
+    """What restorers are trained with and measured on; each training adds a group of the tasks and a repetition.
 
     Args:
         tasks: all of them, in the order of the similarity matrix.
         photographs: to learn from.
-        validation: to measure on.
+        validation: to measure on, with crops for every task.
         network: a preset of `grids.networks.TABLE`.
-        config: of every restorer.
-        maker: of the systems that their networks are trained in.
+        config: the settings of every restorer.
+        maker: makes the systems that their networks are trained in.
         start: weights that all restorers start from; None for weights drawn from the seed.
-        start_sha256: of them; "" for None.
+        start_sha256: the checksum of these, which goes into keys and records; "" for None.
     """
 
     tasks: Sequence[Task]
@@ -58,11 +58,32 @@ class Experiment:
     start_sha256: str = ""
 
     def task(self, name: str) -> Task:
-        """The task of a name."""
+        """The task of a name.
+
+        Args:
+            name: of one of `tasks`.
+
+        Raises:
+            StopIteration: there is no task of that name.
+        """
         return next(task for task in self.tasks if task.name == name)
 
     def parts(self, group: Iterable[str], repeat: int, device: torch.device) -> dict[str, Any]:
-        """All that determines a restorer."""
+        """All that determines a restorer: a training whose parts are equal need not be done again.
+
+        Args:
+            group: names of its tasks, one at least, in any order.
+            repeat: the number of the repetition, from 0.
+            device: its kind counts, and the precision that "auto" stands for on it.
+
+        Returns:
+            values that JSON can hold: checksums of the tasks, photographs, validation crops and start, the network with
+            the shapes of its weights, the settings.
+
+        Raises:
+            GridsError: fp16 is asked for without an NVIDIA GPU, or the network is unknown or of another scale than the
+                tasks.
+        """
         members = [task for task in self.tasks if task.name in set(group)]
         config = self.config.to_json() | {"precision": strategy_of(device, self.config.precision)["precision"]}
         method = {} if self.maker is PLAIN else {"method": self.maker.identity()}
@@ -79,11 +100,30 @@ class Experiment:
         }
 
     def half(self, group: Sequence[str]) -> int:
-        """The step after which a restorer of these tasks is measured half way."""
+        """The step after which a restorer is measured half way, where trainings may be stopped early.
+
+        Args:
+            group: its tasks; only their number counts.
+
+        Returns:
+            half of its steps, rounded, at least 1.
+        """
         return max(1, round(self.config.steps(len(group)) / 2))
 
     def make_system(self, group: tuple[str, ...], seed: int) -> System:
-        """What is trained for these tasks, its weights drawn from the seed, or those of the start."""
+        """What is trained for a group, before its first step.
+
+        Args:
+            group: names of its tasks. The numbers of a batch's tasks follow this order.
+            seed: of the weights that are drawn, and of the model's settings.
+
+        Returns:
+            a new system on the CPU, its weights drawn from the seed, or those of `start`.
+
+        Raises:
+            GridsError: the network is of another scale than the tasks, or the crop is not for the recipe's critic.
+            WeightsError: the start or the trunk is not of this network, or the start lacks the head of a task.
+        """
         network = initialize(self.network, seed, self.task(group[0]).scale, group, self.maker.options)
         system = self.maker.make(network, group, self.config.of_model(len(group), seed))
         if self.start is not None:  # after `make`, which may give the trunk weights
@@ -92,16 +132,43 @@ class Experiment:
         return system
 
     def check_system(self) -> None:
-        """Make the system of all tasks once. Raises GridsError for a trunk, a crop or a start that is not for it."""
+        """See that the system of all tasks can be made, before anything is trained: it is made once and dropped.
+
+        It takes the time and memory that making the network takes.
+
+        Raises:
+            GridsError: as for `make_system`.
+        """
         self.make_system(tuple(task.name for task in self.tasks), 0)
 
     def make_batches(self, tasks: Sequence[Task], seed: int, device: torch.device) -> Batches:
-        """The batches that a restorer of these tasks learns from."""
+        """The batches that a restorer learns from, made as they are asked for.
+
+        Args:
+            tasks: of the restorer, in the order in which its system counts them.
+            seed: of crops, tasks and degradations; equal seeds give all groups the same crops.
+            device: where the crops are degraded, and where the batches lie.
+
+        Raises:
+            GridsError: the sampler is wrong.
+        """
         config = self.config
         return Batches(tasks, self.photographs, config.crop, config.batch, seed, device, config.sampler, config.data)
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
-        """All that determines a restorer, as one checksum."""
+        """All that determines a restorer (`parts`) as one checksum: what has the same key need not be trained again.
+
+        Args:
+            group: names of its tasks, one at least, in any order.
+            repeat: the number of the repetition, from 0.
+            device: its kind counts.
+
+        Returns:
+            a SHA-256, 64 hexadecimal digits.
+
+        Raises:
+            GridsError: as for `parts`.
+        """
         parts = self.parts(group, repeat, device)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -118,17 +185,30 @@ def train_experiment(
     stop: Callable[[Point], str] = lambda point: "",
     callbacks: Callbacks | None = None,
 ) -> TrainingRun:
-    """One training, from its start or from its checkpoint, into a file.
+    """Train one restorer, from its start or from its checkpoint, and write it into a file.
+
+    It is measured after a quarter, half and all of its steps (`CHECKS`). The file is written once, at the end.
 
     Args:
         experiment: what to train with.
         group: names of the tasks, in the order of the experiment.
-        repeat: number of the repetition: its seed is that of the settings plus this.
-        file: of the weights and their record; written at the end.
-        checkpointing: its checkpoint is removed at the end; its identity is the key of the training.
-        name: of the file, in the record.
-        device, stop: see `grids.training.trainer`; errors are those of `train`.
-        callbacks: hears of the training.
+        repeat: the number of the repetition, from 0: its seed is that of the settings plus this.
+        file: where the weights and their record go; its folder must exist.
+        checkpointing: its checkpoint is removed at the end. Its identity is not used: the key of the training takes its
+            place.
+        name: of the file, in the record; relative to the run folder.
+        device: where the training is done.
+        stop: called after every measurement but the last; a text that is not empty ends the training, and says why.
+        callbacks: hears of the training, but for its end; None for nobody.
+
+    Returns:
+        the learning curve on the validation crops, the seconds, and where the weights are.
+
+    Raises:
+        RunError: the file's folder is gone, the file cannot be written, or the checkpoint is of another training.
+        OutOfTimeError: the deadline has passed.
+        GridsError: the training fails, as `grids.training.trainer.train` says.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; where it came after the last step, the file is written before.
     """
     hears = callbacks or NullCallbacks()
     config = experiment.config.of_model(len(group), experiment.config.seed + repeat)
@@ -163,7 +243,16 @@ def train_experiment(
 
 
 def record_of(run: TrainingRun, experiment: Experiment, key: str) -> dict[str, Any]:
-    """What the file of a restorer says of it."""
+    """What the file of a restorer says of it, beside the weights.
+
+    Args:
+        run: the finished training.
+        experiment: what it was trained with.
+        key: the checksum of all that determines it (`Experiment.key`).
+
+    Returns:
+        values that JSON can hold: preset, tasks, settings, learning curve and more. `run_of` reads them back.
+    """
     method = {} if experiment.maker is PLAIN else {"method": experiment.maker.name}
     return method | {
         "preset": experiment.network,
@@ -180,7 +269,15 @@ def record_of(run: TrainingRun, experiment: Experiment, key: str) -> dict[str, A
 
 
 def run_of(record: Mapping[str, Any], file: str) -> TrainingRun:
-    """The training that a file tells of. Raises RunError for a record of the wrong form."""
+    """The training that the record of a restorer's file tells of: the inverse of `record_of`.
+
+    Args:
+        record: what the file says; entries that a training does not have are passed over.
+        file: its name, for the result and for errors.
+
+    Raises:
+        RunError: an entry is missing or of the wrong form.
+    """
     try:
         run: TrainingRun = decode(TrainingRun, {**record, "group": record["tasks"], "file": file})
     except KeyError as error:

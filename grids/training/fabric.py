@@ -15,7 +15,17 @@ _NAMES = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def make_fabric(device: torch.device, precision: Precision) -> Any:
-    """A `Fabric` for one device. Imported here, since it takes a second. Raises GridsError for fp16 on a CPU."""
+    """A `Fabric` of Lightning for one device, which moves modules and wraps them for a precision.
+
+    It is imported here, since that takes a second; the packages `lightning_fabric` and `lightning` both hold it.
+
+    Args:
+        device: "cpu", "cuda" with or without a number, or "mps".
+        precision: "fp32", "bf16", "fp16" or "auto".
+
+    Raises:
+        GridsError: fp16 on anything but an NVIDIA GPU.
+    """
     settings = strategy_of(device, precision)
     try:
         from lightning_fabric import Fabric
@@ -27,7 +37,18 @@ def make_fabric(device: torch.device, precision: Precision) -> Any:
 
 
 def strategy_of(device: torch.device, precision: Precision) -> dict[str, Any]:
-    """The arguments of Fabric for one device. Raises GridsError for fp16 on a CPU."""
+    """The arguments of Fabric for one device and a precision.
+
+    Args:
+        device: without a number, Fabric chooses the device of that kind.
+        precision: "auto" becomes bf16 where the device computes in it, else fp32.
+
+    Returns:
+        "accelerator", "devices" and "precision", which is "32-true", "bf16-mixed" or "16-mixed".
+
+    Raises:
+        GridsError: fp16 on anything but an NVIDIA GPU.
+    """
     check_precision(device, precision)
     if precision == "auto":
         precision = "bf16" if computes_in_bf16(device) else "fp32"
@@ -36,6 +57,14 @@ def strategy_of(device: torch.device, precision: Precision) -> dict[str, Any]:
 
 
 def check_precision(device: torch.device, precision: Precision) -> None:
-    """Raise GridsError for fp16 on anything but a GPU of NVIDIA."""
+    """See that a device can be trained on in a precision; every device can in fp32, bf16 and "auto".
+
+    Args:
+        device: where a training is to be done.
+        precision: "fp32", "bf16", "fp16" or "auto".
+
+    Raises:
+        GridsError: fp16 on anything but an NVIDIA GPU.
+    """
     if precision == "fp16" and device.type != "cuda":
         raise GridsError(f"fp16 needs an NVIDIA GPU, but the device is {device.type}: use bf16 or fp32")

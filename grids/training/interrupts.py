@@ -10,21 +10,34 @@ from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as schedulers and `timeout` send it: all that holds for Ctrl-C holds for it."""
+    """What SIGTERM raises, as schedulers and `timeout` send it.
+
+    It derives from KeyboardInterrupt: whatever ends cleanly after Ctrl-C does after SIGTERM, too.
+    """
 
 
 def terminate(*_: Any) -> None:
-    """A handler of SIGTERM: raises Terminated. A second one is left to the system, which ends the process at once."""
+    """A handler of SIGTERM, for `signal.signal`: it raises Terminated, so that what is under way can end cleanly.
+
+    It works once: it sets the system's own handling, so that a second SIGTERM ends the process at once.
+
+    Raises:
+        Terminated: always.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise Terminated("terminated")
 
 
 @contextmanager
 def interrupts_wait() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
-    """Inside, the first Ctrl-C or SIGTERM does no more than make the given function return what is to be raised.
+    """A context in which the first Ctrl-C or SIGTERM only leaves a note, so that a training step is not cut in two.
 
-    A second one acts at once. Where they are handled in another way than Python's own or `terminate` (or in another
-    thread) nothing is changed.
+    A second one acts at once. Nothing is changed in other threads than the main one, nor for a signal that is handled
+    in another way than Python's own or `terminate`. At the end of the context the former handlers are back.
+
+    Yields:
+        a function that returns None as long as there was no signal, then the exception that the caller is to raise: a
+        KeyboardInterrupt for Ctrl-C, Terminated for SIGTERM.
     """
     asked: KeyboardInterrupt | None = None
     usual: dict[signal.Signals, Any] = {

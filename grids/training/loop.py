@@ -31,7 +31,30 @@ TOO_LARGE = "out of memory: a smaller crop or network needs less"
 
 
 class TrainingLoop:
-    """The state of a training, and one step of it. Arguments are those of `grids.training.trainer.train`."""
+    """The state of a training, and one step of it.
+
+    When to measure, to write and to end is for `grids.training.trainer`. The modules go to the device, in the memory
+    format "channels last". A moving average of the kept module's weights goes along. Now and then the state is copied
+    in memory, as a snapshot that the training can go back to.
+
+    Args:
+        system: what is trained; its modules are changed.
+        batches: (step, retry) -> the batch of a step, counted from 0, on the device.
+        config: the settings; `iterations` counts the steps of this training.
+        device: where it is trained.
+        callbacks: told of steps, losses, and what went wrong and was mended.
+
+    Attributes:
+        step: finished steps.
+        retry: how often it went back because of values that were not finite.
+        parts: in how many parts each batch is computed; doubled where memory runs out.
+        curve: the points that were measured.
+        stopped: why it is to end before its last step; empty if it is not.
+        seconds: spent in steps and in measuring, those before a break with them.
+
+    Raises:
+        GridsError: fp16 on anything but an NVIDIA GPU.
+    """
 
     def __init__(
         self,
@@ -70,7 +93,18 @@ class TrainingLoop:
         return self.step >= self.config.iterations or bool(self.stopped)
 
     def advance(self) -> bool:
-        """One step; False where it led back: to before losses that were not finite, or where memory ran out midway."""
+        """Make one step: every loss of the system, each followed by a step of its optimizer; then the moving average.
+
+        Where memory runs out, the batch is computed in twice as many parts from then on. Losses and weights are looked
+        at every ten steps only, since on a GPU that means waiting for it.
+
+        Returns:
+            False where the training has gone back to its last snapshot instead: a loss or a weight was not finite, or
+            memory ran out after one of several optimizers had stepped. Else True.
+
+        Raises:
+            GridsError: one crop at a time is too much for the memory of the device, or values stay not finite.
+        """
         start = time.monotonic()
         self._stepped = False
         batch = self.batches(self.step, self.retry)
@@ -98,7 +132,10 @@ class TrainingLoop:
         return True
 
     def report(self) -> None:
-        """Tell how far the training is, and now and then the loss; looking at that waits for a GPU."""
+        """Tell the callbacks how far the training is, and about every ten steps the mean loss.
+
+        To be called after each `advance`. Looking at the loss means waiting for a GPU.
+        """
         self.callbacks.step(self.step)
         if self._since >= CHECKED or (self.is_finished() and self._since):
             self.callbacks.loss(self.step, float(self._recent) / self._since)
@@ -106,10 +143,16 @@ class TrainingLoop:
             self._since = 0
 
     def roll_back_if_not_finite(self) -> bool:
-        """Go back to the last snapshot where a loss since then or a weight is not finite; whether that was needed.
+        """Go back to the last snapshot if a loss since then, or a weight, is not finite.
 
-        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is
-        ever one that leads back to them.
+        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is ever
+        one that leads back to them. The steps after the snapshot are then made with other crops. It waits for a GPU.
+
+        Returns:
+            whether it went back.
+
+        Raises:
+            GridsError: it is needed once more after five times from the same snapshot.
         """
         self._unchecked = 0
         if bool(torch.isfinite(self._total + self._sum_norms())):
@@ -133,7 +176,12 @@ class TrainingLoop:
         return torch.stack(torch._foreach_norm(values)).sum()
 
     def add_point(self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str]) -> None:
-        """Measure the averaged weights, and ask whether to stop, unless this is the last step."""
+        """Measure the averaged weights, and add a point to the learning curve. Then a snapshot is taken.
+
+        Args:
+            measure: the kept module with its averaged weights -> PSNR in dB by task.
+            stop: called with the point, but not after the last step; a text that is not empty becomes `stopped`.
+        """
         start = time.monotonic()
         loss = float(self._total) / self._count if self._count else math.nan
         self._total.zero_()
@@ -146,11 +194,27 @@ class TrainingLoop:
         self._take_snapshot()
 
     def save(self, path: Path, identity: str) -> None:
-        """Write a checkpoint of the training of that identity."""
+        """Write a checkpoint: all that the training needs to go on as if there had been no break.
+
+        Args:
+            path: the file; its folder must exist.
+            identity: a text that stands for the training; `resume` compares it.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         checkpoint.save(path, {"identity": identity, **self._get_state()})
 
     def resume(self, path: Path, identity: str) -> None:
-        """Go on from a checkpoint. Raises RunError where it is of another training, or cannot be read."""
+        """Go on from a checkpoint.
+
+        Args:
+            path: a file that `save` wrote.
+            identity: of this training.
+
+        Raises:
+            RunError: the checkpoint is of another training, damaged, or cannot be read. The loop must then not be used.
+        """
         state = checkpoint.load(path)
         if state.pop("identity", None) != identity:
             raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
@@ -163,7 +227,16 @@ class TrainingLoop:
         self._take_snapshot()
 
     def take_network(self) -> nn.Module:
-        """The kept module with its averaged weights, on the CPU. Raises GridsError where one is not finite."""
+        """The kept module with its averaged weights, in evaluation mode.
+
+        It ends the training: the module is not copied, but leaves the device.
+
+        Returns:
+            the module, moved to the CPU.
+
+        Raises:
+            GridsError: a weight is not finite.
+        """
         network: nn.Module = self.average.module.cpu().eval()
         if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
             raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")

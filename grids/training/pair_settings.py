@@ -13,23 +13,24 @@ BEST_QUALITY = 100
 
 @dataclass(frozen=True)
 class PairSettings:
-    """How an input and its target are made of a clean crop.
+    """How an input and its target are made of a clean crop. What a share says is drawn for each crop by itself.
 
     Args:
-        name: "photographs", "pristine", or your own.
+        name: "photographs", "pristine", or your own; it stands in records and keys, and does nothing else.
         wide: draw values from the faintest on (`grids.degradations.Range.faint`), not from the mildest.
         saved: share of the inputs that are saved as JPEG after the damage, as most photographs are.
-        qualities: of these files, drawn evenly, both ends included. Below 75 JPEG is a degradation of its own.
+        qualities: the lowest and the highest quality of these files, 1 to 100, drawn evenly, both included. Below 75
+            JPEG is a degradation of its own.
         full_colour: share of these files whose chroma has full resolution (4:4:4); the others have half (4:2:0).
-        grey: share of the pairs that are grey, their noise too.
+        grey: share of the pairs that are grey; in a grey one the noise is the same in all channels, too.
         clean: share of the inputs that bear no damage, or are only saved; these are their own targets.
         coarse: share of the pairs of noise whose grain is coarse and fainter, as cameras leave it that interpolate
-            colours and smooth: the noise is blurred before it is added.
+            colours and smooth: the noise is blurred before it is added. It counts for degradations with `noise` alone.
         reduced: share of the crops that are cut from a reduced photograph.
-        smallest: the smallest factor that it is reduced to; drawn evenly from there to 1.
+        smallest: the smallest share of its sides that it is reduced to, 0.1 to 1; drawn evenly from there to 1.
 
     Raises:
-        GridsError: a value is out of range.
+        GridsError: a share is not in 0 to 1, or another value is out of range.
     """
 
     name: str = "photographs"
@@ -69,7 +70,17 @@ DATA: Mapping[str, PairSettings] = {settings.name: settings for settings in (PHO
 
 
 def pair_settings(name: str) -> PairSettings:
-    """The settings of a choice of --data. Raises UnknownNameError."""
+    """The settings behind a choice of --data.
+
+    Args:
+        name: "photographs" or "pristine".
+
+    Returns:
+        the entry of `DATA`.
+
+    Raises:
+        UnknownNameError: there is no such choice.
+    """
     if name not in DATA:
         raise unknown_name("kind of data", name, DATA)
     return DATA[name]

@@ -25,10 +25,12 @@ GRAIN, GRAIN_WINDOW = (0.4, 1.2), 9
 
 
 class Made(NamedTuple):
-    """Pairs.
+    """Training pairs, with what was drawn of them last.
 
-    inputs, targets: (B, 3, H, W) float32 in [0, 1], multiples of 1/255.
-    qualities: (B,) int64, of the JPEG that each input was saved as at last; 0 for those that were not. On the CPU.
+    Args:
+        inputs: (B, 3, H, W) float32 in [0, 1], multiples of 1/255.
+        targets: the same, for each input what a restorer should make of it.
+        qualities: (B,) int64 on the CPU, of the JPEG that each input was saved as at last; 0 for those that were not.
     """
 
     inputs: Tensor
@@ -48,14 +50,19 @@ def make_pairs(
     What is drawn for an image depends on the generator and the size of the batch alone, not on its pixels. An image
     that bears no damage is its own target: it must come back as it is, saved or not.
 
-    Tensors may share memory with `clean` and with each other: do not change them in place.
-
     Args:
-        clean: (B, 3, H, W) float32 in [0, 1], on the 8-bit grid.
+        clean: (B, 3, H, W) float32 in [0, 1], multiples of 1/255. It is not changed.
         degradation: what is done; None for nothing, so that images are clean or only saved.
         settings: the shares.
         generator: on the CPU.
         severity: 0 for the weakest of the values that are drawn, 1 for the strongest, one number or (B,); None draws.
+
+    Returns:
+        the pairs, on the device of `clean`. They may share memory with `clean` and with each other: do not change them
+        in place.
+
+    Raises:
+        GridsError: `clean` is not such a batch, or the severity is outside [0, 1].
     """
     drawn = None
     if degradation is not None:
@@ -91,12 +98,16 @@ def _coarser(noisy: Tensor, clean: Tensor, share: float, generator: torch.Genera
 
 
 def save_some(images: Tensor, settings: PairSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Images of which a share went through JPEG, and the quality of each (0 where it did not).
+    """Save a share of the images as JPEG and read them again.
 
     Args:
-        images: (B, 3, H, W) float32 in [0, 1].
+        images: (B, 3, H, W) float32 in [0, 1]. They are not changed.
         settings: how many, their qualities and their colour.
-        generator: on the CPU; draws three numbers an image.
+        generator: on the CPU; three numbers an image are drawn from it, whether it is saved or not.
+
+    Returns:
+        the images, (B, 3, H, W), and the quality of each, (B,) int64 on the CPU, 0 where it was not saved. If none was,
+        the images are those given, not copies.
     """
     low, high = settings.qualities
     draws = torch.rand((len(images), 3), generator=generator).tolist()

@@ -21,14 +21,23 @@ MEMORY = 4 * 2**30
 
 
 class Photographs:
-    """8-bit RGB photographs. What a crop holds depends on the numbers drawn alone, never on what is in memory.
+    """8-bit RGB photographs to cut crops from, kept in memory as far as they fit.
+
+    What a crop holds depends on the numbers drawn alone, never on what is in memory. Files that cannot be used are
+    passed over, which `reading.on_skip` is told; a single one is an error.
 
     Args:
-        paths: the files, in the order that their numbers follow.
-        least: side that a photograph must have at least.
-        reading: how they are read; the defaults if None.
+        paths: the files, in the order that their numbers follow; all are read when the object is made.
+        least: pixels that both sides of a photograph must have at least.
+        reading: how they are read; None for the defaults.
         whole: keep wholly transparent pixels and what lies around them, so that the two images of a pair stay in place.
-        memory: bytes to keep; photographs beyond are read again whenever a crop of them is wanted.
+            Else a photograph is the rectangle around its visible pixels.
+        memory: bytes to keep, one for each value; photographs beyond are read again whenever a crop of them is wanted.
+
+    Attributes:
+        paths: the files that are used, by number.
+        digests: of each, a checksum of its pixels.
+        digest: a checksum of all pixels, whatever the files are called.
 
     Raises:
         ImageError: none can be used.
@@ -48,7 +57,6 @@ class Photographs:
         self._kept: list[Tensor | None] = []
         self._sizes: list[tuple[int, int]] = []
         self.digests: list[bytes] = []
-        """A checksum of each one's pixels."""
         self._reading = reading or ReadOptions()
         digest = hashlib.sha256()
         for photo in read_photos(paths, self._reading, least):
@@ -62,7 +70,6 @@ class Photographs:
             self._kept.append(pixels if memory >= 0 else None)
             self.digests.append(_digest(pixels))
         self.digest = digest.hexdigest()
-        """A checksum of all pixels, whatever the files are called."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -72,11 +79,21 @@ class Photographs:
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
-        """Height and width of every photograph."""
+        """Height and width of every photograph, pixels, by number."""
         return self._sizes
 
     def pixels(self, number: int) -> Tensor:
-        """(3, H, W), uint8. Raises ImageError for a file that is gone or no longer what it was."""
+        """The pixels of a photograph, from memory or from its file.
+
+        Args:
+            number: from 0.
+
+        Returns:
+            (3, H, W) uint8 on the CPU. It may be the tensor that is kept: do not change it.
+
+        Raises:
+            ImageError: its file is wanted, but is gone or no longer what it was.
+        """
         kept = self._kept[number]
         if kept is not None:
             return kept
@@ -86,14 +103,35 @@ class Photographs:
         return pixels
 
     def random_crop(self, side: int, generator: torch.Generator, reduction: float = 1.0) -> Tensor:
-        """(3, side, side) uint8: a random place of a random photograph, turned and mirrored at random.
+        """A crop at a random place of a random photograph, turned and mirrored at random.
 
-        It is cut from the photograph reduced to `reduction` of its size, or as little smaller as the side allows.
+        Args:
+            side: pixels; no photograph may be smaller.
+            generator: on the CPU; six numbers are drawn from it.
+            reduction: more than 0, at most 1. The photograph is reduced to this share of its sides before the crop is
+                cut; less where it would become smaller than the crop.
+
+        Returns:
+            (3, side, side) uint8. It may be a view of what is kept: do not change it.
+
+        Raises:
+            ImageError: as for `pixels`.
         """
         return random_window([self.pixels], self._sizes, side, generator, reduction)[0]
 
     def windows(self, side: int, count: int) -> Tensor:
-        """(count, 3, side, side) uint8: fixed windows, of all photographs in turn; see `fixed_windows`."""
+        """Fixed windows of all photographs in turn, the same in every process; see `fixed_windows`.
+
+        Args:
+            side: pixels; no photograph may be smaller.
+            count: how many, at least 1.
+
+        Returns:
+            (count, 3, side, side) uint8, copied.
+
+        Raises:
+            ImageError: as for `pixels`.
+        """
         return torch.stack(
             [
                 self.pixels(number)[:, top : top + side, left : left + side]
@@ -107,9 +145,20 @@ def _digest(pixels: Tensor) -> bytes:
 
 
 def fixed_windows(sizes: Sequence[tuple[int, int]], side: int, count: int) -> list[tuple[int, int, int]]:
-    """`count` windows as (number, top, left): the middle of every image first, then random places of all in turn.
+    """Where to cut windows from images: the middle of every image first, then random places of all in turn.
 
-    Of more images than windows, an even choice is taken.
+    Of more images than windows an even choice is taken, one window each. The places are drawn from a fixed seed.
+
+    Args:
+        sizes: height and width of every image, pixels; no side may be shorter than `side`.
+        side: of the windows, pixels.
+        count: how many windows.
+
+    Returns:
+        for each window (number of the image, top row, left column).
+
+    >>> fixed_windows([(64, 48)], side=32, count=1)
+    [(0, 16, 8)]
     """
     if len(sizes) > count:
         numbers = [i * len(sizes) // count for i in range(count)]
@@ -134,14 +183,15 @@ def random_window(
     """The same random window, turned and mirrored alike, of the images that several sources hold under one number.
 
     Args:
-        sources: number -> (C, H, W); for pairs, of the inputs and of the targets.
-        sizes: height and width by number.
-        side: of the window.
-        generator: draws six numbers, whatever comes out.
-        reduction: of the images, before the window is cut; more than 0, at most 1.
+        sources: number -> (C, H, W); for pairs, one of the inputs and one of the targets.
+        sizes: height and width by number, pixels; no side may be shorter than `side`.
+        side: of the window, pixels.
+        generator: on the CPU; draws six numbers, whatever comes out.
+        reduction: more than 0, at most 1: the images are reduced to this share of their sides before the window is cut;
+            less where they would become smaller than it.
 
     Returns:
-        for each source (C, side, side).
+        for each source (C, side, side), of its own type. It may be a view of the source's image.
     """
     draws = torch.rand(6, generator=generator, dtype=torch.float64).tolist()
     number = int(draws[0] * len(sizes))

@@ -27,7 +27,7 @@ class Extras:
         vgg: a file of VGG-19 weights for losses between features; None for the descriptor's features.
         trunk: a file of ImageNet weights for the network's trunk; None for random ones.
         topology: where decoders attach, as "R>B>J>H"; None for the recipe's own, or one place for other tasks.
-        say: is told what is used.
+        say: is told in a line each what is used.
     """
 
     vgg: Path | None = None
@@ -37,26 +37,26 @@ class Extras:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The names of what is given."""
+        """The names of the fields that are given, in the order "vgg", "trunk", "topology"."""
         return tuple(name for name in ("vgg", "trunk", "topology") if getattr(self, name) is not None)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A paper's way of training restorers.
+    """A paper's way of training restorers: tasks, network, losses and settings.
 
     Args:
         paper: where it is from.
         tasks: names of degradations that stand for the paper's.
-        data: what the paper learns from.
-        network: the preset of its size.
+        data: what the paper learns from, in words.
+        network: the preset of the paper's size.
         small: a preset that trains on a CPU in minutes.
         losses: in words.
-        budgets: the settings behind --budget; "paper" takes the network, the others the small one.
+        budgets: the settings behind --budget by name; "paper" takes the network, the others the small one.
         system: the kind of system that is trained.
         terms: of "with critics", what differs from `grids.training.systems.adversarial.Terms`.
-        topology: of "hierarchy", where the decoders of exactly its tasks attach.
-        takes: which of `Extras` it has a use for.
+        topology: of "hierarchy", where the decoders of exactly its tasks attach; "" for other systems.
+        takes: which of the fields of `Extras` it has a use for.
     """
 
     paper: str
@@ -72,7 +72,17 @@ class Recipe:
     takes: tuple[str, ...] = ()
 
     def get_config(self, budget: str = "quick", **changes: Any) -> TrainingConfig:
-        """The settings of a budget, with what is given and not None changed. Raises GridsError."""
+        """The settings of a budget, some of them changed.
+
+        Args:
+            budget: "quick", "standard" or "paper".
+            changes: fields of `TrainingConfig` with their new values; None leaves the budget's.
+
+        Raises:
+            UnknownNameError: the budget is unknown.
+            GridsError: a value is out of range.
+            TypeError: there is no such field.
+        """
         if budget not in self.budgets:
             raise unknown_name("budget", budget, self.budgets)
         return replace(self.budgets[budget], **{key: value for key, value in changes.items() if value is not None})
@@ -171,7 +181,17 @@ PLAIN_RECIPE = Recipe("", ELEVEN, "", "unet", "unet", "log-mse, or L1 with the p
 
 
 def get_recipe(name: str | None) -> Recipe:
-    """The recipe of a name, or that of plain training for None. Raises UnknownNameError."""
+    """The recipe of a name.
+
+    Args:
+        name: a key of `TABLE`; None for plain training, by no paper's recipe.
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+
+    >>> get_recipe("liu-durbm").tasks
+    ('haze', 'rain', 'motion_blur', 'jpeg')
+    """
     if name is None:
         return PLAIN_RECIPE
     if name not in TABLE:
@@ -182,16 +202,22 @@ def get_recipe(name: str | None) -> Recipe:
 def resolve_config(
     name: str | None, budget: str = "quick", network: str | None = None, **changes: Any
 ) -> tuple[str, TrainingConfig]:
-    """The network and the settings of a recipe, or of plain training; at a rate that the network bears, unless given.
+    """The network and the settings of a recipe, or of plain training.
+
+    The learning rate is that of the budget, or the network's own where that is lower, unless it is given.
 
     Args:
         name: of the recipe; None for one network and one loss.
         budget: "quick", "standard" or "paper".
         network: a preset; None for the recipe's own of that budget, or the default.
-        changes: of the settings.
+        changes: fields of `TrainingConfig` with their new values; here None is not passed over.
+
+    Returns:
+        the preset and the settings.
 
     Raises:
-        GridsError: a name or value is wrong.
+        UnknownNameError: the recipe, budget or network is unknown.
+        GridsError: a value is out of range.
     """
     from grids.networks import preset  # the networks need torch
 

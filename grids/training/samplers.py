@@ -16,7 +16,7 @@ KINDS = ("mixed", "each", "turns", "cycles", "temperature")
 
 
 def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
-    """The sampler of a text.
+    """The sampler that a text stands for. It decides which tasks the crops of a batch are degraded for.
 
     mixed: samples are dealt like cards, every task once before any comes again; with `mixed:motion_blur=3` a deck holds
         three cards of it.
@@ -26,15 +26,25 @@ def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
     cycles: the same, in random order within each cycle; `cycles:motion_blur=3` three batches of it in a cycle
         (Liu et al.: 3 of blur, 1 of each other task).
     temperature: each sample's task is drawn by its number of images to the power 1 / T; `temperature:2` for T = 2, as
-        sizes differ among pairs of images.
+        sizes differ among pairs of images. T is 1 if it is not given.
 
     Args:
-        text: the kind, and after a colon its numbers. Tasks that are not named count once; those that are not trained
-            are passed over, so that a text holds for a part of its tasks, too.
-        names, sizes: of the tasks, and how many images each has.
+        text: the kind, and after a colon counts of tasks, 1 to 1000 each, or T, more than 0. Tasks that are not named
+            count once; those that are not trained are passed over, so that a text holds for a part of its tasks, too.
+        names: of the tasks; a task's number is its place here.
+        sizes: how many images each task has; used by "temperature" alone, and then at least 1.
+
+    Returns:
+        a function (step, batch, seed) -> the numbers of the tasks of the `batch` samples of this step. It has no state:
+        equal arguments give equal numbers. That of "each" raises GridsError for a batch that is too small.
 
     Raises:
-        GridsError: the kind is unknown, or a number is wrong.
+        UnknownNameError: the kind is unknown.
+        GridsError: a number is wrong, a task is counted twice, or numbers are given to "turns".
+
+    >>> draw = sampler("turns", ("haze", "rain"), (100, 100))
+    >>> [draw(step, 2, 0) for step in range(3)]
+    [[0, 0], [1, 1], [0, 0]]
     """
     kind, _, given = text.partition(":")
     if kind not in KINDS:
@@ -55,12 +65,28 @@ def sampler(text: str, names: Sequence[str], sizes: Sequence[int]) -> Sampler:
 
 
 def check_sampler(text: str) -> None:
-    """Raises GridsError for a text that is no sampler's."""
+    """See that a text stands for a sampler. Names of tasks are not looked at, see `check_counted`.
+
+    Args:
+        text: as for `sampler`.
+
+    Raises:
+        GridsError: the kind is unknown, or a number is wrong.
+    """
     sampler(text, ("a",), (1,))
 
 
 def check_counted(text: str, names: Sequence[str]) -> None:
-    """Raises GridsError for a sampler's text that counts a task of none of these names, such as a misspelt one."""
+    """See that a sampler counts tasks that are there: a misspelt name would be passed over without a word.
+
+    Args:
+        text: as for `sampler`.
+        names: of the tasks that may be counted.
+
+    Raises:
+        UnknownNameError: the text counts another task.
+        GridsError: a number is wrong.
+    """
     kind, _, given = text.partition(":")
     for name in _counts(given, text) if kind in ("mixed", "each", "cycles") else ():
         if name not in names:
@@ -68,10 +94,19 @@ def check_counted(text: str, names: Sequence[str]) -> None:
 
 
 def deal(counts: Sequence[int], first: int, count: int, seed: int) -> list[int]:
-    """The tasks of the samples `first` to `first + count` of a training: shuffled decks, one after the other.
+    """The tasks of some samples of a training, dealt from shuffled decks, one deck after the other.
 
     Args:
-        counts: cards of each task in a deck.
+        counts: cards of each task in a deck, 1 or more.
+        first: the number of the first sample, counted from 0 over the whole training.
+        count: how many samples.
+        seed: with the number of a deck it determines its order.
+
+    Returns:
+        numbers of tasks, `count` of them.
+
+    >>> sorted(deal([2, 1], first=0, count=3, seed=0))
+    [0, 0, 1]
     """
     cards = np.repeat(np.arange(len(counts)), counts)
     found: list[int] = []
@@ -83,10 +118,23 @@ def deal(counts: Sequence[int], first: int, count: int, seed: int) -> list[int]:
 
 
 def shares(counts: Sequence[int], batch: int, step: int = 0) -> list[int]:
-    """A batch in which each task has its share; what is left over goes to other tasks in every step.
+    """A batch in which each task has its share, and one sample at least.
+
+    What is left over after whole shares goes to tasks in turn, so that it evens out over the steps.
+
+    Args:
+        counts: of each task, in what proportion it takes part, 1 or more.
+        batch: samples in the batch.
+        step: counted from 0.
+
+    Returns:
+        numbers of tasks in ascending order, `batch` of them.
 
     Raises:
-        GridsError: the batch is too small to hold every task.
+        GridsError: the batch is too small to hold every task in its share.
+
+    >>> shares([2, 1, 1], batch=8)
+    [0, 0, 0, 0, 1, 1, 2, 2]
     """
     whole = _filled(counts, batch)
     left = batch - whole.sum()

@@ -24,9 +24,14 @@ from grids.training.photographs import Photographs, fixed_windows, random_window
 
 
 class Task(ABC):
-    """Inputs and the targets that a restorer should make of them; all drawing is done with the generator given.
+    """What a restorer learns to undo: makes inputs, and the targets that the restorer should make of them.
 
-    scale: targets are so many times as large as inputs.
+    A subclass sets `name` and writes `identity`, `draw` and `examples`. All that is random comes from the generator or
+    the seed that these are given.
+
+    Attributes:
+        name: of the task; it stands in file names and tables.
+        scale: targets are so many times as large as inputs; 1 but for super-resolution.
     """
 
     name: str
@@ -34,10 +39,21 @@ class Task(ABC):
 
     @abstractmethod
     def identity(self) -> str:
-        """What determines the task: two tasks of one identity give the same pixels for the same numbers drawn."""
+        """What determines the task, as a text.
+
+        Two tasks of one identity give the same pixels for the same numbers drawn. It is part of the key of a training:
+        what was trained for another identity is trained anew.
+        """
 
     def size(self, photographs: Photographs) -> int:
-        """How many images there are to learn it from."""
+        """How many images there are to learn the task from.
+
+        Args:
+            photographs: of the training.
+
+        Returns:
+            their number, but for a task with images of its own.
+        """
         return len(photographs)
 
     @abstractmethod
@@ -45,24 +61,40 @@ class Task(ABC):
         """Random crops to train on.
 
         Args:
-            clean: (B, 3, side, side) float32 in [0, 1], on the device of the training.
-            generator: on the CPU.
+            clean: (B, 3, side, side) float32 in [0, 1], multiples of 1/255, on the device of the training. It is not
+                changed.
+            generator: on the CPU; all that is random is drawn from it.
             data: how degraded inputs are made; own images are taken as they are.
 
         Returns:
-            inputs (B, 3, side / scale, side / scale) and targets (B, 3, side, side).
+            inputs (B, 3, side / scale, side / scale) and targets (B, 3, side, side), float32 in [0, 1], on the device
+            of `clean`. They may share its memory.
         """
 
     @abstractmethod
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        """Fixed crops to measure on: inputs and targets, uint8, sized as in `draw`, the same for every restorer.
+        """Fixed crops to measure on, the same for every restorer.
 
         A task with images of its own that are smaller makes its crops smaller, to a multiple of 8.
+
+        Args:
+            photographs: none of which was learnt from.
+            side: of the targets, pixels; no photograph may be smaller.
+            count: how many crops.
+            seed: of the degradations.
+
+        Returns:
+            inputs and targets, uint8 on the CPU, sized as in `draw`.
         """
 
 
 class Synthesized(Task):
-    """A degradation, synthesized on clean crops."""
+    """A degradation, synthesized on clean crops.
+
+    Args:
+        degradation: from `grids.degradations`, or your own; the task has its name. One whose `identity` is None gets
+            another identity whenever the task is made: no stored training stands for it.
+    """
 
     def __init__(self, degradation: Degradation) -> None:
         self.name, self.degradation = degradation.name, degradation
@@ -70,13 +102,16 @@ class Synthesized(Task):
         self._identity = degradation.identity() or f"unknown {secrets.token_hex(16)}"
 
     def identity(self) -> str:
+        """The degradation's name and its identity: its version and ranges."""
         return f"{self.name}: {self._identity}"
 
     def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
+        """As `make_pairs` makes them."""
         made = make_pairs(clean, self.degradation, data, generator)
         return made.inputs, made.targets
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Windows of the photographs, degraded; what `PairSettings` add in trainings (grey, JPEG) is left out."""
         clean = photographs.windows(side, count)
         generator = seeded(seed_for(seed, self.name))
         inputs = self.degradation(to_unit(clean), generator)
@@ -87,18 +122,25 @@ class Reduced(Task):
     """Super-resolution of clean photographs: inputs are antialiased bicubic reductions, rounded to 8 bit.
 
     Source: GRIDS, section 4.1 (what the descriptor is trained for).
+
+    Args:
+        scale: targets are so many times as large as inputs; the task is called "x4" for 4. Crops must be multiples of
+            it.
     """
 
     def __init__(self, scale: int = 4) -> None:
         self.name, self.scale = f"x{scale}", scale
 
     def identity(self) -> str:
+        """The scale, and how inputs are reduced."""
         return f"{self.name}: bicubic, antialiased, 8 bit"
 
     def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
+        """The clean crops are the targets; nothing is random, and `data` is not used."""
         return self._reduced(clean).div(255), clean
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Windows of the photographs as targets; the seed is not used."""
         clean = photographs.windows(side, count)
         return self._reduced(to_unit(clean)).byte(), clean
 
@@ -111,15 +153,18 @@ class Reduced(Task):
 class Pairs(Task):
     """Own pairs: an image of one folder is to become the image of that name in another.
 
+    Every fifth pair, from the first on, is only measured on; the others are learnt from.
+
     Args:
-        name: of the task.
-        inputs, targets: the two folders. Names count without their suffix; every fifth pair is only measured on.
-        least: side that the images must have at least.
-        reading: how they are read; none is skipped but for links that lead nowhere.
+        name: of the task: letters, digits, "_", "-" and ".", 64 at most.
+        inputs: the folder of degraded images, or a file.
+        targets: the folder of what they should become, or a file. Names count without their suffix.
+        least: pixels that both sides of the images must have at least.
+        reading: how they are read; None for the defaults. None is skipped but for links that lead nowhere.
 
     Raises:
-        GridsError: an image has no partner or cannot be used, two have one name, or partners differ in size; or there
-            are too few.
+        GridsError: the name is no name, an image has no partner or cannot be used, two have one name, partners differ
+            in size, or there are fewer than 2 pairs.
     """
 
     VALIDATION = 5
@@ -144,12 +189,15 @@ class Pairs(Task):
         self._held = sorted(held)
 
     def size(self, photographs: Photographs) -> int:
+        """The pairs that are learnt from; `photographs` are not used."""
         return len(self._fit)
 
     def identity(self) -> str:
+        """Checksums of the pixels of all inputs and targets."""
         return f"{self.name}: pairs {self._inputs.digest} {self._targets.digest}"
 
     def draw(self, clean: Tensor, generator: torch.Generator, data: PairSettings = PRISTINE) -> tuple[Tensor, Tensor]:
+        """Crops at random places of random pairs, as large as `clean`, of which nothing else is used."""
         side = clean.shape[-1]
         sizes = [self._inputs.sizes[number] for number in self._fit]
         sources = [
@@ -161,6 +209,7 @@ class Pairs(Task):
         return inputs, targets
 
     def examples(self, photographs: Photographs, side: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Fixed windows of the pairs that are not learnt from; `photographs` and the seed are not used."""
         sizes = [self._inputs.sizes[i] for i in self._held]
         side = min(side, min(map(min, sizes)) // 8 * 8)
         places = fixed_windows(sizes, side, count)
@@ -172,17 +221,35 @@ class Pairs(Task):
 
 
 def fingerprint(tasks: Sequence[Task]) -> str:
-    """A checksum of what the tasks are."""
+    """A checksum of what the tasks are; their order counts.
+
+    Args:
+        tasks: any number of them.
+
+    Returns:
+        a SHA-256 of their identities, 64 hexadecimal digits.
+    """
     return hashlib.sha256("\n".join(task.identity() for task in tasks).encode()).hexdigest()
 
 
 def matched(name: str, inputs: Path, targets: Path, reading: ReadOptions | None = None) -> list[tuple[Path, Path]]:
-    """The pairs of files in two folders (or of two files); names count without their suffix.
+    """The pairs of files in two folders, or of two files.
 
-    Pairs with a link that leads nowhere are left out, which `reading` is told.
+    Files of folders within the folders are paired by their path; names count without their suffix. Pairs with a link
+    that leads nowhere are left out, which `reading.on_skip` is told.
+
+    Args:
+        name: of the task, for errors.
+        inputs: a folder or a file; two files are a pair whatever they are called.
+        targets: the same.
+        reading: is told what is left out; None for nobody.
+
+    Returns:
+        (input, target) for each pair, sorted by the path of the input.
 
     Raises:
-        GridsError: an image has no partner, or two have one name.
+        GridsError: an image has no partner, or no pair can be used.
+        ImageError: two images of a folder have one name, or a folder is missing or holds no image.
     """
     ours, theirs = _by_name(inputs), _by_name(targets)
     broken = set()
@@ -200,7 +267,17 @@ def matched(name: str, inputs: Path, targets: Path, reading: ReadOptions | None 
 
 
 def check_sizes(name: str, path: Path, first: tuple[int, int], second: tuple[int, int]) -> None:
-    """Raise GridsError where the heights and widths of a pair differ."""
+    """See that the two images of a pair have one size.
+
+    Args:
+        name: of the task, for the error.
+        path: of the input, for the error.
+        first: height and width of the input, pixels.
+        second: height and width of the target, pixels.
+
+    Raises:
+        GridsError: the sizes differ.
+    """
     if first != second:
         sizes = f"{first[1]} x {first[0]} and {second[1]} x {second[0]}"
         raise GridsError(f"the pair '{path.name}' of '{name}' differs in size: {sizes}")

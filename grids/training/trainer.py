@@ -28,9 +28,11 @@ class Measuring:
     """When and how a training is measured.
 
     Args:
-        steps: counted from 1, after which it is.
-        measure: the kept module, with its averaged weights -> PSNR by task, dB.
-        stop: called after every measurement but one at the end; a text that is not empty ends the training.
+        steps: numbers of finished steps, from 1, after which it is measured; larger ones than the last are passed over.
+        measure: the kept module, with its averaged weights -> PSNR by task, dB. The module lies on the device of the
+            training and must not be changed.
+        stop: called with every point of the curve but one at the last step; a text that is not empty ends the training
+            and says why.
     """
 
     steps: Collection[int]
@@ -42,12 +44,14 @@ class Measuring:
 class TrainingResult:
     """What a training came to.
 
-    network: the kept module with its averaged weights, on the CPU.
-    curve: its learning curve.
-    seconds: spent training, in all processes that worked on it.
-    stopped: why it ended before its last step; empty if it did not.
-    rollbacks: how often it went back because of values that were not finite.
-    interrupted: what Ctrl-C or SIGTERM, after there was nothing left to do, is to raise once the network is kept.
+    Args:
+        network: the kept module with its averaged weights, on the CPU, in evaluation mode.
+        curve: its learning curve; empty where nothing was measured.
+        seconds: spent in steps and in measuring, in all processes that worked on it.
+        stopped: why it ended before its last step; empty if it did not.
+        rollbacks: how often it went back because of values that were not finite.
+        interrupted: the exception of a Ctrl-C or SIGTERM that came when there was nothing left to do; the caller is to
+            raise it once the network is kept. None where there was no such signal.
     """
 
     network: nn.Module
@@ -59,7 +63,11 @@ class TrainingResult:
 
 
 class OutOfTimeError(RunError):
-    """The time for a training is over; its checkpoint lets it go on."""
+    """The time for a training is over.
+
+    It is raised before a training or between two of its steps, then after the checkpoint is written, if there is to be
+    one. Started again with that checkpoint, the training goes on from there.
+    """
 
 
 def train(
@@ -74,20 +82,25 @@ def train(
 ) -> TrainingResult:
     """Train a system to its last step, or go on from a checkpoint as if there had been no break.
 
+    Where a loss or a weight is not finite, the training goes back some steps and takes other crops. Where memory runs
+    out, batches are computed in more parts. The callbacks are told of both.
+
     Args:
-        system: what to train; its modules are changed.
-        batches: (step, retry) -> the batch of a step, counted from 0.
-        config: settings.
-        device: where.
+        system: what to train; its modules are changed, and moved to the device.
+        batches: (step, retry) -> the batch of a step, counted from 0, such as `grids.training.datasets.Batches`.
+            `retry` counts how often the training has gone back.
+        config: the settings; `iterations` counts the steps of this training.
+        device: where it is trained.
         measuring: of the learning curve; None for none.
-        checkpointing: of the state, and the deadline; None for neither.
-        callbacks: told of steps, losses, and what went wrong and was mended.
+        checkpointing: of the state, and the deadline; None for neither. A checkpoint that is there stays there.
+        callbacks: told of steps, losses, and what went wrong and was mended; None for nobody.
 
     Returns:
         the kept module with its averaged weights, and how it got there.
 
     Raises:
-        GridsError: losses or weights stay not finite, or one image is too much for the memory of the device.
+        GridsError: losses or weights stay not finite, one image is too much for the memory of the device, or fp16 is
+            asked for without an NVIDIA GPU.
         RunError: the checkpoint is of another training, damaged, or cannot be written.
         OutOfTimeError: the deadline has passed.
         KeyboardInterrupt: Ctrl-C, or SIGTERM (Terminated); the step under way is finished and a checkpoint written

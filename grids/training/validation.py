@@ -25,13 +25,17 @@ SEED = 1_000_003  # not a user's: the pixels that models are compared on never c
 
 
 class Validation:
-    """The validation crops of some tasks: fixed windows of photographs, degraded once.
+    """The validation crops of some tasks: fixed windows of photographs, degraded once, the same for every restorer.
 
     Args:
         tasks: what is measured.
-        photographs: none of which was learnt from.
-        side: of the crops, at most; photographs that are smaller make all crops smaller, to a multiple of 8.
+        photographs: none of which was learnt from, each at least 8 pixels a side.
+        side: of the crops, pixels, at most; photographs that are smaller make all crops smaller, to a multiple of 8.
         count: of the crops, spread evenly over the photographs.
+
+    Attributes:
+        tasks: by name.
+        side: of the crops as they are, pixels.
     """
 
     def __init__(self, tasks: Sequence[Task], photographs: Photographs, side: int = SIDE, count: int = COUNT) -> None:
@@ -42,27 +46,49 @@ class Validation:
         self._made: dict[str, tuple[Tensor, Tensor]] = {}
 
     def examples(self, task: str) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of a task: uint8 (N, 3, side, side)."""
+        """The crops of a task; they are made at the first call and kept.
+
+        Args:
+            task: its name.
+
+        Returns:
+            inputs and targets, (N, 3, side, side) uint8 on the CPU; inputs are smaller for super-resolution. Do not
+            change them.
+
+        Raises:
+            KeyError: it is none of the tasks.
+        """
         if task not in self._made:
             self._made[task] = self.tasks[task].examples(self.photographs, self.side, self.count, SEED)
         return self._made[task]
 
     @cached_property
     def digest(self) -> str:
-        """A checksum of what is measured on."""
+        """A checksum of what is measured on: the photographs, and the side, number and seed of the crops.
+
+        The tasks are not in it; they have `grids.training.tasks.fingerprint`.
+        """
         return hashlib.sha256(f"{self.photographs.digest} {self.side} {self.count} {SEED}".encode()).hexdigest()
 
     def psnr(
         self, network: nn.Module | None, tasks: Iterable[str], device: torch.device | str, saved: bool = False
     ) -> dict[str, float]:
-        """The mean PSNR over the crops of each task, dB; of the inputs where the network is None.
+        """The mean PSNR over the crops of each task: RGB, rounded to 8 bit, no border cut.
 
         Args:
-            network: to be measured, on the device.
+            network: to be measured, on the device; None for the inputs as they are, which must then have the size of
+                the targets. Where it has a head for each task, that of the task is taken.
             tasks: their names.
-            device: where.
-            saved: save the inputs as JPEG of quality 90 first; tasks whose inputs are smaller than their targets, which
-                make no photographs of their own, are left out then.
+            device: where it computes, in float32.
+            saved: save the inputs as JPEG of quality 90 (4:2:0) first. Tasks of super-resolution,
+                whose inputs are smaller than their targets, are left out then.
+
+        Returns:
+            dB by task; at most 100 for each crop.
+
+        Raises:
+            KeyError: a name is none of the tasks.
+            UnknownNameError: the network has heads, but none for a task.
         """
         found = {}
         for task in tasks:

@@ -29,6 +29,9 @@ class DescriptorFeatures(nn.Module):
 
     They are divided by their root mean square on photographs, so that a loss between them is about as large as one
     between features of VGG-19, and the papers' weights of the terms still mean something.
+
+    Raises:
+        WeightsError: the file is missing from the installed package, or is not the one that ships.
     """
 
     def __init__(self) -> None:
@@ -39,7 +42,14 @@ class DescriptorFeatures(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) in [0, 1] -> one map (B, 64, H, W); differentiable with respect to the images."""
+        """The features of images.
+
+        Args:
+            images: (B, 3, H, W) float32 in [0, 1], on the device of the module.
+
+        Returns:
+            one map, (B, 64, H, W); differentiable with respect to the images.
+        """
         return [self.network.body_features(images) / SPREAD]
 
 
@@ -48,12 +58,15 @@ def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str]
 
     Args:
         vgg: weights of a VGG-19, as torchvision saves them (.pth) or as safetensors; None for the descriptor.
-        layers: of VGG-19, as "conv3_3" or "relu3_3"; the descriptor has one map.
+        layers: of VGG-19, as "conv3_3" or "relu3_3", one at least; the descriptor has one map and passes over them.
         say: is told in one line which network it is.
+
+    Returns:
+        a module on the CPU: (B, 3, H, W) in [0, 1] -> maps (B, C, h, w), one for each layer.
 
     Raises:
         GridsError: a layer is unknown.
-        WeightsError: the file is not a VGG-19's.
+        WeightsError: the file cannot be read or is not a VGG-19's.
     """
     if vgg is None:
         say("perceptual loss: features of the descriptor (SRResNet x4), as no VGG-19 weights are given")
@@ -65,7 +78,16 @@ def feature_network(vgg: Path | None, layers: Sequence[str], say: Callable[[str]
 
 
 def compute_features(network: nn.Module, images: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-    """The maps of images, to be learnt through, and of their targets, on the device of these."""
+    """The feature maps of images and of their targets, for `perceptual` and `contextual`.
+
+    Args:
+        network: images -> maps; it is moved to the device of the targets, and stays there.
+        images: (B, 3, H, W) in [0, 1]; gradients go through their maps.
+        targets: the same shape and device; their maps are computed without gradients.
+
+    Returns:
+        the maps of the images and the maps of the targets, layer by layer.
+    """
     network.to(targets.device)
     with torch.no_grad():
         known = network(targets)
@@ -79,7 +101,11 @@ def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
     by nothing: sums so large that the L1 beside them would not count.
 
     Args:
-        features, targets: maps (B, C, H, W) of the images and of the targets, layer by layer.
+        features: maps (B, C, H, W) of the images, layer by layer, one at least.
+        targets: those of the targets, of the same shapes.
+
+    Returns:
+        (), 0 or more.
     """
     return torch.stack([F.mse_loss(*pair) for pair in zip(features, targets, strict=True)]).sum()
 
@@ -93,10 +119,11 @@ def contextual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
     32 positions a side are first shrunk by means, as the matrices grow with the fourth power of the side.
 
     Args:
-        features, targets: maps (B, C, H, W) of the images and of the targets, layer by layer.
+        features: maps (B, C, H, W) of the images, layer by layer, one at least.
+        targets: those of the targets, layer by layer.
 
     Returns:
-        (), 0 or more: the mean over images, summed over maps.
+        (), 0 or more: the mean over images, summed over maps. Computed in float32 also under autocast.
     """
     return torch.stack([_contextual(*pair) for pair in zip(features, targets, strict=True)]).sum()
 

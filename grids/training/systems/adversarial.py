@@ -25,13 +25,13 @@ RESTED = 3 / 80
 
 @dataclass(frozen=True)
 class Terms:
-    """What the losses of a restorer weigh.
+    """What the losses of a restorer weigh, and how its critics are trained. A weight of 0 leaves a loss out.
 
     Args:
-        features: the squared error of features.
-        pixels: L1.
-        adversarial: what the critic says; it is the weight of the critic's own loss, too (Martyniuk 2019).
-        contextual: the contextual loss of the same features.
+        features: weight of the squared error of features.
+        pixels: weight of L1.
+        adversarial: weight of what the critic says; it is the weight of the critic's own loss, too (Martyniuk 2019).
+        contextual: weight of the contextual loss of the same features.
         critic_rate: the critics' learning rate, in terms of the restorer's.
         critic_steps: steps of the critics for one of the restorer.
     """
@@ -53,13 +53,13 @@ class Adversarial(SupervisedSystem):
 
     Args:
         network: to train.
-        tasks: that the numbers of a batch stand for.
-        config: of the training; its loss is not used.
+        tasks: that the numbers of a batch stand for, in this order.
+        config: of the training; its loss is not used. Critics get weights drawn from its seed.
         critic: makes a critic, (B, 3, H, W) in [0, 1] -> (B, ...) scores.
         features: images -> maps, frozen; None where no term needs them.
         terms: what the losses weigh.
-        given: a part of the network that has weights of another training: it rests at first, while the others are
-            still random.
+        given: a part of the network that has weights of another training: it rests in the first 3/80 of the steps
+            (`RESTED`), while the others are still random. None for no such part.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Adversarial(SupervisedSystem):
         self.modules |= {_critic_of(task): made for task, made in zip(tasks, critics, strict=True)}
 
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        """One for the "network", and one for all "critics" together, at `Terms.critic_rate` times the learning rate."""
         critics = nn.ModuleList(self.modules[_critic_of(task)] for task in self.tasks)
         return {
             "network": adamw(self.modules["network"], config),
@@ -86,9 +87,11 @@ class Adversarial(SupervisedSystem):
         }
 
     def started(self) -> None:
+        """No part rests: the whole network has weights of another training."""
         self._given = None
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        """First that of the "critics", `Terms.critic_steps` times, then that of the "network"."""
         if self._given is not None:
             self._given.requires_grad_(step >= RESTED * self._config.iterations)
         restored = self.restore(modules, batch)
@@ -117,7 +120,18 @@ class Adversarial(SupervisedSystem):
 
 
 def restoration_loss(restored: Tensor, targets: Tensor, features: nn.Module | None, terms: Terms) -> Tensor:
-    """The losses between images and targets, without a critic."""
+    """The losses between images and targets, without a critic: weighed L1, features and contextual loss.
+
+    Args:
+        restored: (B, 3, H, W) float32; it may leave [0, 1].
+        targets: (B, 3, H, W) float32 in [0, 1].
+        features: images -> maps, frozen; it is moved to the device of the targets. None: L1 alone, whatever `terms`
+            say.
+        terms: the weights.
+
+    Returns:
+        (), 0 or more.
+    """
     loss = terms.pixels * F.l1_loss(restored, targets)
     if features is None or not (terms.features or terms.contextual):
         return loss
@@ -130,7 +144,16 @@ def restoration_loss(restored: Tensor, targets: Tensor, features: nn.Module | No
 
 
 def make_modules(make: Callable[[], nn.Module], config: TrainingConfig, count: int) -> list[nn.Module]:
-    """Modules with weights drawn from the seed of a training."""
+    """Modules with weights drawn from the seed of a training, such as critics. PyTorch's own generator stays as it was.
+
+    Args:
+        make: makes one module.
+        config: of the training, for its seed.
+        count: how many modules.
+
+    Returns:
+        the modules, on the CPU; each has other weights.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed ^ CRITIC_SEED)
         return [make() for _ in range(count)]

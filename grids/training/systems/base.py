@@ -20,8 +20,11 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class System(ABC):
     """Modules that are trained together. The loop does the rest: devices, precision, steps, checkpoints.
 
-    modules: by name; all of them go into checkpoints.
-    kept: the name of the module that is measured, averaged over steps and kept.
+    A subclass sets `modules` and `kept`, and writes `optimizers` and `losses`.
+
+    Attributes:
+        modules: by name; all of them go into checkpoints.
+        kept: the name of the module that is measured, averaged over steps and kept.
     """
 
     modules: dict[str, nn.Module]
@@ -29,23 +32,39 @@ class System(ABC):
 
     @abstractmethod
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
-        """The optimizers by name; their learning rates follow the settings', in the ratio that they start with."""
+        """The optimizers of the modules. The loop calls this once, when the modules lie on the device.
+
+        The learning rates follow the schedule of the settings, in the ratio that they start with.
+
+        Args:
+            config: settings of the training.
+
+        Returns:
+            by name; each parameter that is trained is in one of them. They must be AdamW: checkpoints check for it.
+        """
 
     @abstractmethod
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
         """The losses of one step, in their order: (name of the optimizer, loss).
 
         After each the loop goes backward and steps that optimizer, so that what is computed next sees the new weights:
-        a critic first, then what it judges. Nothing need be given for an optimizer that rests in this step.
+        a critic first, then what it judges. Nothing need be given for an optimizer that rests in this step. The last
+        loss is the one that callbacks and the learning curve tell.
 
         Args:
             modules: as `modules`, wrapped for the precision of the training: call these.
-            batch: on the device of the training.
+            batch: on the device of the training; where it is computed in parts, one of these.
             step: counted from 0.
+
+        Yields:
+            a name of `optimizers`, and a loss of shape () that can be differentiated.
         """
 
     def started(self) -> None:
-        """Hear that the kept module has the weights of another training: none of them is random."""
+        """Hear that the kept module has been given the weights of another training: none of them is random.
+
+        Called before the training, if at all. It does nothing here.
+        """
         return
 
 
@@ -54,8 +73,11 @@ class SupervisedSystem(System):
 
     Args:
         network: with one head, or one for each task.
-        loss: its name, or itself: (images, targets) -> ().
-        tasks: that the numbers of a batch stand for; needed where the network has a head for each.
+        loss: its name in `grids.training.losses.LOSSES`, or itself: (images, targets) -> ().
+        tasks: that the numbers of a batch stand for, in this order; needed where the network has a head for each.
+
+    Raises:
+        KeyError: there is no loss of that name.
     """
 
     kept = "network"
@@ -66,15 +88,24 @@ class SupervisedSystem(System):
         self._loss = LOSSES[loss] if isinstance(loss, str) else loss
 
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        """One, "network"."""
         return {"network": adamw(self.modules["network"], config)}
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        """One, between all restored images and their targets."""
         yield "network", self._loss(self.restore(modules, batch), batch.targets)
 
     def restore(self, modules: Modules, batch: Batch) -> Tensor:
-        """What the network makes of a batch, each input by its task's head: (B, 3, H, W) float32.
+        """What the network makes of a batch, each input by its task's head.
 
         What the tasks share gets the sum of their gradients, as a loss of all goes backward once.
+
+        Args:
+            modules: those that `losses` was given.
+            batch: on the device of the training.
+
+        Returns:
+            (B, 3, H, W) float32, not clipped.
         """
         network = modules["network"]
         if not isinstance(self.modules["network"], MultiHead):
@@ -83,7 +114,13 @@ class SupervisedSystem(System):
 
 
 def adamw(module: nn.Module, config: TrainingConfig, faster: float = 1.0) -> torch.optim.Optimizer:
-    """AdamW with the settings of a training, its learning rate so many times as large."""
+    """AdamW with the settings of a training.
+
+    Args:
+        module: all of its parameters are trained, on the device where they lie now.
+        config: learning rate, betas, weight decay and precision count.
+        faster: the learning rate is so many times that of the settings.
+    """
     fused = None if config.precision == "fp16" else True  # gradients of fp16 cannot be clipped for the fused one
     return torch.optim.AdamW(
         module.parameters(), faster * config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=fused

@@ -20,14 +20,16 @@ from grids.training.systems.base import Modules, System, adamw
 
 @dataclass(frozen=True)
 class Stages:
-    """When the losses come in, and what they weigh.
+    """When the losses of face deblurring come in, and what they weigh.
+
+    The paper prints a weight of 1 for features and critic, over sums: its features alone would drown all else.
 
     Args:
-        features: share of the steps after which the loss between features comes in; 1 leaves it out.
+        features: share of the steps, 0 to 1, after which the loss between features comes in; 1 leaves it out.
         critic: the same for the critic.
         structure: whether the structure stream is trained.
-        feature_weight, critic_weight: beside the L1 losses, which weigh 1. The paper prints 1 for both, over sums: its
-            features alone would drown all else.
+        feature_weight: of the loss between features, beside the L1 losses, which weigh 1.
+        critic_weight: of what the critic says, likewise.
     """
 
     features: float = 0.5
@@ -38,12 +40,14 @@ class Stages:
 
 
 class FaceDeblurring(System):
-    """The system of Shen et al. (2019), section 3: L1 of images and of their structure at every scale, from a share of
-    the steps on the error of features at every scale, and at last a critic of the full scale.
+    """The system of Shen et al. (2019), section 3, for deblurring faces, with losses that come in one after the other.
+
+    L1 of images and of their structure at every scale; from a share of the steps on the error of features at every
+    scale, too; and at last a critic of the full scale.
 
     Args:
-        network: a `ShenFace`.
-        config: of the training; its loss is not used.
+        network: a `ShenFace`, with a structure head if `stages.structure` is set.
+        config: of the training; its loss is not used. The critic gets weights drawn from its seed.
         critic: makes one, (B, 3, H, W) in [0, 1] -> (B, ...) logits.
         features: images -> maps, frozen.
         stages: when the losses come in.
@@ -64,9 +68,11 @@ class FaceDeblurring(System):
         self._iterations, self._features, self._stages = config.iterations, features, stages
 
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+        """One for the "network" and one for the "critic", at one learning rate."""
         return {name: adamw(module, config) for name, module in self.modules.items()}
 
     def losses(self, modules: Modules, batch: Batch, step: int) -> Iterator[tuple[str, Tensor]]:
+        """That of the "critic", once it has come in, then that of the "network"."""
         stages, share = self._stages, step / self._iterations
         restored = [made.float() for made in modules["network"](batch.inputs, every_scale=True)]
         scaled: Callable[[Tensor], list[Tensor]] = self.modules["network"].pyramid  # type: ignore[assignment]

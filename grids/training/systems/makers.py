@@ -47,7 +47,11 @@ class SystemMaker:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
-        """All that determines what it makes, as JSON."""
+        """All that determines what it makes, for the key of a training.
+
+        Returns:
+            "name", "options" and "settings", as they come back from JSON: tuples are lists.
+        """
         given: dict[str, Any] = json.loads(json.dumps({"options": dict(self.options), "settings": dict(self.settings)}))
         return {"name": self.name, **given}
 
@@ -57,17 +61,19 @@ PLAIN = SystemMaker("plain", lambda network, tasks, config: SupervisedSystem(net
 
 
 def prepare_maker(name: str | None, network: str, tasks: tuple[str, ...], extras: Extras) -> SystemMaker:
-    """What makes the systems of a recipe, the user's files read.
+    """What makes the systems of a recipe. Files that the user gives are read here, once.
 
     Args:
-        name: of the recipe; None for one network and one loss.
+        name: of the recipe; None for one network and one loss (`PLAIN`).
         network: the preset, of the recipe's class.
         tasks: their names.
-        extras: what the user gives.
+        extras: what the user gives; its `say` is told what is used.
 
     Raises:
-        GridsError: the preset is of another network, a file cannot be used, or something is given that the recipe has
+        GridsError: the preset is of another network, the topology is wrong, or something is given that the recipe has
             no use for.
+        UnknownNameError: the recipe or the preset is unknown.
+        WeightsError: a file cannot be used. Whether a trunk fits is seen only when a system is made.
     """
     if name is None:
         if extras.given:
