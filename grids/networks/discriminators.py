@@ -29,7 +29,14 @@ class PatchCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 4, padding=2))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> scores (B, 1, h, w), of which 256 x 256 pixels have 35 x 35."""
+        """Score how much each patch of the images looks like one of a sharp image.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size.
+
+        Returns:
+            Scores (B, 1, h, w), any real numbers; 256 x 256 pixels have 35 x 35.
+        """
         return self.layers(2 * images - 1)
 
 
@@ -62,7 +69,17 @@ class ConvCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, side // 16))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, side, side) in [0, 1] -> logits (B, 1). Raises GridsError for images of another size."""
+        """Score how much each image looks like a sharp one.
+
+        Args:
+            images: (B, 3, side, side) in [0, 1].
+
+        Returns:
+            Logits (B, 1), before the sigmoid.
+
+        Raises:
+            GridsError: the images are of another size.
+        """
         height, width = images.shape[-2:]
         if (height, width) != (self.side, self.side):
             raise GridsError(f"this critic takes images of {self.side} x {self.side} pixels, not {height} x {width}")

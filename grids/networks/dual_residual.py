@@ -18,9 +18,11 @@ SHARE = 0.2
 
 
 class TotalVariation(nn.Module):
-    """The mean of |difference|^3 between vertical neighbours, plus that between horizontal ones, of every channel.
+    """How much every channel varies: the mean of |difference|^3 of vertical neighbours, plus that of horizontal ones.
 
-    Source: eq. 6, beta = 3. (B, C, H, W), H and W at least 2, -> (B, C, 1, 1).
+    (B, C, H, W) -> (B, C, 1, 1). H and W must be at least 2: without neighbours the result is NaN. The cubes overflow
+    in float16.
+    Source: Liu, Suganuma, Okatani, eq. 6, beta = 3.
     """
 
     def __init__(self) -> None:
@@ -28,6 +30,7 @@ class TotalVariation(nn.Module):
         self.vertical, self.horizontal = GlobalMean(), GlobalMean()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, 1, 1)."""
         down, right = (x.diff(dim=dim).abs().pow(BETA) for dim in (2, 3))
         return self.vertical(down) + self.horizontal(right)
 
@@ -57,6 +60,7 @@ class ChannelAttention(nn.Module):
         self.excite = nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape and dtype."""
         (squeeze,) = self.squeeze.values()
         with _float32(x.device):
             known = torch.cat([statistic(x.float()) for statistic in self.statistics], dim=1).flatten(1)
@@ -79,6 +83,7 @@ class AttendedResidual(nn.Module):
         self.attention = ChannelAttention(channels, hidden, statistics) if statistics else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         return F.relu(x + self.attention(self.conv2(F.relu(self.conv1(x)))))
 
 
@@ -117,14 +122,26 @@ class DualBlock(nn.Module):
             self.norms[name] = make_norm(channels, norm, SHARE if name in residuals else 1.0)
 
     def shrink_residuals(self) -> None:
-        """Let all residuals begin small, after their weights were drawn: norms see to theirs."""
+        """Let all residuals begin small; to be called after the weights were drawn, such as by `init_for_relu`.
+
+        The last weights of each residual are multiplied by a tenth. Where the block is normalised, the norms of its two
+        main residuals have small scales from the start instead.
+        """
         assert isinstance(self.attended[0], AttendedResidual) and isinstance(self.attended[1], nn.Conv2d)
         shrink_weights(self.lead.conv2, self.attended[0].conv2)
         if not isinstance(self.norms["large"], LearnedInstanceNorm):
             shrink_weights(self.large, self.fuse or self.attended[1])
 
     def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""
+        """Run both maps through the block.
+
+        Args:
+            x: (B, C, H, W), at a quarter of the image's size.
+            r: (B, C, 2H, 2W), at half of it.
+
+        Returns:
+            The next x and r, of the same shapes, at least 0.
+        """
         norms = self.norms
         enlarged = F.pixel_shuffle(norms["up"](self.up(self.lead(x))), 2)
         r = F.relu(r + norms["large"](self.large(enlarged)))
@@ -135,7 +152,13 @@ class DualBlock(nn.Module):
 
 
 def make_norm(channels: int, norm: bool, scale: float = 1.0) -> nn.Module:
-    """A norm that begins with a scale, or none."""
+    """Make an instance norm with a learned scale and shift, or, in its place, a layer that does nothing.
+
+    Args:
+        channels: of the maps.
+        norm: whether to normalise.
+        scale: that the norm begins with.
+    """
     return LearnedInstanceNorm(channels, scale) if norm else nn.Identity()
 
 

@@ -46,14 +46,14 @@ class Restorer:
 
 
 def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], half: bool = False) -> Path:
-    """Write weights and their record into one safetensors file, in one step: what was there is replaced whole or not at
-    all.
+    """Write weights and their record into one safetensors file, in one step.
+
+    What was there is replaced whole or not at all.
 
     Args:
         path: the file; a missing folder is made.
-        network: its weights are kept, all as float32; the network is not changed.
-        record: as JSON; `preset` (a text) and `tasks` (a list of names) must be in it, which is checked only when the
-            file is read.
+        network: its weights are kept, as float32; the network is not changed.
+        record: as JSON. `load_restorer` looks for `preset` (a name) and `tasks` (names) in it; nothing is checked here.
         half: as float16, for files half as large; counts of batches are too large for it and stay float32.
 
     Returns:
@@ -76,8 +76,8 @@ def read_record(path: Path) -> dict[str, Any] | None:
         path: a file of `save_restorer`, or any other.
 
     Returns:
-        The record, with a `preset` and `tasks`; None where the file is missing, is no restorer's, or its record is
-        damaged.
+        The record; where it has a `preset`, that is a text or None, where it has `tasks`, these are a list of texts.
+        None where the file is missing, is no restorer's, or its record is damaged.
     """
     try:
         return _parse_record(path)
@@ -206,8 +206,8 @@ def initialize(
 ) -> nn.Module:
     """Make a network of a preset with weights drawn from a seed. The same seed gives the same weights.
 
-    With a head for each task, and for faces, it begins by giving back its input. PyTorch's global generator of the CPU
-    is used meanwhile, and then is as before.
+    With a head for each task, and for faces, it is set to give back its input at first. PyTorch's global generators are
+    seeded for it; that of the CPU is put back afterwards.
 
     Args:
         preset: its name.
@@ -233,11 +233,11 @@ def initialize(
 
 
 def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping[str, Any]) -> str:
-    """Compute a checksum of the names and shapes of a network's weights: a network of the same name with another
-    checksum has changed, and does not fit stored weights.
+    """Compute a checksum of the names and shapes of a network's weights.
 
-    Each is computed once in a process: that of a preset as it stands comes from a stored table, others from a network
-    that is made, which takes up to a second.
+    A network of the same name with another checksum has changed, so that stored weights do not fit it. Each is computed
+    once in a process: that of a preset as it stands comes from a stored table where the table has it, others from a
+    network that is made, which takes a moment for large ones.
 
     Args:
         preset: the network.

@@ -224,7 +224,10 @@ def check_settings(
     min_gain: float = 0.0,
     strength: float = 1.0,
 ) -> None:
-    """Check the settings of `restore_photo`, which all have the same meaning there, before any photograph is read.
+    """Check the settings of `restore_photo`, so that a wrong one is told before any photograph is read.
+
+    Args:
+        steps, tile, overlap, group, head, min_gain, strength: as for `restore_photo`.
 
     Raises:
         GridsError: a head without a group, fewer than 1 step, a least gain that is negative or not finite, a strength
@@ -265,8 +268,9 @@ def _reason_to_stop(selection: Selection, min_gain: float) -> str | None:
 
 
 def loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:
-    """Make a function that gives the restorer of a group's id. It reads the file when it is first asked for, then keeps
-    it.
+    """Make a function that gives the restorer of a group's id.
+
+    It reads the file when a group is first asked for, then keeps the network.
 
     Args:
         groups: the candidates, with the files of their weights.

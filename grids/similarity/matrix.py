@@ -102,17 +102,16 @@ def _digest(tensors: dict[str, np.ndarray[Any, Any]]) -> str:
 def row_key(
     crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
 ) -> str:
-    """Compute a checksum of everything that a row's content depends on: a stored row with the same key need not be
-    measured again.
+    """Compute a checksum of everything that a row's content depends on.
 
-    Beside the arguments these are the version of grids, the kind of device and the precision.
+    A stored row with the same key need not be measured again. Beside the arguments, the version of grids counts.
 
     Args:
         crops: their pixels and places count, not their names.
         name: the degradation's; its seed depends on it.
         degradation: its `identity` counts; None for no degradation. One whose identity is None, as of kinds from
-            elsewhere, has a key, too, but no stored row must be used for it.
-        descriptor: its weights, device and precision count.
+            elsewhere, has a key, too, but no stored row may be used for it.
+        descriptor: its weights, its kind of device and its precision count.
         layer: "body" or "last".
         seed: of the whole measurement.
 
