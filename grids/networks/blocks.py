@@ -35,9 +35,7 @@ class GlobalMean(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, 1, 1): the means of x, or, inside a `MeansOfTiles`, those of the image that x is a
-        tile of.
-        """
+        """(B, C, H, W) -> (B, C, 1, 1): the means of x, or of the image that it is a tile of (see `MeansOfTiles`)."""
         tiles = _TILES.get()
         return self.average(x) if tiles is None else tiles.mean(self, x)
 

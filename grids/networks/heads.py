@@ -200,8 +200,7 @@ def select_head(network: nn.Module, task: str) -> nn.Module:
 
 
 def for_task(network: nn.Module, *tasks: str) -> nn.Module:
-    """Take the network that restores a task: the network itself, or, where it has a head for each, the view of one
-    head.
+    """Take the network that restores a task: itself, or, where it has a head for each, the view of one head.
 
     Args:
         network: any.
