@@ -123,7 +123,7 @@ _TILES: ContextVar[MeansOfTiles | None] = ContextVar("tiles", default=None)
 class GlobalMoments(GlobalMean):
     """The mean of every channel, then that of its squares: (B, C, H, W) -> (B, 2 C, 1, 1).
 
-    Both are one pool for `MeansOfTiles`, so that a norm needs one pass over the tiles and not two. The squares overflow
+    Both are one pool for `MeansOfTiles`, so that a norm needs one pass over the tiles and not two. Squares may overflow
     in float16.
     """
 

@@ -11,7 +11,8 @@ from grids.networks.blocks import InstanceNorm
 class PatchCritic(nn.Module):
     """A PatchGAN critic: five 4 x 4 convolutions, instance normalisation, LeakyReLU 0.2. A score for each patch.
 
-    Any size and any batch, since images are normalised one by one; no sigmoid, so that the scores suit WGAN-GP.
+    It takes any size and any batch, since images are normalised one by one. There is no sigmoid, so that the scores
+    suit WGAN-GP.
 
     Source: Martyniuk, "Multi-task learning for image restoration" (2019), with the layers of its code.
 
@@ -53,7 +54,7 @@ class ConvCritic(nn.Module):
         side: of the images in pixels, a multiple of 16, at least 32.
 
     Raises:
-        GridsError: another side.
+        GridsError: the side is below 32 or no multiple of 16.
     """
 
     def __init__(self, width: int = 64, side: int = 128) -> None:

@@ -41,10 +41,11 @@ STATISTICS: dict[Statistic, type[nn.Module]] = {"gap": GlobalMean, "tv": TotalVa
 
 
 class ChannelAttention(nn.Module):
-    """Squeeze and excitation: each channel times a weight in (0, 1) that follows from statistics of all channels.
+    """Squeeze and excitation: each channel times a weight in (0, 1) that is computed from statistics of all channels.
 
-    (B, C, H, W) -> the same. Source: section 4.1; how the statistics are merged is in a lost figure: they are
-    concatenated, which gives the paper's number of layers. Computed in float32, since cubes overflow in float16.
+    (B, C, H, W) -> the same. Computed in float32, since cubes overflow in float16. Source: Liu, Suganuma, Okatani,
+    section 4.1; how the statistics are merged is in a lost figure: they are concatenated, which gives the paper's
+    number of layers.
 
     Args:
         channels: C.
@@ -90,15 +91,17 @@ class AttendedResidual(nn.Module):
 class DualBlock(nn.Module):
     """One dual residual block: maps x at a quarter of the size and r at half of it go through, each with its residual.
 
-    Source: section 4.2; its 13 weight layers fix the order of layers. The code of the dual residual networks pads by
-    reflection, which small images do not allow; here zeros. All convolutions but those of the SE-ResNet modules, whose
-    attention is to know means and variations, are normalised over the image, as in that code's network for blur
-    (DuRN-U; the biases before them do nothing): without, L1 presses all maps to 0 (docs/results.md).
+    Source: Liu, Suganuma, Okatani, section 4.2; its 13 weight layers fix the order of layers. The code of the dual
+    residual networks pads by reflection, which small images do not allow; here zeros. All convolutions outside the
+    SE-ResNet modules are normalised over the image, as in that code's network for blur (DuRN-U; the biases before the
+    norms do nothing): without, L1 presses all maps to 0 (docs/results.md). Those inside are not, since their attention
+    needs the means and variations of the maps.
 
     Args:
         channels: C of both maps.
         kernel: side of the larger convolution after the enlargement, odd.
-        hidden, statistics: of the attention in the leading module; that of the branch (b) always knows means alone.
+        hidden, statistics: of the attention in the leading module, see `AttendedResidual`; the attention in branch (b)
+            always gets means alone.
         fusion: shrink in two branches, (a) as in DuRB-U and (b) as in DuRB-US, and merge them; else (b) alone.
         norm: normalise; else the sizes of maps are left to their weights, as in that code's network for haze (DuRN-US).
     """

@@ -32,7 +32,8 @@ class Preset:
         network: the class; its `from_state` reads the size off a state dict.
         summary: what it is for, and its source.
         options: arguments of the class.
-        rate: the highest learning rate that is taken unasked: without normalisation, ReLUs die at a few times as much.
+        rate: the learning rate is at most this, unless the user names another: without normalisation, ReLUs die at a
+            few times as much.
     """
 
     network: type[nn.Module]
