@@ -1,4 +1,8 @@
-"""The networks: one file an architecture, all presets in the `TABLE` of table.py."""
+"""The networks: one file an architecture, all presets in the `TABLE` of table.py.
+
+`build` makes a network by the name of its preset; `from_state` of each class makes the one that a state dict belongs
+to.
+"""
 
 from grids.networks.durbm import DuRBM as DuRBM
 from grids.networks.martyniuk import MartyniukFPN as MartyniukFPN

@@ -23,22 +23,32 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         return x + self.conv2(F.relu(self.conv1(x)))
 
 
 class GlobalMean(nn.Module):
     """The mean of every channel over the image: (B, C, H, W) -> (B, C, 1, 1).
 
-    What a network sees of the whole image passes through here, so that an image can come in tiles too: see
-    `MeansOfTiles`.
+    What a network sees of the whole image passes through here, so that an image can come in tiles too: inside a
+    `MeansOfTiles` it gives means of the whole image for each of its tiles.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, 1, 1): the means of x, or of the image that it is a tile of (see `MeansOfTiles`)."""
         tiles = _TILES.get()
         return self.average(x) if tiles is None else tiles.mean(self, x)
 
     def average(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """The means of one map."""
+        """Compute the means of one map, whatever `MeansOfTiles` is around it.
+
+        Args:
+            x: (B, C, H, W).
+            dtype: in which they are summed and returned; None for that of x.
+
+        Returns:
+            (B, C, 1, 1).
+        """
         return x.mean(dim=(2, 3), keepdim=True, dtype=dtype)
 
 
@@ -46,11 +56,14 @@ class MeansOfTiles:
     """The means of an image that comes in tiles, for every `GlobalMean` of the network that it goes through.
 
     They hold within `with`, in the thread that entered it alone: nothing is written into the network, which other
-    threads may use meanwhile.
+    threads may use meanwhile. Use: set `window`, run the network on a tile, and so on for all tiles; then
+    `fix_gathered`, and run all tiles again, until the result changes no more (see `grids.restoration.tiling`).
 
-    window: (top, bottom, left, right) of the part of a tile whose means are gathered, as fractions; None for nothing.
-    fixed: for each pool the means that it gives for every tile, (1, C, 1, 1); without, those gathered so far, or where
-        nothing is gathered, those of what comes.
+    Attributes:
+        window: (top, bottom, left, right) of the part of a tile whose means are gathered, as fractions of its sides;
+            None to gather nothing. Parts of all tiles together should be the image, each pixel once.
+        fixed: for each pool the means that it gives for every tile, (1, C, 1, 1); without, it gives those gathered so
+            far, or where nothing is gathered, those of what comes.
     """
 
     def __init__(self) -> None:
@@ -66,7 +79,15 @@ class MeansOfTiles:
         _TILES.reset(self._before)
 
     def mean(self, pool: GlobalMean, x: Tensor) -> Tensor:
-        """What a pool gives for the map of a tile."""
+        """Give what a pool is to return for the map of a tile, and gather its means; called by `GlobalMean`.
+
+        Args:
+            pool: the pool that asks; each has means of its own.
+            x: (B, C, h, w), its map of the tile.
+
+        Returns:
+            (1, C, 1, 1) of the image, float32; or (B, C, 1, 1) of x itself while nothing is known.
+        """
         if self.window is not None:
             self._gather(pool, x, self.window)
         if pool in self.fixed:
@@ -74,7 +95,11 @@ class MeansOfTiles:
         return self._average_gathered(pool) if pool in self._gathered else pool.average(x)
 
     def fix_gathered(self) -> None:
-        """Give from now on the means of what was gathered, and begin to gather anew."""
+        """Give from now on the means of what was gathered, and begin to gather anew.
+
+        To be called once all tiles have passed. A pool for which nothing was gathered since the last call loses its
+        fixed means.
+        """
         self.fixed = {pool: self._average_gathered(pool) for pool in self._gathered}
         self._gathered = {}
 
@@ -96,9 +121,14 @@ _TILES: ContextVar[MeansOfTiles | None] = ContextVar("tiles", default=None)
 
 
 class GlobalMoments(GlobalMean):
-    """The mean of every channel, then that of its squares: (B, C, H, W) -> (B, 2 C, 1, 1)."""
+    """The mean of every channel, then that of its squares: (B, C, H, W) -> (B, 2 C, 1, 1).
+
+    Both are one pool for `MeansOfTiles`, so that a norm needs one pass over the tiles and not two. Squares may overflow
+    in float16.
+    """
 
     def average(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """(B, C, H, W) -> (B, 2 C, 1, 1), as `GlobalMean.average`."""
         return torch.cat((super().average(x, dtype), super().average(x.square(), dtype)), dim=1)
 
 
@@ -119,6 +149,7 @@ class InstanceNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape and dtype."""
         exact = x if x.dtype == torch.float64 else x.float()
         mean, squares = self.moments(exact).chunk(2, dim=1)
         variance = (squares - mean.square()).clamp_min(0)
@@ -126,11 +157,11 @@ class InstanceNorm(nn.Module):
 
 
 class LearnedInstanceNorm(InstanceNorm):
-    """The same, then a scale and a shift for each channel, which are learned.
+    """An `InstanceNorm`, then a scale and a shift for each channel, which are learned: (B, C, H, W) -> the same.
 
     Args:
         channels: C.
-        scale: that it begins with.
+        scale: that it begins with, the same for all channels; the shift begins at 0.
         epsilon: added to the variance.
     """
 
@@ -140,6 +171,7 @@ class LearnedInstanceNorm(InstanceNorm):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         return super().forward(x) * self.weight[:, None, None] + self.bias[:, None, None]
 
 
@@ -159,6 +191,7 @@ class LayerNorm2d(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         if self.bias is None:
             variance = x.var(dim=1, unbiased=False, keepdim=True)
             return x * torch.rsqrt(variance + self.epsilon) * self.weight[:, None, None]
@@ -187,6 +220,7 @@ class TransposedAttention(nn.Module):
         self.project = nn.Conv2d(channels, channels, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         b, c, h, w = x.shape
         q, k, v = self.qkv_depthwise(self.qkv(x)).reshape(b, 3 * self.heads, c // self.heads, h * w).chunk(3, dim=1)
         q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
@@ -213,6 +247,7 @@ class GatedFeedForward(nn.Module):
         self.project = nn.Conv2d(hidden, channels, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
         return self.project(F.gelu(gate) * value)
 
@@ -234,15 +269,20 @@ class TransformerBlock(nn.Module):
         self.feed_forward = GatedFeedForward(channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         x = x + self.attention(self.norm1(x))
         return x + self.feed_forward(self.norm2(x))
 
 
 def init_for_relu(network: nn.Module) -> None:
-    """Draw the weights of all convolutions so that maps keep their size through ReLUs; biases are 0.
+    """Draw the weights of all convolutions so that maps keep their size through ReLUs; set their biases to 0.
 
-    Source: He et al., ICCV 2015. For layers that nothing normalises: with torch's own weights the last of some twenty
-    layers sees hundredths of what the first one does, and small trainings end where they began.
+    For layers that nothing normalises: with torch's own weights the last of some twenty layers sees hundredths of what
+    the first one does, and small trainings end where they began. Source: He et al., ICCV 2015.
+
+    Args:
+        network: changed in place; transposed convolutions and other layers are left as they are. PyTorch's global
+            generator is drawn from.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -264,7 +304,16 @@ def shrink_weights(*last: nn.Conv2d, share: float = 0.1) -> None:
 
 
 def run_encoder(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple[Tensor, list[Tensor]]:
-    """The way down of a U-shaped network: what reaches its bottom, and the output of every level, the top one first."""
+    """Run the way down of a U-shaped network.
+
+    Args:
+        x: (B, C, H, W), what enters the top level.
+        encoder: the layers of every level, the top one first.
+        down: what shrinks the output of each level, as many.
+
+    Returns:
+        What reaches the bottom, and the outputs of all levels before they are shrunk, the top one first.
+    """
     skips = []
     for encode, shrink in zip(encoder, down, strict=True):
         x = encode(x)
@@ -274,6 +323,17 @@ def run_encoder(x: Tensor, encoder: nn.ModuleList, down: nn.ModuleList) -> tuple
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Images enlarged at the bottom and right, by repeating their edge, to a multiple of `multiple` pixels a side."""
+    """Enlarge images at the bottom and right, by repeating their edge, to a multiple of `multiple` pixels a side.
+
+    Args:
+        images: (B, C, H, W), floating point. They are not changed.
+        multiple: pixels, at least 1.
+
+    Returns:
+        (B, C, H', W'), less than `multiple` larger on each side.
+
+    >>> pad_to_multiple(torch.zeros(1, 3, 5, 8), 4).shape
+    torch.Size([1, 3, 8, 8])
+    """
     h, w = images.shape[-2:]
     return F.pad(images, (0, -w % multiple, 0, -h % multiple), mode="replicate")

@@ -11,7 +11,8 @@ from grids.networks.blocks import InstanceNorm
 class PatchCritic(nn.Module):
     """A PatchGAN critic: five 4 x 4 convolutions, instance normalisation, LeakyReLU 0.2. A score for each patch.
 
-    Any size and any batch, since images are normalised one by one; no sigmoid, so that the scores suit WGAN-GP.
+    It takes any size and any batch, since images are normalised one by one. There is no sigmoid, so that the scores
+    suit WGAN-GP.
 
     Source: Martyniuk, "Multi-task learning for image restoration" (2019), with the layers of its code.
 
@@ -29,7 +30,14 @@ class PatchCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 4, padding=2))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> scores (B, 1, h, w), of which 256 x 256 pixels have 35 x 35."""
+        """Score how much each patch of the images looks like one of a sharp image.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size.
+
+        Returns:
+            Scores (B, 1, h, w), any real numbers; 256 x 256 pixels have 35 x 35.
+        """
         return self.layers(2 * images - 1)
 
 
@@ -46,7 +54,7 @@ class ConvCritic(nn.Module):
         side: of the images in pixels, a multiple of 16, at least 32.
 
     Raises:
-        GridsError: another side.
+        GridsError: the side is below 32 or no multiple of 16.
     """
 
     def __init__(self, width: int = 64, side: int = 128) -> None:
@@ -62,7 +70,17 @@ class ConvCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, side // 16))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, side, side) in [0, 1] -> logits (B, 1). Raises GridsError for images of another size."""
+        """Score how much each image looks like a sharp one.
+
+        Args:
+            images: (B, 3, side, side) in [0, 1].
+
+        Returns:
+            Logits (B, 1), before the sigmoid.
+
+        Raises:
+            GridsError: the images are of another size.
+        """
         height, width = images.shape[-2:]
         if (height, width) != (self.side, self.side):
             raise GridsError(f"this critic takes images of {self.side} x {self.side} pixels, not {height} x {width}")

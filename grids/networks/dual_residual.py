@@ -18,9 +18,11 @@ SHARE = 0.2
 
 
 class TotalVariation(nn.Module):
-    """The mean of |difference|^3 between vertical neighbours, plus that between horizontal ones, of every channel.
+    """How much every channel varies: the mean of |difference|^3 of vertical neighbours, plus that of horizontal ones.
 
-    Source: eq. 6, beta = 3. (B, C, H, W), H and W at least 2, -> (B, C, 1, 1).
+    (B, C, H, W) -> (B, C, 1, 1). H and W must be at least 2: without neighbours the result is NaN. The cubes overflow
+    in float16.
+    Source: Liu, Suganuma, Okatani, eq. 6, beta = 3.
     """
 
     def __init__(self) -> None:
@@ -28,6 +30,7 @@ class TotalVariation(nn.Module):
         self.vertical, self.horizontal = GlobalMean(), GlobalMean()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, 1, 1)."""
         down, right = (x.diff(dim=dim).abs().pow(BETA) for dim in (2, 3))
         return self.vertical(down) + self.horizontal(right)
 
@@ -38,10 +41,11 @@ STATISTICS: dict[Statistic, type[nn.Module]] = {"gap": GlobalMean, "tv": TotalVa
 
 
 class ChannelAttention(nn.Module):
-    """Squeeze and excitation: each channel times a weight in (0, 1) that follows from statistics of all channels.
+    """Squeeze and excitation: each channel times a weight in (0, 1) that is computed from statistics of all channels.
 
-    (B, C, H, W) -> the same. Source: section 4.1; how the statistics are merged is in a lost figure: they are
-    concatenated, which gives the paper's number of layers. Computed in float32, since cubes overflow in float16.
+    (B, C, H, W) -> the same. Computed in float32, since cubes overflow in float16. Source: Liu, Suganuma, Okatani,
+    section 4.1; how the statistics are merged is in a lost figure: they are concatenated, which gives the paper's
+    number of layers.
 
     Args:
         channels: C.
@@ -57,6 +61,7 @@ class ChannelAttention(nn.Module):
         self.excite = nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape and dtype."""
         (squeeze,) = self.squeeze.values()
         with _float32(x.device):
             known = torch.cat([statistic(x.float()) for statistic in self.statistics], dim=1).flatten(1)
@@ -79,21 +84,24 @@ class AttendedResidual(nn.Module):
         self.attention = ChannelAttention(channels, hidden, statistics) if statistics else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         return F.relu(x + self.attention(self.conv2(F.relu(self.conv1(x)))))
 
 
 class DualBlock(nn.Module):
     """One dual residual block: maps x at a quarter of the size and r at half of it go through, each with its residual.
 
-    Source: section 4.2; its 13 weight layers fix the order of layers. The code of the dual residual networks pads by
-    reflection, which small images do not allow; here zeros. All convolutions but those of the SE-ResNet modules, whose
-    attention is to know means and variations, are normalised over the image, as in that code's network for blur
-    (DuRN-U; the biases before them do nothing): without, L1 presses all maps to 0 (docs/results.md).
+    Source: Liu, Suganuma, Okatani, section 4.2; its 13 weight layers fix the order of layers. The code of the dual
+    residual networks pads by reflection, which small images do not allow; here zeros. All convolutions outside the
+    SE-ResNet modules are normalised over the image, as in that code's network for blur (DuRN-U; the biases before the
+    norms do nothing): without, L1 presses all maps to 0 (docs/results.md). Those inside are not, since their attention
+    needs the means and variations of the maps.
 
     Args:
         channels: C of both maps.
         kernel: side of the larger convolution after the enlargement, odd.
-        hidden, statistics: of the attention in the leading module; that of the branch (b) always knows means alone.
+        hidden, statistics: of the attention in the leading module, see `AttendedResidual`; the attention in branch (b)
+            always gets means alone.
         fusion: shrink in two branches, (a) as in DuRB-U and (b) as in DuRB-US, and merge them; else (b) alone.
         norm: normalise; else the sizes of maps are left to their weights, as in that code's network for haze (DuRN-US).
     """
@@ -117,14 +125,26 @@ class DualBlock(nn.Module):
             self.norms[name] = make_norm(channels, norm, SHARE if name in residuals else 1.0)
 
     def shrink_residuals(self) -> None:
-        """Let all residuals begin small, after their weights were drawn: norms see to theirs."""
+        """Let all residuals begin small; to be called after the weights were drawn, such as by `init_for_relu`.
+
+        The last weights of each residual are multiplied by a tenth. Where the block is normalised, the norms of its two
+        main residuals have small scales from the start instead.
+        """
         assert isinstance(self.attended[0], AttendedResidual) and isinstance(self.attended[1], nn.Conv2d)
         shrink_weights(self.lead.conv2, self.attended[0].conv2)
         if not isinstance(self.norms["large"], LearnedInstanceNorm):
             shrink_weights(self.large, self.fuse or self.attended[1])
 
     def forward(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (B, C, H, W), r: (B, C, 2H, 2W) -> the same."""
+        """Run both maps through the block.
+
+        Args:
+            x: (B, C, H, W), at a quarter of the image's size.
+            r: (B, C, 2H, 2W), at half of it.
+
+        Returns:
+            The next x and r, of the same shapes, at least 0.
+        """
         norms = self.norms
         enlarged = F.pixel_shuffle(norms["up"](self.up(self.lead(x))), 2)
         r = F.relu(r + norms["large"](self.large(enlarged)))
@@ -135,7 +155,13 @@ class DualBlock(nn.Module):
 
 
 def make_norm(channels: int, norm: bool, scale: float = 1.0) -> nn.Module:
-    """A norm that begins with a scale, or none."""
+    """Make an instance norm with a learned scale and shift, or, in its place, a layer that does nothing.
+
+    Args:
+        channels: of the maps.
+        norm: whether to normalise.
+        scale: that the norm begins with.
+    """
     return LearnedInstanceNorm(channels, scale) if norm else nn.Identity()
 
 

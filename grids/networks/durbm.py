@@ -40,12 +40,28 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the encoder.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1], H and W multiples of 8.
+
+        Returns:
+            x (B, C, H / 4, W / 4) and r (B, C, H / 2, W / 2), behind the last block.
+        """
         for _, x, r in self.trace(images):  # noqa: B007
             pass
         return x, r
 
     def trace(self, images: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """The name of each layer or block, and x and r behind it."""
+        """Run the encoder step by step.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1], H and W multiples of 8.
+
+        Yields:
+            A name, and x and r behind that step: "relu1", "relu2" and "relu3" behind the three convolutions, then
+            "block1", "block2", ... In the first two steps there is one map only, given as both.
+        """
         x = F.relu(self.norms[0](self.first(images)))
         yield "relu1", x, x
         r = F.relu(self.norms[1](self.second(x)))
@@ -65,7 +81,8 @@ class Decoder(nn.Sequential):
     Args:
         channels: C.
         width: channels at half the size; half of them at the whole size.
-        stage: blocks between the encoder and this decoder; kept in the state, which holds the topology so.
+        stage: how many blocks lie between the encoder and this decoder. It is kept in the state dict, so that a file
+            tells the topology.
     """
 
     def __init__(self, channels: int, width: int, stage: int) -> None:
@@ -145,16 +162,23 @@ class DuRBM(MultiHead):
 
     @property
     def topology(self) -> Stages:
-        """The tasks of every stage."""
+        """Where the decoders attach: the tasks of every stage, those at the end of the encoder first.
+
+        Returns:
+            One tuple of names for each stage, sorted; between two stages lies a block. An inner stage is empty where
+            the network has lost the tasks that attached there.
+        """
         stages: list[list[str]] = [[] for _ in range(len(self.stages) + 1)]
         for task in self.tasks:
             stages[self._decoder(task).depth].append(task)
         return tuple(tuple(stage) for stage in stages)
 
     def encode(self, images: Tensor) -> Sequence[Tensor]:
+        """(B, 3, H, W) in [-1, 1] -> x (B, C, H / 4, W / 4) and r (B, C, H / 2, W / 2)."""
         return self.encoder(images)
 
     def decode(self, task: str, *shared: Tensor) -> Tensor:
+        """x and r of `encode` -> (B, 3, H, W) in (-1, 1), through the blocks that lead to the task's decoder."""
         decoder = self._decoder(task)
         x, r = shared
         for block in self.stages[: decoder.depth]:
@@ -162,7 +186,10 @@ class DuRBM(MultiHead):
         return torch.tanh(decoder(x))
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """What the encoder makes on its way of (B, 3, H, W) in [0, 1], enlarged to multiples of 8; see Fig. 9.
+        """Compute maps that the encoder makes on its way; see the paper's Fig. 9.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size. H and W below are those of the images padded to multiples of 8.
 
         Returns:
             "relu1" (B, C, H, W) and "relu2" (B, C, H / 2, W / 2), behind the first two ReLUs; "block1", "block3",
@@ -179,13 +206,34 @@ class DuRBM(MultiHead):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> DuRBM:
-        """The network that a state dict belongs to: tasks, topology and sizes are read off it. Raises WeightsError."""
+        """Make the network that a state dict belongs to: tasks, topology and sizes are read off it.
+
+        Args:
+            state: all of its weights, under our names.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of such a network; the first entry that is wrong is named.
+        """
         width = get_entry(state, "encoder.first.weight", 4, WHAT).shape[0]
         return load_strict(cls(read_tasks(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
 
     @classmethod
     def keep_tasks(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
-        """The part of a state that a network of fewer tasks has: no other decoders, no blocks that lead to none."""
+        """Take the part of a state that a network of fewer tasks has: no other decoders, no blocks that lead to none.
+
+        Args:
+            state: of a network with all of these tasks, or of some of them. It is not changed.
+            tasks: names.
+
+        Returns:
+            The entries that are kept, with the tensors of the state.
+
+        Raises:
+            WeightsError: a decoder that is kept does not say where it attaches.
+        """
         kept = select_tasks(state, tasks)
         deepest = max((_stage(kept, task) for task in list_heads(kept)), default=0)
         unused = tuple(f"stages.{i}." for i in range(deepest, count_parts(state, "stages.")))

@@ -24,11 +24,20 @@ class MultiHead(nn.Module):
     """A network with a head for each task: image + half of what `decode` makes of what `encode` does.
 
     Any size: images are padded to a multiple of `multiple` pixels and cut again. Inside, values are in [-1, 1].
-    A class is called with `tasks` first; its `from_state` reads them off the keys of the state.
+    A subclass is called with `tasks` first, fills `decoders`, and writes `encode` and `decode`; its `from_state` reads
+    the tasks off the keys of the state.
 
-    tasks: their names, sorted, since states in files are.
-    decoders: of each task.
-    multiple, reach: see `grids.restoration.tiling.restore_image`.
+    Args:
+        tasks: their names, in any order; each counts once.
+
+    Attributes:
+        tasks: the names, sorted, since states in files are.
+        decoders: of each task, by name.
+        multiple, reach: pixels, see `grids.restoration.tiling.restore_image`.
+        scale: 1, outputs have the size of the inputs.
+
+    Raises:
+        GridsError: there is no task, or a name is that of a method of PyTorch's ModuleDict, such as "keys".
     """
 
     scale = 1
@@ -45,12 +54,16 @@ class MultiHead(nn.Module):
                 raise GridsError(f"a task with a head of its own cannot be called '{task}': choose another name")
 
     def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped.
+        """Restore a batch of images: (B, 3, H, W) in [0, 1] -> the same, not clipped.
 
         Args:
             images: of one task, or of several.
-            task: whose head they go through: one for all, or, as a sequence, one for each image; None stands for the
-                first head. What is shared sees them together, as batch norm must: it is measured with means over all.
+            task: whose head they go through: one for all, or, as a sequence, one for each image (B of them); None
+                stands for the first head. What is shared sees them together, as batch norm must: it is measured with
+                means over all.
+
+        Raises:
+            UnknownNameError: there is no head of that name.
         """
         whole = self.pad(images)
         shared = self.encode(2 * whole - 1)
@@ -71,21 +84,44 @@ class MultiHead(nn.Module):
         return torch.cat(made)[torch.tensor(order, device=shared[0].device).argsort()]
 
     def pad(self, images: Tensor) -> Tensor:
-        """Images at a size that the network takes."""
+        """Enlarge images to a size that the network takes.
+
+        Args:
+            images: (B, 3, H, W).
+
+        Returns:
+            (B, 3, H', W'), with repeated edges at the bottom and right, both sides multiples of `multiple`.
+        """
         return pad_to_multiple(images, self.multiple)
 
     @abstractmethod
     def encode(self, images: Tensor) -> Sequence[Tensor]:
-        """(B, 3, H, W) in [-1, 1] -> the maps that the tasks share, each (B, ...)."""
+        """Compute what the tasks share; written by subclasses.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1], of a size that `pad` gives.
+
+        Returns:
+            One or more maps, each (B, ...).
+        """
 
     @abstractmethod
     def decode(self, task: str, *shared: Tensor) -> Tensor:
-        """The change of images in the scale [-1, 1] that a task's head makes of what is shared."""
+        """Compute what a task's head makes of what is shared; written by subclasses.
+
+        Args:
+            task: one of `tasks`.
+            shared: the maps of `encode`, or of some of its images.
+
+        Returns:
+            (B, 3, H, W), the change of the images in the scale [-1, 1].
+        """
 
     def init_to_identity(self) -> None:
-        """Set the last convolution of every decoder to 0, for networks that add what it makes to the input.
+        """Set the last convolution of every decoder to 0, in place, so that the network gives back its input.
 
-        Random decoders begin some 10 dB below the input, and short trainings are spent on coming back to it.
+        Random decoders begin some 10 dB below the input, and short trainings are spent on coming back to it. The last
+        one is the last in the order in which the decoder's layers were made.
         """
         for decoder in self.decoders.values():
             last = [module for module in decoder.modules() if isinstance(module, nn.Conv2d)][-1]
@@ -93,7 +129,17 @@ class MultiHead(nn.Module):
                 nn.init.zeros_(value)
 
     def get_head(self, task: str | None) -> str:
-        """The name of a task's head. Raises UnknownNameError."""
+        """Check the name of a task's head.
+
+        Args:
+            task: one of `tasks`; None for the first.
+
+        Returns:
+            The name.
+
+        Raises:
+            UnknownNameError: there is no head of that name.
+        """
         if task is None:
             return self.tasks[0]
         if task not in self.tasks:
@@ -102,7 +148,15 @@ class MultiHead(nn.Module):
 
     @classmethod
     def keep_tasks(cls, state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
-        """The part of a state that a network of fewer tasks has, so that it can start from there."""
+        """Take the part of a state that a network of fewer tasks has, so that it can start from there.
+
+        Args:
+            state: of a network of this class. It is not changed.
+            tasks: names; those that the state lacks are passed over.
+
+        Returns:
+            The entries that are kept, with the tensors of the state.
+        """
         return select_tasks(state, tasks)
 
 
@@ -111,7 +165,10 @@ class TaskView(nn.Module):
 
     Args:
         network: with a head for each task; it is shared, not copied.
-        task: one of its tasks. Another raises UnknownNameError.
+        task: one of its tasks.
+
+    Raises:
+        UnknownNameError: the network has no head of that name.
     """
 
     def __init__(self, network: MultiHead, task: str) -> None:
@@ -122,20 +179,35 @@ class TaskView(nn.Module):
             self.reach = network.reach
 
     def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> the same, not clipped, through the head of the task."""
         return self.network(images, self.task)
 
 
 def select_head(network: nn.Module, task: str) -> nn.Module:
-    """The network as `for_task` gives it. Raises UnknownNameError where it has heads, but none for that task."""
+    """Take the head of one task, and no other.
+
+    Args:
+        network: any.
+        task: a name.
+
+    Returns:
+        A `TaskView` where the network has a head for each task; else the network itself, whatever the task.
+
+    Raises:
+        UnknownNameError: it has heads, but none of that name.
+    """
     return TaskView(network, task) if isinstance(network, MultiHead) else network
 
 
 def for_task(network: nn.Module, *tasks: str) -> nn.Module:
-    """The network that restores a task: the network itself, or, where it has a head for each, the view of one head.
+    """Take the network that restores a task: itself, or, where it has a head for each, the view of one head.
 
     Args:
         network: any.
-        tasks: the first of them that it has a head for counts; none of them stands for its first head.
+        tasks: the first of them that it has a head for counts; where it has none for any, its first head does.
+
+    Returns:
+        The network or a `TaskView` of it; unlike `select_head` this never fails.
     """
     if not isinstance(network, MultiHead):
         return network
@@ -143,12 +215,34 @@ def for_task(network: nn.Module, *tasks: str) -> nn.Module:
 
 
 def list_heads(state: Mapping[str, Tensor], prefix: str = "decoders.") -> tuple[str, ...]:
-    """The names that come after a prefix in the keys of a state."""
+    """List the names that come after a prefix in the keys of a state, up to the next dot.
+
+    Args:
+        state: of any network.
+        prefix: with its last dot.
+
+    Returns:
+        Sorted, each once; empty where no key has the prefix.
+
+    >>> list_heads({"decoders.rain.0.weight": torch.zeros(1), "decoders.haze.0.weight": torch.zeros(1)})
+    ('haze', 'rain')
+    """
     return tuple(sorted({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}))
 
 
 def read_tasks(state: Mapping[str, Tensor], what: str) -> tuple[str, ...]:
-    """The tasks of a network with heads, read off its state. Raises WeightsError where there are none."""
+    """Read the tasks of a network with heads off its state.
+
+    Args:
+        state: of such a network.
+        what: what the network is called in errors, such as "a WalhaNet".
+
+    Returns:
+        The names, sorted, at least one.
+
+    Raises:
+        WeightsError: there is no decoder.
+    """
     tasks = list_heads(state)
     if not tasks:
         raise mismatch_error(what, "there is no decoder")
@@ -156,6 +250,15 @@ def read_tasks(state: Mapping[str, Tensor], what: str) -> tuple[str, ...]:
 
 
 def select_tasks(state: Mapping[str, Tensor], tasks: Iterable[str], prefix: str = "decoders.") -> dict[str, Tensor]:
-    """A state without the entries of other tasks after a prefix."""
+    """Leave out the entries of other tasks.
+
+    Args:
+        state: of a network with heads. It is not changed.
+        tasks: names that are kept, where the state has them.
+        prefix: of the heads' entries; all others are kept.
+
+    Returns:
+        The entries that are kept, in their order, with the tensors of the state.
+    """
     kept = tuple(f"{prefix}{task}." for task in tasks)
     return {key: value for key, value in state.items() if not key.startswith(prefix) or key.startswith(kept)}

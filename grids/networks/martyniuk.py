@@ -60,7 +60,17 @@ class MartyniukResNet(_Martyniuk):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukResNet:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: tasks, width and number of blocks are read off it.
+
+        Args:
+            state: all of its weights, under our names.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of such a network; the first entry that is wrong is named.
+        """
         what = "a ResNet of Martyniuk"
         width = get_entry(state, "encoder.first.0.weight", 4, what).shape[0]
         return load_strict(cls(read_tasks(state, what), width, count_parts(state, "encoder.blocks.")), state, what)
@@ -93,6 +103,9 @@ class MartyniukFPN(_Martyniuk):
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Put weights into the trunk: those that Cadene published for ImageNet, or any of its width and repeats.
 
+        Args:
+            state: of a trunk, or of the whole classifier, whose other entries are passed over.
+
         Raises:
             WeightsError: a key is missing, does not belong to it, or has another shape.
         """
@@ -100,7 +113,17 @@ class MartyniukFPN(_Martyniuk):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> MartyniukFPN:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: tasks and sizes are read off it.
+
+        Args:
+            state: all of its weights, under our names.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of such a network; the first entry that is wrong is named.
+        """
         what, trunk = "an FPN of Martyniuk", "encoder.trunk"
         width = get_entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
         channels = get_entry(state, "encoder.laterals.4.weight", 4, what).shape[0]

@@ -13,7 +13,15 @@ from grids.networks.ushaped import UShaped
 
 
 class NAFBlock(nn.Module):
-    """Two residual steps, each gated by a product of channel halves. (B, C, H, W) -> the same. Source: section 4."""
+    """Two residual steps without activation functions: each multiplies one half of its channels by the other.
+
+    (B, C, H, W) -> the same. The first step has a depth-wise convolution and weighs channels by their means over the
+    image, the second has 1 x 1 convolutions alone. Both begin at 0, so that a fresh block gives back its input.
+    Source: NAFNet (Chen et al., ECCV 2022), section 4.
+
+    Args:
+        channels: C.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,6 +38,7 @@ class NAFBlock(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         y = _gate(self.depthwise(self.expand1(self.norm1(x))))
         y = y * self.attention(self.pool(y))  # simplified channel attention
         x = x + _scaled(self.project1, y, self.beta)
@@ -38,7 +47,9 @@ class NAFBlock(nn.Module):
 
 
 class NAFNet(UShaped):
-    """NAFNet, plus the input. Any size: images are padded to a multiple of 2^levels and cut again.
+    """NAFNet, plus the input: a U-shaped network of `NAFBlock`s.
+
+    Any size: images are padded to a multiple of 2^levels and cut again. Source: Chen, Chu, Zhang, Sun, ECCV 2022.
 
     Args:
         width: channels at full resolution; each level down doubles them.

@@ -34,14 +34,28 @@ class Layout:
     names: Mapping[str, str]
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The same state under our names."""
+        """Put a state under our names.
+
+        Args:
+            state: under the names of this layout. It is not changed; names that the layout does not know stay.
+
+        Returns:
+            The same tensors under our names; scales of channels that have a dimension for the batch lose it.
+        """
         found = {_rename(key, self.names): value for key, value in state.items()}
         # scales of channels have a dimension for the batch there
         scales = {key for key in found if key.endswith((".beta", ".gamma")) and found[key].ndim == 4}
         return {key: value.squeeze(0) if key in scales else value for key, value in found.items()}
 
     def translate_back(self, message: str) -> str:
-        """A message with the names that the file has."""
+        """Replace our names in a message by those that the file has, so that its user finds them.
+
+        Args:
+            message: of an error; names in it stand in single quotes.
+
+        Returns:
+            The message with the quoted names replaced; other text stays.
+        """
         back = {ours: theirs for theirs, ours in self.names.items()}
         return re.sub(r"'([\w.]+)'", lambda found: f"'{_rename(found[1], back)}'", message)
 
@@ -111,20 +125,28 @@ OTHERS = {
 
 
 def translate(state: Mapping[str, Tensor], network: type[nn.Module]) -> Mapping[str, Tensor]:
-    """The state under our names, if it is that network's under published ones; else as it is."""
+    """Put a state under our names, if it is that network's under published ones.
+
+    Args:
+        state: of any network. It is not changed.
+        network: the class that is wanted.
+
+    Returns:
+        The state under our names; the state itself where it is of no published layout, or of another network's.
+    """
     layout = _find_layout(state)
     return state if layout is None or layout.network is not network else layout.translate(state)
 
 
 def load_network(state: Mapping[str, Tensor], network: type[nn.Module] | None = None) -> nn.Module | None:
-    """The network that a state belongs to, under our names or published ones; its size is read off the state.
+    """Make the network that a state belongs to, under our names or published ones; its size is read off the state.
 
     Args:
-        state: all of its weights.
+        state: all of its weights. It is not changed.
         network: the class that it must be; None for any of `TABLE`.
 
     Returns:
-        None where no class is named and none fits.
+        The network with these weights, on the CPU, in training mode; None where no class is named and none fits.
 
     Raises:
         WeightsError: it is not of that class, or of one as published that differs from ours; the message names the

@@ -52,7 +52,14 @@ class Restormer(nn.Module):
         self.last = _conv(top, 3)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
+        """Restore a batch of images.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size.
+
+        Returns:
+            (B, 3, H, W), not clipped. Attention sees all of an image, so a part of it alone has another result.
+        """
         whole = pad_to_multiple(images, self.multiple)
         x, skips = run_encoder(self.first(whole), self.encoder, self.down)
         x = self.bottom(x)
@@ -66,7 +73,17 @@ class Restormer(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Restormer:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: sizes, heads and kind of norm are read off it.
+
+        Args:
+            state: all of its weights, under our names (for published ones see `grids.networks.published`).
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of a Restormer; the first entry that is wrong is named.
+        """
         what = "a Restormer"
         levels = [*(f"encoder.{i}" for i in range(3)), "bottom"]
         heads = [get_entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]

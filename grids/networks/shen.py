@@ -19,9 +19,12 @@ STRUCTURE: Stream = "structure"
 
 
 class WideBlock(nn.Module):
-    """x + conv5(ReLU(conv5(ReLU(x)))): (B, C, H, W) -> the same.
+    """A residual block of 5 x 5 convolutions, x + conv5(ReLU(conv5(ReLU(x)))): (B, C, H, W) -> the same.
 
     Source: "ResBlock" of Shen et al., its ReLU where their CVPR 2018 network has it: before, not after the sum.
+
+    Args:
+        channels: C.
     """
 
     def __init__(self, channels: int) -> None:
@@ -30,6 +33,7 @@ class WideBlock(nn.Module):
         self.conv2 = _conv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
         return x + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
@@ -78,9 +82,11 @@ class ShenFace(nn.Module):
 
     @torch.no_grad()
     def init_to_identity(self) -> None:
-        """Let three channels of every layer carry the image, and the last layers of the heads give back these alone.
+        """Set weights, in place, so that the network gives back its input.
 
-        As the input is not added to the output, random layers begin some 20 dB below it.
+        Three channels of every layer then carry the image, and the heads give back these alone. As the input is not
+        added to the output, random layers begin some 20 dB below it. Biases and the enlargement between the two scales
+        are left as they are; all other channels keep their weights.
         """
         _carry(self.first, offset=3)
         for layer in (self.conv2, self.conv3):
@@ -120,19 +126,42 @@ class ShenFace(nn.Module):
         return results if every_scale else results[-1]
 
     def training_outputs(self, images: Tensor) -> list[Tensor]:
-        """The results of all streams, here from the same (B, 3, H, W), at all scales: what training takes in."""
+        """Run all that is trained, where `forward` shows the image at its full size alone.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1]; here both streams get them.
+
+        Returns:
+            The results of the image stream, then those of the structure stream where there is one; of each the smallest
+            scale first. Sizes are those of `pyramid`.
+        """
         return [result for stream in self.heads for result in self(images, stream, every_scale=True)]
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
-        """What every scale sees of images (B, 3, H, W), or is to make of them, the smallest first.
+        """Scale images to what every scale of the network sees, or is to make of them.
 
-        Halved by area, an odd side padded first, so that (H + 1) // 2 rows remain.
+        Args:
+            images: (B, 3, H, W).
+
+        Returns:
+            One tensor for each scale, the smallest first, the last being the images themselves. The smaller one is
+            halved by area, (B, 3, (H + 1) // 2, (W + 1) // 2): an odd side is padded first.
         """
         return [*self._scaled(pad_to_multiple(images, self.multiple))[:-1], images]
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> ShenFace:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: width, blocks, scales and heads are read off it.
+
+        Args:
+            state: all of its weights, under our names.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of such a network; the first entry that is wrong is named.
+        """
         what = "a face network"
         width = get_entry(state, "first.weight", 4, what).shape[0]
         scales = 2 if count_parts(state, "ups.") else 1

@@ -14,6 +14,7 @@ from grids.networks.state_dict import count_parts, load_strict, read_width
 class SRResNetX4(nn.Module):
     """SRResNet, x4: residual blocks without batch normalisation, two PixelShuffle stages, a bilinear global residual.
 
+    It enlarges images four times. The descriptor is one of these; see `grids.similarity.descriptor`.
     Source: Ledig et al., CVPR 2017, as changed in BasicSR (no batch norm, LeakyReLU 0.1, `conv_hr`).
 
     Args:
@@ -38,22 +39,50 @@ class SRResNetX4(nn.Module):
         self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
 
     def first_features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, C, H, W): what the residual blocks get."""
+        """Compute what the residual blocks get.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+
+        Returns:
+            (B, C, H, W), behind the first convolution and its LeakyReLU.
+        """
         return F.leaky_relu(self.conv_first(images), 0.1)
 
     def body_features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, C, H, W): the output of the residual blocks."""
+        """Compute the output of the residual blocks, the features of the layer "body".
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+
+        Returns:
+            (B, C, H, W).
+        """
         return self.body(self.first_features(images))
 
     def last_features(self, body: Tensor) -> Tensor:
-        """(B, C, H, W), the body's output -> (B, C, 4H, 4W): what the output convolution gets."""
+        """Compute what the output convolution gets, the features of the layer "last".
+
+        Args:
+            body: (B, C, H, W), what `body_features` gives. It is not changed.
+
+        Returns:
+            (B, C, 4H, 4W), sixteen times the memory of the body's.
+        """
         # in place: these maps are the largest of the network, and fresh memory for each costs a fifth of the time
         x = F.leaky_relu(F.pixel_shuffle(self.upconv1(body), 2), 0.1, inplace=True)
         x = F.leaky_relu(F.pixel_shuffle(self.upconv2(x), 2), 0.1, inplace=True)
         return F.leaky_relu(self.conv_hr(x), 0.1, inplace=True)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, 3, 4H, 4W), not clipped."""
+        """Enlarge images four times.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size.
+
+        Returns:
+            (B, 3, 4H, 4W), not clipped.
+        """
         output: Tensor = self.conv_last(self.last_features(self.body_features(images)))
         if self.global_residual:
             output = output + F.interpolate(images, scale_factor=4, mode="bilinear", align_corners=False)
@@ -61,7 +90,14 @@ class SRResNetX4(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], global_residual: bool = True) -> SRResNetX4:
-        """The network that a state dict belongs to: width and depth are read off it.
+        """Make the network that a state dict belongs to: width and depth are read off it.
+
+        Args:
+            state: all of its weights, under our names (for published ones see `grids.networks.published`).
+            global_residual: no weights tell whether the network has it.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
 
         Raises:
             WeightsError: it is not the state of an SRResNet x4.
@@ -93,13 +129,30 @@ class SRResNet(nn.Module):
         self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
+        """Restore a batch of images.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size.
+
+        Returns:
+            (B, 3, H, W), not clipped. A pixel depends on those within `reach` alone.
+        """
         features = self.body(F.leaky_relu(self.conv_first(images), 0.1))
         return self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1)) + images
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> SRResNet:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: width and depth are read off it.
+
+        Args:
+            state: all of its weights, under our names (for published ones see `grids.networks.published`).
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of an SRResNet; the first entry that is wrong is named.
+        """
         what = "an SRResNet"
         blocks = count_parts(state, "body.")
         width = read_width(state, "conv_first.weight", what, blocks)

@@ -14,15 +14,19 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def load_strict(network: Network, state: Mapping[str, Tensor], what: str) -> Network:
-    """The network with the state in it.
+    """Put a state into a network, all of it or nothing.
 
     Args:
-        network: whose weights are replaced.
-        state: all of its entries and no others, of the same shapes.
+        network: whose weights are replaced, in place.
+        state: all of its entries and no others, of the same shapes. It is not changed, and its tensors are copied.
         what: what the network is called in errors, such as "a U-Net".
 
+    Returns:
+        The same network.
+
     Raises:
-        WeightsError: a key is missing, does not belong to the network, or has another shape.
+        WeightsError: a key is missing, does not belong to the network, or has another shape; the first by name is told.
+            The network is as before then.
     """
     expected = network.state_dict()
     for key in sorted(expected.keys() | state.keys()):
@@ -38,13 +42,16 @@ def load_strict(network: Network, state: Mapping[str, Tensor], what: str) -> Net
 
 
 def get_entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str) -> Tensor:
-    """One tensor of a state, whose shape says how large the network is.
+    """Take one tensor of a state, whose shape says how large the network is.
 
     Args:
         state: of a network that is not known yet.
         key: of the tensor.
         dimensions: how many it must have.
         what: what the network is called in errors.
+
+    Returns:
+        The tensor itself, not a copy.
 
     Raises:
         WeightsError: there is no such entry, or it has other dimensions.
@@ -58,7 +65,10 @@ def get_entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str)
 
 
 def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, levels: int = 0) -> int:
-    """The channels of a network's first convolution, which sees 3 x 3 pixels of RGB.
+    """Read the channels of a network's first convolution, which sees 3 x 3 pixels of RGB.
+
+    A damaged or hostile file could name a size that takes all memory; so the network is not made where the state holds
+    too little for it.
 
     Args:
         state: of a network that is not known yet.
@@ -67,9 +77,11 @@ def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, le
         blocks: how many of at least width^2 weights it would have.
         levels: how often channels are doubled.
 
+    Returns:
+        The channels, at least 1.
+
     Raises:
-        WeightsError: there is no such convolution, or the state holds too little for a network of that size, which is
-            found out before one is made.
+        WeightsError: there is no such convolution, or the state holds too little for a network of that size.
     """
     found = tuple(get_entry(state, key, 4, what).shape)
     if found[1:] != (3, 3, 3) or not found[0]:
@@ -81,18 +93,42 @@ def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, le
 
 
 def count_parts(state: Mapping[str, Tensor], prefix: str) -> int:
-    """How many parts there are below a prefix: "body." of body.0.x, body.1.x is 2."""
+    """Count the parts below a prefix in the keys of a state.
+
+    Args:
+        state: of any network.
+        prefix: with its last dot, such as "body.".
+
+    Returns:
+        How many different names follow the prefix; 0 where no key has it.
+
+    >>> state = dict.fromkeys(("body.0.weight", "body.1.weight", "last.weight"), Tensor())
+    >>> count_parts(state, "body.")
+    2
+    """
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
 
 
 def mismatch_error(what: str, why: str) -> WeightsError:
-    """The error for a state of another network."""
+    """Make the error for a state of another network; the caller raises it.
+
+    Args:
+        what: what the network is called, such as "a U-Net".
+        why: what is wrong with the state, naming the entry.
+    """
     return WeightsError(f"these are not the weights of {what}: {why}")
 
 
 @contextmanager
 def prefix_errors(what: str) -> Iterator[None]:
-    """Begin the message of any WeightsError inside with `what`: "cannot use 'x.pth'"."""
+    """Begin the message of any WeightsError that is raised inside `with` by what was being done.
+
+    Args:
+        what: such as "cannot use 'x.pth'"; a colon and the message follow.
+
+    Raises:
+        WeightsError: one was raised inside. Other exceptions pass as they are.
+    """
     try:
         yield
     except WeightsError as error:

@@ -32,7 +32,8 @@ class Preset:
         network: the class; its `from_state` reads the size off a state dict.
         summary: what it is for, and its source.
         options: arguments of the class.
-        rate: the highest learning rate that is taken unasked: without normalisation, ReLUs die at a few times as much.
+        rate: the learning rate is at most this, unless the user names another: without normalisation, ReLUs die at a
+            few times as much.
     """
 
     network: type[nn.Module]
@@ -113,22 +114,36 @@ TABLE: dict[str, Preset] = {
 
 
 def preset(name: str) -> Preset:
-    """The preset of a name. Raises UnknownNameError."""
+    """Look up a preset.
+
+    Args:
+        name: a key of `TABLE`, such as "nafnet".
+
+    Returns:
+        The class, its options, and what it is for.
+
+    Raises:
+        UnknownNameError: there is no such preset; the nearest name is suggested.
+    """
     if name not in TABLE:
         raise unknown_name("network", name, TABLE)
     return TABLE[name]
 
 
 def build(name: str, tasks: Iterable[str] = ANY, **options: Any) -> nn.Module:
-    """A network with fresh weights.
+    """Make a network with fresh weights, drawn from PyTorch's global generator.
 
     Args:
         name: of its preset.
-        tasks: count where it has a head for each.
+        tasks: names, for a network with a head for each; without meaning for others.
         options: arguments of its class, before those of the preset.
+
+    Returns:
+        The network, on the CPU, in training mode.
 
     Raises:
         UnknownNameError: there is no such preset.
+        TypeError: the class has no such option.
     """
     chosen = preset(name)
     heads = (tasks,) if issubclass(chosen.network, MultiHead) else ()
@@ -136,12 +151,27 @@ def build(name: str, tasks: Iterable[str] = ANY, **options: Any) -> nn.Module:
 
 
 def parameters(network: nn.Module) -> int:
-    """The number of trainable numbers."""
+    """Count the trainable numbers of a network.
+
+    Args:
+        network: any; weights that are frozen (`requires_grad` off) and buffers do not count.
+
+    >>> parameters(nn.Conv2d(3, 8, 3))
+    224
+    """
     return sum(value.numel() for value in network.parameters() if value.requires_grad)
 
 
 def multiply_adds(network: nn.Module, side: int = 256) -> int:
-    """Multiply-adds of convolutions and matrix products for one image of side x side; nothing is computed."""
+    """Count the multiply-adds of convolutions and matrix products for one image. Nothing is computed.
+
+    Args:
+        network: one that takes (B, 3, H, W). It loses its weights: it is moved to PyTorch's meta device, in place.
+        side: of the square image, pixels.
+
+    Returns:
+        The count, half of the floating point operations; norms and activations do not count.
+    """
     from torch.utils.flop_counter import FlopCounterMode  # half a second of imports
 
     with torch.device("meta"):

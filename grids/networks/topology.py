@@ -19,15 +19,21 @@ Stages = tuple[tuple[str, ...], ...]
 
 
 def parse(text: str, tasks: Iterable[str], letters: Mapping[str, str] = LETTERS) -> Stages:
-    """The stages of a topology, in the order in which they are written.
+    """Read a topology: which decoders attach where.
 
     Args:
         text: such as `R>B>H`; blanks around tasks do not count.
         tasks: those that it must hold, each once.
         letters: capital letter -> task.
 
+    Returns:
+        The tasks of each stage, stages and tasks in the order in which they are written.
+
     Raises:
         GridsError: a stage is empty, or a task is unknown, named twice or missing; it says at which character.
+
+    >>> parse("R>BH", ["haze", "motion_blur", "rain"])
+    (('rain',), ('motion_blur', 'haze'))
     """
     known, stages, seen = sorted(set(tasks)), [], set()
     for start, part in _pieces(text, ">"):
@@ -47,7 +53,18 @@ def parse(text: str, tasks: Iterable[str], letters: Mapping[str, str] = LETTERS)
 
 
 def write(stages: Sequence[Sequence[str]], letters: Mapping[str, str] = LETTERS) -> str:
-    """The text that `parse` reads. Stages that have lost their tasks, which it refuses, are left empty: `>>H`."""
+    """Write stages as the text that `parse` reads.
+
+    Args:
+        stages: the tasks of each.
+        letters: capital letter -> task. A stage whose tasks all have one is written in letters, another in full names.
+
+    Returns:
+        The text. Stages that have lost their tasks, which `parse` refuses, are left empty: `>>H`.
+
+    >>> write([["rain"], ["motion_blur", "haze"]])
+    'R>BH'
+    """
     letter = {task: sign for sign, task in letters.items()}
     return ">".join(
         "".join(letter[task] for task in stage) if letter.keys() >= set(stage) else "+".join(stage) for stage in stages
@@ -55,7 +72,15 @@ def write(stages: Sequence[Sequence[str]], letters: Mapping[str, str] = LETTERS)
 
 
 def resolve_stages(topology: str | Sequence[Sequence[str]] | None, tasks: Sequence[str]) -> Stages:
-    """The stages of a topology as text or as stages, of which inner ones may be empty; None for a single one.
+    """Bring a topology, however it is given, into one form, and check it.
+
+    Args:
+        topology: a text (see `parse`), or stages, of which inner ones may be empty; None for a single stage of all
+            tasks.
+        tasks: those that it must hold, each once.
+
+    Returns:
+        The tasks of each stage, in the order given.
 
     Raises:
         GridsError: it does not hold each task once, or the last stage is empty.

@@ -15,8 +15,8 @@ class UNet(UShaped):
     """DRUNet (Zhang et al., TPAMI 2021, section 3.1) at any size, without its map of the noise level, plus the input.
 
     Residual blocks of two 3 x 3 convolutions, 2 x 2 convolutions of stride 2 down, 1 x 1 convolutions and a pixel
-    shuffle up (what a 2 x 2 transposed convolution of stride 2 computes), additive skips. It begins by giving back its
-    input. What it makes of a pixel hangs on those within `reach` alone.
+    shuffle up (what a 2 x 2 transposed convolution of stride 2 computes), additive skips. A fresh one gives back its
+    input. The result of a pixel depends on the pixels within `reach` alone.
 
     Args:
         width: channels at full resolution; each level down doubles them.

@@ -23,8 +23,13 @@ class UShaped(nn.Module):
         middle: blocks at the bottom.
         decoder: blocks of every level, from the bottom up; as many levels as the encoder.
         block: channels -> a block, which keeps the size of its maps.
-        sees: so many pixels far a block sees at its level.
+        sees: how far a block sees, in pixels of its level.
         bias: of the convolutions that are in no block, but for those of the way up, which have none.
+
+    Attributes:
+        multiple: 2^levels, pixels; tiles begin at multiples of it.
+        reach: how far from a pixel its result depends on others, pixels, but for what blocks pool over the image.
+        scale: 1, outputs have the size of the inputs.
     """
 
     scale = 1
@@ -63,7 +68,14 @@ class UShaped(nn.Module):
             self.decoder.append(_row(block, width, blocks))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> the same, not clipped."""
+        """Restore a batch of images.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1], of any size.
+
+        Returns:
+            (B, 3, H, W), not clipped.
+        """
         whole = pad_to_multiple(images, self.multiple)
         x, skips = run_encoder(self.first(whole), self.encoder, self.down)
         x = self.middle(x)
@@ -74,7 +86,17 @@ class UShaped(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Self:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: width, levels and blocks are read off it.
+
+        Args:
+            state: all of its weights, under our names.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of a network of this class; the first entry that is wrong is named.
+        """
         encoder, decoder = (
             [count_parts(state, f"{part}.{level}.") for level in range(count_parts(state, f"{part}."))]
             for part in ("encoder", "decoder")

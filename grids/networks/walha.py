@@ -42,6 +42,7 @@ class Pyramid(nn.Module):
         self.smooth = nn.ModuleList(nn.Sequential(*_normed(channels, channels), nn.ReLU()) for _ in range(3))
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1], H and W multiples of 32 -> M0 (B, channels / 2, H / 2, W / 2), and M1 to M4."""
         maps = [lateral(x) for lateral, x in zip(self.lateral, self.trunk(images), strict=True)]
         for level in (3, 2, 1):
             maps[level] = self.smooth[level - 1](maps[level] + _doubled(maps[level + 1]))
@@ -69,6 +70,7 @@ class ConvPoolBlock(nn.Module):
         self.literal = literal
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, out, H, W), or smaller with `literal`."""
         for convolution in self.units:
             x = F.relu(self._pooled(convolution(x)))
         return self.project(x)
@@ -106,12 +108,28 @@ class TransformerDecoder(nn.Module):
         self.last = nn.Conv2d(fine, 3, 3, padding=1)
 
     def forward(self, features: Tensor, m0: Tensor) -> Tensor:
+        """Make the change of an image.
+
+        Args:
+            features: (B, given, H / 4, W / 4).
+            m0: (B, channels / 2, H / 2, W / 2), the finest map of the pyramid.
+
+        Returns:
+            (B, 3, H, W) in (-1, 1).
+        """
         x = self.first(torch.cat([_doubled(self.entered(features)), m0], dim=1))
         x = self.up(self.second(x)) + self.skip(x)
         return torch.tanh(self.last(self.third(_doubled(x))))
 
     def entered(self, features: Tensor) -> Tensor:
-        """What the features are after convolution, batch norm and softmax or ReLU."""
+        """Compute what the features are after convolution, batch norm and softmax or ReLU.
+
+        Args:
+            features: (B, given, h, w).
+
+        Returns:
+            (B, channels / 2, h, w), at least 0; with softmax the channels of each pixel add up to 1.
+        """
         [(name, convolution)] = self.entry.items()
         return ENTRIES[name](convolution(features))  # type: ignore[index]
 
@@ -163,13 +181,16 @@ class WalhaNet(MultiHead):
         )
 
     def pad(self, images: Tensor) -> Tensor:
+        """As the base class; images of up to 32 pixels become 64 pixels wide and high."""
         return pad_to_multiple(images, self.multiple if max(images.shape[-2:]) > self.multiple else 2 * self.multiple)
 
     def encode(self, images: Tensor) -> Sequence[Tensor]:
+        """(B, 3, H, W) in [-1, 1] -> the features that the decoders share, at 1/4 of the size, and M0 at 1/2."""
         maps = self.encoder(images)
         return self._features(maps), maps[0]
 
     def decode(self, task: str, *shared: Tensor) -> Tensor:
+        """The maps of `encode` -> (B, 3, H, W) in (-1, 1), through the task's decoder."""
         return self.decoders[task](*shared)
 
     def _features(self, maps: Sequence[Tensor]) -> Tensor:
@@ -183,6 +204,9 @@ class WalhaNet(MultiHead):
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Start the trunk from a MobileNetV2's state, such as the published ImageNet weights.
 
+        Args:
+            state: under torchvision's names; entries that the trunk does not have are passed over.
+
         Raises:
             WeightsError: an entry is missing or has another shape; the first one is named.
         """
@@ -190,7 +214,17 @@ class WalhaNet(MultiHead):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> WalhaNet:
-        """The network that a state dict belongs to. Raises WeightsError."""
+        """Make the network that a state dict belongs to: tasks, sizes and switches are read off it.
+
+        Args:
+            state: all of its weights, under our names.
+
+        Returns:
+            The network with these weights, on the CPU, in training mode.
+
+        Raises:
+            WeightsError: it is not the state of such a network; the first entry that is wrong is named.
+        """
         what = "a WalhaNet"
         width = get_entry(state, "encoder.trunk.features.0.0.weight", 4, what).shape[0]
         channels = get_entry(state, "encoder.lateral.1.weight", 4, what).shape[0]

@@ -14,13 +14,18 @@ PART = 2**16
 
 @torch.no_grad()
 def restore(network: nn.Module, inputs: Tensor, device: torch.device | str) -> Tensor:
-    """What a network makes of images of one size: float32 (N, 3, H, W) on the CPU, computed in float32.
+    """Run a network on images of one size: in evaluation mode, without gradients, in float32.
+
+    The images are given to it a few at a time, so that its maps fit into the caches of the processor.
 
     Args:
-        network: any. In evaluation mode nothing of it is changed, and several threads may use it at once; in training
-            mode it is in evaluation mode meanwhile.
-        inputs: (N, 3, H, W), uint8 or uint16, or floating point in [0, 1].
+        network: any that maps (B, 3, H, W) in [0, 1] to images. In evaluation mode nothing of it is changed, and
+            several threads may use it at once; in training mode it is in evaluation mode meanwhile.
+        inputs: (N, 3, H, W), uint8 or uint16, or floating point in [0, 1], on any device. They are not changed.
         device: where the network lies.
+
+    Returns:
+        (N, 3, H, W) float32 on the CPU, not clipped; larger where the network enlarges images.
     """
     device = torch.device(device)
     training = network.training

@@ -30,12 +30,13 @@ _DIGESTS: dict[tuple[object, ...], str] = {}
 
 @dataclass(frozen=True)
 class Restorer:
-    """A trained network.
+    """A trained network, as `load_restorer` reads it.
 
-    network: in eval mode, on the CPU.
-    preset: the name of its size in `grids.networks.TABLE`, or of its class where no preset is of its size.
-    tasks: what it was trained for.
-    record: what else the file says of itself.
+    Args:
+        network: in eval mode, on the CPU, without gradients.
+        preset: the name of its size in `grids.networks.TABLE`, or of its class where no preset is of its size.
+        tasks: what it was trained for; empty where neither the file nor the caller says so.
+        record: what else the file says of itself; empty for weights from elsewhere.
     """
 
     network: nn.Module
@@ -45,13 +46,18 @@ class Restorer:
 
 
 def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], half: bool = False) -> Path:
-    """Write weights and their record in one step.
+    """Write weights and their record into one safetensors file, in one step.
+
+    What was there is replaced whole or not at all.
 
     Args:
-        path: the file.
-        network: its weights are kept.
-        record: as JSON; `preset` and `tasks` must be in it.
+        path: the file; a missing folder is made.
+        network: its weights are kept, as float32; the network is not changed.
+        record: as JSON. `load_restorer` looks for `preset` (a name) and `tasks` (names) in it; nothing is checked here.
         half: as float16, for files half as large; counts of batches are too large for it and stay float32.
+
+    Returns:
+        The path.
 
     Raises:
         RunError: the file cannot be written.
@@ -64,7 +70,15 @@ def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], hal
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """What a file says of the restorer in it; None where it is missing, or no restorer's, or damaged."""
+    """Read what a file says of the restorer in it, without reading the weights.
+
+    Args:
+        path: a file of `save_restorer`, or any other.
+
+    Returns:
+        The record; where it has a `preset`, that is a text or None, where it has `tasks`, these are a list of texts.
+        None where the file is missing, is no restorer's, or its record is damaged.
+    """
     try:
         return _parse_record(path)
     except WeightsError:
@@ -99,9 +113,19 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     The size is read off the file, and the network too where neither the file nor `preset` names it. NAFNet, Restormer
     and SRResNet may bear the names of their authors' code (see `grids.networks.published`).
 
+    Args:
+        path: safetensors, or a PyTorch checkpoint, of which no code is run.
+        preset: the network that the file holds, before what the file says; None leaves it to the file. Only its class
+            counts: the size is the file's.
+        tasks: what the restorer is for, where the file does not say so.
+
+    Returns:
+        The restorer, on the CPU, in evaluation mode.
+
     Raises:
         WeightsError: the file cannot be read, is of no network that is known, or not of the one that is named.
-        GridsError: the preset is unknown, or a network that does not keep the size of images.
+        UnknownNameError: there is no preset of the name given, or of that in the file.
+        GridsError: the network does not keep the size of images.
     """
     file = Path(path)
     if preset is not None:
@@ -131,10 +155,20 @@ def _name_preset(network: nn.Module) -> str:
 
 
 def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
-    """Weights that a network of this preset, with these options of its class, can start from.
+    """Read weights that a network of this preset can start its training from.
+
+    Args:
+        path: a restorer's file, or weights from elsewhere under our names or published ones.
+        preset: the network, with its sizes.
+        options: of its class, beside those of the preset; None for none. Where a topology is among them, the places of
+            heads are not compared here, but by `load_start`.
+
+    Returns:
+        A state dict in float32, on the CPU. Of a network with a head for each task it holds the tasks of the file.
 
     Raises:
-        WeightsError: they are of any other network, or cannot be read.
+        WeightsError: the file cannot be read, or is of another network or size.
+        UnknownNameError: there is no such preset.
     """
     file, what = Path(path), f"the network '{preset}'"
     with prefix_errors(f"cannot start from '{file}'"):
@@ -150,7 +184,16 @@ def start_weights(path: str | Path, preset: str, options: Mapping[str, Any] | No
 
 
 def check_scale(preset: str, scale: int = 1) -> None:
-    """Raise GridsError for a preset that is unknown, or whose outputs are not `scale` times as large as its inputs."""
+    """Check that a network gives images of the size that is wanted.
+
+    Args:
+        preset: its name.
+        scale: how many times as large as its inputs the outputs must be on each side; 1 for the same size.
+
+    Raises:
+        UnknownNameError: there is no such preset.
+        GridsError: its outputs are of another scale.
+    """
     found = getattr(networks.preset(preset).network, "scale", 1)
     if found != scale == 1:
         raise GridsError(f"the network '{preset}' enlarges images: it cannot restore them at their own size")
@@ -161,12 +204,24 @@ def check_scale(preset: str, scale: int = 1) -> None:
 def initialize(
     preset: str, seed: int, scale: int = 1, tasks: Iterable[str] = ANY, options: Mapping[str, Any] | None = None
 ) -> nn.Module:
-    """A network with weights drawn from a seed, with a head for each task where it has such, and options of its class.
+    """Make a network of a preset with weights drawn from a seed. The same seed gives the same weights.
 
-    With heads, and for faces, it begins by giving back its input.
+    With a head for each task, and for faces, it is set to give back its input at first. PyTorch's global generators are
+    seeded for it; that of the CPU is put back afterwards.
+
+    Args:
+        preset: its name.
+        seed: what the weights are drawn from.
+        scale: what its outputs must be, see `check_scale`.
+        tasks: names, for a network with a head for each; without meaning for others.
+        options: arguments of its class, before those of the preset; None for none.
+
+    Returns:
+        The network, on the CPU, in training mode.
 
     Raises:
-        GridsError: it is of another scale (see `check_scale`).
+        UnknownNameError: there is no such preset.
+        GridsError: it is of another scale, or its class refuses the tasks or options.
     """
     check_scale(preset, scale)
     with torch.random.fork_rng(devices=[]):
@@ -178,9 +233,23 @@ def initialize(
 
 
 def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping[str, Any]) -> str:
-    """A checksum of the names and shapes of a network's weights: another one is another network of the same name.
+    """Compute a checksum of the names and shapes of a network's weights.
 
-    Each is computed once in a process, of presets as they are from a table; others from a network that is made.
+    A network of the same name with another checksum has changed, so that stored weights do not fit it. Each is computed
+    once in a process: that of a preset as it stands comes from a stored table where the table has it, others from a
+    network that is made, which takes a moment for large ones.
+
+    Args:
+        preset: the network.
+        scale: what its outputs must be, see `check_scale`.
+        tasks: names, for a network with a head for each.
+        options: arguments of its class, before those of the preset; empty for none.
+
+    Returns:
+        16 hexadecimal digits.
+
+    Raises:
+        GridsError: as `initialize`.
     """
     check_scale(preset, scale)
     names, chosen = tuple(tasks), networks.preset(preset)
@@ -193,16 +262,31 @@ def state_digest(preset: str, scale: int, tasks: Iterable[str], options: Mapping
 
 
 def digest_of(network: nn.Module) -> str:
-    """The same checksum, of a network that is there."""
+    """Compute the checksum of `state_digest` of a network that is there. Values of weights do not count.
+
+    Args:
+        network: any.
+
+    Returns:
+        16 hexadecimal digits.
+    """
     shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
     return hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_start(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
-    """The network with the weights of a state, of which it may have the heads of a part of the tasks.
+    """Put the weights of a state into a network, which may have heads for some of the state's tasks only.
+
+    Args:
+        network: its weights are replaced, in place.
+        state: such as `start_weights` gives. It is not changed.
+
+    Returns:
+        The same network.
 
     Raises:
-        WeightsError: the state lacks a task's head, or its heads attach elsewhere.
+        WeightsError: the state lacks a task's head, its heads attach elsewhere (another topology), or it is of another
+            network.
     """
     if isinstance(network, MultiHead):
         if missing := sorted(set(network.tasks) - set(list_heads(state))):

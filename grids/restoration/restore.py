@@ -54,9 +54,11 @@ class Restoration:
     """A photograph after restoring.
 
     Args:
-        photo: the result; the photograph itself where nothing was restored.
+        photo: the result, of the size and depth of the photograph; the photograph itself where nothing was restored.
         steps: all looks at it, in order; the last may be one after which nothing was run.
-        why: why it ended: "done", "clean", "unknown", "uncertain" or "too little".
+        why: why it ended: "done" (all steps), "clean", "unknown" (nothing restores what it bears), "uncertain" (a gain
+            is not likely, or the same restorer would run again for the same degradation) or "too little" (less gain is
+            expected than was asked for).
     """
 
     photo: Photo
@@ -70,14 +72,23 @@ class Restoration:
 
     @property
     def action(self) -> Action:
-        """What became of the photograph."""
+        """What became of the photograph.
+
+        Returns:
+            "restored" where a restorer was run at least once. Else the photograph is as it was: "uncertain" where a
+            restorer was there, but a gain not likely or too small, "left" where it is clean or unknown.
+        """
         if self.groups:
             return "restored"
         return UNCERTAIN if self.why in (UNCERTAIN, TOO_LITTLE) else "left"
 
     @property
     def restorers(self) -> tuple[str, ...]:
-        """The same with their heads: "C1", or "C1 (rain)" where a restorer has a head for each degradation."""
+        """The groups whose restorers were run, each with the head that was used.
+
+        Returns:
+            In order, "C1" for a restorer with one head for all degradations, "C1 (rain)" for one with a head for each.
+        """
         return tuple(
             step.group if step.head is None else f"{step.group} ({step.head})"
             for step in self.steps
@@ -99,25 +110,30 @@ def restore_photo(
     strength: float = 1.0,
     device: torch.device | str = "cpu",
 ) -> Restoration:
-    """Select and restore, up to `steps` times; it ends earlier where the image is clean or unknown, where a gain is
-    not likely, and where a restorer would run again for the same degradation: it has not learnt from its own results.
+    """Select and restore, up to `steps` times.
+
+    It ends earlier where the image is clean or unknown, where a gain is not likely, and where a restorer would run
+    again for the same degradation: it has not learnt from its own results.
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
     Args:
-        photo: of any size; alpha, metadata and bit depth are kept, and grey stays grey: of a photograph
-            whose channels are equal the result is the mean of the network's three.
+        photo: of any size; alpha, metadata and bit depth are kept, and grey stays grey: of a photograph whose channels
+            are equal the result is the mean of the network's three. It is not changed.
         select: what a photograph needs. It is shown what a file would hold, its values rounded to the bits of the
             photograph (from step to step 16 are kept), but of a partly transparent one only the rectangle around what
             is visible.
-        restorers: the network of a group's id, on the device.
+        restorers: the network of a group's id, on the device, such as `loader` gives.
         group: the id of the group for the first step, whatever the selection says; later steps are free.
         head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
-        tile, overlap: as for `restore_image`.
-        steps: how often to restore at most.
+        tile, overlap: pixels, as for `restore_image`; a tile has at least 128, an overlap at most half a tile.
+        steps: how often to restore at most, 1 or more.
         min_gain: the least gain that must be expected, dB, at least 0; see `Selection.promises`.
         strength: of the result of each step that is blended with what went in, 0 to 1.
         device: where the networks lie.
+
+    Returns:
+        The result, and every look at the photograph with what was done.
 
     Raises:
         GridsError: nothing is visible, a value is wrong, a least gain is asked for where none is predicted, a network
@@ -178,7 +194,20 @@ def _with_parts(pixels: Pixels, parts: Iterable[Part], strength: float, bits: in
 
 
 def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
-    """A head of a group's restorer. Raises GridsError where there is none of that name, or one for all."""
+    """Take one head of a group's restorer.
+
+    Args:
+        network: the restorer.
+        group: its group's id, for messages.
+        head: the degradation whose head is wanted.
+
+    Returns:
+        A view that is called with images alone; it shares the network's weights.
+
+    Raises:
+        UnknownNameError: the restorer has heads, but none of that name.
+        GridsError: it has one head for all its degradations.
+    """
     if not isinstance(network, MultiHead):
         raise GridsError(
             f"the restorer of the group '{group}' has one head for all its degradations: --head has no use"
@@ -195,7 +224,16 @@ def check_settings(
     min_gain: float = 0.0,
     strength: float = 1.0,
 ) -> None:
-    """Raises GridsError for what `restore_photo` cannot work with."""
+    """Check the settings of `restore_photo`, so that a wrong one is told before any photograph is read.
+
+    Args:
+        steps, tile, overlap, group, head, min_gain, strength: as for `restore_photo`.
+
+    Raises:
+        GridsError: a head without a group, fewer than 1 step, a least gain that is negative or not finite, a strength
+            outside [0, 1], an overlap below 0 or above half a tile (64 pixels where no tile is given), or a tile of
+            fewer than 128 pixels. The first of them is told.
+    """
     if head is not None and group is None:
         raise GridsError("--head goes with --group")
     if steps < 1:
@@ -230,9 +268,17 @@ def _reason_to_stop(selection: Selection, min_gain: float) -> str | None:
 
 
 def loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:
-    """The restorer of a group's id, read when it is first asked for.
+    """Make a function that gives the restorer of a group's id.
 
-    The function raises GridsError for an unknown group, one without weights, and weights that cannot be used.
+    It reads the file when a group is first asked for, then keeps the network.
+
+    Args:
+        groups: the candidates, with the files of their weights.
+        device: where the networks are put.
+
+    Returns:
+        A function of the id that returns the network in evaluation mode, on the device. It raises UnknownNameError for
+        an unknown group, GridsError for one without weights, and WeightsError for weights that cannot be used.
     """
     by_id = {group.id: group for group in groups}
 

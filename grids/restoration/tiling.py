@@ -38,7 +38,13 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Part(NamedTuple):
-    """Rows and columns of a photograph, and what a restorer made of them: (3, h, w) float32, not clipped."""
+    """A part of a photograph that has been restored.
+
+    Args:
+        rows: which rows of the photograph it is.
+        columns: which columns.
+        made: (3, h, w) of these rows and columns, float32, not clipped, on the CPU.
+    """
 
     rows: slice
     columns: slice
@@ -53,7 +59,7 @@ def restore_image(
     tile: int | None = None,
     overlap: int = OVERLAP,
 ) -> Tensor:
-    """What a restorer makes of a photograph of any size.
+    """Restore a photograph of any size.
 
     A network that says how far it sees (`reach`, with `multiple`) and pools nothing over the image gets every tile with
     as much around it, so that tiles give the whole's result, up to the rounding of float32. Tiles of others overlap and
@@ -61,7 +67,7 @@ def restore_image(
 
     Args:
         network: keeps the size of images; it must lie on the device.
-        image: (3, H, W), uint8 or uint16, or floating point in [0, 1].
+        image: (3, H, W), uint8 or uint16, or floating point in [0, 1]. It is not changed.
         device: where the network lies.
         tile: side of the tiles; None for what the memory allows: none up to 2 megapixels; beyond, with what is around
             them, so large that less than a third of the work is done twice, or else 512 at most. Where the memory of
@@ -92,13 +98,20 @@ def restored_parts(
     tile: int | None = None,
     overlap: int = OVERLAP,
 ) -> Iterator[Part]:
-    """`restore_image`, part by part, so that nobody needs to hold the whole of a large photograph in floating point.
+    """Restore a photograph part by part, so that nobody needs to hold the whole of a large one in floating point.
 
-    All parts together are the whole; where memory runs out on the way, some come again, from smaller tiles.
+    All parts together are the whole, as `restore_image` gives it. Where memory runs out on the way, some come again,
+    made from smaller tiles: the later ones count.
+
+    Args:
+        network, image, device, tile, overlap: as for `restore_image`.
 
     Yields:
-        Rows, columns and what a network that pools nothing over the image makes of them, tile by tile, its tiles being
-        seen at once; the whole at once of others.
+        Tile by tile for a network that says how far it sees and pools nothing over the image; for others, and for
+        images that fit into one tile, a single part, the whole.
+
+    Raises:
+        GridsError: the smallest tile is too much for the memory of the device.
     """
     side = tile or default_side(network, image, device)
     while True:
@@ -118,7 +131,17 @@ def restored_parts(
 
 
 def default_side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
-    """The side of tiles that the network has memory for; that of the whole photograph where it is small enough."""
+    """Choose the side of tiles by the memory that the network takes: it is run once on a small image to find out.
+
+    Args:
+        network: it is not changed; a copy is run.
+        image: (3, H, W); only its size counts.
+        device: where the network lies.
+
+    Returns:
+        Pixels, at least 128, but for smaller photographs; the longer side of the photograph where it can go through
+        whole.
+    """
     height, width = image.shape[-2:]
     if height * width <= SMALLEST**2:
         return max(height, width)

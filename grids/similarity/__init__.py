@@ -1,0 +1,1 @@
+"""How alike degradations are: patches, their features, a distribution for each degradation, and the matrix S."""

@@ -29,16 +29,26 @@ HALO = 2
 
 
 class Descriptor:
-    """SRResNet x4 features. Source: GRIDS, section 4.1; Liu et al., arXiv 2108.00406.
+    """The network whose features describe what degradation a patch bears: an SRResNet x4 that was trained on clean
+    images.
+
+    Its super-resolved image is never used, only its inner maps. One object may serve several threads.
+    Source: GRIDS, section 4.1; Liu et al., arXiv 2108.00406.
 
     Args:
         file: weights of an SRResNet x4 (safetensors, or a BasicSR-style checkpoint); None for the one that ships.
         device: where it runs.
         precision: "fp32", "bf16", or "auto": bf16 on a CPU that computes in it, else fp32.
 
+    Attributes:
+        layers: the names that `feature_blocks` and `features` take: "body" and "last".
+        sha256: the checksum of the file, in hexadecimal.
+        network: the SRResNet itself in float32, in evaluation mode, on the device, without gradients.
+        device, precision: as resolved; the precision is "fp32" or "bf16".
+
     Raises:
-        GridsError: the precision is none of these.
-        WeightsError: the file is not such a network's, or holds values that are not finite.
+        UnknownNameError: the precision is none of these.
+        WeightsError: the file cannot be read, is not such a network's, or holds values that are not finite.
     """
 
     layers = SRResNetX4.layers
@@ -66,18 +76,25 @@ class Descriptor:
         keep_freed_memory()
 
     def feature_blocks(self, patches: Tensor, layer: str = "last", budget: int = 2**30) -> Iterator[Tensor]:
-        """The features of all patches, a block of columns at a time: whole maps would not fit into memory.
+        """Compute the features of all patches, a block of columns at a time: whole maps would not fit into memory.
 
-        The body's features are kept (small), and the last layer's are made strip by strip of rows, each strip with
-        the rows around it that it depends on, so that the blocks together are the layer's exact output.
+        The body's features are kept (small), and the last layer's are made strip by strip of rows, each strip with the
+        rows around it that it depends on, so that the blocks together are the layer's exact output. Columns are in the
+        order (row, column, channel) of the maps.
 
         Args:
-            patches: (N, 3, h, w) in [0, 1].
+            patches: (N, 3, h, w) in [0, 1], on any device.
             layer: "body" (64 features a pixel) or "last" (64 features each of the 16 pixels that it becomes).
-            budget: bytes that one block may take.
+            budget: bytes that one block may take. It holds at least one row of all patches, whatever the budget; "body"
+                always comes as one block.
 
         Yields:
-            (N, d), float32 or bfloat16 as the precision is, in a buffer that the next block (or call) overwrites.
+            (N, d), float32 or bfloat16 as the precision is, on the descriptor's device, in a buffer that the next block
+            (or call) overwrites: copy what is to stay.
+
+        Raises:
+            UnknownNameError: there is no such layer. Like the next one it is raised when the first block is asked for.
+            GridsError: the patches have another shape, or there are none.
         """
         if layer not in self.layers:
             raise unknown_name("layer", layer, self.layers)
@@ -90,15 +107,31 @@ class Descriptor:
             yield from self._last_strips(body, budget)
 
     def features(self, patches: Tensor, layer: str = "last") -> Tensor:
-        """The same in one piece: (N, D) float32, D = 64 h w for "body" and 1024 h w for "last"."""
+        """Compute the features of all patches in one piece: the blocks of `feature_blocks`, copied and joined.
+
+        Args:
+            patches: (N, 3, h, w) in [0, 1], on any device.
+            layer: "body" or "last", as for `feature_blocks`.
+
+        Returns:
+            (N, D), float32, on the descriptor's device; with 64 channels, as ships, D = 64 h w for "body" and 1024 h w
+            for "last" (for 32 x 32 pixels 4 MB a patch).
+
+        Raises:
+            GridsError: there is no such layer, or the patches have another shape.
+        """
         return torch.cat([block.float().clone() for block in self.feature_blocks(patches, layer)], 1)
 
     def maps(self, patches: Tensor, depths: Sequence[int]) -> list[Tensor]:
-        """The outputs of some residual blocks, float32 (N, 64, h, w) each, on the CPU.
+        """Compute the outputs of some residual blocks, all patches in one batch.
 
         Args:
-            patches: (N, 3, h, w) in [0, 1].
-            depths: how many blocks lie before each output, ascending.
+            patches: (N, 3, h, w) in [0, 1], on any device.
+            depths: after how many blocks each output is taken, 1 for the first block; ascending, each once, at least
+                one of them. Those beyond the last block are passed over.
+
+        Returns:
+            One (N, 64, h, w) for each depth, in their order, float32, contiguous, on the CPU.
         """
         found = []
         with _computing():

@@ -1,4 +1,8 @@
-"""Generalized Gaussian distributions (GGD): fitted by their moments, and compared."""
+"""Generalized Gaussian distributions (GGD): fitted by their moments, and compared.
+
+A GGD has a shape alpha (2 is a Gaussian, 1 a Laplace distribution; smaller ones have heavier tails) and a scale sigma,
+its root mean square. All functions here work on arrays elementwise, in float64.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +23,23 @@ SAME = 1e-12
 def fit(values: np.ndarray[Any, Any]) -> tuple[FloatArray, FloatArray]:
     """Fit a GGD to each set of values, after the five-sigma rule has dropped outliers in one pass.
 
-    Moments: sigma^2 = E[x^2], and alpha solves rho(alpha) = E[x^2] / E|x - mean|^2 to 1e-6, where rho(a) =
-    Gamma(1/a) Gamma(3/a) / Gamma(2/a)^2; alpha is held within [0.2, 10].
+    Moments: sigma^2 = E[x^2], and alpha solves rho(alpha) = E[x^2] / E|x - mean|^2 to 1e-6, where rho(a) = Gamma(1/a)
+    Gamma(3/a) / Gamma(2/a)^2; alpha is held within [0.2, 10].
     Source: GRIDS, eq. 1, and the SRGA code (Liu et al., TPAMI 2023), which searches a grid of step 0.001.
 
     Args:
-        values: (..., n): one distribution for every index but the last.
+        values: (..., n) of any real dtype: one distribution for every index but the last. They are not changed.
 
     Returns:
-        alpha and sigma, each of shape (...), float64.
+        alpha and sigma, each of shape (...), float64; sigma has the unit of the values.
 
     Raises:
-        GridsError: a set of values is empty or not finite, or does not vary, as it is or without its outliers.
+        GridsError: a set has fewer than two values or one that is not finite, or it does not vary, as it is or without
+            its outliers.
+
+    >>> alpha, sigma = fit(np.random.default_rng(0).standard_normal(10_000))
+    >>> print(f"{alpha:.1f} {sigma:.1f}")
+    2.1 1.0
     """
     x = np.asarray(values, dtype=np.float64)
     if x.shape[-1] < 2 or not np.all(np.isfinite(x)):
@@ -54,7 +63,19 @@ def _require_variation(spread: FloatArray) -> None:
 
 
 def solve_alpha(ratio: FloatArray) -> FloatArray:
-    """The alpha in [0.2, 10] with rho(alpha) = ratio, for any shape; the nearest end where there is none."""
+    """Find the shape of a GGD from the ratio of its moments.
+
+    Args:
+        ratio: E[x^2] / E|x|^2 of the values, of any shape, above 0: pi / 2 for a Gaussian, 2 for a Laplace
+            distribution.
+
+    Returns:
+        The alpha in [0.2, 10] with rho(alpha) = ratio (see `fit`), of the shape of `ratio`, float64. Where no alpha of
+        that range has the ratio, the nearest end of the range.
+
+    >>> solve_alpha(np.array([1.0, np.pi / 2, 2.0])).round(6)
+    array([10.,  2.,  1.])
+    """
     from scipy.optimize.elementwise import find_root  # a third of a second
 
     low, high = ALPHA_RANGE
@@ -67,22 +88,51 @@ def solve_alpha(ratio: FloatArray) -> FloatArray:
 
 
 def log_ratio(alpha: FloatArray) -> FloatArray:
-    """ln rho(alpha), which falls from 2.77 at 0.2 to 0.30 at 10."""
+    """Compute ln rho(alpha), the logarithm of the ratio E[x^2] / E|x|^2 of a GGD, from log-gamma functions.
+
+    Args:
+        alpha: shapes above 0, of any array shape.
+
+    Returns:
+        Float64 of the same shape. It falls as alpha rises, from 2.77 at 0.2 to 0.30 at 10.
+    """
     a = np.asarray(alpha, dtype=np.float64)
     return np.asarray(gammaln(1 / a) + gammaln(3 / a) - 2 * gammaln(2 / a))
 
 
 def log_beta(alpha: FloatArray, sigma: FloatArray) -> FloatArray:
-    """ln beta, with beta = sigma sqrt(Gamma(1/alpha) / Gamma(3/alpha))."""
+    """Compute ln beta, the scale that stands in the density of a GGD: beta = sigma sqrt(Gamma(1/alpha) /
+    Gamma(3/alpha)).
+
+    Source: GRIDS, eq. 1.
+
+    Args:
+        alpha: shapes above 0.
+        sigma: root mean squares above 0; the two broadcast.
+
+    Returns:
+        Float64 of the broadcast shape.
+    """
     return np.asarray(np.log(sigma) + 0.5 * (gammaln(1 / alpha) - gammaln(3 / alpha)))
 
 
 def kl_divergence(alpha1: FloatArray, sigma1: FloatArray, alpha2: FloatArray, sigma2: FloatArray) -> FloatArray:
-    """Kullback-Leibler divergence KL(1 || 2) of GGDs in nats, in closed form; the arguments broadcast.
+    """Compute the Kullback-Leibler divergence KL(1 || 2) of GGDs in closed form.
 
-    KL = ln(a1 b2 G(1/a2) / (a2 b1 G(1/a1))) + (b1/b2)^a2 G((a2+1)/a1) / G(1/a1) - 1/a1, computed with log-gamma, so
-    that no alpha in [0.2, 10] overflows, and clamped at 0 against rounding.
+    KL = ln(a1 b2 G(1/a2) / (a2 b1 G(1/a1))) + (b1/b2)^a2 G((a2+1)/a1) / G(1/a1) - 1/a1, with G the gamma function, a
+    the shapes and b the scales of `log_beta`. It is computed with log-gamma, so that no alpha in [0.2, 10] overflows,
+    and clamped at 0 against rounding. It is not symmetric.
     Source: SRGA (Liu et al., TPAMI 2023); the GGD is eq. 1 of GRIDS.
+
+    Args:
+        alpha1, sigma1: shapes and root mean squares of the first distributions, above 0.
+        alpha2, sigma2: of the second ones; all four broadcast.
+
+    Returns:
+        Float64 of the broadcast shape, nats, at least 0.
+
+    >>> round(float(kl_divergence(2.0, 1.0, 2.0, 2.0)), 4)  # two Gaussians: ln 2 + 1/8 - 1/2
+    0.3181
     """
     a1, s1, a2, s2 = (np.asarray(v, dtype=np.float64) for v in (alpha1, sigma1, alpha2, sigma2))
     b1, b2 = log_beta(a1, s1), log_beta(a2, s2)
@@ -92,12 +142,34 @@ def kl_divergence(alpha1: FloatArray, sigma1: FloatArray, alpha2: FloatArray, si
 
 
 def score(divergence: FloatArray) -> FloatArray:
-    """The public scale: log10(KL + 1e-5) + 5, so 0 for identical distributions, 2 for a KL of 0.001, 4 for 0.1."""
+    """Put divergences on the scale of the paper's matrices: log10(KL + 1e-5) + 5.
+
+    Identical distributions have 0, a KL of 0.001 has about 2, one of 0.1 about 4. Source: SRGA's script; see
+    docs/method.md, section 5.
+
+    Args:
+        divergence: at least 0, nats, of any shape.
+
+    Returns:
+        Float64 of the same shape, at least 0 (up to rounding).
+    """
     return np.asarray(np.log10(np.asarray(divergence) + 1e-5) + 5)
 
 
 def similarity(alpha: FloatArray, sigma: FloatArray) -> FloatArray:
-    """S of n distributions: alpha and sigma (..., n) -> (..., n, n), symmetric, zero on the diagonal."""
+    """Compute the similarity matrix S of n distributions: the `score` of the mean of both directions of the divergence.
+
+    Args:
+        alpha: (..., n), shapes above 0.
+        sigma: (..., n), root mean squares above 0.
+
+    Returns:
+        (..., n, n), float64, symmetric, exactly 0 on the diagonal; small means alike.
+
+    >>> similarity(np.array([2.0, 2.0]), np.array([1.0, 2.0])).round(2)
+    array([[0.  , 4.75],
+           [4.75, 0.  ]])
+    """
     a, s = np.asarray(alpha, dtype=np.float64), np.asarray(sigma, dtype=np.float64)
     forward = kl_divergence(a[..., :, None], s[..., :, None], a[..., None, :], s[..., None, :])
     matrix = score((forward + np.swapaxes(forward, -1, -2)) / 2)

@@ -18,16 +18,18 @@ ROW_BLOCKS = 4
 
 
 def gram_matrix(blocks: Iterable[Tensor]) -> FloatArray:
-    """X X^T of the centred features, from blocks of their columns; no block is changed or kept.
+    """Compute X X^T of the centred features X (N samples with very many features) without ever holding X.
 
     Args:
-        blocks: (N, d_1), (N, d_2), ...: all N samples in each, float32 or bfloat16, the features in any order.
+        blocks: (N, d_1), (N, d_2), ...: columns of X, all N samples in each, float32 or bfloat16, on one device, the
+            features in any order. Each is used before the next is asked for; none is changed or kept.
 
     Returns:
-        (N, N), float64. Products are summed in float32 within 16384 columns and in float64 beyond.
+        (N, N), float64, symmetric. Products are summed in float32 within 16384 columns and in float64 beyond. Features
+        that are not finite make it so; `principal_scores` refuses it then.
 
     Raises:
-        GridsError: there is no block, or they differ in N.
+        GridsError: there is no block, a block does not have two dimensions, or they differ in N.
     """
     total: Tensor | None = None
     for block in blocks:
@@ -57,22 +59,37 @@ def _add_lower(total: Tensor, part: Tensor) -> None:
 
 
 def centre(gram: FloatArray) -> FloatArray:
-    """The Gram matrix of the same samples about their own mean: for a subset of the samples it was centred on."""
+    """Centre a Gram matrix on the mean of its own samples.
+
+    For a subset of samples: their part of a matrix that was centred on the mean of more samples becomes what
+    `gram_matrix` would give for the subset alone.
+
+    Args:
+        gram: (n, n), symmetric, of samples about any common origin. It is not changed.
+
+    Returns:
+        (n, n), float64; every row and column sums to 0.
+
+    >>> centre(np.array([[1.0, 2.0], [2.0, 4.0]]))
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
+    """
     rows = gram.mean(0)
     return np.asarray(gram - rows[None, :] - rows[:, None] + rows.mean())
 
 
 def principal_scores(gram: FloatArray, components: int) -> FloatArray:
-    """The scores of the first principal components, as scikit-learn's PCA gives them, up to the sign of each.
+    """Compute the scores of the first principal components, as scikit-learn's PCA gives them, up to the sign of each.
 
-    With G = X X^T = U diag(l) U^T the scores are U sqrt(l). Each component's largest score is made positive.
+    With G = X X^T = U diag(l) U^T the scores are U sqrt(l). Each component's score of the largest magnitude is made
+    positive, so that the result is the same in every run. An eigenvalue that rounding made negative counts as 0.
 
     Args:
-        gram: (N, N), of centred features.
-        components: how many, at most N - 1.
+        gram: (N, N), float64, of centred features (see `gram_matrix`). It is not changed.
+        components: how many, 1 to N - 1.
 
     Returns:
-        (N, components), float64, the largest variance first.
+        (N, components), float64, the component of the largest variance first.
 
     Raises:
         GridsError: components is not in 1 .. N - 1, or the matrix is not finite or has no eigenvalues in float64.

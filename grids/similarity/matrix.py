@@ -1,4 +1,8 @@
-"""From crops to rows, one for each degradation, and from rows to the similarity matrix with its intervals."""
+"""From crops to rows, one for each degradation, and from rows to the similarity matrix with its intervals.
+
+In order: `measure_row` for each degradation (the slow step), `fit_rows`, `similarity_of`, and, where asked for,
+`intervals`. See docs/method.md, sections 1 to 6.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +39,12 @@ LEAST_PHOTOS = 5
 class DegradationRow:
     """What is kept of one degradation's features, enough to fit it again on any part of the photographs.
 
-    name: the degradation's name.
-    key: a checksum of all that determines the rest.
-    gram: (N, N) of the centred features; float32's precision, so that a stored row gives the same results.
-    photo: (N,), which photograph each patch comes from.
+    Args:
+        name: the degradation's name.
+        key: a checksum of all that determines the rest, see `row_key`.
+        gram: (N, N), float64, of the centred features of N patches; rounded to float32's precision, so that a stored
+            row gives the same results. All 0 where all patches are equal.
+        photo: (N,), which photograph each patch comes from, counted from 0.
     """
 
     name: str
@@ -47,7 +53,17 @@ class DegradationRow:
     photo: np.ndarray[Any, np.dtype[np.int64]]
 
     def save(self, path: Path) -> Path:
-        """Write the row as safetensors, in one step."""
+        """Write the row as safetensors, in one step: a file that is there is replaced whole or not at all.
+
+        Args:
+            path: the file; a missing folder is made.
+
+        Returns:
+            The path.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         tensors: dict[str, np.ndarray[Any, Any]] = {
             "gram": self.gram.astype(np.float32),
             "photo": self.photo.astype(np.int64),
@@ -58,7 +74,16 @@ class DegradationRow:
 
     @classmethod
     def load(cls, path: Path, key: str) -> DegradationRow | None:
-        """The stored row, or None where there is none with this key; a damaged file counts as none."""
+        """Read a stored row, if it is the one that is asked for.
+
+        Args:
+            path: the file.
+            key: the `row_key` that it must have.
+
+        Returns:
+            The row, equal to the one that was saved; None where the file is missing, is damaged (its checksum tells),
+            or has another key.
+        """
         try:
             with safe_open(path, framework="numpy") as file:
                 label = parse_json((file.metadata() or {})["row"])
@@ -77,7 +102,22 @@ def _digest(tensors: dict[str, np.ndarray[Any, Any]]) -> str:
 def row_key(
     crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
 ) -> str:
-    """A checksum of everything that a row's content depends on."""
+    """Compute a checksum of everything that a row's content depends on.
+
+    A stored row with the same key need not be measured again. Beside the arguments, the version of grids counts.
+
+    Args:
+        crops: their pixels and places count, not their names.
+        name: the degradation's; its seed depends on it.
+        degradation: its `identity` counts; None for no degradation. One whose identity is None, as of kinds from
+            elsewhere, has a key, too, but no stored row may be used for it.
+        descriptor: its weights, its kind of device and its precision count.
+        layer: "body" or "last".
+        seed: of the whole measurement.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     parts = {
         "version": [__version__, FORMAT],
         "crops": crops.digest,
@@ -93,13 +133,21 @@ def row_key(
 def measure_row(
     crops: Crops, name: str, degradation: Degradation | None, descriptor: Descriptor, layer: str, seed: int
 ) -> DegradationRow:
-    """Degrade the crops, describe their patches, and keep the Gram matrix.
+    """Degrade the crops, describe their patches, and keep the Gram matrix. The same arguments give the same row.
 
     Args:
         crops: N clean crops (or, with no degradation, crops of images that already bear one).
-        name, degradation: what to apply; None for nothing.
-        descriptor, layer: what features to take.
-        seed: of the whole measurement; each degradation draws from its own seed.
+        name: what the row is called.
+        degradation: what to apply; None for nothing.
+        descriptor: what computes the features.
+        layer: "body" or "last", where they are taken from.
+        seed: of the whole measurement; each degradation draws from its own seed, made from this and its name.
+
+    Returns:
+        The row of N patches, in the order of the crops.
+
+    Raises:
+        GridsError: there is no such layer, or the degradation cannot be applied.
     """
     patches = degraded_patches(crops, degradation, seed_for(seed, name))
     gram = gram_matrix(descriptor.feature_blocks(patches, layer))
@@ -110,10 +158,19 @@ def measure_row(
 
 
 def fit_rows(rows: Sequence[DegradationRow], components: int) -> dict[str, GGDParams]:
-    """One pooled GGD per row: all scores of its first principal components (GRIDS, 4.2; SRGA).
+    """Fit one GGD to each row: to all scores of its first principal components, pooled (GRIDS, 4.2; SRGA).
+
+    Args:
+        rows: at least one, all of the same number N of patches.
+        components: how many principal components, 1 to N - 1. The scale sigma depends on this and on N, so only
+            distributions with the same two are compared.
+
+    Returns:
+        The distribution of each row by its name, in the order of the rows.
 
     Raises:
-        GridsError: the components are not in 1 .. N - 1, or the patches of a row do not vary.
+        GridsError: the components are not in 1 .. N - 1, the patches of a row do not vary, or its features are not
+            finite.
     """
     for row in rows:
         if not np.trace(row.gram) > 0:
@@ -123,7 +180,15 @@ def fit_rows(rows: Sequence[DegradationRow], components: int) -> dict[str, GGDPa
 
 
 def similarity_of(params: Mapping[str, GGDParams], names: Sequence[str]) -> FloatArray:
-    """S between the named distributions, (n, n)."""
+    """Compute the similarity S between the named distributions, as `grids.similarity.ggd.similarity`.
+
+    Args:
+        params: distributions by name, such as `fit_rows` gives; there may be more than are named.
+        names: n of these names, in the order of the rows wanted.
+
+    Returns:
+        (n, n), float64, symmetric, 0 on the diagonal; small means alike.
+    """
     chosen = [params[name] for name in names]
     return ggd.similarity(np.array([p.alpha for p in chosen]), np.array([p.sigma for p in chosen]))
 
@@ -131,18 +196,24 @@ def similarity_of(params: Mapping[str, GGDParams], names: Sequence[str]) -> Floa
 def intervals(
     rows: Sequence[DegradationRow], matrix: FloatArray, components: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
-    """95 % intervals of S over the choice of photographs and patches.
+    """Estimate 95 % intervals of S over the choice of photographs and patches.
 
     The photographs are split at random into halves, 20 times, the same split for every row over the same number of
-    photographs. The halves' matrices differ by D; were the halves independent, the whole's variance is E[D^2] / 4.
-    The quantile is Student's, with one degree of freedom less than photographs.
+    photographs. The halves' matrices differ by D; were the halves independent, the whole's variance is E[D^2] / 4. The
+    quantile is Student's, with one degree of freedom less than photographs.
     (A bootstrap of patches would repeat some, which lowers the rank of the features and shifts sigma.)
 
+    Args:
+        rows: n of them, at least one; each may have its own photographs.
+        matrix: (n, n), the S of the whole rows, in their order; the middle of the intervals. It is not changed.
+        components: that the matrix was made with; halves take the same share of their patches.
+        seed: of the splits, 0 or more.
+
     Returns:
-        The lower and upper ends, (n, n) each, zero on the diagonal; the lower is at least 0.
+        The lower and upper ends, (n, n) each, float64, zero on the diagonal; the lower is at least 0.
 
     Raises:
-        GridsError: a row has fewer than five photographs.
+        GridsError: a row has fewer than five photographs, or the patches of a half do not vary.
     """
     from scipy.stats import t  # half a second
 
@@ -158,7 +229,14 @@ def intervals(
 
 
 def check_photos(photo: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Raise GridsError where one of the named rows has too few photographs for intervals."""
+    """Check that there are enough photographs for `intervals`, before anything is measured.
+
+    Args:
+        photo: by name of a row, (N,): which photograph each of its patches comes from.
+
+    Raises:
+        GridsError: a row has patches of fewer than five different photographs; the first such row is named.
+    """
     for name, index in photo.items():
         if (count := len(np.unique(index))) < LEAST_PHOTOS:
             raise GridsError(f"intervals need at least {LEAST_PHOTOS} photographs, but there are {count} ({name})")

@@ -32,12 +32,15 @@ Uint8Array = np.ndarray[Any, np.dtype[np.uint8]]
 
 @dataclass(frozen=True)
 class Crops:
-    """N clean crops, each with the place of its patch.
+    """N clean crops, each with the place of its patch: degraded is the crop, described is the patch alone.
 
-    pixels: N arrays (H, W, 3), uint8 RGB, 256 x 256 where the photograph is large enough.
-    corners: (N, 2), top and left of the patch within its crop.
-    photo: (N,), which photograph each comes from.
-    names: the photographs' file names.
+    Args:
+        pixels: N arrays (H, W, 3), uint8 RGB, 256 x 256 where the photograph is large enough, or 48 pixels more than
+            the patch where that is more.
+        corners: (N, 2), top and left of the patch within its crop, pixels.
+        photo: (N,), which photograph each comes from, an index into `names`.
+        names: the photographs' file names, without folders.
+        patch_size: side of the patches, pixels.
     """
 
     pixels: list[Uint8Array]
@@ -51,7 +54,10 @@ class Crops:
 
     @cached_property
     def digest(self) -> str:
-        """A checksum of the pixels and the places, whatever the files are called."""
+        """A checksum of the pixels and the places, 64 hexadecimal digits, whatever the files are called.
+
+        Computed once, since it reads all pixels; so the arrays must not be changed afterwards.
+        """
         digest = hashlib.sha256(f"{self.patch_size} {self.photo.tolist()} {self.corners.tolist()}".encode())
         for crop in self.pixels:
             digest.update(str(crop.shape).encode())
@@ -68,7 +74,20 @@ def draw_crops(
 ) -> Crops:
     """Draw crops evenly from photographs, at random places.
 
-    A photograph that cannot be used is reported and left out, and leaves no trace in what is drawn from the others.
+    Each photograph gives as many crops as any other, or one more. Where there are more photographs than crops, some are
+    chosen by lot. A photograph that cannot be used is reported and left out, and leaves no trace in what is drawn from
+    the others. Wholly transparent borders are cut off first.
+
+    Args:
+        paths: the photographs, in any order.
+        patches: N, how many crops to draw, at least 1.
+        patch_size: side of the patches, pixels; both sides of a photograph must have as many.
+        seed: of the choice and the places, 0 or more. Names of files count for the choice, too, but not their folders.
+        reading: the largest size, and what is called with every file passed over; the defaults if None.
+
+    Returns:
+        The crops, those of one photograph side by side, photographs in the order of their paths; 16-bit ones are
+        rounded to 8 bit.
 
     Raises:
         ImageError: no photograph can be used.
@@ -126,10 +145,22 @@ def _cut_one(whole: Uint8Array, patch_size: int, rng: np.random.Generator) -> tu
 
 
 def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -> Tensor:
-    """The patches of the degraded crops, each crop with its own random parameters; None leaves them clean.
+    """Degrade the crops and cut the patches out of them, each crop with its own random parameters.
+
+    The parameters are spread evenly over the degradation's whole range (Latin hypercube sampling, see
+    `Degradation.sample`), and the results are rounded to 8 bit, as files would be.
+
+    Args:
+        crops: N clean crops; they are not changed.
+        degradation: what to apply; None leaves them clean.
+        seed: of the parameters, 0 to 2^63 - 1.
 
     Returns:
         (N, 3, patch_size, patch_size), float32 in [0, 1], on the CPU, in the order of the crops.
+
+    Raises:
+        GridsError: the seed is outside its range, or the degradation refuses the images, or gives parameters for
+            another number of them.
     """
     size = crops.patch_size
     patches = torch.empty((len(crops), 3, size, size))

@@ -29,11 +29,17 @@ class ConvUnit(nn.Module):
         self.bn = nn.BatchNorm2d(channels, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)), at least 0."""
         return F.relu(self.bn(self.conv(x)))
 
 
 class Mixed(nn.Module):
-    """Branches side by side, their outputs concatenated."""
+    """Branches side by side: each gets the same input, and their outputs are concatenated along the channels.
+
+    Args:
+        branches: each (B, C, H, W) -> (B, some, h, w) with the same h and w; in the state dict they are called branch0,
+            branch1, ...
+    """
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
@@ -42,6 +48,7 @@ class Mixed(nn.Module):
             self.add_module(name, branch)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, sum of the branches' channels, h, w)."""
         return torch.cat([self.get_submodule(name)(x) for name in self.names], dim=1)
 
 
@@ -62,6 +69,7 @@ class Residual(Mixed):
         self.scale, self.last = scale, last
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> the same shape."""
         x = x + self.scale * self.conv2d(super().forward(x))
         return x if self.last else F.relu(x)
 
@@ -99,7 +107,15 @@ class InceptionTrunk(nn.Module):
         self.mixed_7a = _mixed_7a(width)
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) in [-1, 1] -> maps at H / 2, H / 4, H / 8, H / 16 and H / 32."""
+        """Compute the maps at five scales.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1].
+
+        Returns:
+            Maps at H / 2, H / 4, H / 8, H / 16 and H / 32, rounded up, the finest one first; their channels are
+            `channels`.
+        """
         first = self.conv2d_1a(images)
         second = self.maxpool_3a(self.conv2d_2b(self.conv2d_2a(first)))
         third = self.maxpool_5a(self.conv2d_4a(self.conv2d_3b(second)))
@@ -108,9 +124,15 @@ class InceptionTrunk(nn.Module):
 
 
 def trunk_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of an `InceptionTrunk` in that of the classifier, or of a trunk.
+    """Take the state of an `InceptionTrunk` out of that of the classifier, or of a trunk.
 
     Weights as old as the published ones do not count the batches that normalisation has seen: the count begins at 0.
+
+    Args:
+        state: under Cadene's names. It is not changed.
+
+    Returns:
+        The entries that do not belong to what comes after the trunk; whether they fit a trunk is not checked.
     """
     kept = {key: value for key, value in state.items() if not key.startswith(CLASSIFIER)}
     counts = (f"{key.removesuffix('running_mean')}num_batches_tracked" for key in kept if key.endswith("running_mean"))

@@ -38,17 +38,19 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> (B, out, H / stride, W / stride), rounded up."""
         return x + self.conv(x) if self.shortcut else self.conv(x)
 
 
 class MobileTrunk(nn.Module):
-    """The first 16 layers: (B, 3, H, W) -> maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
-
-    channels: of the five maps; 16, 24, 32, 64 and 160 for the published width.
+    """The first 16 layers of MobileNetV2: (B, 3, H, W) -> maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
 
     Args:
         width: channels of the first convolution, a multiple of 8; the published network has 32, and the channels of all
             layers are in proportion, rounded to multiples of 8.
+
+    Attributes:
+        channels: of the five maps; 16, 24, 32, 64 and 160 for the published width.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -58,6 +60,15 @@ class MobileTrunk(nn.Module):
         _initialise(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Compute the maps at five scales.
+
+        Args:
+            images: (B, 3, H, W).
+
+        Returns:
+            Maps at H / 2, H / 4, H / 8, H / 16 and H / 32, rounded up, the finest one first; their channels are
+            `channels`.
+        """
         x, maps = images, []
         for index, layer in enumerate(self.features):
             x = layer(x)
@@ -67,7 +78,14 @@ class MobileTrunk(nn.Module):
 
 
 def load_trunk(trunk: MobileTrunk, state: Mapping[str, Tensor]) -> MobileTrunk:
-    """The trunk with the part of a MobileNetV2's state that it has.
+    """Put the part of a MobileNetV2's state that a trunk has into it.
+
+    Args:
+        trunk: its weights are replaced, in place.
+        state: under torchvision's names; entries that the trunk does not have are passed over.
+
+    Returns:
+        The same trunk.
 
     Raises:
         WeightsError: an entry is missing or has another shape than the trunk's; the first one is named.

@@ -46,7 +46,15 @@ class VGG19Features(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) in [0, 1], 2 pixels a side or more for each pooling -> a map (B, C, h, w) for every layer."""
+        """Compute the maps of the layers that were asked for.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1]; they are normalised here. With n poolings at or before the deepest layer,
+                both sides must have at least 2^n pixels.
+
+        Returns:
+            A map (B, C, h, w) for every layer, in the order of `layers`; each pooling halves the size.
+        """
         x = (images - self.mean) / self.std
         maps = {}
         for place, module in enumerate(self.features):
@@ -57,7 +65,14 @@ class VGG19Features(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], layers: Sequence[str]) -> VGG19Features:
-        """The network with the weights of a VGG-19; its classifier and deeper layers are passed over.
+        """Make the network with the weights of a VGG-19; its classifier and deeper layers are passed over.
+
+        Args:
+            state: under torchvision's names, at least down to the deepest layer.
+            layers: what to return, as for the class.
+
+        Returns:
+            The network, frozen, on the CPU.
 
         Raises:
             GridsError: as the class.
