@@ -27,16 +27,14 @@ SPANS: tuple[Span, ...] = get_args(Span)
 class Range:
     """The values that one parameter of a degradation takes, from mildest to strongest.
 
-    Without a severity the value is drawn uniformly between the two, on the scale given; whole numbers, `step` apart,
-    with equal odds.
+    Without a severity the value is drawn uniformly between the two; whole numbers, `step` apart, with equal odds.
 
     Args:
         name: of the parameter.
-        mild: the value at severity 0, the mildest; it may be larger than `strong`, as for the quality of a JPEG.
+        mild: the value at severity 0, the mildest; it may be the larger one, as for the quality of a JPEG.
         strong: the value at severity 1.
         unit: of the values, for tables: "px", "/ 255".
-        log: the scale between the two is logarithmic; both ends must be above 0. `step` and `whole` do not count for
-            `at` then.
+        log: the scale between the two is logarithmic; both must be above 0, and `whole` is not meant for it.
         whole: only values a whole number of steps from `mild` are taken.
         step: the distance of such values.
         faint: a value beyond the mildest, at about half its strength: only training pairs go so far (see
@@ -117,16 +115,15 @@ class Range:
 class Degradation(ABC):
     """A random map from clean images to degraded ones, in two steps: `sample` parameters, then `apply` them.
 
-    All randomness lies in the parameters, so a degraded batch can be made again from them. Calling a degradation does
-    both steps. It holds no state: one instance may serve any number of threads.
+    All randomness lies in the parameters, so a degraded batch can be made again from them. A call does both steps.
+    Built-in kinds hold no state: any number of threads may use one.
 
-    A subclass names itself and its ranges, and writes `_apply`; where it draws more than its ranges, `_sample` too.
-    CONTRIBUTING.md shows how. `_apply` must leave `images` as they are; clipping and rounding are done for it.
+    A subclass names itself and its ranges, and writes `_apply`, which must leave its images as they are; where it draws
+    more than its ranges, `_sample` too. CONTRIBUTING.md shows how.
 
     >>> from grids.degradations import degradation
-    >>> blur = degradation("gaussian_blur")
-    >>> blur(torch.zeros(2, 3, 32, 32), torch.Generator().manual_seed(0), severity=0.5).shape
-    torch.Size([2, 3, 32, 32])
+    >>> degradation("gaussian_blur")(torch.zeros(2, 3, 8, 8), torch.Generator().manual_seed(0), severity=0.5).shape
+    torch.Size([2, 3, 8, 8])
     """
 
     name: ClassVar[str]
@@ -223,20 +220,15 @@ class Degradation(ABC):
         Args:
             severity: what `sample` was given, as (B,); None where values are drawn over the whole range.
             span: what `sample` was given.
-
-        Returns:
-            The ranges, each the source of the parameter of its name; `ranges` unless a subclass says otherwise.
         """
         return self.ranges
 
     def identity(self) -> str | None:
         """What, beside its name and the version of grids, determines what this degradation does.
 
-        Stored results are used again only while this text is the same.
-
         Returns:
-            A text, of its version and ranges. None where that cannot be known, as for code from elsewhere: then no
-            stored result stands for it.
+            A text, of its version and ranges; stored results are used again only while it is the same. None where it
+            cannot be known, as for code from elsewhere: then no stored result stands for it.
         """
         if not type(self).__module__.startswith(OURS):
             return None
@@ -252,9 +244,8 @@ class Degradation(ABC):
 class SeededDegradation(Degradation):
     """A degradation that draws while it is applied, such as noise, from one seed for each image.
 
-    Its parameters hold "seed", (B,) int64, beside those of its ranges, so the result is still determined by them. A
-    subclass draws with `draw_by_image` or `generators`. Random numbers of a CPU and of a GPU differ: the same seed
-    gives other noise there.
+    Its parameters hold "seed", (B,) int64, beside those of its ranges, so they still determine the result. A subclass
+    draws with `draw_by_image` or `generators`. The same seed gives other numbers on a GPU than on a CPU.
     """
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
@@ -307,14 +298,11 @@ def check_rows(parameters: Parameters, count: int) -> None:
 
 
 def generators(parameters: Parameters, device: torch.device) -> list[torch.Generator]:
-    """A generator for each image of a batch, started from its seed.
+    """A new generator for each image of a batch, started from its seed, in the order of the images.
 
     Args:
         parameters: with "seed", (B,). On a GPU the seeds have to be waited for.
         device: where the generators draw.
-
-    Returns:
-        New generators, one an image, in the order of the images.
     """
     return [torch.Generator(device=device).manual_seed(seed) for seed in parameters["seed"].tolist()]
 

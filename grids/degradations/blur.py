@@ -15,8 +15,8 @@ from grids.degradations.base import Degradation, Parameters, Range, Span, draw_u
 class GaussianBlur(Degradation):
     """Isotropic Gaussian blur, as of a picture that is a little out of focus.
 
-    Parameters, a row an image: `sigma`, the standard deviation in px. The kernel is cut off at 21 x 21 px, so sigma
-    above about 4 would lose its tails; the border is mirrored.
+    Parameters, a row an image: `sigma`, the standard deviation in px. The kernel is cut off at 21 x 21 px, 2.5 sigma
+    from the middle at the strongest; the border is mirrored.
 
     Source: the kind is of GRIDS; the range is that of PromptGIP's mismatched variant.
     """
@@ -36,7 +36,7 @@ class MotionBlur(Degradation):
     """Blur along a straight streak, as from a camera that moves evenly while the shutter is open.
 
     Parameters, a row an image: `length` of the streak in px, and its `angle`, uniform in [0, 180) degrees from the x
-    axis. The streak is one pixel wide, with soft edges, and at most 33 px long; the border is mirrored.
+    axis. The streak is one pixel wide, with soft edges; the kernel has 33 x 33 px at most, and the border is mirrored.
 
     Source: the kind is of GRIDS, which publishes no parameters; the range is ours.
     """
@@ -61,7 +61,7 @@ class DefocusBlur(Degradation):
     """Blur by the uniform disc that a lens out of focus makes of every point.
 
     Parameters, a row an image: `radius` of the disc in px; its edge falls off over one pixel. The kernel has 11 x 11
-    px, so a radius above 5 would be cut off; the border is mirrored.
+    px, which would cut a radius above 5.5 off; the border is mirrored.
 
     Source: the kind is of GRIDS, which publishes no parameters; the range is ours.
     """
@@ -97,7 +97,7 @@ class RichardsonLucy(Degradation):
     window = 7
 
     def drawn_ranges(self, severity: Tensor | None, span: Span = "default") -> tuple[Range, ...]:
-        """A fixed PSF of 5 px where no severity is given, as in PromptGIP; the whole range else."""
+        """A fixed PSF of 5 px by default, as in PromptGIP; the whole range for a severity or another span."""
         return (Range("psf", 5, 5, "px"),) if severity is None and span == "default" else self.ranges
 
     def sample(

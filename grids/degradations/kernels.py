@@ -58,7 +58,7 @@ def disc(radius: Tensor, window: int) -> Tensor:
     """Uniform discs, as a lens out of focus makes of points; the edge falls off over one pixel.
 
     Args:
-        radius: (B,) in pixels; beyond window / 2 - 1 the window cuts the disc off.
+        radius: (B,) in pixels; beyond window / 2 the window cuts the disc off.
         window: side of the kernels, an odd number.
 
     Returns:
