@@ -23,11 +23,15 @@ ENTRY_POINT_GROUP = "grids.degradations"
 class FunctionDegradation(SeededDegradation):
     """A plain function `(images, severity, generator) -> images` as a degradation.
 
+    `apply` raises GridsError where the function fails, or returns something that is no tensor of the shape of the
+    images or not finite. PyTorch's global generator is seeded for the call and put back afterwards, so that a function
+    that draws without `generator` gives the same for the same seed, too.
+
     Args:
         name: the name of its row.
-        function: gets images (1, 3, H, W) in [0, 1], severity (1,) in [0, 1] and a generator on their device;
-            returns images of the same shape. It is called for one image at a time, so that what it draws for an image
-            does not depend on the others of its batch.
+        function: gets images (1, 3, H, W) in [0, 1], severity (1,) in [0, 1] and a generator on their device; returns
+            images of the same shape. It is called for one image at a time, so that what it draws for an image does not
+            depend on the others of its batch.
         origin: where it comes from, for messages.
         text: the source of the file that holds it, if it came from one; `identity` is made of it and of the origin.
     """
@@ -142,6 +146,7 @@ def load_installed(name: str) -> Degradation:
     Raises:
         GridsError: it fails to be imported, or is neither a Degradation nor a function.
         ValueError: no package offers that name.
+        Exception: whatever the class of the package raises where an instance of it is made.
     """
     (entry, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:
