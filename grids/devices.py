@@ -32,10 +32,19 @@ UNKNOWN_MEMORY = 4 * 2**30
 
 
 def resolve(name: str) -> torch.device:
-    """The device of that name; "auto" takes the first of cuda, mps and cpu that is there.
+    """The device of that name.
+
+    Args:
+        name: "cpu", "cuda", "mps", or "auto" for the first of cuda, mps and cpu that this machine has.
+
+    Returns:
+        The device; "cuda" stands for PyTorch's current GPU.
 
     Raises:
         GridsError: the name is unknown, or this machine has no such device.
+
+    >>> resolve("cpu")
+    device(type='cpu')
     """
     import torch
 
@@ -51,7 +60,17 @@ def resolve(name: str) -> torch.device:
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Whether bf16 is quicker than fp32 there: without the instructions a CPU emulates it, slower than fp32."""
+    """Whether networks should compute in bf16 on a device, because its hardware does that by itself.
+
+    Without the instructions a CPU emulates bf16, which is slower than float32.
+
+    Args:
+        device: a CPU or a GPU.
+
+    Returns:
+        True for a CPU with AVX-512 BF16 and for an NVIDIA GPU that needs no emulation; False for all others, those of
+        Apple included.
+    """
     import torch
 
     if device.type == "cuda":
@@ -95,22 +114,47 @@ _EXACT = _Shared(_no_tf32)
 
 
 def exact_float32() -> AbstractContextManager[None]:
-    """Inside, float32 on an NVIDIA GPU is float32: by default convolutions compute with 10-bit mantissas (TF32)."""
+    """A context: inside, float32 on an NVIDIA GPU is float32 in convolutions and matrix products.
+
+    By default convolutions compute with 10-bit mantissas there (TF32). The switches are global to the process: threads
+    that are inside at the same time share the change, and the last one to leave undoes it. On other devices nothing
+    changes.
+
+    Returns:
+        A context manager, to be used in one `with` statement.
+    """
     return _EXACT.inside()
 
 
 def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Values on a device, without making a GPU's queue run empty."""
+    """A tensor on a device, copied without waiting for it where the device is an NVIDIA GPU, so that its queue does not
+    run empty.
+
+    Args:
+        values: any tensor.
+        device: where it is to be.
+
+    Returns:
+        The copy; the tensor itself where it is there already.
+    """
     return values.to(device, non_blocking=device.type == "cuda")
 
 
 def for_each(count: int, work: Callable[[int], object], values: int) -> None:
-    """Call work(0) to work(count - 1), on as many threads as PyTorch computes with.
+    """Call work(0) to work(count - 1), on as many threads as PyTorch computes with, and wait for all of them.
+
+    The threads keep the caller's inference and gradient modes. Called from within a work of `for_each` or `spread`, it
+    starts no further threads.
 
     Args:
         count: how many calls.
-        work: runs outside Python's lock for most of its time, on one thread, as OpenCV and random numbers do.
-        values: how many values a call goes through; where all of them are few, a thread costs more than it brings.
+        work: runs outside Python's lock for most of its time, on one thread, as OpenCV and random numbers do. What it
+            returns is dropped.
+        values: how many values a call goes through. Where count * values is below 2^18, the calling thread does it all:
+            other threads would cost more than they bring.
+
+    Raises:
+        Whatever a call raises, the one of the lowest number where several do.
     """
     import torch
 
@@ -133,12 +177,18 @@ def spread(
 ) -> Iterator[Made]:
     """What is made of every item, in their order, on as many threads as PyTorch has; in each it computes on one.
 
+    It is a generator: work begins with the first result that is asked for, and goes on at most 2 items per thread ahead
+    of what was taken. With one thread or one item no others are started.
+
     Args:
         items: any.
         work: runs outside Python's lock for most of its time.
         cost: of an item, such as the memory that it takes.
-        budget: items that together cost more wait for one another. One that costs more by itself is worked on alone, in
-            the calling thread, where PyTorch computes on all.
+        budget: in the unit of `cost`. Items that together cost more wait for one another; one that costs more by itself is
+            worked on alone, in the calling thread, where PyTorch computes on all.
+
+    Yields:
+        work(item), item by item.
 
     Raises:
         Whatever the work does, for the first item that it does it for; what was not begun is left then.
@@ -193,10 +243,15 @@ def _running(begun: Iterable[tuple[Future[Any], float]]) -> float:
 def free_memory(
     device: torch.device | str, root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
 ) -> int:
-    """Bytes that a device has left, about: for a GPU what is free, for a CPU what Linux could give.
+    """About how much memory a device has left: for a GPU what is free, for a CPU what Linux could give.
 
-    At most the limit of the control groups of this process; `UNKNOWN_MEMORY` where nothing is known. `root` and
-    `groups` are those of `usable_cpus`.
+    Args:
+        device: a GPU of NVIDIA's, or any other for the memory of the machine.
+        root, groups: those of `usable_cpus`; only tests need others.
+
+    Returns:
+        Bytes. For a CPU at most the limit of the control groups of this process (containers), whatever these use
+        already; `UNKNOWN_MEMORY` (4 GiB), or that limit where it is lower, where the system does not tell.
     """
     import torch
 
@@ -222,7 +277,8 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
 
 @cache
 def keep_freed_memory() -> None:
-    """Let freed blocks of some MiB be used again without the system, where glibc allocates.
+    """Let freed blocks of some MiB be used again without the system, where glibc allocates. Only the first call does
+    it.
 
     It gives freed memory back to the system beyond twice the largest block (up to 32 MiB) that was freed so far, and
     every page of it costs a fault when it is used again: half of the time, where maps of some MiB come and go. So one
@@ -234,7 +290,15 @@ def keep_freed_memory() -> None:
 
 
 def use_threads(jobs: int | None) -> None:
-    """Compute with that many CPU threads; None for as many as the process may use. Raises GridsError below 1."""
+    """Set how many CPU threads PyTorch and OpenCV compute with, for the whole process.
+
+    Args:
+        jobs: how many; None for as many as the process may use (`usable_cpus`), at most what PyTorch has chosen. With
+            None and the environment variable OMP_NUM_THREADS set, nothing is changed: that is the user's choice.
+
+    Raises:
+        GridsError: the number is below 1.
+    """
     import torch
 
     if jobs is not None and jobs < 1:
@@ -255,8 +319,11 @@ def usable_cpus(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/
     PyTorch looks at the machine: in a container that may use 2 of 64 processors it would start 64 threads.
 
     Args:
-        root: where the control groups of Linux lie, of version 1 or 2.
+        root: where the control groups of Linux lie, of version 1 or 2; only tests need another.
         groups: tells which of them this process is in.
+
+    Returns:
+        At least 1; a quota of parts of processors is rounded up.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for quota in _quotas(root, groups):

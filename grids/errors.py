@@ -7,30 +7,66 @@ from collections.abc import Iterable
 
 
 class GridsError(Exception):
-    """A wrong name, value or file. The command line prints the message, one line, on stderr and exits with 1."""
+    """Something that the user gave is wrong: a name, a value or a file.
+
+    Everything that the package raises on purpose is of this kind or derived from it, so `except GridsError` catches it
+    all. The command line prints the message on stderr and exits with 1.
+
+    Args:
+        message: what is wrong, and where possible what to do. Line breaks and repeated blanks become single blanks, so
+            that it is one line.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
 
 
 class UnknownNameError(GridsError):
-    """A name that is not in a table."""
+    """A name that is not in the table where it was looked up, such as that of a degradation or a device.
+
+    Its message lists the names that are known and suggests the nearest one. See `unknown_name`, which makes it.
+    """
 
 
 class ImageError(GridsError):
-    """An image file that cannot be used: missing, unreadable, truncated, too large, too small."""
+    """An image that cannot be used.
+
+    The file is missing, unreadable, truncated, too large or too small, or an array or tensor has the wrong shape, type
+    or values. It is also raised where a library that images need cannot be imported.
+    """
 
 
 class WeightsError(GridsError):
-    """A weights file that cannot be used: wrong format, shapes, NaN, or checksum."""
+    """A file of weights that cannot be used.
+
+    It is missing or unreadable, is of another format, holds no state dict or one that does not fit the network, holds
+    values that are not finite, or is a shipped file with another checksum.
+    """
 
 
 class RunError(GridsError):
-    """A run folder or one of its files that cannot be read or written."""
+    """A folder or file of results that cannot be read, written or locked.
+
+    The disk is full, the folder is read-only, the path is something other than a regular file, or another process is
+    using the run folder.
+    """
 
 
 def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameError:
-    """The error for `name` not being one of `choices`, with the nearest one suggested."""
+    """The error for a name that is not one of the choices; it is returned, not raised.
+
+    Args:
+        what: the kind of thing, for the message: "degradation", "device".
+        name: what was given. The choice most similar to it is suggested, if any is similar enough; capital letters in
+            it do not matter.
+        choices: the names that are known; the message lists them in alphabetical order.
+
+    Returns:
+        The error, for the caller to raise.
+
+    >>> print(unknown_name("degradation", "jpg", ["jpeg", "haze"]))
+    unknown degradation 'jpg'; did you mean 'jpeg'? (known: haze, jpeg)
+    """
     known = sorted(choices)
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""

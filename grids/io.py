@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make `folder` (with its parents) and see that it can be written to.
+    """Make a folder, with its parents, and see that files can be written into it.
+
+    Whether they can is tried with a temporary file, which is gone afterwards.
+
+    Args:
+        folder: it may exist already, with files in it.
+
+    Returns:
+        The folder, as it was given.
 
     Raises:
         RunError: it is a file, or it cannot be made or written to.
@@ -46,7 +54,13 @@ def make_folder(folder: Path) -> Path:
 
 
 def find_target(path: Path) -> Path:
-    """The file that writing to `path` makes or replaces, from the root: where links lead.
+    """The file that writing to a path makes or replaces: where links lead. Nothing is made or changed.
+
+    Args:
+        path: of a regular file, a link to one, or something that does not exist yet.
+
+    Returns:
+        The absolute path without links.
 
     Raises:
         RunError: what is there is no regular file (a folder, a pipe, a device, ...), or its links go in a circle.
@@ -73,7 +87,15 @@ _KINDS = {
 
 
 def check_writable(path: Path) -> Path:
-    """`find_target`, where its folder can be written to, or made; nothing is made yet.
+    """Find out whether a result can be written, before hours of work are spent on it. Nothing is made yet.
+
+    The nearest folder above that exists is tried with a temporary file, which is gone afterwards.
+
+    Args:
+        path: the file to write later; "-" for standard output, of which nothing is checked.
+
+    Returns:
+        `find_target` of the path; "-" as it is.
 
     Raises:
         RunError: as `find_target`, or the folder is a file or cannot be written to.
@@ -94,17 +116,22 @@ def check_writable(path: Path) -> Path:
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -> Path:
-    """Write `data` to `path` in one step: into a temporary file beside it, which then takes its place.
+    """Write a file in one step: into a temporary file beside it, which then takes its place.
 
-    Links are followed: they stay, and what they lead to is replaced.
+    A reader, a crash or a full disk meets the old content or the new one, never a part. Links are followed: they stay,
+    and what they lead to is replaced.
 
     Args:
-        path: a regular file, or a new one; "-" for standard output.
+        path: a regular file, or a new one; "-" for standard output, to which the bytes go directly.
         data: its content.
         parents: make its folder where that is missing; without, that is an error.
 
+    Returns:
+        The path, as it was given.
+
     Raises:
         RunError: the file cannot be written (full disk, read-only folder, a pipe, ...); what was there stays.
+        BrokenPipeError: nobody reads standard output any more.
     """
     if path == STDIO:
         if sys.stdout is None:
@@ -134,17 +161,50 @@ def write_bytes(path: Path, data: bytes | memoryview, *, parents: bool = True) -
 
 
 def write_text(path: Path, text: str) -> Path:
-    """`write_bytes` for text, as UTF-8 with line feeds; parts of file names that are no text are escaped."""
+    """Write a text file in one step, as `write_bytes` does.
+
+    Args:
+        path: as for `write_bytes`.
+        text: written as UTF-8, its line ends as they are on every system. Parts of file names that are no text (lone
+            surrogates) are written as backslash escapes.
+
+    Returns:
+        The path, as it was given.
+
+    Raises:
+        RunError, BrokenPipeError: as for `write_bytes`.
+    """
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def to_cell(text: str) -> str:
-    """A text as a CSV file holds it: with ' before what a spreadsheet would compute (=, +, -, @, tab, return)."""
+    """A text as a cell of a CSV file that a spreadsheet shows and does not compute.
+
+    Args:
+        text: any text, such as the name of a file.
+
+    Returns:
+        The text, with ' before it where it begins with =, +, -, @, a tab or a carriage return (after any number of ').
+        `from_cell` undoes it.
+
+    >>> to_cell("=1+1.png"), to_cell("photo.png")
+    ("'=1+1.png", 'photo.png')
+    """
     return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
 
 
 def from_cell(cell: str) -> str:
-    """The inverse of `to_cell`; a file that somebody else wrote may lack the sign."""
+    """The text that `to_cell` made a cell of.
+
+    Args:
+        cell: of a CSV file. Where somebody else wrote it, without the ', it is returned as it is.
+
+    Returns:
+        The text without the ' that `to_cell` puts before it.
+
+    >>> from_cell("'=1+1.png"), from_cell("'tis.png")
+    ('=1+1.png', "'tis.png")
+    """
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
 
 
@@ -152,9 +212,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def frame_to_csv(frame: pd.DataFrame, **options: Any) -> str:
-    """A table as CSV, line feeds at the ends of lines; texts and names, those of rows and columns too, as `to_cell`.
+    """A table as CSV, with every text in it made safe for spreadsheets by `to_cell`, names of rows and columns
+    included.
 
-    `options` are those of `DataFrame.to_csv`.
+    Args:
+        frame: the table; it stays as it is.
+        options: those of `DataFrame.to_csv`, such as index=False.
+
+    Returns:
+        The CSV text, with a line feed at the end of each line. Where a text holds a carriage return, all that is not a
+        number is quoted.
     """
 
     def cell(value: Any) -> Any:
@@ -168,7 +235,13 @@ def frame_to_csv(frame: pd.DataFrame, **options: Any) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file.
+    """The text of a UTF-8 file. All kinds of line ends become line feeds.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its whole content.
 
     Raises:
         RunError: it is missing, unreadable or not UTF-8.
@@ -181,7 +254,13 @@ def read_text(path: Path) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """What a JSON text holds.
+    """What a JSON text holds, as dicts, lists, texts, numbers, bools and None.
+
+    Args:
+        text: the JSON, of whatever source: what would break later work is refused here.
+
+    Returns:
+        The value, its dicts and lists at most `DEPTH` (64) deep in one another.
 
     Raises:
         GridsError: it is not JSON, is nested deeper than `DEPTH`, or has a whole number of thousands of digits.
@@ -205,15 +284,18 @@ def parse_json(text: str) -> Any:
 
 @contextlib.contextmanager
 def locked(what: Path, file: Path) -> Iterator[Callable[[], bool]]:
-    """Inside, no other process holds the lock `file`; it ends with the process, however that ends.
+    """Hold a lock: inside the `with` block no other process has it. It ends with the process, however that ends.
 
-    What it gives tells whether the lock is still there: where its folder was deleted, another process may have made
-    another one of that name.
+    Nobody waits for a lock: where it is taken, that is an error at once.
 
     Args:
         what: the folder or file that is to be used by one process alone, for messages.
         file: the lock; who holds it since when is written beside it, in NAME.holder. Both stay behind only where the
             process is killed.
+
+    Yields:
+        A function without arguments that tells whether the lock is still there: where its folder was deleted, another
+            process may have made another one of that name.
 
     Raises:
         RunError: another process, or another part of this one, holds it (the message says which); or it cannot be made.

@@ -17,51 +17,75 @@ STRIP = 2**19
 
 
 def psnr(images: Tensor, targets: Tensor) -> Tensor:
-    """PSNR of every image of a batch.
+    """The peak signal-to-noise ratio of every image of a batch: 10 log10(255^2 / mean squared error).
+
+    Both are rounded to 8 bit first, as files would hold them; the mean is over all pixels and R, G and B.
 
     Args:
-        images, targets: (B, 3, H, W) in [0, 1]; images may leave it, and are clipped.
+        images, targets: (B, 3, H, W) in [0, 1]; values outside are clipped. They must be on one device.
 
     Returns:
-        (B,) float64, dB; at most 100.
+        (B,) float64, dB; at most 100, also for images that are equal, so that a mean over images stays finite.
+
+    >>> round(psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 10 / 255)).item(), 2)
+    28.13
     """
     error = (to_8_bit(images) - to_8_bit(targets)).double().square().mean(dim=(1, 2, 3))
     return _decibels(error)
 
 
 def image_psnr(first: Tensor, second: Tensor) -> float:
-    """PSNR in dB of two images or batches in [0, 1]: RGB, no border crop, both rounded to 8 bit; inf if equal."""
+    """The peak signal-to-noise ratio of two images, or of two whole batches as if each were one image.
+
+    Unlike `psnr` it clips nothing and puts no limit to the result.
+
+    Args:
+        first, second: of equal shape, RGB in [0, 1]; both are rounded to multiples of 1/255 first.
+
+    Returns:
+        dB; inf if they are equal after rounding.
+    """
     difference = first.mul(255).round() - second.mul(255).round()
     error = float(difference.cpu().double().square().mean())
     return 10 * math.log10(255.0**2 / error) if error else math.inf
 
 
 def ssim(images: Tensor, targets: Tensor) -> Tensor:
-    """SSIM of every image of a batch, the mean over R, G and B. Source: Wang et al., IEEE TIP 2004.
+    """The structural similarity of every image of a batch, the mean over R, G and B. Source: Wang et al., IEEE TIP
+    2004.
 
     An 11 x 11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariances, only where the window fits:
     scikit-image's structural_similarity with gaussian_weights=True, use_sample_covariance=False.
 
     Args:
-        images, targets: (B, 3, H, W) in [0, 1], 11 pixels a side or more.
+        images, targets: (B, 3, H, W) in [0, 1], 11 pixels a side or more. Values outside are clipped, and both are
+            rounded to 8 bit. They must be on one device.
 
     Returns:
-        (B,) float64.
+        (B,) float64, at most 1, which equal images have.
+
+    Raises:
+        RuntimeError: a side is shorter than 11 pixels.
     """
     x, y = to_8_bit(images).double(), to_8_bit(targets).double()
     return ssim_map(x, y, peak=255.0).mean(dim=(1, 2, 3))
 
 
 def ssim_map(x: Tensor, y: Tensor, peak: float, padding: int = 0) -> Tensor:
-    """SSIM at every place of the window.
+    """The structural similarity at every place of the window, channel by channel; constants as in `ssim`.
+
+    It can be differentiated. Nothing is clipped or rounded.
 
     Args:
-        x, y: (B, 3, H, W), float32 or float64, of the same type.
-        peak: the value of white.
+        x, y: (B, 3, H, W), float32 or float64, of the same type and on one device.
+        peak: the value of white, such as 1 or 255.
         padding: zeros around the images, pixels.
 
     Returns:
         (B, 3, H - 10 + 2 padding, W - 10 + 2 padding), of the type of x.
+
+    Raises:
+        RuntimeError: a padded side is shorter than 11 pixels.
     """
     offsets = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
@@ -78,7 +102,20 @@ def ssim_map(x: Tensor, y: Tensor, peak: float, padding: int = 0) -> Tensor:
 
 
 def whole_scores(image: Tensor, target: Tensor) -> tuple[float, float]:
-    """PSNR in dB and SSIM of one photograph (3, H, W), strip by strip: the doubles of a whole one are many."""
+    """PSNR and SSIM of one photograph of any size.
+
+    It is compared in strips of about half a megapixel, since the float64 copies of a large photograph would fill the
+    memory. The result is that of `psnr` and `ssim` on the whole, up to rounding.
+
+    Args:
+        image, target: (3, H, W) in [0, 1], 11 pixels a side or more; values outside are clipped.
+
+    Returns:
+        PSNR in dB, at most 100, and SSIM, at most 1.
+
+    Raises:
+        RuntimeError, ZeroDivisionError: a side is shorter than 11 pixels.
+    """
     height, width = target.shape[-2:]
     rows = max(1, STRIP // width)
     errors, sums = 0.0, 0.0
@@ -98,5 +135,15 @@ def _decibels(error: Tensor) -> Tensor:
 
 
 def to_8_bit(images: Tensor) -> Tensor:
-    """Clipped and rounded to 0 .. 255, float32."""
+    """Values in [0, 1] as the levels of an 8-bit file, still as floating-point numbers.
+
+    Args:
+        images: any shape; values outside are clipped to [0, 1].
+
+    Returns:
+        The same shape, float32, whole numbers from 0 to 255. `images` stays as it is.
+
+    >>> to_8_bit(torch.tensor([-1.0, 0.5, 2.0]))
+    tensor([  0., 128., 255.])
+    """
     return images.float().clamp(0, 1).mul(255).round()

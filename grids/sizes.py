@@ -18,16 +18,16 @@ FILE = Path(__file__).parent / "networks" / "sizes.json"
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """A preset of `grids.networks.TABLE`, with one head or decoder where it has one for each task.
+    """How large a preset of `grids.networks.TABLE` is, with one head or decoder where it has one for each task.
 
     Args:
         name: of the preset.
         network: the name of its class.
-        options: of the class.
-        parameters: trainable numbers.
-        multiply_adds: of convolutions and matrix products.
+        options: the arguments that the class is called with.
+        parameters: how many trainable numbers it has.
+        multiply_adds: those of its convolutions and matrix products, for one image of 256 x 256 pixels.
         summary: what it is for, and its source.
-        digest: `grids.restoration.models.state_digest`; empty where that hangs on the tasks.
+        digest: `grids.restoration.models.state_digest` of its state; empty where that depends on the tasks.
     """
 
     name: str
@@ -39,24 +39,51 @@ class NetworkSize:
     digest: str
 
     def to_json(self) -> dict[str, Any]:
-        """What `grids networks --json` prints."""
+        """What `grids networks --json` prints of this network.
+
+        Returns:
+            A dict that `json.dumps` takes, with the keys name, class, parameters, multiply_adds and summary. The
+            options of the class and the digest are left out.
+        """
         size = {"parameters": self.parameters, "multiply_adds": self.multiply_adds}
         return {"name": self.name, "class": self.network, **size, "summary": self.summary}
 
 
 def network_sizes() -> dict[str, NetworkSize]:
-    """All presets by name, in the order of `grids.networks.TABLE`."""
+    """The sizes of all presets, read from the stored table; no network is built.
+
+    Returns:
+        The sizes by the name of the preset, in the order of `grids.networks.TABLE`. The file is read at every call.
+
+    >>> network_sizes()["unet"].parameters
+    1065427
+    """
     return {size["name"]: NetworkSize(**size) for size in _table()["networks"]}
 
 
 def recipe_sizes() -> dict[str, dict[str, int]]:
-    """The parameters of each recipe's networks with its tasks, by recipe and preset."""
+    """How many parameters the networks of each training recipe have, with the tasks of that recipe.
+
+    Returns:
+        For each recipe, by its name, the number of trainable parameters by the name of the preset: the recipe's own
+            network and, where there is one, a small version of it. The file is read at every call.
+    """
     found: dict[str, dict[str, int]] = _table()["recipes"]
     return found
 
 
 def stored_digest(name: str, network: str, options: Mapping[str, Any]) -> str:
-    """The digest of a preset's state, where the table knows that class with those options; else ""."""
+    """The stored digest of a preset's state, which tells whether a file of weights belongs to that network.
+
+    Args:
+        name: of the preset.
+        network: the name of its class.
+        options: the arguments that the class is called with; compared as JSON holds them (a tuple equals a list).
+
+    Returns:
+        The digest, 16 hexadecimal digits. Empty where the table has no such preset, or has it with another class or
+        other options, or where the digest depends on the tasks: then it must be computed.
+    """
     size = network_sizes().get(name)
     same = size is not None and (size.network, size.options) == (network, json.loads(json.dumps(dict(options))))
     return size.digest if size is not None and same else ""

@@ -12,7 +12,14 @@ from grids.degradations.base import Degradation, Parameters, Range, cover, draw_
 
 
 class Inpainting(Degradation):
-    """Straight lines between random points, all white or all black in an image."""
+    """Straight lines between random points, to be painted over by a restorer: all white or all black in an image.
+
+    Parameters, a row an image: `lines`, how many there would be in 256 x 256 pixels, a whole number; `thickness` in px;
+    `ends` (B, L, 4), x0 y0 x1 y1 in parts of the width and height, of which the first lines are used; `white`, 1 or 0.
+
+    The number of lines grows with the square root of the area, so that the covered share does not depend on the size of
+    the image; at least one is drawn. Source: the kind is of GRIDS, the ranges are PromptGIP's.
+    """
 
     name = "inpainting"
     version = 2
@@ -44,16 +51,19 @@ def _line_count(lines: Tensor | float, h: int, w: int) -> Tensor:
 
 
 def line_mask(ends: Tensor, thickness: Tensor, shown: Tensor, h: int, w: int) -> Tensor:
-    """The pixels within half a thickness of any of the segments: (B, H, W), 1 there and 0 elsewhere.
+    """The pixels within half a thickness of any of the segments.
 
-    A thick segment with round ends is convex, so it covers one run of pixels in each row: the runs' starts and ends
-    are counted and summed along the row, which costs little however many lines there are.
+    A thick segment with round ends is convex, so it covers one run of pixels in each row: the runs' starts and ends are
+    counted and summed along the row, which costs little however many lines there are.
 
     Args:
-        ends: (B, L, 4), x0 y0 x1 y1 in pixels.
+        ends: (B, L, 4), x0 y0 x1 y1 in pixels; whole numbers are the middles of pixels.
         thickness: (B, L) in pixels.
-        shown: (B, L), which lines to draw.
+        shown: (B, L) of bool, which lines to draw.
         h, w: the size of the image.
+
+    Returns:
+        (B, h, w) float32, 1 on a line and 0 elsewhere, on the device of `ends`.
     """
     half = thickness / 2
     x0, y0, x1, y1 = ends.unbind(-1)

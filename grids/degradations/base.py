@@ -25,11 +25,20 @@ SPANS: tuple[Span, ...] = get_args(Span)
 
 @dataclass(frozen=True)
 class Range:
-    """The values that one parameter takes: `mild` at severity 0, `strong` at severity 1.
+    """The values that one parameter of a degradation takes, from mildest to strongest.
 
-    Without a severity the value is drawn uniformly between the two, on the scale given; whole numbers, `step` apart,
-    with equal odds. `faint` lies beyond the mildest, at about half its strength: only training pairs go so far (see
-    `grids.training.pairs`). None: there is no fainter one.
+    Without a severity the value is drawn uniformly between the two; whole numbers, `step` apart, with equal odds.
+
+    Args:
+        name: of the parameter.
+        mild: the value at severity 0, the mildest; it may be the larger one, as for the quality of a JPEG.
+        strong: the value at severity 1.
+        unit: of the values, for tables: "px", "/ 255".
+        log: the scale between the two is logarithmic; both must be above 0, and `whole` is not meant for it.
+        whole: only values a whole number of steps from `mild` are taken.
+        step: the distance of such values.
+        faint: a value beyond the mildest, at about half its strength: only training pairs go so far (see
+            `grids.training.pairs`). None: there is no fainter one.
     """
 
     name: str
@@ -42,12 +51,35 @@ class Range:
     faint: float | None = None
 
     def ends(self, span: Span = "default") -> tuple[float, float]:
-        """The weakest and the strongest value of a span."""
+        """The weakest and the strongest value of a span.
+
+        Args:
+            span: "default" from mildest to strongest, "wide" from faintest to strongest, "low" from faintest to
+                mildest. Where there is no faintest value, the mildest takes its place.
+
+        Returns:
+            Both values, the weakest first; it may be the larger number.
+
+        >>> Range("quality", 60, 10, "of 100", whole=True, faint=74).ends("low")
+        (74, 60)
+        """
         faint = self.mild if self.faint is None else self.faint
         return (self.mild if span == "default" else faint, self.mild if span == "low" else self.strong)
 
     def at(self, severity: Tensor, span: Span = "default") -> Tensor:
-        """The values for severities in [0, 1], any shape: 0 is the weakest of the span, 1 its strongest."""
+        """The values for given severities.
+
+        Args:
+            severity: any shape, in [0, 1] (not checked): 0 is the weakest value of the span, 1 its strongest.
+            span: see `ends`.
+
+        Returns:
+            Floating point, of the shape and on the device of `severity`; of a `whole` range rounded to the nearest
+            step.
+
+        >>> Range("quality", 60, 10, "of 100", whole=True).at(torch.tensor([0.0, 0.5, 1.0]))
+        tensor([60., 35., 10.])
+        """
         first, last = self.ends(span)
         if self.log:
             return first * (last / first) ** severity
@@ -58,7 +90,16 @@ class Range:
         return value
 
     def draw(self, count: int, generator: torch.Generator, span: Span = "default") -> Tensor:
-        """`count` values drawn over the whole span, shape (count,), evenly spread over it (`spread_evenly`)."""
+        """Random values over the whole span, spread evenly over it (`spread_evenly`), in random order.
+
+        Args:
+            count: how many.
+            generator: where they are drawn from.
+            span: see `ends`.
+
+        Returns:
+            (count,) float32, on the device of the generator; of a `whole` range each step with equal odds.
+        """
         places = spread_evenly(count, generator)
         if not self.whole:
             return self.at(places, span)
@@ -74,7 +115,15 @@ class Range:
 class Degradation(ABC):
     """A random map from clean images to degraded ones, in two steps: `sample` parameters, then `apply` them.
 
-    A subclass names itself and its ranges, and writes `_apply`; where it draws more than its ranges, `_sample` too.
+    All randomness lies in the parameters, so a degraded batch can be made again from them. A call does both steps.
+    Built-in kinds hold no state: any number of threads may use one.
+
+    A subclass names itself and its ranges, and writes `_apply`, which must leave its images as they are; where it draws
+    more than its ranges, `_sample` too. CONTRIBUTING.md shows how.
+
+    >>> from grids.degradations import degradation
+    >>> degradation("gaussian_blur")(torch.zeros(2, 3, 8, 8), torch.Generator().manual_seed(0), severity=0.5).shape
+    torch.Size([2, 3, 8, 8])
     """
 
     name: ClassVar[str]
@@ -166,13 +215,20 @@ class Degradation(ABC):
         return self.apply(images, self.sample(images.shape, generator, severity, *spans), round_to_8_bit)
 
     def drawn_ranges(self, severity: Tensor | None, span: Span = "default") -> tuple[Range, ...]:
-        """The ranges to draw from; a hook for kinds whose default is a fixed value."""
+        """The ranges that `sample` draws from; a hook for kinds that take a fixed value where no severity is given.
+
+        Args:
+            severity: what `sample` was given, as (B,); None where values are drawn over the whole range.
+            span: what `sample` was given.
+        """
         return self.ranges
 
     def identity(self) -> str | None:
         """What, beside its name and the version of grids, determines what this degradation does.
 
-        None where that cannot be known, as for code from elsewhere: then no stored result stands for it.
+        Returns:
+            A text, of its version and ranges; stored results are used again only while it is the same. None where it
+            cannot be known, as for code from elsewhere: then no stored result stands for it.
         """
         if not type(self).__module__.startswith(OURS):
             return None
@@ -186,24 +242,54 @@ class Degradation(ABC):
 
 
 class SeededDegradation(Degradation):
-    """A degradation that draws while it is applied, from one seed for each image."""
+    """A degradation that draws while it is applied, such as noise, from one seed for each image.
+
+    Its parameters hold "seed", (B,) int64, beside those of its ranges, so they still determine the result. A subclass
+    draws with `draw_by_image` or `generators`. The same seed gives other numbers on a GPU than on a CPU.
+    """
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
         return {"seed": draw_seeds(shape[0], generator)}
 
 
 def draw_uniform(generator: torch.Generator, *size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Numbers uniform in [low, high), of that size, on the generator's device."""
+    """Random numbers, uniform in [low, high) and independent of one another.
+
+    Args:
+        generator: where they are drawn from.
+        size: the shape of the result, one whole number an axis.
+        low, high: the ends of the interval.
+
+    Returns:
+        float32 of that shape, on the device of the generator.
+    """
     return low + (high - low) * torch.rand(size, generator=generator, device=generator.device)
 
 
 def draw_integers(generator: torch.Generator, count: int, low: int, high: int) -> Tensor:
-    """(count,): whole numbers from low to high - 1 with equal odds, on the generator's device."""
+    """Random whole numbers with equal odds, independent of one another.
+
+    Args:
+        generator: where they are drawn from.
+        count: how many.
+        low, high: from low to high - 1; high must be larger than low.
+
+    Returns:
+        (count,) int64, on the device of the generator.
+    """
     return torch.randint(low, high, (count,), generator=generator, device=generator.device)
 
 
 def check_rows(parameters: Parameters, count: int) -> None:
-    """Raise GridsError where a parameter has not one row for each of so many images."""
+    """See that every parameter has one row for each image of a batch.
+
+    Args:
+        parameters: what `Degradation.sample` returned.
+        count: the number of images.
+
+    Raises:
+        GridsError: a parameter is a single number, or has more or fewer rows.
+    """
     for name, value in parameters.items():
         if value.ndim == 0:
             raise GridsError(f"the parameter '{name}' must have a value for each image, but is a single number")
@@ -212,7 +298,12 @@ def check_rows(parameters: Parameters, count: int) -> None:
 
 
 def generators(parameters: Parameters, device: torch.device) -> list[torch.Generator]:
-    """The generators that the seeds of a batch's images stand for, on a device."""
+    """A new generator for each image of a batch, started from its seed, in the order of the images.
+
+    Args:
+        parameters: with "seed", (B,). On a GPU the seeds have to be waited for.
+        device: where the generators draw.
+    """
     return [torch.Generator(device=device).manual_seed(seed) for seed in parameters["seed"].tolist()]
 
 
@@ -220,12 +311,16 @@ Draw = Callable[[int, Tensor, torch.Generator], object]
 
 
 def draw_by_image(out: Tensor, parameters: Parameters, draw: Draw) -> Tensor:
-    """Fill (B, ...) image by image, each from its own seed, on a CPU on all threads.
+    """Fill a tensor image by image, each from its own seed; on a CPU on all threads, if there is enough to do.
 
     Args:
-        out: what is filled.
+        out: (B, ...), what is filled.
         parameters: with "seed", (B,).
-        draw: called with the number of an image, its part of `out`, and its generator.
+        draw: called with the number of an image, its part of `out`, (...), which it fills in place, and its generator.
+            On a CPU it is called from several threads at a time.
+
+    Returns:
+        `out` itself.
     """
     own = generators(parameters, out.device)
     for_each(len(out), lambda i: draw(i, out[i], own[i]), out[0].numel() if out.device.type == "cpu" else 0)
@@ -233,13 +328,32 @@ def draw_by_image(out: Tensor, parameters: Parameters, draw: Draw) -> Tensor:
 
 
 def cover(images: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
-    """Images with other values where `hidden` is 1 and not 0: (B, C, H, W), and (B, 1, H, W) twice."""
+    """Images with other values where a mask says so: images (1 - hidden) + values hidden.
+
+    Args:
+        images: (B, C, H, W); they stay as they are.
+        hidden: (B, 1, H, W), 1 where the other values are to be seen and 0 elsewhere.
+        values: what is seen there, (B, 1, H, W) or (B, 1, 1, 1).
+
+    Returns:
+        (B, C, H, W), a new tensor.
+    """
     # many times as fast as torch.where or addcmul, which are not vectorised where one mask serves several channels
     return (images * (1 - hidden)).add_(values * hidden)
 
 
 def per_image(values: Tensor) -> Tensor:
-    """(B,) -> (B, 1, 1, 1)."""
+    """One value an image as something that can be multiplied with a batch of images.
+
+    Args:
+        values: (B,) of any type.
+
+    Returns:
+        (B, 1, 1, 1) float32; it may share the memory of `values`.
+
+    >>> per_image(torch.tensor([1, 2])).shape
+    torch.Size([2, 1, 1, 1])
+    """
     return values.float().view(-1, 1, 1, 1)
 
 

@@ -13,7 +13,13 @@ from grids.degradations.base import Degradation, Parameters, Range, Span, draw_u
 
 
 class GaussianBlur(Degradation):
-    """Isotropic Gaussian blur."""
+    """Isotropic Gaussian blur, as of a picture that is a little out of focus.
+
+    Parameters, a row an image: `sigma`, the standard deviation in px. The kernel is cut off at 21 x 21 px, 2.5 sigma
+    from the middle at the strongest; the border is mirrored.
+
+    Source: the kind is of GRIDS; the range is that of PromptGIP's mismatched variant.
+    """
 
     name = "gaussian_blur"
     version = 2
@@ -27,7 +33,13 @@ class GaussianBlur(Degradation):
 
 
 class MotionBlur(Degradation):
-    """Blur along a straight streak, as from a camera that moves evenly."""
+    """Blur along a straight streak, as from a camera that moves evenly while the shutter is open.
+
+    Parameters, a row an image: `length` of the streak in px, and its `angle`, uniform in [0, 180) degrees from the x
+    axis. The streak is one pixel wide, with soft edges; the kernel has 33 x 33 px at most, and the border is mirrored.
+
+    Source: the kind is of GRIDS, which publishes no parameters; the range is ours.
+    """
 
     name = "motion_blur"
     version = 2
@@ -46,7 +58,13 @@ class MotionBlur(Degradation):
 
 
 class DefocusBlur(Degradation):
-    """Blur by the disc that an out-of-focus point makes."""
+    """Blur by the uniform disc that a lens out of focus makes of every point.
+
+    Parameters, a row an image: `radius` of the disc in px; its edge falls off over one pixel. The kernel has 11 x 11
+    px, which would cut a radius above 5.5 off; the border is mirrored.
+
+    Source: the kind is of GRIDS, which publishes no parameters; the range is ours.
+    """
 
     name = "defocus_blur"
     version = 2
@@ -62,9 +80,12 @@ class DefocusBlur(Degradation):
 class RichardsonLucy(Degradation):
     """One Richardson-Lucy iteration on the clean image, with a flat point-spread function and a constant start.
 
-    From a constant start the first iteration *is* the convolution with the mirrored PSF (the correction factor is
-    image / constant, convolved), so it is computed as that box filter. The frame is padded with a ramp to black, as
-    in the authors' code, so the outermost pixels darken.
+    From a constant start the first iteration *is* the convolution with the mirrored PSF (the correction factor is image
+    / constant, convolved), so it is computed as that box filter. The frame is padded with a ramp to black, as in the
+    authors' code, so the outermost pixels darken.
+
+    Parameters, a row an image: `psf`, the side of the PSF in px: always 5 where no severity is given, 3, 5 or 7 by
+    severity. Fainter ones are 1.5 to 3, boxes whose outer pixels count in part.
     """
 
     name = "richardson_lucy"
@@ -76,6 +97,7 @@ class RichardsonLucy(Degradation):
     window = 7
 
     def drawn_ranges(self, severity: Tensor | None, span: Span = "default") -> tuple[Range, ...]:
+        """A fixed PSF of 5 px by default, as in PromptGIP; the whole range for a severity or another span."""
         return (Range("psf", 5, 5, "px"),) if severity is None and span == "default" else self.ranges
 
     def sample(
@@ -85,6 +107,7 @@ class RichardsonLucy(Degradation):
         severity: float | Tensor | None = None,
         span: Span = "default",
     ) -> Parameters:
+        """As `Degradation.sample`; sizes of the PSF from 3 px on are rounded to odd numbers."""
         parameters = super().sample(batch_shape, generator, severity, span)
         psf = parameters["psf"]
         # odd sizes only; fainter ones are boxes whose outer pixels count in part

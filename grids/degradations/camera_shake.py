@@ -16,10 +16,13 @@ FULL = 61  # instants of a walk that lasts as long as the exposure of a photogra
 
 
 class Shaken(Degradation):
-    """A blur along the path of a shaken camera, which moves the whole picture.
+    """A blur along the path of a shaken camera, which moves the whole picture: the base of the kinds below.
 
-    To use a path of your own, such as a gyroscope's, replace `parameters["path"]` between `sample` and `apply` by a
-    tensor (B, n, 2): x to the right and y down at n even instants, at least one, in any unit, as it is scaled.
+    Parameters, a row an image: `path`, (B, n, 2), made by `walk`. To use a path of your own, such as a gyroscope's,
+    replace `parameters["path"]` between `sample` and `apply` by a tensor (B, n, 2): x to the right and y down at n even
+    instants, at least one, in any unit, as it is scaled.
+
+    `apply` raises GridsError where such a path has another shape or is not finite.
     """
 
     instants = FULL
@@ -31,7 +34,11 @@ class Shaken(Degradation):
 class TrajectoryBlur(Shaken):
     """Blur by the kernel of a camera's shake: the trace of its path over the exposure.
 
-    The kernel is centred on its centroid, and the path scaled until it touches the border of side x side pixels.
+    The kernel is centred on its centroid, and the path scaled until it touches the border of side x side pixels; a path
+    that does not move leaves the image as it is. The border of the image is mirrored.
+
+    Parameters, a row an image: `side` of the kernel, an odd number of px, and `path`, see `Shaken`. Source: the model
+    is after Boracchi and Foi 2012, the sides are those of Shen et al. (13 to 27).
     """
 
     name = "trajectory_blur"
@@ -53,7 +60,11 @@ class FrameBlur(Shaken):
     """The mean of 7, 9, 11 or 13 frames of a video in linear light, as the pictures of GoPro are made.
 
     The frames are the picture, moved along a path with bilinear weights. The middle one is the picture itself, as
-    GoPro's sharp picture is the middle frame. Few frames of a wide motion show as ghosts, as they do in GoPro.
+    GoPro's sharp picture is the middle frame. Few frames of a wide motion show as ghosts, as they do in GoPro. Linear
+    light is the value to the power of 2.2; the border is mirrored.
+
+    Parameters, a row an image: `extent`, the larger side of the path in px; `frames`, how many; `path`, see `Shaken`.
+    Source: the model is that of Nah et al. 2017, on a photograph; path and range are ours.
     """
 
     name = "frame_blur"
@@ -80,13 +91,21 @@ class FrameBlur(Shaken):
 
 
 def walk(count: int, instants: int, generator: torch.Generator) -> Tensor:
-    """Random smooth paths of a camera: (count, instants, 2), from the origin, in no unit.
+    """Random smooth paths of a camera, from the origin, in no unit.
 
     A Markov walk, after Boracchi and Foi (2012): the velocity keeps a part of itself, is pushed at random, and is
     pulled back towards the origin; now and then an abrupt shake replaces it. How long the velocity lasts (5 to 40
     instants), how strong the pull is (at most two swings in a full exposure) and how often shakes come (at most two in
     a full exposure, on average) are drawn for every path. A walk of this kind in three dimensions, seen along an axis,
     is such a plane one.
+
+    Args:
+        count: how many paths.
+        instants: how many points each has, 1 at least; a full exposure lasts for 61.
+        generator: where all randomness comes from.
+
+    Returns:
+        (count, instants, 2) float32, x and y, the first point (0, 0), on the device of the generator.
     """
     lasts, swings, shakes = draw_uniform(generator, 3, count, 1)
     kicks = torch.randn((instants, count, 2), generator=generator, device=generator.device)
@@ -104,7 +123,16 @@ def walk(count: int, instants: int, generator: torch.Generator) -> Tensor:
 
 
 def mean_of_shifted(picture: Tensor, offsets: Tensor) -> Tensor:
-    """The mean of a picture (1, C, H, W), moved by each of the offsets (n, 2), right and down in pixels."""
+    """The mean of copies of a picture that are moved by different distances.
+
+    Args:
+        picture: (1, C, H, W), mirrored at its border.
+        offsets: (n, 2), how far each copy goes to the right and down, in pixels; parts of pixels by bilinear weights.
+            On a GPU they have to be waited for.
+
+    Returns:
+        (1, C, H, W), a new tensor.
+    """
     h, w = picture.shape[-2:]
     margin = math.ceil(float(offsets.abs().max())) + 1
     padded = kernels.reflect(picture, margin)

@@ -38,7 +38,15 @@ CHROMINANCE = (
 
 
 class Jpeg(Degradation):
-    """JPEG compression, chroma at half resolution (4:2:0)."""
+    """JPEG compression, baseline, chroma at half resolution (4:2:0).
+
+    On a CPU the real codec (libjpeg in OpenCV), elsewhere the same steps in torch, which agree with it up to rounding.
+    The results are multiples of 1/255 even where `apply` is told not to round. Images have at most 65500 pixels a side
+    on a CPU.
+
+    Parameters, a row an image: `quality`, libjpeg's, a whole number of 1 to 100. Source: the kind is of GRIDS; the
+    range is ours, about PromptGIP's (10 to 40).
+    """
 
     name = "jpeg"
     version = 2
@@ -59,9 +67,15 @@ def saved_as_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = 
     """Images as they come back from JPEG files: by libjpeg on a CPU, by the same steps in torch elsewhere.
 
     Args:
-        images: (B, 3, H, W) in [0, 1].
+        images: (B, 3, H, W) in [0, 1], float32; values outside are clipped.
         quality: (B,) in 1 to 100, on any device.
         full_colour: (B,) of bool, on the CPU: chroma in full resolution (4:4:4), else at half (4:2:0); None for half.
+
+    Returns:
+        (B, 3, H, W), multiples of 1/255, on the device of `images`; no gradient goes through.
+
+    Raises:
+        GridsError: on a CPU, a side is longer than 65500 pixels.
     """
     if images.device.type == "cpu":
         return codec_jpeg(images, quality, full_colour)
@@ -77,7 +91,20 @@ def saved_as_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = 
 
 
 def codec_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = None) -> Tensor:
-    """Through libjpeg's encoder and decoder: (B, 3, H, W) on the CPU; see `saved_as_jpeg`."""
+    """Images through libjpeg's encoder and decoder (OpenCV's), several at a time.
+
+    Args:
+        images: (B, 3, H, W) float32 in [0, 1], on the CPU; values outside are clipped.
+        quality: (B,) in 1 to 100, rounded to whole numbers.
+        full_colour: see `saved_as_jpeg`.
+
+    Returns:
+        (B, 3, H, W) float32, multiples of 1/255, detached from `images`.
+
+    Raises:
+        GridsError: a side is longer than 65500 pixels.
+        ImageError: OpenCV cannot be imported.
+    """
     import numpy as np
 
     cv2 = opencv()
@@ -106,10 +133,18 @@ def codec_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = Non
 
 
 def torch_jpeg(images: Tensor, quality: Tensor, full_colour: bool = False) -> Tensor:
-    """The same in torch, on any device, within rounding of the codec: (B, 3, H, W), quality (B,) in 1 to 100.
+    """What JPEG loses, step by step in torch on any device, within rounding of the codec. Nothing is encoded.
 
     Source: ITU-T T.81 (transform and tables), JFIF (colour), libjpeg's choices (rounding at every stage, averaged
-    chroma, triangle-filtered enlargement). Not differentiable.
+    chroma, triangle-filtered enlargement). Not differentiable: rounding has no gradient.
+
+    Args:
+        images: (B, 3, H, W) float32 in [0, 1]; values outside are clipped.
+        quality: (B,) in 1 to 100, on the device of `images`; rounded to whole numbers.
+        full_colour: chroma of all images in full resolution (4:4:4), else at half (4:2:0).
+
+    Returns:
+        (B, 3, H, W) float32, multiples of 1/255.
     """
     h, w = images.shape[-2:]
     pixels = images.mul(255).round().clamp(0, 255)

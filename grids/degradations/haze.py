@@ -17,8 +17,12 @@ class Haze(Degradation):
     """Light scattered into the view: I t + A (1 - t), with t = exp(-beta depth) (Koschmieder).
 
     Without a depth map, the depth is a plane, tilted in a random direction and mostly farther at the top, with smooth
-    relief. To use your own map, replace `parameters["depth"]` between `sample` and `apply` by a tensor (B, h, w) in
-    [0, 1], 1 the farthest, of any size: it is enlarged or reduced to that of the images.
+    relief. To use your own map, replace `parameters["depth"]` between `sample` and `apply` by a tensor (B, h, w) in [0,
+    1], 1 the farthest, of any size: it is enlarged or reduced to that of the images. `apply` raises GridsError for
+    other shapes and values.
+
+    Parameters, a row an image: `beta`, per depth; `airlight` A, the grey of the haze, 0.8 to 1; `depth`, (B, 16, 16).
+    Source: the model is Koschmieder's of 1924, the ranges are MiOIR's.
     """
 
     name = "haze"
@@ -52,7 +56,13 @@ class Haze(Degradation):
 
 
 class LowLight(SeededDegradation):
-    """A dark picture: x^gamma, then photon noise."""
+    """A dark picture: x^gamma, then photon noise as of 200 photons at white.
+
+    Parameters, a row an image: `gamma`, the exponent, above 1; `seed` of the noise. What is brighter than white after
+    the noise is clipped.
+
+    Source: the kind is PromptGIP's; curve, range and photons are ours.
+    """
 
     name = "low_light"
     version = 2

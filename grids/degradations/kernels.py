@@ -20,26 +20,65 @@ REACH, AREA = 4, 2**15
 
 
 def gaussian_taps(sigma: Tensor, window: int) -> Tensor:
-    """Sampled 1-D Gaussians: sigma (B,) in pixels, window odd -> (B, window), each summing to 1."""
+    """One-dimensional Gaussians, sampled at the middles of pixels.
+
+    Args:
+        sigma: (B,), standard deviations in pixels, above 0.
+        window: how many taps, an odd number.
+
+    Returns:
+        (B, window) float32, each row summing to 1, the middle tap the largest.
+
+    >>> gaussian_taps(torch.tensor([1.0]), 3)
+    tensor([[0.2741, 0.4519, 0.2741]])
+    """
     x = _axis(window, sigma)
     taps = torch.exp(-(x**2) / (2 * sigma.view(-1, 1) ** 2))
     return taps / taps.sum(-1, keepdim=True)
 
 
 def box_taps(size: Tensor, window: int) -> Tensor:
-    """1-D boxes: size (B,) in pixels, 1 to window -> (B, window), each summing to 1; parts of pixels count in part."""
+    """One-dimensional boxes; pixels that a box covers in part count in part.
+
+    Args:
+        size: (B,), widths in pixels, 1 to `window`.
+        window: how many taps, an odd number.
+
+    Returns:
+        (B, window) float32, each row summing to 1.
+
+    >>> box_taps(torch.tensor([2.0]), 3)
+    tensor([[0.2500, 0.5000, 0.2500]])
+    """
     taps = (size.view(-1, 1) / 2 + 0.5 - _axis(window, size).abs()).clamp(0, 1)
     return taps / taps.sum(-1, keepdim=True)
 
 
 def disc(radius: Tensor, window: int) -> Tensor:
-    """Anti-aliased discs: radius (B,) in pixels -> (B, window, window); the edge falls off over one pixel."""
+    """Uniform discs, as a lens out of focus makes of points; the edge falls off over one pixel.
+
+    Args:
+        radius: (B,) in pixels; beyond window / 2 the window cuts the disc off.
+        window: side of the kernels, an odd number.
+
+    Returns:
+        (B, window, window) float32, each summing to 1.
+    """
     x, y = _grid(window, radius)
     return _unit_sum((radius.view(-1, 1, 1) + 0.5 - torch.hypot(x, y)).clamp(0, 1))
 
 
 def streak(length: Tensor, angle: Tensor, window: int) -> Tensor:
-    """Anti-aliased straight streaks, one pixel wide: length (B,) in pixels, angle (B,) in degrees from the x axis."""
+    """Straight streaks about the middle, one pixel wide, with edges and ends that fall off over a pixel.
+
+    Args:
+        length: (B,) in pixels; longer than the window, the streak is cut off.
+        angle: (B,) in degrees from the x axis, towards the top of the image.
+        window: side of the kernels, an odd number.
+
+    Returns:
+        (B, window, window) float32, each summing to 1.
+    """
     x, y = _grid(window, length)
     turn = torch.deg2rad(angle).view(-1, 1, 1)
     along = (x * turn.cos() - y * turn.sin()).abs()
@@ -48,9 +87,15 @@ def streak(length: Tensor, angle: Tensor, window: int) -> Tensor:
 
 
 def trace(offsets: Tensor, window: int) -> Tensor:
-    """Points of equal weight, each spread over the four pixels about it (bilinear): (B, n, 2) -> (B, window, window).
+    """Kernels of points of equal weight, each spread over the four pixels about it (bilinear).
 
-    The offsets are x to the right and y down, in pixels from the middle, at most window // 2 along either.
+    Args:
+        offsets: (B, n, 2), x to the right and y down, in pixels from the middle. A point farther than window // 2 along
+            either axis loses weight, and all of it from a pixel beyond on.
+        window: side of the kernels, an odd number.
+
+    Returns:
+        (B, window, window), each summing to 1.
     """
     near = (1 - (offsets.unsqueeze(-1) - _axis(window, offsets)).abs()).clamp_min(0)  # (B, n, 2, window)
     # a product adds up in a fixed order, on a GPU too
@@ -58,7 +103,15 @@ def trace(offsets: Tensor, window: int) -> Tensor:
 
 
 def sinc(cutoff: Tensor, window: int) -> Tensor:
-    """Circular low-pass kernels, w J1(w r) / (2 pi r) truncated to the window: cutoff (B,) in radians per pixel."""
+    """Circular low-pass kernels: w J1(w r) / (2 pi r), truncated to the window and divided by the sum.
+
+    Args:
+        cutoff: (B,), w in radians per pixel, above 0; pi is the highest frequency along an axis.
+        window: side of the kernels, an odd number.
+
+    Returns:
+        (B, window, window) float32, each summing to 1; some values are negative.
+    """
     x, y = _grid(window, cutoff)
     r = torch.hypot(x, y)
     w = cutoff.view(-1, 1, 1)
@@ -68,7 +121,18 @@ def sinc(cutoff: Tensor, window: int) -> Tensor:
 
 
 def filter2d(images: Tensor, kernels: Tensor) -> Tensor:
-    """Convolve image b with kernel b, borders reflected (101): (B, C, H, W) and (B, k, k), k odd -> (B, C, H, W)."""
+    """Convolve every image with its own kernel; the border is mirrored about its pixels (101).
+
+    On a CPU OpenCV does it where the kernel or the image is small, and PyTorch elsewhere and where gradients are
+    needed.
+
+    Args:
+        images: (B, C, H, W) float32; they stay as they are.
+        kernels: (B, k, k), k odd, on the device of `images`.
+
+    Returns:
+        (B, C, H, W), not clipped.
+    """
     flipped = kernels.flip(-1, -2)
     if not on_cpu(images, kernels):
         return _convolve(images, flipped)
@@ -93,7 +157,17 @@ def filter2d(images: Tensor, kernels: Tensor) -> Tensor:
 
 
 def filter_separable(images: Tensor, taps: Tensor) -> Tensor:
-    """Convolve with symmetric taps along both axes, borders reflected (101): (B, C, H, W) and (B, k), k odd."""
+    """Convolve every image with its own taps along both axes; the border is mirrored about its pixels (101).
+
+    On a CPU OpenCV does it, unless gradients are needed.
+
+    Args:
+        images: (B, C, H, W) float32; they stay as they are.
+        taps: (B, k), k odd, each row symmetric (not checked), on the device of `images`.
+
+    Returns:
+        (B, C, H, W), not clipped.
+    """
     if not on_cpu(images, taps):
         padded = reflect(images, taps.shape[-1] // 2)
         return _depthwise(_depthwise(padded, taps[:, None, :]), taps[:, :, None])
@@ -108,17 +182,44 @@ def filter_separable(images: Tensor, taps: Tensor) -> Tensor:
 
 
 def on_cpu(*tensors: Tensor) -> bool:
-    """Whether OpenCV may do the work: on a CPU, where nobody differentiates through it."""
+    """Whether OpenCV may do the work: on a CPU, where nobody differentiates through it.
+
+    Args:
+        tensors: all that the work reads.
+
+    Returns:
+        False where any of them lies elsewhere or requires a gradient.
+    """
     return all(each.device.type == "cpu" and not each.requires_grad for each in tensors)
 
 
 def planes(image: Tensor, result: Tensor) -> Iterator[tuple[Any, Any]]:
-    """The channels of two images (C, H, W) in CPU memory as pairs of arrays; what is written goes into the image."""
+    """The channels of two images as pairs of NumPy arrays, for OpenCV to read the one and fill the other.
+
+    Args:
+        image: (C, H, W) in CPU memory, without gradient.
+        result: (C, h, w), likewise.
+
+    Yields:
+        An array (H, W) of the image and one (h, w) of the result, channel by channel. What is written into the second
+        goes into `result`.
+    """
     yield from zip(image.contiguous().numpy(), result.numpy(), strict=True)
 
 
 def reflect(images: Tensor, margin: int) -> Tensor:
-    """Mirror (B, C, H, W) about its border pixels, again and again where the margin is wider than the image."""
+    """Mirror images about their border pixels, again and again where the margin is wider than the image.
+
+    Args:
+        images: (B, C, H, W).
+        margin: pixels added on each of the four sides, 0 or more.
+
+    Returns:
+        (B, C, H + 2 margin, W + 2 margin).
+
+    >>> reflect(torch.tensor([[[[1.0, 2.0, 3.0]]]]), 1)[0, 0, 1]
+    tensor([2., 1., 2., 3., 2.])
+    """
     if margin < min(images.shape[-2:]):
         return F.pad(images, (margin,) * 4, mode="reflect")
     rows = _mirror_index(images.shape[-2], margin, images.device)

@@ -12,7 +12,13 @@ PART = 2**14
 
 
 class GaussianNoise(SeededDegradation):
-    """White Gaussian noise, independent in every pixel and channel."""
+    """White Gaussian noise, independent in every pixel and channel, as of a camera's electronics.
+
+    Parameters, a row an image: `sigma`, the standard deviation in levels of 255; `seed` of the noise. The result is
+    clipped to [0, 1], so that there is less noise in black and white.
+
+    Source: the kind is of GRIDS; the range is PromptGIP's.
+    """
 
     name = "gaussian_noise"
     version = 2
@@ -26,7 +32,13 @@ class GaussianNoise(SeededDegradation):
 
 
 class PoissonNoise(SeededDegradation):
-    """Photon noise: the variance is the brightness over the photons at white."""
+    """Photon noise, independent in every pixel and channel: the variance is the brightness over the photons at white.
+
+    Parameters, a row an image: `photons`, how many a white pixel receives, drawn on a log scale; fewer are noisier, and
+    at 400 the standard deviation at white is 1/20. `seed` of the noise.
+
+    Source: the kind is of GRIDS; the range is ours, about PromptGIP's fixed 100.
+    """
 
     name = "poisson_noise"
     version = 2
@@ -40,7 +52,12 @@ class PoissonNoise(SeededDegradation):
 
 
 class SaltPepper(SeededDegradation):
-    """Whole pixels replaced by white or black, half and half."""
+    """Whole pixels replaced by white or black, each with equal odds, as from defective pixels of a sensor.
+
+    Parameters, a row an image: `share` of the pixels that are replaced, on average; `seed` of which they are.
+
+    Source: the kind is of GRIDS; the range is ours, about PromptGIP's fixed 0.05.
+    """
 
     name = "salt_pepper"
     version = 2
@@ -59,7 +76,11 @@ class SaltPepper(SeededDegradation):
 class SensorNoise(SeededDegradation):
     """The noise of a camera's sensor: normal, stronger where there is more light, clipped as the sensor clips.
 
-    The variance is a x + a / 20 in linear light x, so black has the noise that a signal of 0.05 adds.
+    The variance is a x + a / 20 in linear light x, so black has the noise that a signal of 0.05 adds. It is independent
+    in every pixel and channel; images are taken for sRGB.
+
+    Parameters, a row an image: `a`, drawn on a log scale; `seed` of the noise. Source: the model is the
+    signal-dependent Gaussian of Foi et al. 2008, the range is ours.
     """
 
     name = "sensor_noise"
@@ -77,26 +98,60 @@ class SensorNoise(SeededDegradation):
 
 
 def linear_light(images: Tensor) -> Tensor:
-    """sRGB values, clipped to [0, 1], as light in [0, 1] (IEC 61966-2-1)."""
+    """sRGB values as linear light (IEC 61966-2-1), in which brightness adds up.
+
+    Args:
+        images: any shape, floating point; values outside [0, 1] are clipped.
+
+    Returns:
+        The same shape, in [0, 1], 1 being white. `srgb` undoes it.
+    """
     images = images.clamp(0, 1)
     return torch.where(images <= 0.04045, images / 12.92, ((images + 0.055) / 1.055) ** 2.4)
 
 
 def srgb(light: Tensor) -> Tensor:
-    """The reverse: light, clipped to [0, 1], as sRGB values in [0, 1]."""
+    """Linear light as sRGB values (IEC 61966-2-1), as files hold them; the reverse of `linear_light`.
+
+    Args:
+        light: any shape, floating point, 1 being white; values outside [0, 1] are clipped.
+
+    Returns:
+        The same shape, in [0, 1].
+
+    >>> srgb(linear_light(torch.tensor([0.0, 0.25, 1.0])))
+    tensor([0.0000, 0.2500, 1.0000])
+    """
     light = light.clamp(0, 1)
     return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def normal(images: Tensor, parameters: Parameters) -> Tensor:
-    """Standard normal numbers for every value of a batch, from each image's own seed."""
+    """Standard normal numbers (mean 0, variance 1) for every value of a batch, from each image's own seed.
+
+    Args:
+        images: (B, ...), of which only shape, dtype and device count.
+        parameters: with "seed", (B,).
+
+    Returns:
+        A new tensor like `images`, the same for the same seeds on one type of device.
+    """
     return draw_by_image(
         torch.empty_like(images), parameters, lambda _, out, generator: out.normal_(generator=generator)
     )
 
 
 def photon_noise(images: Tensor, photons: Tensor, parameters: Parameters) -> Tensor:
-    """Poisson counts of photons, (B,) of them at white, over that number; drawn from each image's own seed."""
+    """Images as a sensor counts them: Poisson counts of photons, over their number at white.
+
+    Args:
+        images: (B, 3, H, W), expected brightness, white at 1; below 0 it counts as 0.
+        photons: (B,), how many photons a white value receives.
+        parameters: with "seed", (B,): each image draws from its own.
+
+    Returns:
+        (B, 3, H, W), multiples of 1 / photons, not clipped: bright values may exceed 1.
+    """
     rates = images.clamp_min(0) * per_image(photons)
 
     # in parts so small that PyTorch does not share them out: this is done on a thread of its own for each image

@@ -23,11 +23,15 @@ ENTRY_POINT_GROUP = "grids.degradations"
 class FunctionDegradation(SeededDegradation):
     """A plain function `(images, severity, generator) -> images` as a degradation.
 
+    `apply` raises GridsError where the function fails, or returns something that is no tensor of the shape of the
+    images or not finite. PyTorch's global generator is seeded for the call and put back afterwards, so that a function
+    that draws without `generator` gives the same for the same seed, too.
+
     Args:
         name: the name of its row.
-        function: gets images (1, 3, H, W) in [0, 1], severity (1,) in [0, 1] and a generator on their device;
-            returns images of the same shape. It is called for one image at a time, so that what it draws for an image
-            does not depend on the others of its batch.
+        function: gets images (1, 3, H, W) in [0, 1], severity (1,) in [0, 1] and a generator on their device; returns
+            images of the same shape. It is called for one image at a time, so that what it draws for an image does not
+            depend on the others of its batch.
         origin: where it comes from, for messages.
         text: the source of the file that holds it, if it came from one; `identity` is made of it and of the origin.
     """
@@ -42,6 +46,7 @@ class FunctionDegradation(SeededDegradation):
         self._text = text
 
     def identity(self) -> str | None:
+        """Made of the function's name and a SHA-256 of its file; None for a function that came from no file."""
         if not self._text:
             return None
         function = self.source.rpartition(":")[2]
@@ -71,13 +76,28 @@ class FunctionDegradation(SeededDegradation):
 
 
 def check_name(name: str) -> None:
-    """Raise GridsError for a name that could not be a file's, or would not fit into a table."""
+    """See that a degradation can have this name: it is used as a file's, and in tables.
+
+    Args:
+        name: 1 to 64 letters (A to Z), digits, "_", "-" and ".", of which the first is a letter or a digit. Whether the
+            name is taken is not looked at.
+
+    Raises:
+        GridsError: the name is another.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
         raise GridsError(f"a degradation's name is made of letters, digits, '_', '-' and '.', not '{name}'")
 
 
 def load_function(name: str, location: str) -> FunctionDegradation:
-    """The degradation behind "my.py:fog".
+    """A degradation from a function in a Python file, which is run.
+
+    Args:
+        name: what to call it, see `check_name`.
+        location: file and function, as "my.py:fog"; the function is called as `FunctionDegradation` says.
+
+    Returns:
+        The degradation. It is in no table: `degradation` does not find it.
 
     Raises:
         GridsError: the name is not one, the file is missing or fails to run, or holds no such function.
@@ -105,15 +125,28 @@ def load_function(name: str, location: str) -> FunctionDegradation:
 
 
 def installed_names() -> tuple[str, ...]:
-    """The names that installed packages offer through the entry-point group `grids.degradations`; nothing is loaded."""
+    """The names of the degradations that installed packages offer; nothing is loaded, so they may fail to load later.
+
+    Returns:
+        The names under the entry-point group `grids.degradations`, in the order in which Python finds the packages;
+        none is checked, and one may come twice.
+    """
     return tuple(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
 
 
 def load_installed(name: str) -> Degradation:
-    """The degradation that an installed package offers under that name.
+    """The degradation that an installed package offers under that name; its module is imported.
+
+    Args:
+        name: one of `installed_names`. The first is taken where several packages offer it.
+
+    Returns:
+        The package's `Degradation`, an instance of its class, or its function as a `FunctionDegradation`.
 
     Raises:
-        GridsError: it cannot be loaded, or is neither a Degradation nor a function.
+        GridsError: it fails to be imported, or is neither a Degradation nor a function.
+        ValueError: no package offers that name.
+        Exception: whatever the class of the package raises where an instance of it is made.
     """
     (entry, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:

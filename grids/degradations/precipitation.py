@@ -16,7 +16,16 @@ STEEPEST = 45.0  # degrees from the vertical, of streaks and of falling snow
 
 
 class Rain(Degradation):
-    """Rain streaks, added to the picture: one to three layers, each with its own angle, length and brightness."""
+    """Rain streaks, added to the picture: one to three layers, each with its own angle, length and brightness.
+
+    A streak is 1.4 px wide, 30 to 40 px long and tapers off at its ends; it is grey and adds light, so white stays
+    white. Sizes are in pixels, whatever the size of the picture; one streak at least lies in it.
+
+    Parameters, a row an image: `share` of the pixels that are the middle of a streak; `layers`, 1 to 3; `angle` in
+    degrees from the vertical, `length` in px and `brightness`, (B, 3), of which the first layers are used; `seed` of
+    the places. Source: the sum of streak layers is the model of Liu et al. (DuRB-M); density and length are
+    PromptGIP's.
+    """
 
     name = "rain"
     version = 2
@@ -75,7 +84,15 @@ class Rain(Degradation):
 
 
 class Snow(Degradation):
-    """White flakes of several sizes, with soft edges, smeared by their fall."""
+    """White flakes of three sizes, with soft edges, smeared by their fall.
+
+    Their radii are 0.7 to 6 px, whatever the size of the picture; one flake at least lies in it. Where flakes overlap,
+    the most opaque one is seen.
+
+    Parameters, a row an image: `share` of the picture that flakes cover; `angle` of the fall, at most 45 degrees from
+    the vertical; `smear`, the length of a flake's path in radii, 0.3 to 1.5; `seed` of the places. Source: shapes and
+    range are ours.
+    """
 
     name = "snow"
     version = 2

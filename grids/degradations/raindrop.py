@@ -18,7 +18,14 @@ SOFT = 0.3  # the width of an edge, in radii
 
 
 class Raindrop(SeededDegradation):
-    """Drops on the lens: each shows the scene around it upside down, small and blurred, and has a soft edge."""
+    """Drops on the lens: each shows the scene around it upside down, small and blurred, and has a soft edge.
+
+    Outlines are circles with two waves, 5 to 25 px in radius, whatever the size of the picture; one drop at least lies
+    in it. Where drops overlap, a pixel shows the one in which it lies deepest.
+
+    Parameters, a row an image: `share` of the picture that drops cover; `seed` of their places and shapes. Source: the
+    kind is Martyniuk's of 2019 (real drops); refraction and range are ours.
+    """
 
     name = "raindrop"
     version = 2

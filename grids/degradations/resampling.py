@@ -20,7 +20,14 @@ UP: tuple[Mode, ...] = ("bilinear", "bicubic")
 
 
 class SuperResolution(Degradation):
-    """Reduced and enlarged back to the same size."""
+    """Loss of resolution: the image is reduced and enlarged back to its size.
+
+    Parameters, a row an image: `factor`, how many times smaller each side becomes (one pixel at least); `down` and
+    `up`, numbers of the ways in `DOWN` (area, bilinear or bicubic, all antialiased) and `UP` (bilinear or bicubic),
+    drawn with equal odds.
+
+    Source: the kind is of GRIDS; the range is after GLV (scale 0.25 to 1, random modes), antialiased.
+    """
 
     name = "super_resolution"
     version = 2
@@ -54,7 +61,13 @@ class SuperResolution(Degradation):
 
 
 class Ringing(Degradation):
-    """Oscillations beside edges, from a low-pass filter that is cut off sharply."""
+    """Oscillations beside edges, from a low-pass filter that is cut off sharply.
+
+    Parameters, a row an image: `cutoff`, the highest frequency that passes, in radians per pixel; lower ones ring wider
+    and stronger. The kernel is a circular sinc cut off at 21 x 21 px; the border is mirrored.
+
+    Source: the kind is of GRIDS; the range is after PromptGIP (1.2) and GLV (pi / 3 to pi).
+    """
 
     name = "ringing"
     version = 2
@@ -68,8 +81,16 @@ class Ringing(Degradation):
 
 
 def reduce_size(image: Tensor, size: Sequence[int], mode: Mode) -> Tensor:
-    """An image (C, H, W) at a smaller size (h, w), antialiased: each pixel the mean of those under it ("area"; on a CPU
-    of uint8 too), or "bilinear" or "bicubic" as PyTorch does it."""
+    """An image at a smaller size, antialiased.
+
+    Args:
+        image: (C, H, W), float32; for "area" on a CPU also uint8, which is rounded.
+        size: the new height and width, at most those of the image.
+        mode: "area", each pixel the mean of those under it; "bilinear" or "bicubic" as PyTorch does it.
+
+    Returns:
+        (C, h, w), a new tensor. "bicubic" may leave the range of the image.
+    """
     if mode != "area":
         return F.interpolate(image[None], tuple(size), mode=mode, align_corners=False, antialias=True)[0]
     if kernels.on_cpu(image):
@@ -79,7 +100,13 @@ def reduce_size(image: Tensor, size: Sequence[int], mode: Mode) -> Tensor:
 
 
 def enlarge(image: Tensor, result: Tensor, mode: Mode) -> None:
-    """Fill `result`, (C, H, W), with an image (C, h, w) that is no larger, "bilinear" or "bicubic"."""
+    """Fill a tensor with an enlarged image, not clipped.
+
+    Args:
+        image: (C, h, w) float32, no larger than the result.
+        result: (C, H, W) float32 on the same device; it is overwritten.
+        mode: "bilinear" or "bicubic"; "bicubic" may leave the range of the image.
+    """
     if kernels.on_cpu(image):
         _resize(image, result, {"bilinear": "INTER_LINEAR", "bicubic": "INTER_CUBIC"}[mode])
     else:
@@ -87,7 +114,19 @@ def enlarge(image: Tensor, result: Tensor, mode: Mode) -> None:
 
 
 def area_weights(size: int, smaller: int) -> Tensor:
-    """(smaller, size): each row averages the source pixels under a target pixel, parts of pixels by their part."""
+    """The weights by which a line of pixels is reduced to fewer, parts of pixels counting by their part.
+
+    Args:
+        size: how many pixels the line has.
+        smaller: how many it is to have.
+
+    Returns:
+        (smaller, size) float32 on the CPU: each row averages the pixels under a target pixel, and sums to 1.
+
+    >>> area_weights(3, 2)
+    tensor([[0.6667, 0.3333, 0.0000],
+            [0.0000, 0.3333, 0.6667]])
+    """
     edge = torch.linspace(0, size, smaller + 1, dtype=torch.float64)
     left, right = edge[:-1, None], edge[1:, None]
     pixel = torch.arange(size, dtype=torch.float64)

@@ -41,8 +41,11 @@ def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seeds: S
         h, w: the size of the pictures.
         margin: items lie up to so many pixels outside of the picture, and reach into it.
         numbers: k, how many more numbers each item needs.
-        seeds: of each image's numbers.
+        seeds: of each image's numbers, B of them.
         least: so many lie within the picture in any case, and count as part of the density.
+
+    Returns:
+        The items, on the device of `density`; N is the count of the image that has most.
     """
     inside, whole = h * w, (h + 2 * margin) * (w + 2 * margin)
     rest = (density * inside - least).clamp_min(0) * (whole / inside)
@@ -63,20 +66,40 @@ def scatter(density: Tensor, h: int, w: int, margin: int, numbers: int, seeds: S
 
 
 def mean_square(low: float, high: float) -> float:
-    """The mean of the squares of radii that are drawn evenly on a log scale from low to high."""
+    """The mean of the squares of radii that are drawn evenly on a log scale; times pi, the mean area of such discs.
+
+    Args:
+        low, high: the ends of the scale, 0 < low < high, in any unit.
+
+    Returns:
+        The mean, in that unit squared.
+    """
     return (high**2 - low**2) / (2 * math.log(high / low))
 
 
 def summed_cover(share: Tensor) -> Tensor:
-    """The summed areas, in terms of the picture's, of items at random places that cover a share of it: they overlap."""
+    """How large items must be together to cover a share of the picture: more than that share, because they overlap.
+
+    Args:
+        share: any shape, in [0, 1); above 0.99 it counts as 0.99.
+
+    Returns:
+        The sum of their areas over that of the picture, -ln(1 - share), for items at random places; the shape of
+        `share`.
+    """
     return -torch.log1p(-share.clamp_max(0.99))
 
 
 def item_pixels(items: Items, half: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The pixels of a square about every item, `half` of them to each side of its own.
 
+    Args:
+        items: N of them on each of B pictures.
+        half: the square has 2 half + 1 pixels a side, k in all.
+
     Returns:
-        x and y, (B, N, k) int64, and their offsets from the item's centre, (B, N, k).
+        x and y, (B, N, k) int64, which may lie outside of the picture, and their offsets from the item's centre, (B, N,
+        k).
     """
     side = torch.arange(-half, half + 1, device=items.x.device)
     x, y = (centre.round().long().unsqueeze(-1) for centre in (items.x, items.y))
@@ -85,13 +108,16 @@ def item_pixels(items: Items, half: int) -> tuple[Tensor, Tensor, Tensor, Tensor
 
 
 def paint(values: Tensor, x: Tensor, y: Tensor, h: int, w: int, reduce: Literal["sum", "amax"]) -> Tensor:
-    """What lies on every pixel, (B, h, w): the sum or the largest of the values there, 0 where there are none.
+    """What lies on every pixel: the sum or the largest of the values there, 0 where there are none.
 
     Args:
         values: (B, N, k), not negative; for "sum" whole numbers, so that the order of the additions is free.
         x, y: their pixels, (B, N, k) int64; values outside of the picture are dropped.
         h, w: the size of the picture.
         reduce: "sum" or "amax".
+
+    Returns:
+        (B, h, w), of the dtype of `values`.
     """
     inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
     # picking the pixels out would make a GPU wait: the values outside become nothing on the first pixel
@@ -102,12 +128,15 @@ def paint(values: Tensor, x: Tensor, y: Tensor, h: int, w: int, reduce: Literal[
 
 
 def segment_distance(dx: Tensor, dy: Tensor, ux: Tensor, uy: Tensor, half: Tensor) -> Tensor:
-    """How far an offset (dx, dy) is from a segment about the origin, in pixels.
+    """How far an offset (dx, dy) is from a segment whose middle is the origin.
 
     Args:
         dx, dy: the offsets in pixels.
         ux, uy: the unit vector along the segment.
         half: half of its length in pixels.
+
+    Returns:
+        Distances in pixels, of the shape that all five have together when broadcast.
     """
     along = (dx * ux + dy * uy).clamp(-half, half)
     return torch.hypot(dx - along * ux, dy - along * uy)

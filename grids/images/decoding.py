@@ -23,7 +23,15 @@ _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVI
 
 
 def unidentified(stream: IO[bytes]) -> str:
-    """Why nothing that can be decoded was found in a file."""
+    """Why nothing that can be decoded was found in a file, after Pillow gave up on it.
+
+    Args:
+        stream: the file; it is read from its beginning.
+
+    Returns:
+        The reason, for the message of an ImageError: of a TIFF what its pixels are, of others that it is no image of a
+            supported kind.
+    """
     stream.seek(0)
     if stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return tiff.unsupported(stream)
@@ -31,7 +39,15 @@ def unidentified(stream: IO[bytes]) -> str:
 
 
 def too_large(pixels: int, max_pixels: int) -> ImageError:
-    """The error for a file of too many pixels."""
+    """The error for a file of too many pixels; it is returned, not raised.
+
+    Args:
+        pixels: how many the file has.
+        max_pixels: how many are allowed.
+
+    Returns:
+        An error whose message gives both in megapixels.
+    """
     found, limit = f"{pixels / 1e6:,.6g}", f"{max_pixels / 1e6:,.6g}"
     return ImageError(f"{found} megapixels are more than the {limit} allowed (raise it with --max-pixels)")
 
@@ -43,13 +59,36 @@ def _formats() -> tuple[str, ...]:
 
 
 def header_pixels(stream: IO[bytes]) -> int:
-    """How many pixels the photograph in a file has; raises what Pillow makes of damaged bytes."""
+    """How many pixels the first photograph in a file has, by its header: nothing is decoded.
+
+    Args:
+        stream: the file, which must allow seeking.
+
+    Returns:
+        Width times height.
+
+    Raises:
+        ImageError: it is a damaged BigTIFF. Of other damaged bytes Pillow makes nearly any exception.
+    """
     with Image.open(tiff.classic(stream), formats=_formats()) as image:
         return image.width * image.height
 
 
 def decode(stream: IO[bytes], path: Path, max_pixels: int) -> Photo:
-    """The photograph in a file: whole and upright. Raises ImageError, and whatever Pillow makes of damaged bytes."""
+    """The photograph in a file: whole and upright. To be called inside `strict_pillow`, else damage may go unnoticed.
+
+    Args:
+        stream: the file, which must allow seeking; it is read more than once.
+        path: where it comes from, for `Photo.path`.
+        max_pixels: larger ones are refused by their header, before anything is decoded.
+
+    Returns:
+        The first page or frame, with its metadata, 16 bits a channel where the file has them (see `read_photo`).
+
+    Raises:
+        ImageError: it is too large, truncated, damaged, of floating point, or wholly transparent. Of damaged bytes
+            Pillow makes nearly any other exception; `read_photo` turns these into ImageErrors.
+    """
     source = tiff.classic(stream)
     with Image.open(source, formats=_formats()) as image:
         if image.width * image.height > max_pixels:
@@ -80,7 +119,14 @@ def _count_pages(image: ImageFile.ImageFile) -> int:
 
 
 def is_grey(image: Image.Image) -> bool:
-    """Whether an image has one channel, besides alpha."""
+    """Whether an image has one channel, besides alpha; a palette of greys counts as colours.
+
+    Args:
+        image: opened by Pillow; for PNG of 16 bits with alpha it must not be decoded yet.
+
+    Returns:
+        True for Pillow's modes 1, L, LA, La and I, and for grey PNG with alpha of 16 bits.
+    """
     deep_with_alpha = any("LA;16" in str(tile[3]) for tile in getattr(image, "tile", ()))  # which Pillow opens as RGBA
     return deep_with_alpha or image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
@@ -151,7 +197,20 @@ def _decode_planes(stream: IO[bytes]) -> Pixels:
 
 
 def to_rgb(image: Image.Image) -> tuple[Pixels, Pixels | None]:
-    """The (H, W, 3) colours and (H, W) alpha of a decoded image of any of Pillow's modes."""
+    """The colours and the alpha of a decoded image of any of Pillow's modes.
+
+    CMYK becomes RGB by Pillow's simple formula, without colour profiles; premultiplied alpha is divided out.
+
+    Args:
+        image: decoded by Pillow.
+
+    Returns:
+        (H, W, 3) and (H, W), or None for an image without transparency: uint16 for Pillow's modes I and I;16, uint8 for
+        all others.
+
+    Raises:
+        ImageError: it is of floating point, or holds integers outside 0 to 65535.
+    """
     clear = image.info.get("transparency")
     if image.mode == "F":
         raise ImageError("it holds floating-point values, but only 8 and 16-bit integers can be read")
@@ -172,7 +231,18 @@ def to_rgb(image: Image.Image) -> tuple[Pixels, Pixels | None]:
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """(H, W, ...) as it is to be seen: `orientation` is that of EXIF, 1 to 8."""
+    """Pixels as they are to be seen, turned and mirrored as EXIF says.
+
+    Args:
+        pixels: (H, W, ...) as they are stored.
+        orientation: that of EXIF, 1 to 8; 1 changes nothing, from 5 on rows and columns are exchanged.
+
+    Returns:
+        A contiguous array; the given one where it is that already and nothing changes.
+
+    >>> upright(np.array([[1, 2, 3]]), 6)[:, 0]
+    array([1, 2, 3])
+    """
     if orientation >= 5:  # stored with rows and columns exchanged
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -77,7 +77,13 @@ class Exif:
 def read_exif(block: bytes | IO[bytes]) -> Exif:
     """Read an EXIF block, with or without "Exif" before it, or the first directory of a TIFF file.
 
-    What is damaged is left out and named; nothing is raised.
+    Only what describes the photograph is kept: not its size, layout, compression or thumbnail.
+
+    Args:
+        block: the bytes, or a stream that is read from its beginning.
+
+    Returns:
+        What was found. What is damaged is left out and named in `damaged`; nothing is raised.
     """
     stream = io.BytesIO(block.removeprefix(HEAD)) if isinstance(block, bytes) else block
     found = Exif()
@@ -155,7 +161,17 @@ def _read_resolution(found: Exif, entries: dict[int, Entry]) -> None:
 
 
 def checked_dpi(dpi: object) -> tuple[float, float] | None:
-    """A resolution, or None where it is none that a file can hold."""
+    """A resolution, or None where it is none that a file can hold.
+
+    Args:
+        dpi: anything; pixels per inch, horizontal and vertical, is a tuple of two numbers.
+
+    Returns:
+        The two as floats if both are finite and 0.01 to 60,000, else None.
+
+    >>> checked_dpi((300, 300)), checked_dpi((0, 300))
+    ((300.0, 300.0), None)
+    """
     if not (isinstance(dpi, tuple) and len(dpi) == 2):
         return None
     x, y = float(dpi[0]), float(dpi[1])
@@ -168,7 +184,14 @@ def _name(tag: int, group: int = 0) -> str:
 
 
 def resolution_entries(dpi: tuple[float, float] | None) -> Directory:
-    """The tags of a resolution."""
+    """The tags of a resolution, XResolution, YResolution and ResolutionUnit (inch).
+
+    Args:
+        dpi: pixels per inch, horizontal and vertical; None for no tags.
+
+    Returns:
+        A new directory of three entries, or an empty one; values are rounded to 1/10,000 of a pixel per inch.
+    """
     if dpi is None:
         return {}
     x, y = (entry_of(RATIONAL, round(value * 10_000), 10_000) for value in dpi)
@@ -176,7 +199,15 @@ def resolution_entries(dpi: tuple[float, float] | None) -> Directory:
 
 
 def with_size(entries: Directory, width: int, height: int) -> Directory:
-    """The entries, the width and height that they may name being those of the upright pixels."""
+    """EXIF tags in which the width and height, where they are named, are those of the upright pixels.
+
+    Args:
+        entries: of `Exif.entries`; they stay as they are.
+        width, height: in pixels, after the rotation.
+
+    Returns:
+        The given entries, or a copy with PixelXDimension and PixelYDimension corrected; missing ones are not added.
+    """
     inner = entries.get(_EXIF)
     if not isinstance(inner, dict):
         return entries
@@ -185,5 +216,15 @@ def with_size(entries: Directory, width: int, height: int) -> Directory:
 
 
 def exif_block(entries: Directory) -> bytes | None:
-    """A block, "Exif" and a classic TIFF file; None without entries."""
+    """The bytes of an EXIF block, as image files hold it: "Exif", two zeros and a classic TIFF file, little-endian.
+
+    Args:
+        entries: the tags, such as `Exif.entries`.
+
+    Returns:
+        The block; None without entries.
+
+    Raises:
+        struct.error: an entry does not fit into a classic TIFF.
+    """
     return HEAD + build(entries) if entries else None

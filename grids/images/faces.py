@@ -26,7 +26,14 @@ Windows = npt.NDArray[np.float64]  # (N, 4): left, top, width, height
 
 
 class Box(NamedTuple):
-    """A face in a photograph, from the brows to the chin, in pixels of the upright photograph."""
+    """A face in a photograph, from the brows to the chin, in pixels of the upright photograph.
+
+    Args:
+        left: column of its leftmost pixels, 0 or more.
+        top: row of its topmost pixels, 0 or more.
+        width: in pixels.
+        height: in pixels.
+    """
 
     left: int
     top: int
@@ -38,10 +45,15 @@ def find_faces(pixels: Pixels) -> list[Box]:
     """The frontal, upright faces in a photograph, the largest first; scikit-image's cascade of local binary patterns.
 
     It takes some patterns for faces, and misses faces that are turned, tilted, covered, or less wide than a twentieth
-    of the photograph. What it finds several times, at neighbouring places and sizes, is one face, and counts.
+    of the photograph. What it finds several times, at neighbouring places and sizes, is one face, and counts. Larger
+    photographs are reduced to a long side of 480 pixels first.
 
     Args:
         pixels: (H, W, 3) RGB, uint8 or uint16.
+
+    Returns:
+        A box for each face, within the photograph; none where a side, so reduced, is shorter than the detector's window
+        of 24 pixels.
 
     Raises:
         ImageError: the detector is missing from the installed scikit-image.
@@ -73,6 +85,12 @@ def square_of(box: Box, width: int, height: int, margin: float = MARGIN) -> Box:
         box: the face.
         width, height: of the image.
         margin: what is added on each side, in terms of the longer side of the box.
+
+    Returns:
+        A box of equal sides within the image, centred on the face where the border allows it.
+
+    >>> square_of(Box(10, 20, 40, 40), 200, 100, margin=0.25)
+    Box(left=0, top=10, width=60, height=60)
     """
     side = min(round(max(box.width, box.height) * (1 + 2 * margin)), width, height)
     left = round(box.left + (box.width - side) / 2)

@@ -15,16 +15,37 @@ if TYPE_CHECKING:
 
 
 def has_equal_channels(pixels: Pixels) -> bool:
-    """Whether (H, W, 3) pixels are grey all over."""
+    """Whether pixels are grey all over: red, green and blue are equal everywhere.
+
+    Args:
+        pixels: (H, W, 3) of any dtype.
+
+    Returns:
+        True where no pixel has a colour.
+    """
     first = pixels[..., 0]
     return bool((pixels[..., 1] == first).all() and (pixels[..., 2] == first).all())
 
 
 def average_channels(images: Tensor) -> Tensor:
-    """(..., 3, H, W) -> the same, every channel the mean of the three: what a restorer made of a grey picture."""
+    """Make a restored picture grey: every channel becomes the mean of the three.
+
+    Args:
+        images: (..., 3, H, W), floating point, what a restorer made of a grey picture.
+
+    Returns:
+        The same shape; the three channels share their memory, so do not write into it.
+    """
     return images.mean(-3, keepdim=True).expand_as(images)
 
 
 def take_one_channel(images: Tensor) -> Tensor:
-    """(..., 3, H, W) -> the same, every channel the green one: a grey picture with damage that was drawn in colour."""
+    """Make a degraded picture grey: every channel becomes the green one, so that noise keeps its strength.
+
+    Args:
+        images: (..., 3, H, W), a grey picture with damage that was drawn in colour.
+
+    Returns:
+        The same shape, a view of `images`: do not write into it.
+    """
     return images[..., 1:2, :, :].expand_as(images)

@@ -21,7 +21,13 @@ _MOST = 1 << 26  # bytes of a tag: what is longer is no description, and no list
 
 
 class Entry(NamedTuple):
-    """The type of a tag and its values, in a byte order, "<" or ">"."""
+    """The type of a tag and its values, as bytes.
+
+    Args:
+        kind: the type, as TIFF numbers them: `SHORT`, `RATIONAL`, ...
+        data: the values one after another, a whole number of them.
+        order: of the bytes in `data`, "<" little-endian or ">" big-endian.
+    """
 
     kind: int
     data: bytes
@@ -29,7 +35,13 @@ class Entry(NamedTuple):
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The numbers that it consists of: a rational is two of them, a text one for each byte."""
+        """The numbers that the values consist of: a rational is two of them, a text one for each byte.
+
+        They are whole numbers but for the types of floating point.
+
+        Raises:
+            struct.error: `data` ends within a number.
+        """
         letter = _TYPES[self.kind][1]
         return struct.unpack(f"{self.order}{len(self.data) // struct.calcsize(letter)}{letter}", self.data)
 
@@ -55,15 +67,35 @@ class Read:
 
 
 def entry_of(kind: int, *numbers: float) -> Entry:
-    """An entry of numbers. Raises struct.error where one does not fit."""
+    """A little-endian entry of numbers.
+
+    Args:
+        kind: the type; for a `RATIONAL` numerator and denominator are two numbers.
+        numbers: its values, one at least.
+
+    Raises:
+        struct.error: a number does not fit the type.
+
+    >>> entry_of(SHORT, 300, 1).numbers
+    (300, 1)
+    """
     return Entry(kind, struct.pack(f"<{len(numbers)}{_TYPES[kind][1]}", *numbers))
 
 
 def read_directory(stream: IO[bytes], at: int | None = None) -> Read:
     """Read the first directory of a TIFF or BigTIFF file, or the one at an offset.
 
+    Args:
+        stream: the file, which must allow seeking.
+        at: bytes from its beginning; None for where the header says that the first one is.
+
+    Returns:
+        Its tags; types that only BigTIFF or EXIF 3.0 have become classic ones. Entries that cannot be read are named as
+        damaged.
+
     Raises:
-        ValueError: there is no TIFF header, or no directory where one should be.
+        ValueError: there is no TIFF header, no directory where one should be, or a number of a BigTIFF does not fit
+            into 32 bits.
     """
     stream.seek(0)
     head = stream.read(16)
@@ -126,7 +158,18 @@ def _classic(kind: int, data: bytes, order: str) -> Entry:
 
 
 def build(entries: Mapping[int, Entry | Directory], order: str = "<") -> bytes:
-    """A classic TIFF file of one directory, with the directories in it."""
+    """A classic TIFF file of one directory, with the directories in it.
+
+    Args:
+        entries: by their tag; an inner directory becomes a pointer to it. They are written in the order of their tags.
+        order: of the bytes, "<" or ">"; entries of the other order are turned round.
+
+    Returns:
+        The file from its header on. It holds no pixels: offsets to these are the caller's to reckon with.
+
+    Raises:
+        struct.error: an offset or a tag does not fit into a classic TIFF.
+    """
     head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8)
     return head + _built(entries, order, 8)
 

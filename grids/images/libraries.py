@@ -27,9 +27,13 @@ class _Switches:
 
 @contextlib.contextmanager
 def strict_pillow(max_pixels: int) -> Iterator[None]:
-    """Inside, Pillow neither warns nor fills in missing pixels, and its size limit is at least `max_pixels`.
+    """Inside, Pillow neither warns nor fills in missing pixels, and its size limit is at least a given one.
 
-    All of that is global in Pillow, so threads that read at the same time share one change and one undoing.
+    All of that is global in Pillow, so threads that read at the same time share one change and one undoing; the limit
+    is then the largest that any of them asked for.
+
+    Args:
+        max_pixels: images of about so many pixels must be readable; the caller checks the exact limit by the header.
     """
     with _Switches.lock:
         if _Switches.readers == 0:
@@ -60,7 +64,14 @@ def strict_pillow(max_pixels: int) -> Iterator[None]:
 
 
 def opencv() -> Any:
-    """The module, imported late: it is slow to start. Raises ImageError where it cannot be imported."""
+    """The module cv2, imported at the first call: it is slow to start.
+
+    Returns:
+        The module.
+
+    Raises:
+        ImageError: it cannot be imported, as where libGL is missing; the message says what to install.
+    """
     try:
         import cv2
     except ImportError as error:
@@ -73,7 +84,13 @@ def opencv() -> Any:
 
 @contextlib.contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Inside, OpenCV keeps libtiff's and libpng's remarks off stderr. The level is global, so one thread at a time."""
+    """Inside, OpenCV keeps libtiff's and libpng's remarks off stderr.
+
+    The level is global in OpenCV, so threads wait for one another here: one is inside at a time.
+
+    Raises:
+        ImageError: OpenCV cannot be imported.
+    """
     cv2 = opencv()
     levels = getattr(cv2.utils, "logging", cv2)  # there since 4.13
     with _CV2_LOCK:

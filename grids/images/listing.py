@@ -33,6 +33,10 @@ def list_images(inputs: Sequence[Path]) -> list[Path]:
             them that have one of `IMAGE_SUFFIXES`, sorted by path, without hidden ones. Links are followed. One that
             leads nowhere is kept where it may stand for an image or a folder: readers say and count what they skip.
 
+    Returns:
+        The paths as they were given, or under the folders as these were given. Of several that lead to one file the
+        first. No file is opened.
+
     Raises:
         ImageError: an input is missing, a folder cannot be read, or nothing was found.
     """
@@ -73,7 +77,14 @@ def _may_be_folder(path: Path) -> bool:
 
 
 def find_missing(path: Path) -> str:
-    """Why a link leads nowhere, or a file is gone; empty where it is there."""
+    """Why a file cannot be found: it is gone, or a link that leads nowhere or in a circle.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The reason, for a message that names the file; empty where it is there.
+    """
     try:
         path.stat()
     except (OSError, ValueError) as error:
@@ -82,7 +93,15 @@ def find_missing(path: Path) -> str:
 
 
 def explain_missing(path: Path, error: Exception) -> str:
-    """Why a file cannot be opened, by the error that came of it."""
+    """Why a file cannot be opened, in words that a message can end with.
+
+    Args:
+        path: the file, of which is found out whether it is a link.
+        error: what came of opening it.
+
+    Returns:
+        The reason in small letters, without the path.
+    """
     if getattr(error, "errno", None) == errno.ELOOP:
         return "it is a link, and these links go in a circle"
     if isinstance(error, FileNotFoundError):
@@ -93,6 +112,11 @@ def explain_missing(path: Path, error: Exception) -> str:
 
 def builtin_photos() -> list[Path]:
     """Photographs that other packages bring along (scikit-image's and matplotlib's samples); nothing is downloaded.
+
+    Of their samples only those that are sharp photographs are taken; neither package is imported.
+
+    Returns:
+        The paths of those that are installed, in a fixed order.
 
     Raises:
         ImageError: neither package has them.

@@ -19,10 +19,16 @@ def photo_from_array(pixels: npt.NDArray[Any]) -> Photo:
 
     Args:
         pixels: (H, W), (H, W, 1) grey, (H, W, 2) grey with alpha, (H, W, 3) RGB or (H, W, 4) RGB with alpha, uint8 or
-            uint16; OpenCV's BGR must be turned round before.
+            uint16 in either byte order; OpenCV's BGR must be turned round before.
+
+    Returns:
+        The photo, `grey` where the array has no colours. It may share the memory of the array.
 
     Raises:
         ImageError: another shape or dtype.
+
+    >>> photo_from_array(np.zeros((4, 6), np.uint16)).bits
+    16
     """
     native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     planes = native[..., None] if native.ndim == 2 else native
@@ -39,6 +45,14 @@ def photo_from_array(pixels: npt.NDArray[Any]) -> Photo:
 
 def photo_from_pillow(image: Image.Image) -> Photo:
     """A photo without metadata from an image of Pillow's, turned upright as its EXIF says.
+
+    Args:
+        image: in any mode but those of floating point; it is decoded if it was not yet. 16 bits a channel are kept
+            where Pillow has them, which are grey images.
+
+    Returns:
+        The photo; `grey` where Pillow's mode has one channel besides alpha. A grey PNG with alpha and 16 bits is RGBA
+        for Pillow, so it counts as one with colours.
 
     Raises:
         ImageError: it is of floating point, holds integers outside 0 to 65535, or is truncated or damaged.

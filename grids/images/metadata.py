@@ -44,10 +44,18 @@ class Metadata:
 
 
 def read_metadata(image: ImageFile.ImageFile, stream: IO[bytes], grey: bool) -> tuple[Metadata, int]:
-    """The metadata of a decoded image, its file in `stream`, and the orientation (1 to 8) of its stored pixels.
+    """The metadata of a decoded image, and how its stored pixels have to be turned.
 
-    What is damaged is left out and named: it does not make the photograph worse. A colour profile is kept where it is
-    one of RGB, or of grey for a `grey` photograph.
+    What is damaged is left out and named: it does not make the photograph worse. Nothing is raised for it.
+
+    Args:
+        image: decoded by Pillow.
+        stream: its file, which must allow seeking.
+        grey: a colour profile is kept where it is one of grey, not of RGB.
+
+    Returns:
+        The metadata, without the orientation, as for upright pixels; and the orientation of EXIF, 1 to 8, of the stored
+        ones.
     """
     exif = _read_exif(image, stream)
     damaged = list(exif.damaged)

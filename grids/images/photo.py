@@ -52,10 +52,12 @@ class Photo:
 
     @property
     def height(self) -> int:
+        """Rows of the upright photograph."""
         return int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
+        """Columns of the upright photograph."""
         return int(self.pixels.shape[1])
 
     @property
@@ -64,11 +66,22 @@ class Photo:
         return 8 * self.pixels.dtype.itemsize
 
     def tensor(self) -> Tensor:
-        """The pixels as float32 in [0, 1], shape (3, H, W), on the CPU."""
+        """The pixels as numbers, for networks and degradations.
+
+        Alpha plays no part: colours of transparent pixels are as the file holds them (see `grids.images.transparency`).
+
+        Returns:
+            (3, H, W) float32 in [0, 1], on the CPU: a copy, four or two times as large as the pixels.
+        """
         return to_tensor(self.pixels)
 
     def planes(self) -> Tensor:
-        """The pixels as they are, shape (3, H, W), uint8 or uint16, where possible without a copy."""
+        """The pixels as they are stored, as a tensor: `to_unit` makes numbers in [0, 1] of any part of it.
+
+        Returns:
+            (3, H, W), uint8 or uint16, on the CPU: a view of the pixels, so do not write into it; a copy where these
+            are read-only.
+        """
         return planes_of(self.pixels)
 
     def with_pixels(self, images: Tensor) -> Photo:
@@ -77,7 +90,10 @@ class Photo:
         A grey photo stays grey: its pixels become the means of the channels.
 
         Args:
-            images: (3, H, W), floating point, [0, 1], on any device.
+            images: (3, H, W), floating point, [0, 1], on any device; the size of the photo.
+
+        Returns:
+            A new photo; this one stays as it is.
 
         Raises:
             ImageError: another shape, not floating point, or not finite.
@@ -89,7 +105,14 @@ class Photo:
         return replace(self, pixels=pixels)
 
     def with_16_bits(self) -> Photo:
-        """This photo with 16 bits a channel: for pixels that 8 cannot hold."""
+        """This photo with 16 bits a channel: for pixels that 8 cannot hold.
+
+        The values are multiplied by 257, so that 0 and white stay what they are; nothing is gained by it until other
+        pixels come (`with_pixels`).
+
+        Returns:
+            A new photo; this one where it has 16 bits already.
+        """
         if self.bits == 16:
             return self
         alpha = None if self.alpha is None else self.alpha.astype(np.uint16) * 257
@@ -98,7 +121,12 @@ class Photo:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that `read_photos` passed over, and why (the reason does not repeat the path)."""
+    """A file that `read_photos` passed over.
+
+    Args:
+        path: the file.
+        reason: why it cannot be used, in a line that does not repeat the path.
+    """
 
     path: Path
     reason: str
@@ -113,6 +141,10 @@ def photo_from_tensor(images: Tensor, bits: int = 8) -> Photo:
 
     Raises:
         ImageError: another shape or bit depth, not floating point, or not finite.
+
+    >>> import torch
+    >>> photo_from_tensor(torch.full((3, 2, 4), 0.5)).pixels[0, 0]
+    array([128, 128, 128], dtype=uint8)
     """
     if bits not in (8, 16):
         raise ImageError(f"a photo has 8 or 16 bits a channel, but {bits} were asked for")

@@ -26,12 +26,28 @@ _SUB = 1
 
 
 def make_chunk(name: bytes, data: bytes | memoryview) -> bytes:
-    """A chunk with its length and checksum."""
+    """A chunk of a PNG: length, name, content and checksum.
+
+    Args:
+        name: four letters, such as b"pHYs".
+        data: its content, less than 2^31 bytes.
+
+    Returns:
+        The bytes as they stand in the file.
+    """
     return b"".join((struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))))
 
 
 def text_chunk(keyword: str, text: str) -> bytes:
-    """A keyword and its text: tEXt where Latin-1 can hold it, else iTXt."""
+    """A chunk with a keyword and its text: tEXt where Latin-1 can hold the text, else iTXt (UTF-8, not compressed).
+
+    Args:
+        keyword: what Latin-1 does not have becomes "?". That of XMP always takes an iTXt.
+        text: any text without zeros.
+
+    Returns:
+        The bytes of the chunk.
+    """
     name = keyword.encode("latin-1", "replace")
     try:
         if keyword != XMP_TEXT:
@@ -42,28 +58,65 @@ def text_chunk(keyword: str, text: str) -> bytes:
 
 
 def insert_chunks(png: bytes, chunks: bytes) -> bytes:
-    """A PNG with chunks after its header, where all of them may stand."""
+    """A PNG with further chunks right after its header, where all of them may stand.
+
+    Args:
+        png: a PNG file that begins with its signature and a header (IHDR), 33 bytes together.
+        chunks: what `make_chunk` and `text_chunk` made, one after another.
+
+    Returns:
+        The file, a new one.
+    """
     return png[:33] + chunks + png[33:]
 
 
 def check_end(data: bytes) -> None:
-    """Raise ImageError where the last chunk, which Pillow does not look at, is missing or damaged."""
+    """See that the last chunk (IEND), which Pillow does not look at, is there and whole.
+
+    Args:
+        data: a PNG file; bytes after its end do no harm.
+
+    Raises:
+        ImageError: it is missing or damaged.
+    """
     if _END not in data:
         raise ImageError("it is truncated or damaged (its last chunk is)")
 
 
 def colour_chunks(data: bytes) -> bytes:
-    """The chunks that say how numbers become colours, as they are."""
+    """The chunks of a PNG that say how its numbers become colours (cICP, gAMA, cHRM, sRGB), for another PNG to hold.
+
+    Args:
+        data: a PNG file.
+
+    Returns:
+        The chunks one after another, with new checksums; empty where there are none.
+    """
     return b"".join(make_chunk(name, content) for name, content in _chunks(data) if name in _COLOUR)
 
 
 def says_srgb(colour: bytes) -> bool:
-    """Whether such chunks say that the colours are plain sRGB."""
+    """Whether such chunks say that the colours are plain sRGB, as everybody assumes of a file that says nothing.
+
+    Args:
+        colour: what `colour_chunks` returned.
+
+    Returns:
+        True where sRGB is among them and cICP, which comes before it, is not.
+    """
     return b"sRGB" in colour and b"cICP" not in colour
 
 
 def bare_png(data: bytes) -> bytearray:
-    """The pixels alone: libpng prints a warning for other chunks that it dislikes, and for too much data.
+    """A PNG with the pixels of another one and nothing else: header, transparent colour, pixels, end.
+
+    libpng prints a warning for other chunks that it dislikes, and for too much data.
+
+    Args:
+        data: a PNG file with a header; checksums are not checked.
+
+    Returns:
+        The file, its pixels not compressed.
 
     Raises:
         ImageError: the data of the pixels cannot be unpacked.
@@ -118,9 +171,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def encode_16_bit(pixels: Pixels) -> bytes:
-    """A PNG file of uint16 pixels, (H, W, C) with C channels: 1 grey, 2 with alpha, 3 RGB, 4 with alpha.
+    """A PNG file of 16 bits a channel. Pillow writes these for grey alone, and OpenCV not for grey with alpha.
 
-    Pillow writes 16 bits for grey alone, and OpenCV not for grey with alpha.
+    Args:
+        pixels: (H, W, C) uint16: C is 1 for grey, 2 with alpha, 3 for RGB, 4 with alpha.
+
+    Returns:
+        The file, without metadata; the same pixels give the same bytes with one version of zlib.
     """
     height, width, count = pixels.shape
     rows = np.frombuffer(pixels.astype(">u2").tobytes(), np.uint8).reshape(height, -1)

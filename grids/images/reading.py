@@ -27,11 +27,13 @@ MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How photographs are read.
+    """How photographs are read, and who is told what was noticed about them.
 
-    max_pixels: larger ones are refused by their header, before anything is decoded.
-    on_skip: called with every file of several that cannot be used (`list.append` will do).
-    on_note: called with a file and what a user should know of it, such as that one of several pages is used.
+    Args:
+        max_pixels: larger ones are refused by their header, before anything is decoded.
+        on_skip: called with every file of several that cannot be used (`list.append` will do); None to tell nobody.
+        on_note: called with a file and what a user should know of it, such as that one of several pages is used; None
+            to tell nobody.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -39,12 +41,22 @@ class ReadOptions:
     on_note: Callable[[Path, str], object] | None = None
 
     def skip(self, path: Path, reason: str) -> None:
-        """Report a file that cannot be used."""
+        """Report a file that cannot be used, to `on_skip` if there is one.
+
+        Args:
+            path: the file.
+            reason: why, in a line that does not repeat the path.
+        """
         if self.on_skip is not None:
             self.on_skip(Skipped(path, reason))
 
     def note(self, path: Path, text: str) -> None:
-        """Report what a user should know of a file."""
+        """Report what a user should know of a file, to `on_note` if there is one.
+
+        Args:
+            path: the file.
+            text: a remark in a line that does not repeat the path.
+        """
         if self.on_note is not None:
             self.on_note(path, text)
 
@@ -60,6 +72,9 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
         path: the file; "-" for standard input.
         max_pixels: refuse larger ones by their header, before anything is decoded.
 
+    Returns:
+        The photo, with its metadata. Colour profiles are kept, not applied.
+
     Raises:
         ImageError: missing, not a readable image, truncated, damaged, of floating point, wholly transparent, or too
             large.
@@ -73,13 +88,19 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
 def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_side: int = 1) -> Iterator[Photo]:
     """Read photographs one after another, passing over those that cannot be used.
 
+    It is a generator: a photograph is read when it is asked for.
+
     Args:
         paths: the files. A single one is not passed over: what is wrong with it is raised.
         reading: the largest size, and what is called with every file passed over; the defaults if None.
         min_side: pixels that both sides must have, those of the rectangle around what is not wholly transparent.
 
+    Yields:
+        Those that can be used, in the order of the paths.
+
     Raises:
-        ImageError: the only file, or every one of several, cannot be used.
+        ImageError: the only file, or every one of several, cannot be used, or there are no files; of several it is
+            raised at the end.
     """
     reading = reading or ReadOptions()
     used, first = 0, ""
@@ -100,7 +121,16 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
 
 
 def read_or_skip(path: Path, max_pixels: int, min_side: int = 1) -> Photo | Skipped:
-    """A photograph, or why it cannot be used; the arguments are those of `read_photos`."""
+    """A photograph, or why it cannot be used. Nothing is raised for it, and nobody is told.
+
+    Args:
+        path: the file; "-" for standard input.
+        max_pixels: larger ones are refused by their header.
+        min_side: as for `read_photos`.
+
+    Returns:
+        The photo, or the file with the reason.
+    """
     try:
         photo = _read(Path(path), max_pixels)
         height, width = (side.stop - side.start for side in seen_window(photo))
@@ -112,7 +142,15 @@ def read_or_skip(path: Path, max_pixels: int, min_side: int = 1) -> Photo | Skip
 
 
 def count_pixels(path: Path, max_pixels: int) -> int:
-    """How many pixels a file has by its header; 0 where that cannot be read, or only once."""
+    """How many pixels a file has by its header, to reckon with its memory before it is read.
+
+    Args:
+        path: the file.
+        max_pixels: files of more than about so many may count as 0, as reading them is refused anyway.
+
+    Returns:
+        Width times height; 0 where that cannot be read, or only once (standard input). Nothing is raised.
+    """
     if path == STDIO:
         return 0
     try:
@@ -123,13 +161,25 @@ def count_pixels(path: Path, max_pixels: int) -> int:
 
 
 def note_pages(photo: Photo, reading: ReadOptions) -> None:
-    """Report that a photo is the first of several in its file."""
+    """Report that a photo is the first of several in its file; of others nothing is said.
+
+    Args:
+        photo: what was read; one without a path is passed over.
+        reading: whose `on_note` is called.
+    """
     if photo.pages > 1 and photo.path is not None:
         reading.note(photo.path, f"only the first of its {photo.pages} pages or frames is used")
 
 
 def unusable(bad: Skipped) -> ImageError:
-    """The error for the only file."""
+    """The error for a file without which there is nothing to do; it is returned, not raised.
+
+    Args:
+        bad: the file and the reason.
+
+    Returns:
+        An error whose message names both, in one line.
+    """
     return ImageError(" ".join(f"cannot use the image '{os.fspath(bad.path)}': {bad.reason}".split()))
 
 

@@ -19,14 +19,28 @@ Pixels = npt.NDArray[Any]  # uint8 or uint16
 
 
 def to_8_bit(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """uint8 or uint16 pixels as uint8, rounded."""
+    """Pixels with 8 bits a channel.
+
+    Args:
+        pixels: uint8 or uint16, any shape.
+
+    Returns:
+        uint8 of the same shape: the nearest levels, 65535 becoming 255; uint8 pixels themselves, not copied.
+    """
     if pixels.dtype == np.uint16:
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return np.asarray(pixels, dtype=np.uint8)
 
 
 def to_tensor(pixels: Pixels) -> Tensor:
-    """(H, W, 3) of uint8 or uint16 -> (3, H, W) float32 in [0, 1], on the CPU."""
+    """Pixels as numbers in [0, 1], colours first, as PyTorch has them.
+
+    Args:
+        pixels: (H, W, 3) of uint8 or uint16.
+
+    Returns:
+        (3, H, W) float32, white being 1, on the CPU; a copy.
+    """
     import torch
 
     planes = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
@@ -34,11 +48,14 @@ def to_tensor(pixels: Pixels) -> Tensor:
 
 
 def to_pixels(image: Tensor, bits: int = 8) -> Pixels:
-    """The reverse, clipped and rounded: (3, H, W) -> (H, W, 3) of uint8 or uint16.
+    """Numbers in [0, 1] as pixels, clipped and rounded; the reverse of `to_tensor`.
 
     Args:
         image: (3, H, W), floating point, [0, 1], on any device.
         bits: 8 or 16.
+
+    Returns:
+        (H, W, 3) of uint8 or uint16, contiguous.
 
     Raises:
         ImageError: another shape, not floating point, or not finite.
@@ -48,7 +65,13 @@ def to_pixels(image: Tensor, bits: int = 8) -> Pixels:
 
 
 def checked_image(image: Tensor) -> Tensor:
-    """An image as float32 on the CPU, its values as they are.
+    """An image as float32 on the CPU, its values as they are, without gradient.
+
+    Args:
+        image: on any device.
+
+    Returns:
+        (3, H, W); the memory of `image` where it was such a tensor already.
 
     Raises:
         ImageError: it is not (3, H, W) with H and W above 0, not floating point, or not finite.
@@ -63,14 +86,28 @@ def checked_image(image: Tensor) -> Tensor:
 
 
 def byte_planes(pixels: Pixels) -> Tensor:
-    """(H, W, 3) of uint8 or uint16 -> (3, H, W) uint8, on the CPU; a quarter of the memory of `to_tensor`."""
+    """Pixels as bytes, colours first: a quarter of the memory of `to_tensor`. `to_unit` makes numbers of them.
+
+    Args:
+        pixels: (H, W, 3) of uint8 or uint16; the latter are rounded to 8 bits.
+
+    Returns:
+        (3, H, W) uint8, on the CPU; a contiguous copy.
+    """
     import torch
 
     return torch.from_numpy(to_8_bit(pixels).transpose(2, 0, 1).copy())
 
 
 def planes_of(pixels: Pixels) -> Tensor:
-    """(H, W, 3) of uint8 or uint16 -> a view of the same memory, (3, H, W); `to_unit` makes numbers of any part."""
+    """Pixels as a tensor of their own type, colours first, without a copy; `to_unit` makes numbers of any part.
+
+    Args:
+        pixels: (H, W, 3) of uint8 or uint16. Read-only ones are copied, as a tensor cannot be read-only.
+
+    Returns:
+        (3, H, W) of the same type, on the CPU; a view of the same memory, so not contiguous.
+    """
     import torch
 
     # a tensor can neither be read-only, of which PyTorch warns, nor run backwards
@@ -85,7 +122,14 @@ def to_numpy(planes: Tensor) -> Pixels:
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Any shape -> float32 in [0, 1]: uint8 and uint16 by their white, floating point and bool as they are."""
+    """Images of any type as float32, white being 1.
+
+    Args:
+        images: any shape: uint8 and uint16 are divided by 255 and 65535; floating point and bool keep their values.
+
+    Returns:
+        The same shape and device; float32 images themselves, not copied.
+    """
     import torch
 
     if images.is_floating_point() or images.dtype == torch.bool:
@@ -94,16 +138,38 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Values in [0, 1] of any shape -> uint8, rounded."""
+    """Numbers in [0, 1] as bytes, rounded to the nearest level.
+
+    Args:
+        images: any shape; values outside [0, 1] are not clipped and give wrong bytes.
+
+    Returns:
+        uint8 of the same shape, on the same device.
+    """
     return images.mul(255).round().byte()
 
 
 def round_to_8_bit(images: Tensor) -> Tensor:
-    """The nearest multiples of 1/255 in [0, 1], as an 8-bit file would hold them; any shape."""
+    """The nearest multiples of 1/255 in [0, 1], as an 8-bit file would hold them.
+
+    Args:
+        images: any shape, floating point; values outside [0, 1] are clipped.
+
+    Returns:
+        The same shape and type, a new tensor.
+    """
     return images.mul(255).round().clamp(0, 255).div(255)
 
 
 def crop_middle(image: Tensor, side: int) -> Tensor:
-    """(..., H, W): at most so many rows and columns, from the middle."""
+    """The middle of an image, at most a square of a given side.
+
+    Args:
+        image: (..., H, W).
+        side: pixels; an axis that has fewer is kept whole.
+
+    Returns:
+        (..., at most side, at most side), a view of `image`.
+    """
     top, left = (max(0, (size - side) // 2) for size in image.shape[-2:])
     return image[..., top : top + side, left : left + side]

@@ -18,8 +18,14 @@ _NUMBERS = {2: "signed integers", 3: "floating point", 5: "complex integers", 6:
 def classic(stream: IO[bytes]) -> IO[bytes]:
     """The file, or where it is a big-endian BigTIFF, which Pillow does not know, its first page as a classic TIFF.
 
+    Args:
+        stream: any image file, which must allow seeking.
+
+    Returns:
+        The given stream, at its beginning, or a new one in memory.
+
     Raises:
-        ImageError: it is damaged.
+        ImageError: it is a big-endian BigTIFF and damaged.
     """
     stream.seek(0)
     head = stream.read(4)
@@ -30,6 +36,12 @@ def classic(stream: IO[bytes]) -> IO[bytes]:
 def split_planes(stream: IO[bytes]) -> list[IO[bytes]]:
     """The planes of an image that stores its colours one after another, each as a grey image.
 
+    Args:
+        stream: a TIFF file of which the header says so.
+
+    Returns:
+        For each channel a classic TIFF file in memory, in the order of the file.
+
     Raises:
         ImageError: it is damaged.
     """
@@ -37,14 +49,28 @@ def split_planes(stream: IO[bytes]) -> list[IO[bytes]]:
 
 
 def check_numbers(stream: IO[bytes]) -> None:
-    """Raises ImageError for signed integers of 8 and 16 bits, which Pillow takes for unsigned ones."""
+    """See that a TIFF does not hold signed integers of 8 or 16 bits, which Pillow takes for unsigned ones.
+
+    Args:
+        stream: the TIFF file.
+
+    Raises:
+        ImageError: it does, or its first directory is damaged.
+    """
     found = _directory(stream)
     if _number(found, _FORMAT, 1) == 2 and _number(found, _BITS, 1) < 32:
         raise ImageError(unsupported(stream))
 
 
 def unsupported(stream: IO[bytes]) -> str:
-    """Why a TIFF that is whole cannot be read."""
+    """Why a TIFF that is whole cannot be read.
+
+    Args:
+        stream: the TIFF file.
+
+    Returns:
+        What its pixels are and which ones can be read, for the message of an ImageError; or that its header is damaged.
+    """
     try:
         found = _directory(stream)
     except ImageError:

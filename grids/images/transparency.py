@@ -24,9 +24,10 @@ NEAR = 128
 class Seen(NamedTuple):
     """The part of a photograph that is seen.
 
-    photo: the rectangle around all visible pixels; the hidden colours in it are those of visible pixels nearby.
-    window: its rows and columns in the whole.
-    visible: (H, W) of the rectangle; None where all of it is visible.
+    Args:
+        photo: the rectangle around all visible pixels; the hidden colours in it are those of visible pixels nearby.
+        window: its rows and columns in the whole.
+        visible: (H, W) of bool, of the rectangle; None where all of it is visible.
     """
 
     photo: Photo
@@ -34,7 +35,11 @@ class Seen(NamedTuple):
     visible: Mask | None
 
     def mask(self) -> Tensor | None:
-        """`visible` as a tensor."""
+        """Which pixels of the rectangle are visible, as a tensor.
+
+        Returns:
+            (H, W) of bool on the CPU, sharing the memory of `visible`; None where all of them are.
+        """
         import torch
 
         return None if self.visible is None else torch.from_numpy(self.visible)
@@ -43,8 +48,14 @@ class Seen(NamedTuple):
 def seen_part(photo: Photo) -> Seen:
     """What is seen of a photograph: all pixels but those whose alpha is 0.
 
+    Args:
+        photo: one without alpha, or without wholly transparent pixels, is seen as it is, and not copied.
+
+    Returns:
+        The rectangle around all visible pixels, the hidden ones in it filled by `fill_hidden`.
+
     Raises:
-        ImageError: none is.
+        ImageError: no pixel is visible.
     """
     if photo.alpha is None or photo.alpha.all():
         return Seen(photo, (slice(0, photo.height), slice(0, photo.width)), None)
@@ -57,7 +68,17 @@ def seen_part(photo: Photo) -> Seen:
 
 
 def seen_window(photo: Photo) -> tuple[slice, slice]:
-    """Rows and columns of the rectangle around all visible pixels. Raises ImageError where there is none."""
+    """Where the rectangle around all visible pixels lies.
+
+    Args:
+        photo: with alpha or without; without, all of it is visible.
+
+    Returns:
+        Its rows and its columns, as slices.
+
+    Raises:
+        ImageError: no pixel is visible.
+    """
     if photo.alpha is None:
         return slice(0, photo.height), slice(0, photo.width)
     rows, columns = (_extent(np.asarray(photo.alpha.any(axis))) for axis in (1, 0))
@@ -65,7 +86,16 @@ def seen_window(photo: Photo) -> tuple[slice, slice]:
 
 
 def with_seen(photo: Photo, seen: Seen, part: Photo) -> Photo:
-    """A photograph with other visible pixels, those of `part`, made from `seen.photo`; hidden ones stay as they are."""
+    """A photograph with other visible pixels; hidden ones stay as they are.
+
+    Args:
+        photo: the whole photograph, which is not changed.
+        seen: what `seen_part` returned for it.
+        part: what was made from `seen.photo`: of its size and bit depth.
+
+    Returns:
+        A new photo with the metadata of `photo`; `part` itself where all of the photograph is visible.
+    """
     if part.pixels.shape == photo.pixels.shape and seen.visible is None:
         return part
     pixels = photo.pixels.copy()
@@ -76,7 +106,14 @@ def with_seen(photo: Photo, seen: Seen, part: Photo) -> Photo:
 
 
 def without_hidden(photo: Photo) -> Pixels:
-    """(H, W, 3) of the same depth: wholly transparent pixels are white."""
+    """Pixels in which those that are wholly transparent are white.
+
+    Args:
+        photo: with alpha or without; partly transparent pixels keep their colours.
+
+    Returns:
+        (H, W, 3) of the same depth: the photo's own array where nothing is hidden.
+    """
     if photo.alpha is None or photo.alpha.all():
         return photo.pixels
     white = np.iinfo(photo.pixels.dtype).max
@@ -84,7 +121,14 @@ def without_hidden(photo: Photo) -> Pixels:
 
 
 def on_white(photo: Photo) -> Pixels:
-    """(H, W, 3) uint8: what a viewer shows of a photograph on white paper."""
+    """What a viewer shows of a photograph on white paper.
+
+    Args:
+        photo: its colours are mixed with white by its alpha.
+
+    Returns:
+        (H, W, 3) uint8; the photo's own array where it has 8 bits and no alpha.
+    """
     pixels = to_8_bit(photo.pixels)
     if photo.alpha is None:
         return pixels
@@ -95,11 +139,18 @@ def on_white(photo: Photo) -> Pixels:
 def fill_hidden(pixels: Pixels, visible: Mask) -> Pixels:
     """Pixels whose hidden colours are a mirror image of what is beside them, as far as it goes.
 
-    Nearest colours, drawn out into streaks, have no grain: networks err more beside them.
+    Nearest colours, drawn out into streaks, have no grain: networks err more beside them. Beyond 128 pixels from a
+    visible one, hidden pixels have the mean colour.
 
     Args:
-        pixels: (H, W, C).
-        visible: (H, W), at least one of them.
+        pixels: (H, W, C), uint8 or uint16.
+        visible: (H, W) of bool, at least one of them.
+
+    Returns:
+        A new array of the same shape and type; visible pixels keep their values.
+
+    Raises:
+        ImageError: OpenCV cannot be imported.
     """
     cv2 = opencv()
     distances, labels = cv2.distanceTransformWithLabels(

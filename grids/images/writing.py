@@ -43,7 +43,11 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, reading: ReadOptions
     Args:
         path: the file; "-" for a PNG on standard output.
         photo: what to write.
-        reading: is told what the file does not keep of the photo.
+        reading: its `on_note` is told what the file does not keep of the photo, if that has a path; None to tell
+            nobody.
+
+    Returns:
+        The path.
 
     Raises:
         ImageError: an unknown suffix, or a photo that the format cannot hold.
@@ -58,7 +62,17 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, reading: ReadOptions
 
 
 def suffix_of(path: Path) -> str:
-    """That of a file to write; standard output gets a PNG."""
+    """The suffix that decides the format of a file to write.
+
+    Args:
+        path: the file; it need not exist.
+
+    Returns:
+        The suffix with its dot, as it is written; ".png" for standard output ("-").
+
+    >>> suffix_of(Path("photo.JPG")), suffix_of(Path("-"))
+    ('.JPG', '.png')
+    """
     return ".png" if path == STDIO else path.suffix
 
 
@@ -73,8 +87,14 @@ def encode(photo: Photo, suffix: str) -> bytes:
         photo: what to encode.
         suffix: .png, .jpg, .jpeg, .bmp, .tif, .tiff or .webp, in small or capital letters.
 
+    Returns:
+        The file, with what its format holds of the metadata.
+
     Raises:
         ImageError: another suffix, or a photo that the format cannot hold (webp ends at 16383 pixels a side).
+
+    >>> encode(Photo(np.zeros((2, 2, 3), np.uint8)), ".png")[1:4]
+    b'PNG'
     """
     kind = _format(suffix)
     try:
@@ -87,10 +107,21 @@ def encode(photo: Photo, suffix: str) -> bytes:
 
 
 def not_kept(photo: Photo, suffix: str) -> tuple[str, ...]:
-    """What of a photo a file of this suffix does not hold, in words.
+    """What of a photo a file of this suffix does not hold.
+
+    Args:
+        photo: what is to be written.
+        suffix: as for `encode`.
+
+    Returns:
+        A few words for each: "EXIF", "transparency", "16 bits"; first what was damaged in the file that it was read
+            from. Empty where nothing is lost.
 
     Raises:
         ImageError: an unknown suffix.
+
+    >>> not_kept(Photo(np.zeros((2, 2, 3), np.uint16)), ".jpg")
+    ('16 bits',)
     """
     damaged = tuple(f"damaged {name}" for name in photo.metadata.damaged)
     return damaged + _fit(photo, _format(suffix))[1]

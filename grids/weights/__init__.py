@@ -19,7 +19,13 @@ PROFILE = "profile.safetensors"
 
 
 def builtin(name: str) -> Path:
-    """The path of a file that ships in the package, its checksum verified.
+    """The path of a file that ships in the package, its checksum verified at every call.
+
+    Args:
+        name: a key of `manifest`, such as `DESCRIPTOR`.
+
+    Returns:
+        Where the file lies in the installed package.
 
     Raises:
         WeightsError: there is no such file, or its content is not what was shipped.
@@ -34,13 +40,32 @@ def builtin(name: str) -> Path:
 
 
 def manifest() -> dict[str, dict[str, Any]]:
-    """What ships: for every file its sha256, licence, training data and scores."""
+    """What the package says of the files that it ships.
+
+    Returns:
+        For each file, by its name, a dict with at least sha256, what (it is) and licence. Weights also name their
+        training data (trained_on) and steps, and have scores such as val_psnr_db, in dB. The file is read at every
+        call.
+
+    >>> manifest()["srresnet_x4.safetensors"]["steps"] > 0
+    True
+    """
     entries: dict[str, dict[str, Any]] = json.loads((_folder() / "manifest.json").read_text(encoding="utf-8"))
     return entries
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file. Raises WeightsError where it cannot be read."""
+    """The SHA-256 checksum of a file, which is read whole.
+
+    Args:
+        path: the file.
+
+    Returns:
+        64 hexadecimal digits in small letters, as the manifest and `sha256sum` give them.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -28,15 +28,22 @@ _GLOBALS = threading.Lock()
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """The float32 state dict in a file: safetensors, or a PyTorch checkpoint.
+    """The state dict in a file of weights: safetensors, or a PyTorch checkpoint.
 
-    A PyTorch checkpoint is read with weights_only=True, so that it cannot run code; NumPy's numbers may lie beside the
-    weights. A state dict is looked for under the keys `CONTAINERS`, and `PREFIXES` are taken from the names of its
-    entries; where some of them have such a prefix, the others (those of a critic, of a loss) are left out.
+    A name that ends in ".safetensors" is read as that, any other file as a PyTorch checkpoint, with weights_only=True,
+    so that it cannot run code; NumPy's numbers may lie beside the weights. A state dict is looked for under the keys
+    `CONTAINERS`, and `PREFIXES` are taken from the names of its entries; where some of them have such a prefix, the
+    others (those of a critic, of a loss) are left out.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The tensors by the names that the network itself gives them, float32, on the CPU.
 
     Raises:
-        WeightsError: the file cannot be read, holds no state dict, or an entry that is no plain tensor of finite real
-            numbers.
+        WeightsError: the file cannot be read, is a TorchScript archive, would need code to be run, holds no state dict,
+            or has an entry that is no plain tensor of finite real numbers.
     """
     try:
         path.open("rb").close()  # before any format is guessed
@@ -55,7 +62,12 @@ def load_state(path: Path) -> dict[str, Tensor]:
 
 
 def unreadable(path: Path, error: OSError) -> WeightsError:
-    """The error for a file that cannot be opened."""
+    """The error for a file of weights that cannot be opened; it is returned, not raised.
+
+    Args:
+        path: the file.
+        error: what the system said, whose reason goes into the message.
+    """
     return WeightsError(f"cannot read '{path}': {error.strerror or error}")
 
 
