@@ -184,8 +184,8 @@ def spread(
         items: any.
         work: runs outside Python's lock for most of its time.
         cost: of an item, such as the memory that it takes.
-        budget: in the unit of `cost`. Items that together cost more wait for one another; one that costs more by itself is
-            worked on alone, in the calling thread, where PyTorch computes on all.
+        budget: in the unit of `cost`. Items that together cost more wait for one another; one that costs more by itself
+            is worked on alone, in the calling thread, where PyTorch computes on all.
 
     Yields:
         work(item), item by item.

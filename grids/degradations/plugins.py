@@ -144,17 +144,17 @@ def load_installed(name: str) -> Degradation:
         The package's `Degradation`, an instance of its class, or its function as a `FunctionDegradation`.
 
     Raises:
-        GridsError: it fails to be imported, or is neither a Degradation nor a function.
+        GridsError: it fails to be imported, its class fails to make an instance, or it is neither a Degradation nor a
+            function.
         ValueError: no package offers that name.
-        Exception: whatever the class of the package raises where an instance of it is made.
     """
     (entry, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:
         loaded = entry.load()
+        if isinstance(loaded, type) and issubclass(loaded, Degradation):
+            loaded = loaded()
     except Exception as error:
         raise GridsError(f"the installed degradation '{name}' fails to load: {error}") from error
-    if isinstance(loaded, type) and issubclass(loaded, Degradation):
-        return loaded()
     if isinstance(loaded, Degradation):
         return loaded
     if callable(loaded):

@@ -58,6 +58,7 @@ def photo_from_pillow(image: Image.Image) -> Photo:
         ImageError: it is of floating point, holds integers outside 0 to 65535, or is truncated or damaged.
     """
     try:
+        grey = is_grey(image)  # before loading, which empties the list of tiles
         image.load()
         block = image.info.get("exif")
         given = read_exif(block).orientation if isinstance(block, bytes) else image.getexif().get(274)
@@ -67,4 +68,4 @@ def photo_from_pillow(image: Image.Image) -> Photo:
     except Exception as error:  # damaged bytes raise nearly anything in Pillow
         raise ImageError(f"the image is truncated or damaged ({' '.join(str(error).split())[:120]})") from error
     turned = given if isinstance(given, int) and image.format != "TIFF" else 1  # Pillow turns a TIFF itself
-    return Photo(upright(pixels, turned), None if alpha is None else upright(alpha, turned), grey=is_grey(image))
+    return Photo(upright(pixels, turned), None if alpha is None else upright(alpha, turned), grey=grey)

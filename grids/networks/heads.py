@@ -37,7 +37,8 @@ class MultiHead(nn.Module):
         scale: 1, outputs have the size of the inputs.
 
     Raises:
-        GridsError: there is no task, or a name is that of a method of PyTorch's ModuleDict, such as "keys".
+        GridsError: there is no task, or a name is that of a method of PyTorch's ModuleDict, such as "keys", or
+            holds a full stop.
     """
 
     scale = 1
@@ -50,7 +51,7 @@ class MultiHead(nn.Module):
         if not self.tasks:
             raise GridsError("a network with a head for each task needs a task")
         for task in self.tasks:
-            if hasattr(nn.ModuleDict, task):
+            if hasattr(nn.ModuleDict, task) or "." in task:
                 raise GridsError(f"a task with a head of its own cannot be called '{task}': choose another name")
 
     def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
@@ -70,6 +71,10 @@ class MultiHead(nn.Module):
         if task is None or isinstance(task, str):
             change = self.decode(self.get_head(task), *shared)
         else:
+            if len(task) != len(images):
+                raise GridsError(
+                    f"there are {len(images)} images, but {len(task)} tasks: give one for each, or one name"
+                )
             change = self._decode_by_task(task, shared)
         restored = whole + change / 2  # half, since [-1, 1] is twice as wide
         return restored[..., : images.shape[-2], : images.shape[-1]]

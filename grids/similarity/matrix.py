@@ -173,7 +173,7 @@ def fit_rows(rows: Sequence[DegradationRow], components: int) -> dict[str, GGDPa
             finite.
     """
     for row in rows:
-        if not np.trace(row.gram) > 0:
+        if np.trace(row.gram) <= 0:
             raise GridsError(f"the patches of '{row.name}' do not vary: its images are flat")
     alpha, sigma = _fit([row.gram for row in rows], components)
     return {row.name: GGDParams(float(a), float(s)) for row, a, s in zip(rows, alpha, sigma, strict=True)}

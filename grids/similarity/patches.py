@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -102,12 +102,14 @@ def draw_crops(
     usable = sorted(paths)
     while True:
         chosen = _choose(usable, patches, seed)
-        photos = read_photos(chosen, ReadOptions(reading.max_pixels, skip), patch_size)
+        photos = read_photos(chosen, replace(reading, on_skip=skip), patch_size)
         try:
             crops = _cut(photos, len(chosen), patches, patch_size, seed)
-        except ImageError:
+        except ImageError as error:
             if set(usable) <= set(skipped) or len(usable) == 1:
                 raise
+            if len(chosen) == 1:  # which `read_photos` raises instead of passing over it
+                skip(Skipped(chosen[0], str(error)))
         bad = set(skipped) & set(chosen)
         if not bad:
             return crops
