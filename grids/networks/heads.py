@@ -65,6 +65,7 @@ class MultiHead(nn.Module):
 
         Raises:
             UnknownNameError: there is no head of that name.
+            GridsError: there are fewer or more tasks than images.
         """
         whole = self.pad(images)
         shared = self.encode(2 * whole - 1)
