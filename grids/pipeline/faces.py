@@ -24,7 +24,13 @@ LEAST_SIDE = 16
 
 @dataclass(frozen=True)
 class Face:
-    """A face that was cut out: of which photograph, where, and the file that shows it."""
+    """A face that was cut out of a photograph.
+
+    Args:
+        photo: the file of the photograph.
+        box: where the face lies in the upright photograph, from the brows to the chin, pixels.
+        output: the file that shows it, with its surroundings.
+    """
 
     photo: Path
     box: Box

@@ -80,7 +80,14 @@ class SimilaritySettings:
 
     @classmethod
     def paper(cls, **changes: Any) -> SimilaritySettings:
-        """As published: 800 patches, so 300 components (GRIDS; SRGA), in fp32."""
+        """The settings of the paper: 800 patches, so 300 components, in fp32. Source: GRIDS; SRGA's public script.
+
+        Args:
+            changes: of these settings, by name.
+
+        Raises:
+            GridsError: a value is out of range.
+        """
         return cls(**{"patches": 800, "precision": "fp32", **changes})
 
 
@@ -187,7 +194,19 @@ def example_sheet(
     functions: Mapping[str, Plugin] | None = None,
     reading: ReadOptions | None = None,
 ) -> bytes:
-    """A PNG of the first usable photograph under every degradation at severity 0.5, for a report."""
+    """Show the first usable photograph under every degradation at severity 0.5, for a report.
+
+    Args:
+        images: as for `measure_similarity`; files that cannot be used are passed over without a word.
+        degradations, functions: as for `measure_similarity`.
+        reading: the largest size of images.
+
+    Returns:
+        A PNG with the middle 256 pixels of the photograph, and the PSNR in dB under each.
+
+    Raises:
+        GridsError: no photograph can be used, or a degradation is unknown or cannot be loaded.
+    """
     kinds = {name: kind for name, kind in _kinds(degradations, functions or {}, {}).items() if kind is not None}
     max_pixels = (reading or ReadOptions()).max_pixels  # what is skipped was told while it was measured
     photo = next(read_photos(photo_paths(images), ReadOptions(max_pixels)))

@@ -215,7 +215,15 @@ def _search(
 
 
 def best_so_far(search: Search) -> Grouping:
-    """The best partition into groups that have an answer, whether or not the search is at its end."""
+    """Find the best partition into groups that have an answer, whether or not the search is at its end.
+
+    Args:
+        search: not changed.
+
+    Returns:
+        The fewest groups; those of one need no answer, so there is always a partition. Its trials are the groups that
+        were answered; its bounds count only what could be asked for.
+    """
     problem = search.problem
     trials = [trial for trial in search.trials if trial.verdict != "failed"]
     answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
@@ -227,7 +235,14 @@ def best_so_far(search: Search) -> Grouping:
 
 
 def remaining(search: Search) -> int:
-    """About how many answers the search will still ask for, by what simulations lead to expect."""
+    """Estimate how many answers a search will still ask for.
+
+    Args:
+        search: it may work out its next step.
+
+    Returns:
+        What simulations lead to expect, less what was answered, at least 1; 0 where the search is finished.
+    """
     if search.is_finished():
         return 0
     return max(1, round(find_method(search.method).estimate_answers(search.problem.n)) - len(search.trials))
