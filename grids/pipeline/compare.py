@@ -36,6 +36,7 @@ def load_similarity(run: str | Path) -> SimilarityMatrix:
 
     Raises:
         RunError: there is no such file, or it holds no similarity matrix.
+        WeightsError: the one that ships is missing, or was changed.
     """
     return builtin_similarity() if str(run) == "builtin" else SimilarityMatrix.load(Path(run))
 

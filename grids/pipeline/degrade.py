@@ -178,8 +178,7 @@ def degrade_folder(
         out: the folder for the results, made if needed; no source may lie in it.
         kinds: the degradations by name.
         severity: in [0, 1]; None draws one for each image and kind.
-        seed: each image and kind has a seed of its own, made of this, the kind and the name of the result, so what
-            becomes of an image does not depend on the other ones.
+        seed: each image and kind has a seed of its own, made of this, the kind and the name of the result.
         round_to_8_bit: as for `degrade_file`.
         reading: how images are read.
         on_image: called after every image, with its file.

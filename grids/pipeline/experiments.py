@@ -107,12 +107,12 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class RunControl:
-    """Where a training runs, for how long, and what hears of it.
+    """Where a training runs, for how long, and what is told of it.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
-        time_budget: seconds; the same call goes on from there.
-        callbacks: hears of every training.
+        time_budget: seconds, after which a training is broken off with a checkpoint; the same call goes on from there.
+        callbacks: told of every training, such as a progress bar.
     """
 
     device: str = "auto"

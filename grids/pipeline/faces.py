@@ -70,6 +70,9 @@ def crop_faces(
         reading: how photographs are read; told of those without such a face, too.
         on_image: called after each photograph that was read.
 
+    Returns:
+        The faces that were written, in the order of the photographs; of one photograph the largest first.
+
     Raises:
         GridsError: no photograph can be used or none has a face, two would get the same name, `out` holds one of them
             or an earlier faces.csv, or a row of `boxes` is wrong. All rows are looked at before anything is written,

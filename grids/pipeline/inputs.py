@@ -201,7 +201,7 @@ def pair_files(pairs: Mapping[str, str]) -> list[Path]:
         pairs: "INPUTS:TARGETS" by name.
 
     Raises:
-        GridsError: a text has no such form, or a folder is missing or holds no image.
+        GridsError: a text has no such form, or a folder is missing, or both of a task hold no image.
     """
     return [path for name, value in pairs.items() for path in list_images(pair_folders(name, value))]
 

@@ -140,6 +140,9 @@ def restore_files(
         reading: how images are read.
         on_image: called after each.
 
+    Returns:
+        What became of each image, in their order; images that were skipped are left out.
+
     Raises:
         GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names
             and values were looked at. One of several images that cannot be restored is skipped.

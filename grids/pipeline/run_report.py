@@ -36,7 +36,8 @@ class TrainGroupsResult:
 
     Args:
         report: all that was trained.
-        grouping: the partition; None where only upper bounds were wanted, or the time was over before them.
+        grouping: the partition; None where only upper bounds were wanted, or the time was over before a given one was
+            trained.
         problem: what the search was asked.
         finished: whether the trainings and the search came to their end; if not, the partition is the best of what was
             trained in time, at least every task alone.

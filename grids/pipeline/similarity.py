@@ -34,10 +34,11 @@ class SimilaritySettings:
     """What a similarity matrix is measured with.
 
     Args:
-        patches: N, for each degradation; at least 8.
-        patch_size: side of a patch, in pixels; at least 8.
+        patches: N, for each degradation; 8 to 100,000.
+        patch_size: side of a patch, in pixels; 8 to 512.
         layer: of the descriptor: "last" (before the output convolution) or "body".
-        components: principal components; None for 3/8 of the patches, the share that was published (300 of 800).
+        components: principal components, fewer than the patches; None for 3/8 of the patches, the share that was
+            published (300 of 800).
         intervals: measure the interval of every entry too.
         seed: of everything that is drawn.
         precision: of the descriptor: "fp32", "bf16", or "auto": bf16 on CPUs that compute in it (twice as fast; S

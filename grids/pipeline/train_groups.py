@@ -71,6 +71,10 @@ def train_groups(
         on_trial: called after every answer.
         on_found: called with the result while no other process may work in `out`.
 
+    Returns:
+        All that was trained, the partition, and whether the run came to its end. The pages of the run folder are not
+        written here: `grids.pipeline.run_report.write_verified` does that.
+
     Raises:
         GridsError: a name, value or file is wrong, there is no partition, or another process works in the folder.
         OutOfTimeError: the time was over before any restorer was trained.
