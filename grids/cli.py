@@ -43,7 +43,10 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is called, and suggests the nearest one."""
+    """A group of commands that imports one only when it is called, so that `grids --help` starts at once.
+
+    An unknown command is an error that suggests the nearest name.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
@@ -97,15 +100,31 @@ def cli(context: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point: exit code 0, 1 (a wrong name, value or file), 2 (unknown option, missing argument), 130 (Ctrl-C)
-    or 143 (SIGTERM)."""
+    """Run the command line as a program, and end the process.
+
+    The exit code is 0; 1 for a wrong name, value or file, or too little memory; 2 for an unknown option or a missing
+    argument; 130 after Ctrl-C, and 143 after SIGTERM, which is caught so that trainings keep what they have learnt.
+
+    Args:
+        arguments: without the name of the program; None for those that the process was called with.
+    """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminate)
     sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; errors are printed in one line each."""
+    """Run one command and return its exit code; errors are printed in one line each, on stderr.
+
+    Args:
+        arguments: without the name of the program; None for those that the process was called with.
+
+    Returns:
+        The exit code, as for `main`.
+
+    Raises:
+        Exception: a fault of the program itself, which comes through with its traceback.
+    """
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="grids", standalone_mode=False)
     except GridsError as error:

@@ -34,7 +34,19 @@ def _deltas(context: click.Context, option: click.Parameter, values: tuple[str, 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What groups may lose, and how they are searched for; see `group_degradations`."""
+    """What groups may lose, and how they are searched for; see `group_degradations`.
+
+    Args:
+        delta: the largest drop of a degradation in its group, dB.
+        delta_for: another delta for single degradations, dB by name.
+        drops: the table of drops, a CSV file, "study" or "paper"; None for "study", or for trainings.
+        similarity: a similarity.json, a run folder, or "builtin".
+        method: "exact", "paper" or "agglomerative".
+        degradations: names; None for all of the matrix, or with trainings for what is usual.
+        max_groups: more groups are an error; None for any number.
+        all_solutions: list every partition with as few groups that the answers allow.
+        no_shortcuts: do not assume that a group is never better than a part of it.
+    """
 
     delta: float = declared(
         type=float, default=0.7, show_default=True, help="Largest drop of a degradation in its group, dB."
@@ -58,7 +70,14 @@ class SearchOptions:
     no_shortcuts: bool = declared(is_flag=True, help="Do not assume that a group is never better than a part of it.")
 
     def settings(self, seed: int | None = None) -> SearchSettings:
-        """The same as the pipeline takes it. Raises GridsError."""
+        """The same as the pipeline takes it.
+
+        Args:
+            seed: of the order of groups whose distances tie; None for that of the trainings.
+
+        Raises:
+            GridsError: the method is unknown.
+        """
         from grids.pipeline.group import SearchSettings
 
         shortcuts = not self.no_shortcuts
@@ -67,7 +86,14 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class GroupTraining:
-    """What only `grids group IMAGES` knows; see `train_groups`."""
+    """What only `grids group IMAGES` knows; see `train_groups`.
+
+    Args:
+        only: "upper-bounds" or "search", a part of the work; None for all.
+        partition: a groups.json whose groups are trained, without a search; None for a search.
+        repeats: seeds that a group near delta is trained with at most.
+        no_early_stop: train groups that are clearly beyond delta to their end.
+    """
 
     only: str | None = declared(help="upper-bounds or search: a part of the work.")
     partition: Path | None = declared(
@@ -79,7 +105,15 @@ class GroupTraining:
 
 @dataclass(frozen=True)
 class Output:
-    """What is written and printed."""
+    """What `grids group` writes and prints.
+
+    Args:
+        dry_run: print what would be asked for or trained, and write nothing.
+        out: the run folder; None for runs/group, or with trainings runs/groups.
+        resume: go on with the log of answers that the run folder holds.
+        trials: print every group that was asked for, too.
+        as_json: print groups.json instead of text.
+    """
 
     dry_run: bool = declared(is_flag=True, help="Print what would be asked for or trained, and how long it takes.")
     out: Path | None = declared(

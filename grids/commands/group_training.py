@@ -37,7 +37,19 @@ def group_by_training(
     reading: Reading,
     seed: int,
 ) -> None:
-    """`grids group IMAGES`, and --from. Raises GridsError for options that contradict each other."""
+    """Run `grids group IMAGES`: train and measure restorers, search for groups, write the run folder and print.
+
+    Where the time budget ends before all is trained, the best so far is written and printed; the same command goes on.
+
+    Args:
+        images: files and folders, or "builtin".
+        search, sources, training, groups, output, run, reading, seed: the options of the command.
+
+    Raises:
+        GridsError: options contradict each other, a name, value or file is wrong, there are more groups than
+            --max-groups, or the time was over before any restorer was trained.
+        click.ClickException: --from is given without images.
+    """
     _check(images, search, groups)
     reading.use_threads()
     shared: dict[str, Any] = {

@@ -46,7 +46,14 @@ class Command(click.Command):
 
 
 def section(title: str) -> Decorator:
-    """A heading in `--help`, over the options that are declared below it and have none yet."""
+    """Put a heading into `--help`, over the options that are declared below it and have none yet.
+
+    Args:
+        title: the heading; options of the same title stand together.
+
+    Returns:
+        A decorator of the function of a command, to stand above those of its options.
+    """
 
     def declare(function: Any) -> Function:
         for parameter in function.__click_params__:
@@ -57,7 +64,7 @@ def section(title: str) -> Decorator:
 
 
 def general(option: Decorator) -> Decorator:
-    """An option that `--help` lists last, whatever heading it is declared below."""
+    """Let `--help` list an option last, under "Options", whatever heading it is declared below."""
 
     def declare(function: Any) -> Function:
         option(function)
@@ -82,14 +89,20 @@ def declared(*flags: str, **settings: Any) -> Any:
 
 
 def shared(option: Decorator) -> Any:
-    """The same with an option that other commands have, too."""
+    """Declare a field of a record by the decorator of an option that other commands have, too, such as `seed`."""
     return field(metadata={"option": lambda name: option})
 
 
 def record(parameter: str, kind: type, title: str) -> Decorator:
-    """The options that are the fields of `kind`; the command gets one object in its parameter of that name.
+    """Declare all options that are fields of a dataclass: a command takes one object in place of many parameters.
 
-    `title` is their section in `--help`.
+    Args:
+        parameter: of the command, by whose name it gets the object.
+        kind: the dataclass; its fields from `declared` and `shared` are options, the others keep their defaults.
+        title: the section of the options in `--help`.
+
+    Returns:
+        A decorator of the function of a command.
     """
     options = [one for one in fields(kind) if one.metadata]
 
@@ -108,7 +121,14 @@ def record(parameter: str, kind: type, title: str) -> Decorator:
 
 
 def named(*declarations: str, metavar: str, form: str = "", help: str) -> Decorator:
-    """An option NAME=REST that may be given several times; the command gets a dict. `form` is what errors show."""
+    """Declare an option NAME=REST that may be given several times; the command gets a dict of both parts.
+
+    Args:
+        declarations: its names, as for `click.option`.
+        metavar: what `--help` shows in place of a value.
+        form: what errors show in place of a value; that of `--help` if empty.
+        help: its line in `--help`.
+    """
 
     def parse(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
         return named_pairs(values, option.opts[0], form or metavar)
@@ -117,7 +137,7 @@ def named(*declarations: str, metavar: str, form: str = "", help: str) -> Decora
 
 
 def names(*declarations: str, help: str) -> Decorator:
-    """Names separated by commas; the command gets a tuple, or None where the option is not given."""
+    """Declare an option of names separated by commas; the command gets a tuple, or None where it is not given."""
 
     def parse(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
         return None if value is None else split_names(value)
@@ -126,7 +146,7 @@ def names(*declarations: str, help: str) -> Decorator:
 
 
 def tasks(help: str) -> Decorator:
-    """--tasks: names separated by commas; the command gets a tuple, or None for "all"."""
+    """Declare --tasks, names separated by commas; the command gets a tuple, or None for "all", the default."""
 
     def parse(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...] | None:
         return None if value.strip() == "all" else split_names(value)
@@ -135,23 +155,23 @@ def tasks(help: str) -> Decorator:
 
 
 def weights_file(default: str) -> Decorator:
-    """--out, of a training."""
+    """Declare --out, the file of weights that a training writes; `default` where it is not given."""
     help = f"The weights.  [default: {default}]"
     return click.option("--out", "-o", type=Path, metavar="FILE", default=default, help=help)
 
 
 def as_json(help: str) -> Decorator:
-    """--json."""
+    """Declare --json, a flag; the command gets it as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=help)
 
 
 def plugins(help: str) -> Decorator:
-    """--degradation: the command gets a dict of functions of the user's own, "FILE.py:FUNCTION"."""
+    """Declare --degradation; the command gets `functions`, a dict of the user's own, "FILE.py:FUNCTION"."""
     return named("--degradation", "functions", metavar=PLUGIN, help=help)
 
 
 def pairs(help: str) -> Decorator:
-    """--pairs: the command gets a dict of tasks, "INPUTS:TARGETS"."""
+    """Declare --pairs; the command gets `pairs`, a dict of tasks made of two folders, "INPUTS:TARGETS"."""
     return named("--pairs", metavar="NAME=INPUTS:TARGETS", form="NAME=INPUT_FOLDER:TARGET_FOLDER", help=help)
 
 
@@ -166,12 +186,12 @@ precision = click.option("--precision", help="auto, fp32, bf16 or fp16.  [defaul
 
 
 def echo(text: str, err: bool = False) -> None:
-    """Print lines, as every command does: control characters that names hold are written out."""
+    """Print lines, as every command does; control characters that names of files hold are written out."""
     click.echo(visible(text), err=err)
 
 
 def note(text: str) -> None:
-    """Print a line on stderr, above a bar that may be there."""
+    """Print a line on stderr, above a progress bar that may be there."""
     with tqdm.external_write_mode(file=sys.stderr):
         echo(text, err=True)
 
@@ -206,29 +226,37 @@ class Reading:
 
     @property
     def options(self) -> ReadOptions:
-        """The same as the pipeline takes it."""
+        """The same as the pipeline takes it: what it skips or notes comes back to this object."""
         from grids.images import ReadOptions
 
         return ReadOptions(self.max_pixels, self.on_skip, self.on_note)
 
     def on_skip(self, bad: Skipped) -> None:
-        """Say that an image cannot be used, and keep it."""
+        """Say on stderr that an image cannot be used, also with --quiet, and keep it in `skipped`."""
         self.skipped.append(bad)
         note(visible(f"skipped {bad.path}: {bad.reason}", keep=""))
 
     def on_note(self, path: Path, text: str) -> None:
-        """Say what should be known of an image, once, unless --quiet."""
+        """Say on stderr what should be known of an image, unless --quiet; the same text of the same image only once."""
         if not self.quiet and (path, text) not in self.notes:
             self.notes.add((path, text))
             note(visible(f"{path}: {text}", keep=""))
 
     def count_skipped(self) -> None:
-        """Say how many images were skipped."""
+        """Say on stderr how many images were skipped, also with --quiet; nothing where there were none."""
         if count := len(self.skipped):
             echo(f"{count} image{'s' if count > 1 else ''} skipped", err=True)
 
     def pipe(self, result: Path | None, as_json: bool = False) -> None:
-        """Keep standard output for a result, where that is "-". Raises GridsError where --json prints there, too."""
+        """Keep standard output for a result, where that is "-"; `say` prints on stderr then.
+
+        Args:
+            result: the file of the result; None where there is none.
+            as_json: whether --json prints on standard output.
+
+        Raises:
+            GridsError: both are wanted.
+        """
         self.piped = result == STDIO
         if self.piped and as_json:
             raise GridsError(
@@ -236,13 +264,21 @@ class Reading:
             )
 
     def say(self, text: str) -> None:
-        """Print a line, unless --quiet."""
+        """Print a line for a person, unless --quiet; on stderr where standard output is for a result."""
         if not self.quiet:
             echo(text, err=self.piped)
 
     @contextmanager
     def progress(self, total: int | None = None, unit: str = "images") -> Iterator[Any]:
-        """A progress bar on stderr, where that is a terminal."""
+        """Show a progress bar on stderr for the block inside, where that is a terminal and --quiet is not given.
+
+        Args:
+            total: how many units there are; None where that is not known.
+            unit: what is counted, for the bar.
+
+        Yields:
+            tqdm's bar, whose `update()` counts one; it works also where nothing is shown.
+        """
         # disable=None shows no bar where stderr is not a terminal
         with tqdm(total=total, unit=unit, disable=self.quiet or None, leave=False, file=sys.stderr) as bar:
             yield bar
@@ -253,19 +289,40 @@ reading = record("reading", Reading, GENERAL)
 
 
 def missing(name: str, message: str) -> click.ClickException:
-    """The error for an argument or option that other ones make necessary: exit code 2, as for any missing one."""
+    """Make the error for an argument or option that other ones make necessary: exit code 2, as for any missing one."""
     return click.BadOptionUsage(name, message)
 
 
 def chosen_images(images: Sequence[str]) -> list[str] | None:
-    """Files and folders; None for the built-in photographs, and where none are named. Raises GridsError."""
+    """Bring the arguments IMAGES into the form that the pipeline takes.
+
+    Args:
+        images: files, folders, or the word "builtin" alone.
+
+    Returns:
+        Files and folders; None for the built-in photographs, and where none are named.
+
+    Raises:
+        GridsError: "builtin" is mixed with files.
+    """
     if BUILTIN in images and len(images) > 1:
         raise GridsError(f"'{BUILTIN}' stands for photographs of its own: it cannot be mixed with files")
     return None if tuple(images) in ((), (BUILTIN,)) else list(images)
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Names separated by commas. Raises GridsError where there is none."""
+    """Split names that are separated by commas; spaces around them, and empty ones, are dropped.
+
+    Args:
+        text: as the user typed it.
+
+    Raises:
+        GridsError: no name is left.
+
+    Example:
+        >>> split_names("jpeg, haze,")
+        ('jpeg', 'haze')
+    """
     found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
         raise GridsError(f"no degradation is named in '{text}': give names separated by commas")
@@ -273,7 +330,23 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def named_pairs(values: Sequence[str], option: str, form: str) -> dict[str, str]:
-    """The values NAME=REST of an option that may be given several times; `form` says what it takes."""
+    """Split the values NAME=REST of an option that may be given several times.
+
+    Args:
+        values: as the user typed them; the first = of each counts.
+        option: its name, for errors.
+        form: what it takes, for errors.
+
+    Returns:
+        REST by NAME, in the order given.
+
+    Raises:
+        GridsError: a part is missing, or a name comes twice.
+
+    Example:
+        >>> named_pairs(["fog=my.py:fog"], "--degradation", "NAME=FILE.py:FUNCTION")
+        {'fog': 'my.py:fog'}
+    """
     found: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
@@ -286,7 +359,18 @@ def named_pairs(values: Sequence[str], option: str, form: str) -> dict[str, str]
 
 
 def seconds_of(text: str) -> float:
-    """A time such as 90s, 20m or 2h, in seconds. Raises GridsError."""
+    """Turn a time as users type it into seconds.
+
+    Args:
+        text: a number above 0, and s, m or h for seconds, minutes or hours.
+
+    Raises:
+        GridsError: it is no such text.
+
+    Example:
+        >>> seconds_of("90s"), seconds_of("1.5h")
+        (90.0, 5400.0)
+    """
     units = {"s": 1.0, "m": 60.0, "h": 3600.0}
     try:
         value = float(text[:-1]) * units[text[-1:]]
@@ -298,5 +382,13 @@ def seconds_of(text: str) -> float:
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """The values that are not None: those that take the place of a default elsewhere."""
+    """Keep the values that are not None: those that take the place of a default elsewhere.
+
+    Args:
+        values: by name.
+
+    Example:
+        >>> given(crop=64, batch=None)
+        {'crop': 64}
+    """
     return {name: value for name, value in values.items() if value is not None}

@@ -55,12 +55,14 @@ class Steps(NullCallbacks):
         self._open.close()
 
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
+        """Take the bar of the last training away, and open the log. Raises RunError where that cannot be written."""
         self.close()
         if self._log is not None and self._file is None:
             self._file = self._open.enter_context(_opened(self._log))
         self._group, self._repeat, self._total = group, repeat, steps
 
     def step(self, done: int) -> None:
+        """Move the bar; the first step makes it, and says where the training goes on."""
         if self._bar is None:
             if done > 1:
                 self.say(f"going on after {done - 1} of {self._total} steps")
@@ -74,6 +76,7 @@ class Steps(NullCallbacks):
         self._bar.update(done - self._bar.n)
 
     def loss(self, done: int, mean: float) -> None:
+        """Show the loss beside the bar, and log it: every `WINDOW` seconds at most, and at the last step."""
         now = time.monotonic()
         if done < self._logged[0]:  # back to before values that were not finite
             self._logged = (done, now)
@@ -87,11 +90,13 @@ class Steps(NullCallbacks):
             self._logged = (done, now)
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
+        """Take the bar away, and say so where the training was done earlier."""
         self.close()
         if reused:
             self.say("trained before with these settings: nothing to do")
 
     def say(self, text: str) -> None:
+        """Print a line on stderr, unless quiet."""
         if not self.quiet:
             note(text)
 
@@ -106,7 +111,12 @@ class Steps(NullCallbacks):
 
 
 class Progress(Steps):
-    """The same for many trainings, with a line on stderr for every training and every answer."""
+    """The same for many trainings, with a line on stderr for every training and every answer.
+
+    Args:
+        quiet: show nothing.
+        log: as for `Steps`; all trainings write into the same file.
+    """
 
     def __init__(self, quiet: bool, log: Path | None = None) -> None:
         super().__init__(quiet, log)
@@ -114,9 +124,11 @@ class Progress(Steps):
         self.seconds: list[float] = []
 
     def expects(self, tasks: int, trainings: int) -> None:
+        """Note how many tasks and trainings there are, for the time left."""
         self.tasks, self.left = tasks, trainings
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
+        """Say what a training reached, and about how long the others take; nothing of one done earlier."""
         self.close()
         self.left = max(0, self.left - 1)
         if reused:
@@ -129,7 +141,14 @@ class Progress(Steps):
         )
 
     def told(self, trial: Trial, search: Search) -> None:
-        """An answer of the search."""
+        """Say what a group loses, its verdict, and how few groups the best partition so far has.
+
+        It works out that partition anew after each answer, unless quiet.
+
+        Args:
+            trial: the group that was asked for, and its answer.
+            search: which asked for it.
+        """
         if self.quiet:
             return
         self.left = remaining(search)

@@ -111,7 +111,15 @@ def run_training(
 
 
 def print_training(report: TrainingReport, out: Path, before: str, as_json: bool, reading: options.Reading) -> None:
-    """Print what a training reaches; `before` says what it is compared with."""
+    """Print what a training reaches: a table and the file of the weights, or JSON.
+
+    Args:
+        report: of the training.
+        out: the file of the weights.
+        before: the heading of what the network was given, "input" or "bicubic".
+        as_json: print the report as JSON, also with --quiet.
+        reading: says whether text is printed, and where.
+    """
     from grids.reports.scores import restorer_text
 
     if as_json:

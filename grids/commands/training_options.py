@@ -41,7 +41,11 @@ class SourceOptions:
     val: tuple[str, ...] = shared(options.val)
 
     def of(self, names: tuple[str, ...] | None) -> TaskSources:
-        """The tasks of these names; None for what is usual."""
+        """The tasks as the pipeline takes them.
+
+        Args:
+            names: of the tasks; None for what is usual, and all functions and pairs.
+        """
         from grids.pipeline.inputs import TaskSources
 
         return TaskSources(names, self.functions, self.pairs)
@@ -52,11 +56,15 @@ class TrainingOptions:
     """What `grids train` and `grids group` train, and how. None stands for what the budget or the recipe says.
 
     Args:
-        network, recipe, budget: names.
+        network: a preset of `grids.networks.TABLE`.
+        recipe: a recipe of `grids.training.recipes.TABLE`; None for one network and one loss.
         sampler: such as "mixed:jpeg=2".
-        vgg, trunk: files of weights for a recipe.
+        vgg: VGG-19 weights, for the losses of a recipe; None for the descriptor's features.
+        trunk: ImageNet weights for the trunk of a recipe's network; None for random ones.
         data: "photographs" or "pristine".
+        budget: "quick", "standard" or "paper".
         iterations: steps for each task; for each model with `steps_per_model`.
+        steps_per_model: count steps for each model, not for each task.
         crop: side, pixels.
         batch: crops in a step.
         learning_rate: at its peak.
@@ -82,7 +90,14 @@ class TrainingOptions:
     from_scratch: bool = declared(is_flag=True, help="Start from random weights, as the papers do.")
 
     def first_weights(self) -> str | None:
-        """The file of --start, or "scratch"; None where neither is given. Raises GridsError for both."""
+        """What training starts from, as the pipeline takes it.
+
+        Returns:
+            The file of --start, or "scratch"; None where neither is given.
+
+        Raises:
+            GridsError: both are given.
+        """
         from grids.pipeline.experiments import SCRATCH
 
         if self.from_scratch and self.start:
@@ -95,8 +110,12 @@ class TrainingOptions:
         Args:
             seed: of what is drawn.
             usual: the budget where neither it nor a recipe is given.
-            loss: instead of the budget's. Raises GridsError with a recipe that has losses of its own.
-            more: further settings.
+            loss: instead of the budget's; None for that.
+            more: further settings, by the names of `TrainingSettings`.
+
+        Raises:
+            GridsError: a name or value is wrong, two options contradict each other, or a loss is given with a recipe
+                that has losses of its own.
         """
         from grids.pipeline.experiments import TrainingSettings
         from grids.training.pair_settings import pair_settings
@@ -126,8 +145,8 @@ class RunOptions:
     """How a training runs.
 
     Args:
-        time_budget: seconds.
-        log: a CSV file for step, loss and speed.
+        time_budget: seconds; infinite where the option is not given.
+        log: a CSV file for step, loss and speed; None for none.
         device: "auto", "cpu", "cuda" or "mps".
     """
 
@@ -138,7 +157,11 @@ class RunOptions:
     device: str = shared(options.device)
 
     def control(self, callbacks: Callbacks) -> RunControl:
-        """The same as the pipeline takes it."""
+        """The same as the pipeline takes it.
+
+        Args:
+            callbacks: told of every training, such as a progress bar.
+        """
         from grids.pipeline.experiments import RunControl
 
         return RunControl(self.device, self.time_budget, callbacks)

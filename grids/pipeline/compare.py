@@ -16,12 +16,28 @@ from grids.results import SimilarityMatrix
 
 
 def builtin_similarity() -> SimilarityMatrix:
-    """The matrix that ships: the eleven degradations on the fit split, at the published settings."""
+    """Read the similarity matrix that ships with the package.
+
+    Returns:
+        S between the paper's eleven degradations, measured on photographs kept for that, with the published settings.
+
+    Raises:
+        WeightsError: the file is missing from the installation, or was changed.
+        RunError: it cannot be read.
+    """
     return SimilarityMatrix.load(weights.builtin(weights.SIMILARITY))
 
 
 def load_similarity(run: str | Path) -> SimilarityMatrix:
-    """The matrix of a run folder, a similarity.json, or "builtin". Raises RunError."""
+    """Read a similarity matrix.
+
+    Args:
+        run: a run folder with a similarity.json, such a file under any name, or "builtin" for the matrix that ships.
+
+    Raises:
+        RunError: there is no such file, or it holds no similarity matrix.
+        WeightsError: the one that ships is missing, or was changed.
+    """
     return builtin_similarity() if str(run) == "builtin" else SimilarityMatrix.load(Path(run))
 
 

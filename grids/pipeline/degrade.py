@@ -32,7 +32,15 @@ FIRST = "0.1.0"
 
 @dataclass(frozen=True)
 class Job:
-    """What makes one pair of a photograph again: a row of params.csv; sha256 is of the photograph's pixels."""
+    """What makes one pair of a photograph again: a row of params.csv.
+
+    Args:
+        kind: the name of the degradation.
+        seed: of all that is drawn, 0 to 2^63 - 1.
+        severity: in [0, 1]; None where it was drawn.
+        rounded: whether the result was rounded to 8 bit.
+        sha256: the first 16 digits of a checksum of the photograph's size and pixels; not of its file.
+    """
 
     kind: str
     seed: int
@@ -91,7 +99,20 @@ def degrade_sheet(
     seed: int = 0,
     reading: ReadOptions | None = None,
 ) -> Path:
-    """Write `contact_sheet_of` an image file. Raises GridsError, also where the name does not end in .png."""
+    """Write `contact_sheet_of` an image file.
+
+    Args:
+        source: the image file.
+        target: the sheet, NAME.png.
+        kinds, severity, seed: as for `contact_sheet_of`.
+        reading: the largest size of images.
+
+    Returns:
+        The path of the sheet.
+
+    Raises:
+        GridsError: the name does not end in .png, the image cannot be used, or the sheet cannot be written.
+    """
     sheet = Path(target)
     if sheet.suffix.lower() != ".png":
         raise GridsError(f"a contact sheet is written as .png, not '{sheet}'")
@@ -108,7 +129,21 @@ def contact_sheet_of(
     seed: int = 0,
     side: int = 512,
 ) -> bytes:
-    """A PNG of the photograph (its middle, `side` pixels at most) under every degradation, with the PSNR in dB."""
+    """Show a photograph under several degradations, on one sheet with the PSNR of each in dB.
+
+    Args:
+        photo: of a partly transparent one the rectangle around what is visible is shown.
+        kinds: the degradations, by the names under the pictures; each is applied to the clean photograph.
+        severity: in [0, 1], for all of them; None draws one for each.
+        seed: the same seed gives the same sheet.
+        side: only the middle is shown, so many pixels at most in width and height.
+
+    Returns:
+        A PNG: the clean picture first, then one for each degradation, in their order.
+
+    Raises:
+        GridsError: the severity or the seed is out of range, or a degradation of one's own fails.
+    """
     whole = seen_part(photo).photo.tensor()
     clean = crop_middle(whole, side)
     size = f"middle {clean.shape[2]} x {clean.shape[1]}" if clean.shape != whole.shape else "clean"
@@ -137,6 +172,16 @@ def degrade_folder(
     lie in. `degrade_file` with the seed, severity and rounding of a row of params.csv gives the same image again, as
     long as the kind's version is the same. Rows are written as the images are, so an interrupted call leaves pairs and
     rows that match.
+
+    Args:
+        sources: the image files; one that cannot be used is skipped and reported to `reading`.
+        out: the folder for the results, made if needed; no source may lie in it.
+        kinds: the degradations by name.
+        severity: in [0, 1]; None draws one for each image and kind.
+        seed: each image and kind has a seed of its own, made of this, the kind and the name of the result.
+        round_to_8_bit: as for `degrade_file`.
+        reading: how images are read.
+        on_image: called after every image, with its file.
 
     Returns:
         The rows of params.csv: file, kind, its version, seed, severity (empty if drawn), rounded, parameters (JSON),
@@ -210,9 +255,17 @@ def replay_folder(
 
 
 def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[Job]]:
-    """What a params.csv holds: jobs by file name.
+    """Read a params.csv, as `degrade_folder` writes it.
 
-    Built-in degradations that it names are added to `kinds`. Errors are those of `replay_folder`.
+    Args:
+        file: the CSV file.
+        kinds: degradations that are not built in, by name; the built-in ones that the file names are added to it.
+
+    Returns:
+        For each file name of the results its jobs, both in the order of the rows.
+
+    Raises:
+        GridsError: as for `replay_folder`; the message names the line.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:

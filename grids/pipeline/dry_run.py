@@ -30,7 +30,13 @@ SIZE = 0.3
 
 
 class PlannedTraining(NamedTuple):
-    """A training: its group (empty where the search will tell), what it is for, and about how many seconds it takes."""
+    """A training that a run would make.
+
+    Args:
+        group: the tasks; empty where only the search will tell which they are.
+        why: what it is for, in words.
+        seconds: about how long it takes on this machine.
+    """
 
     group: tuple[str, ...]
     why: str
@@ -49,9 +55,22 @@ def plan_training(
     device: str = "auto",
     reading: ReadOptions | None = None,
 ) -> list[PlannedTraining]:
-    """What `train_groups` would train and how long it would take; some steps are timed, and nothing is written.
+    """List what `train_groups` would train, with the time of each training. Nothing is written.
 
-    Which groups a search asks for hangs on the answers: their number is what simulations lead to expect.
+    A few steps are trained on all tasks and timed. Which groups a search asks for depends on the answers: how many they
+    are is what simulations lead to expect. Trainings that a run folder holds already are counted, too.
+
+    Args:
+        images, settings, val, tasks, partition, only: as for `train_groups`.
+        method: of the search: "exact", "paper" or "agglomerative".
+        device: "auto", "cpu", "cuda" or "mps".
+        reading: how photographs are read.
+
+    Returns:
+        The trainings in their order: what all others start from, upper bounds, and the groups.
+
+    Raises:
+        GridsError: a name, value or file is wrong; the message names it.
     """
     used = settings or TrainingSettings()
     experiment = make_experiment(images, val, tasks_of(partition, tasks), used, reading)
@@ -75,7 +94,15 @@ def plan_training(
 
 
 def tasks_of(partition: Grouping | None, tasks: Tasks) -> TaskSources:
-    """The tasks, those of a partition where that is given and they are not named. Raises GridsError."""
+    """The tasks of a run: those that are named, or those of a partition.
+
+    Args:
+        partition: what is trained without a search; None for none.
+        tasks: names or sources; with a partition, no names or all of its degradations.
+
+    Raises:
+        GridsError: other degradations are named than those of the partition.
+    """
     found = TaskSources.of(tasks)
     if partition is None:
         return found
@@ -85,7 +112,20 @@ def tasks_of(partition: Grouping | None, tasks: Tasks) -> TaskSources:
 
 
 def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str, ...]) -> float:
-    """The time of a training step of a restorer of these tasks, the median of a few."""
+    """Measure the time of a training step, by some steps that are thrown away.
+
+    Args:
+        experiment: what is trained with; its settings are not changed.
+        device: where.
+        names: the tasks of the restorer.
+
+    Returns:
+        The median of a few steps, seconds; the first step, which takes longer, is left out.
+
+    Raises:
+        GridsError: losses are not finite, or the batch is too large for the memory.
+        KeyboardInterrupt: Ctrl-C meanwhile.
+    """
     times: list[float] = []
 
     class Clock(NullCallbacks):

@@ -65,6 +65,9 @@ def evaluate_restorer(
         reading: how photographs are read.
         on_score: called after every photograph of every task.
 
+    Returns:
+        The scores of every photograph, task by task, in the order of the tasks.
+
     Raises:
         GridsError: a name, value or file is wrong, or no photograph can be used; the message names it.
     """

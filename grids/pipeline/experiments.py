@@ -93,19 +93,26 @@ class TrainingSettings:
         return get_recipe(self.recipe).tasks
 
     def extras(self, say: Callable[[str], None]) -> Extras:
-        """What is given to the recipe."""
+        """What is given to the recipe, as the recipe takes it.
+
+        Args:
+            say: is told what is used, such as where losses take their features from.
+
+        Returns:
+            The files and the topology of these settings; None in place of what is not given.
+        """
         vgg, trunk = (None if file is None else Path(file) for file in (self.vgg, self.trunk))
         return Extras(vgg, trunk, self.topology, say)
 
 
 @dataclass(frozen=True)
 class RunControl:
-    """Where a training runs, for how long, and what hears of it.
+    """Where a training runs, for how long, and what is told of it.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
-        time_budget: seconds; the same call goes on from there.
-        callbacks: hears of every training.
+        time_budget: seconds, after which a training is broken off with a checkpoint; the same call goes on from there.
+        callbacks: told of every training, such as a progress bar.
     """
 
     device: str = "auto"
@@ -149,7 +156,20 @@ def make_experiment(
 def experiment_of(
     tasks: Sequence[Task], images: Images, val: Images | None, settings: TrainingSettings, reading: ReadOptions | None
 ) -> Experiment:
-    """Tasks with photographs and validation crops, for one loss. Raises GridsError."""
+    """Prepare trainings with one network and one loss: photographs are read, and validation crops fixed.
+
+    Args:
+        tasks: what restorers learn.
+        images, val: photographs to learn from and to measure on, see `split_photographs`.
+        settings: of the trainings.
+        reading: how photographs are read.
+
+    Returns:
+        What trainings take; it has no start.
+
+    Raises:
+        GridsError: there are too few photographs, one is in both sets, or batches are too small for the sampler.
+    """
     photographs, measured = split_photographs(images, val, settings.config.crop, reading)
     check_batches(settings.config, tasks, photographs, settings.recipe)
     validation = Validation(tasks, measured, settings.validation_side, settings.validation_count)
@@ -159,9 +179,16 @@ def experiment_of(
 def check_batches(
     config: TrainingConfig, tasks: Sequence[Task], photographs: Photographs, recipe: str | None = None
 ) -> None:
-    """Raises GridsError where the sampler counts a task that is none, or batches are too small for it.
+    """Check, before anything is trained, that the sampler can deal these tasks into batches.
 
-    What a paper's recipe counts (`recipe`) may be among the tasks or not.
+    Args:
+        config: the sampler, the size of a batch and the seed.
+        tasks: what is trained.
+        photographs: to learn from; the sampler may weigh tasks by their number.
+        recipe: the paper's recipe, if any; what it counts may be among the tasks or not.
+
+    Raises:
+        GridsError: the sampler counts a task that is none, or batches are too small for it.
     """
     names = [task.name for task in tasks]
     check_counted(config.sampler, names if recipe is None else (*NAMES, *names))

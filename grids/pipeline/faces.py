@@ -24,7 +24,13 @@ LEAST_SIDE = 16
 
 @dataclass(frozen=True)
 class Face:
-    """A face that was cut out: of which photograph, where, and the file that shows it."""
+    """A face that was cut out of a photograph.
+
+    Args:
+        photo: the file of the photograph.
+        box: where the face lies in the upright photograph, from the brows to the chin, pixels.
+        output: the file that shows it, with its surroundings.
+    """
 
     photo: Path
     box: Box
@@ -63,6 +69,9 @@ def crop_faces(
             the end of its path.
         reading: how photographs are read; told of those without such a face, too.
         on_image: called after each photograph that was read.
+
+    Returns:
+        The faces that were written, in the order of the photographs; of one photograph the largest first.
 
     Raises:
         GridsError: no photograph can be used or none has a face, two would get the same name, `out` holds one of them

@@ -58,7 +58,16 @@ class SearchSettings:
             raise unknown_name("method", self.method, METHODS)
 
     def problem(self, similarity: SimilarityMatrix, seed: int = 0) -> Problem:
-        """What is asked of a search over these degradations. Raises GridsError."""
+        """The grouping problem over some degradations.
+
+        Args:
+            similarity: S between them; all of them are grouped.
+            seed: of the order of groups whose distances tie, where these settings name none.
+
+        Raises:
+            GridsError: delta or the seed is negative or not a number, `delta_for` names an unknown degradation, or
+                there are none, or more than 62.
+        """
         drawn = seed if self.seed is None else self.seed
         return Problem(similarity, self.delta, dict(self.delta_for), self.shortcuts, seed=drawn)
 
@@ -133,10 +142,19 @@ def plan_grouping(
     *,
     degradations: Sequence[str] | None = None,
 ) -> list[Planned]:
-    """In which order a search over all groups would ask, those that the table lacks included.
+    """List the groups that a search would ask for, those that the table lacks included. Nothing is written.
 
     Answers that the table holds are used; the others are supposed to come out as the distances let expect. So it tells
-    which trainings would be wanted first. Args and errors are those of `group_degradations`; nothing is written.
+    which trainings would be wanted first.
+
+    Args:
+        search, drops, similarity, degradations: as for `group_degradations`.
+
+    Returns:
+        The groups in the order of the questions, with the mean of S, the verdict, and whether that is known.
+
+    Raises:
+        GridsError: as for `group_degradations`.
     """
     wanted = search or SearchSettings()
     table, problem = _problem(wanted, drops, similarity, degradations)
@@ -161,7 +179,16 @@ def _problem(
 
 
 def check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:
-    """Raise GridsError for more groups than wanted, with the delta that would do."""
+    """Check the number of groups that were found against the number that is wanted.
+
+    Args:
+        found: the partition.
+        most: the largest number of groups; None for any.
+        steps: how many groups each delta takes, by rising delta, for a hint; may be empty.
+
+    Raises:
+        GridsError: there are more groups; the message names the delta that would do, if a larger one does.
+    """
     if most is None or len(found) <= most:
         return
     enough = next((step.delta for step in steps if step.groups <= most), None)

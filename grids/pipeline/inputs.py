@@ -43,11 +43,22 @@ class TaskSources:
 
     @classmethod
     def of(cls, tasks: Tasks) -> TaskSources:
-        """Names alone as the whole; None for what is usual."""
+        """Bring tasks, as users give them, into one form.
+
+        Args:
+            tasks: sources, which are returned as they are; names of built-in degradations; or None for what is usual.
+        """
         return tasks if isinstance(tasks, TaskSources) else cls(tasks)
 
     def chosen(self, usual: Sequence[str] = ELEVEN) -> tuple[str, ...]:
-        """The names, or the usual ones and all functions and pairs."""
+        """The names of the tasks, in their order.
+
+        Args:
+            usual: where no names are given; then all functions and pairs come after these.
+
+        Returns:
+            The names as they were given: whether they exist, or repeat, is not checked here.
+        """
         return tuple(dict.fromkeys((*usual, *self.functions, *self.pairs)) if self.names is None else self.names)
 
     def degradations(self, usual: Sequence[str] = ELEVEN, stand_in: bool = False) -> dict[str, Degradation]:
@@ -145,12 +156,32 @@ def split_photographs(
 
 
 def lot_of(path: Path) -> int:
-    """A photograph's lot, by a checksum of its name: it stays where it is when others come and go."""
+    """A number drawn for a photograph by a checksum (SHA-256) of its file name, without its folder.
+
+    So a photograph falls into the same part of a split when others come and go, or the folder moves.
+
+    Args:
+        path: the file, which is not read.
+
+    Returns:
+        0 to 2^256 - 1.
+    """
     return int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest())
 
 
 def pair_folders(name: str, value: str) -> tuple[Path, Path]:
-    """The two folders of "INPUTS:TARGETS". Raises GridsError."""
+    """Split "INPUTS:TARGETS" into two folders.
+
+    Args:
+        name: of the task, for errors.
+        value: the text. It may hold more colons, as in drive letters: it is split where both sides exist.
+
+    Returns:
+        The folder of degraded images, and that of their targets.
+
+    Raises:
+        GridsError: the text has no such form, or a folder is missing.
+    """
     # a drive letter or a name may hold a colon: the split is where both sides exist
     parts = value.split(":")
     for i in range(1, len(parts)):
@@ -164,12 +195,30 @@ def pair_folders(name: str, value: str) -> tuple[Path, Path]:
 
 
 def pair_files(pairs: Mapping[str, str]) -> list[Path]:
-    """All images of pairs, "INPUTS:TARGETS" by name. Raises GridsError."""
+    """List all images of pairs: inputs and targets, task by task.
+
+    Args:
+        pairs: "INPUTS:TARGETS" by name.
+
+    Raises:
+        GridsError: a text has no such form, or a folder is missing, or both of a task hold no image.
+    """
     return [path for name, value in pairs.items() for path in list_images(pair_folders(name, value))]
 
 
 def photo_paths(images: Images) -> list[Path]:
-    """The files that "images" stands for: None or "builtin", a folder, a file, or several. Raises ImageError."""
+    """List the image files that an argument `images` stands for.
+
+    Args:
+        images: None or "builtin" for the photographs that installed packages carry; otherwise a folder, a file, or
+            several of them.
+
+    Returns:
+        The files as `grids.images.list_images` finds them, each once; folders with all below them. None is read.
+
+    Raises:
+        ImageError: a file or folder is missing, or no image was found.
+    """
     if images is None or images == BUILTIN or list(images if isinstance(images, (list, tuple)) else ()) == [BUILTIN]:
         return builtin_photos()
     given = [images] if isinstance(images, (str, Path)) else images
@@ -177,7 +226,19 @@ def photo_paths(images: Images) -> list[Path]:
 
 
 def named_degradations(names: Sequence[str], functions: Mapping[str, Plugin]) -> dict[str, Degradation]:
-    """Degradations by name, then functions as degradations. Raises GridsError for a name that is unknown or twice."""
+    """Look up degradations by name, and make further ones of functions.
+
+    Args:
+        names: of built-in degradations, or of those that installed packages offer.
+        functions: by name: "file.py:function", a function (images, severity, generator) -> images, or a Degradation.
+
+    Returns:
+        The degradations by name: first those of `names`, then those of `functions`, in their orders.
+
+    Raises:
+        GridsError: a name is unknown, given twice or not fit for a file name, a function cannot be loaded, or `names`
+            is a text instead of a list.
+    """
     if isinstance(names, str):
         raise GridsError(f"degradations must be a list of names, not the text '{names}'")
     found: dict[str, Degradation] = {}

@@ -104,7 +104,14 @@ def write_grouping(
 
 
 def stored_grouping(folder: Path) -> Grouping | None:
-    """The grouping that a run folder holds; None where there is none that can be read."""
+    """Read the grouping that a run folder holds, if there is one.
+
+    Args:
+        folder: the run folder; it need not exist.
+
+    Returns:
+        The content of its groups.json; None where that is missing or cannot be read.
+    """
     try:
         return Grouping.load(folder)
     except GridsError:
@@ -112,7 +119,15 @@ def stored_grouping(folder: Path) -> Grouping | None:
 
 
 def replaced_text(before: Grouping | None, now: Grouping) -> str:
-    """In what the grouping that a folder held before differs in its settings; empty where it does not."""
+    """Say in which settings a new grouping differs from the one that its folder held before.
+
+    Args:
+        before: the earlier grouping; None where there was none.
+        now: the new one.
+
+    Returns:
+        A sentence with the old and the new value of each setting; empty where nothing differs.
+    """
     if before is None:
         return ""
     sides = [
@@ -131,7 +146,18 @@ def replaced_text(before: Grouping | None, now: Grouping) -> str:
 
 
 def write_report(report: Report, page: Path) -> dict[str, Path]:
-    """Write a page and, beside it, its figures as NAME.png and NAME.svg; the files by name. Raises RunError."""
+    """Write a page and, beside it, its figures as NAME.png and NAME.svg; files of these names are replaced.
+
+    Args:
+        report: the page and its figures.
+        page: the file of the page.
+
+    Returns:
+        The files by name, the page last.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
     written = {}
     for name, figure in report.figures.items():
         written[f"{name}.png"] = write_bytes(page.with_name(f"{name}.png"), figure.png)
@@ -140,5 +166,12 @@ def write_report(report: Report, page: Path) -> dict[str, Path]:
 
 
 def report_file(folder: Path) -> Path:
-    """The page of a grouping: report.html, or groups.html where that is the page of a similarity matrix."""
+    """The file for the page of a grouping in a run folder.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        report.html; groups.html in the folder of a similarity matrix, whose own page is report.html.
+    """
     return folder / ("groups.html" if (folder / "similarity.json").exists() else "report.html")

@@ -80,6 +80,9 @@ def profile_run(
         reading: how photographs are read.
         on_start, on_done: called with the number of photographs, and after each.
 
+    Returns:
+        The profile, as it was written.
+
     Raises:
         GridsError: a name, value or file is wrong, or there are too few photographs; the message names it.
     """
@@ -155,6 +158,9 @@ def profile_examples(
         networks: its preset of `grids.networks.TABLE`, where the file does not say so.
         seed: of the distortions of the clean photographs, which show what is unlike anything known.
         device, reading, on_start, on_done: as in `profile_run`.
+
+    Returns:
+        The profile, as it was written.
 
     Raises:
         GridsError: a name, value or file is wrong, or a group has too few examples; the message names it.

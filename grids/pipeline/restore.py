@@ -32,7 +32,11 @@ PICTURES = 12
 
 
 class Selecting(Protocol):
-    """What says which group an image needs: `grids.selection.selector.Selector`."""
+    """What says which group an image needs; `grids.selection.selector.Selector` is one.
+
+    `groups` are the groups with the files of their restorers; `select` chooses among them. A class of one's own with
+    both will do in its place.
+    """
 
     @property
     def groups(self) -> Sequence[Candidate]: ...
@@ -46,7 +50,11 @@ class RestoreSettings:
     Args:
         group: the id of a group to use instead of the one that is selected.
         head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
-        tile, overlap, steps, min_gain, strength: as for `grids.restoration.restore.restore_photo`.
+        tile: side of the tiles that large photographs are restored in, pixels, at least 128; None for what fits.
+        overlap: pixels that tiles which fade into one another share, at most half of a tile.
+        steps: how often an image is restored at most, at least 1.
+        min_gain: the least gain that must be expected, dB, at least 0.
+        strength: 0 to 1, how much of the result is blended with what went in.
 
     Raises:
         GridsError: a value is out of range, or there is a head without a group.
@@ -66,7 +74,14 @@ class RestoreSettings:
 
 @dataclass(frozen=True)
 class RestoredFile:
-    """An image file and what became of it; `output` holds the result, or the image as it was."""
+    """An image file and what became of it.
+
+    Args:
+        source: the image.
+        output: the file that holds the result, or the image as it was where nothing was restored.
+        restoration: the result, all looks at the image, and why it ended.
+        settings: how it was restored.
+    """
 
     source: Path
     output: Path
@@ -74,7 +89,12 @@ class RestoredFile:
     settings: RestoreSettings
 
     def to_json(self) -> dict[str, Any]:
-        """The first selection as `grids select --json` prints it, and what followed."""
+        """A record for restored.json: the first selection as `grids select --json` prints it, and what followed.
+
+        Returns:
+            The keys of `Selection.to_json`, and output, steps (each with group, head, seconds and selection), strength,
+            min_gain_db, action and why.
+        """
         steps = [
             {"group": step.group, "head": step.head, "seconds": step.seconds, "selection": step.selection.to_json()}
             for step in self.restoration.steps
@@ -119,6 +139,9 @@ def restore_files(
         device: "auto", "cpu", "cuda" or "mps".
         reading: how images are read.
         on_image: called after each.
+
+    Returns:
+        What became of each image, in their order; images that were skipped are left out.
 
     Raises:
         GridsError: a name, value or file is wrong, or no image can be used; nothing is written before all names
@@ -225,7 +248,16 @@ class _Account:
 
 
 def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
-    """A PNG of a photograph before and after, and below, where it was scaled down, its middle pixel by pixel."""
+    """Show a photograph before and after restoring.
+
+    Args:
+        photo: as it came; transparent parts are shown on white.
+        restoration: what was made of it.
+
+    Returns:
+        A PNG with both side by side, each 384 pixels wide at most; below, where they were scaled down, the middle of
+        both pixel by pixel.
+    """
     pictures = [on_white(shot) for shot in (photo, restoration.photo)]
     groups = restoration.groups
     after = f"after: {' + '.join(groups)}" if groups else "after: untouched"

@@ -36,25 +36,36 @@ class RunFolder:
 
     @classmethod
     def of_model(cls, file: Path) -> RunFolder:
-        """The folder of a restorer that is trained alone, with the files that lie beside its own, where links lead."""
+        """The folder of a restorer that is trained alone.
+
+        Its settings and its checkpoint lie beside its file. Where the file is a link, they lie where that leads.
+
+        Args:
+            file: of the restorer; it need not exist.
+        """
         real = Path(os.path.realpath(file))
         return cls(real.parent, real) if file.is_symlink() else cls(file.parent, file)
 
     @property
     def settings(self) -> Path:
-        """The file that keeps what the run was started with."""
+        """The file that keeps what the run was started with; of a single restorer NAME.training.json beside it."""
         # not .json: beside groups.safetensors lies a groups.json of its own
         return self.path / "settings.json" if self.model is None else self.model.with_suffix(".training.json")
 
     @property
     def checkpoint(self) -> Path:
-        """The state of a single training that is under way."""
+        """The state of a single training that is under way, NAME.ckpt; only where `model` is given."""
         assert self.model is not None
         return self.model.with_suffix(".ckpt")
 
     @property
     def made(self) -> Path | None:
-        """What was made here with the settings: the folder, the restorer, or its checkpoint; None if nothing was."""
+        """What was made here with the settings, so that they can no longer change.
+
+        Returns:
+            The folder, where it holds settings or a trained restorer; for a single restorer its file or its checkpoint;
+            None where nothing was made.
+        """
         if self.model is not None:
             return next((path for path in (self.model, self.checkpoint) if path.exists()), None)
         models = self.path / MODELS
@@ -62,16 +73,22 @@ class RunFolder:
 
     @property
     def kept(self) -> list[Path]:
-        """The files that later calls read or go on from, there or not: no other result may take their place."""
+        """The files that later calls read or go on from: no other result may take their place.
+
+        Returns:
+            The settings, the log of answers, the records of trainings, groups and similarity, the profile, there or
+            not; then the restorers that are there.
+        """
         names = (TRIALS, TRAINING, PROFILE, Grouping.file_name, SimilarityMatrix.file_name)
         models = sorted((self.path / MODELS).glob("*.safetensors"))
         return [self.settings, *(self.path / name for name in names), *models]
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Inside, no other process works here.
+        """Hold the folder's lock for the block inside: no other process works here meanwhile.
 
-        Folders that were made for it go again where an error comes before anything is written.
+        The folder is made if needed. Folders that were made for it go again where an error comes before anything is
+        written.
 
         Raises:
             RunError: another process works here (the message says which), the folder cannot be written to, or it was
@@ -119,7 +136,15 @@ class RunFolder:
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Which settings differ, in words."""
+    """Say in which settings two trainings differ.
+
+    Args:
+        found: what the settings file of a folder holds, maybe of an earlier version.
+        wanted: the settings of the call, in the form of `RunFolder.keep`.
+
+    Returns:
+        A phrase for each setting that differs, mostly "NAME OLD, now NEW"; empty where none does.
+    """
     recipes = [dict(part.get("recipe") or {}) for part in (found, wanted)]
     if recipes[0]:  # before there was a choice
         recipes[0].setdefault("data", {"name": PRISTINE})

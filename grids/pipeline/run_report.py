@@ -34,12 +34,14 @@ CAPTION = "One validation crop under each task: degraded, restored, and what it 
 class TrainGroupsResult:
     """What a run with trainings came to.
 
-    report: all that was trained.
-    grouping: the partition; None where only upper bounds were wanted.
-    problem: what the search was asked.
-    finished: whether the trainings and the search came to their end; if not, the partition is the best of what was
-        trained in time, at least every task alone.
-    evaluator: for whoever wants the restorers.
+    Args:
+        report: all that was trained.
+        grouping: the partition; None where only upper bounds were wanted, or the time was over before a given one was
+            trained.
+        problem: what the search was asked.
+        finished: whether the trainings and the search came to their end; if not, the partition is the best of what was
+            trained in time, at least every task alone.
+        evaluator: for whoever wants the restorers.
     """
 
     report: TrainingReport
@@ -52,7 +54,17 @@ class TrainGroupsResult:
 def described(
     experiment: Experiment, device: torch.device, more: Mapping[str, Any], crops: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What a training report says of photographs, hyperparameters and device; `crops` and `more` stand in between."""
+    """Collect what a training report says of photographs, hyperparameters and device.
+
+    Args:
+        experiment: what was trained with.
+        device: where.
+        more: further settings, which stand before the device.
+        crops: further settings, which stand before the photographs; None for none.
+
+    Returns:
+        The settings by name, fit for JSON; checksums say which photographs and validation crops there were.
+    """
     config, validation = experiment.config, experiment.validation
     return {
         "iterations": config.iterations,
@@ -73,7 +85,20 @@ def described(
 def report_of(
     evaluator: TrainingEvaluator, settings: TrainingSettings, start: Start, grouping: Grouping | None, finished: bool
 ) -> TrainingReport:
-    """All that was trained in the folder, and what the groups reach."""
+    """Collect all that was trained in a run folder, and what the groups reach.
+
+    The degraded crops themselves are measured here.
+
+    Args:
+        evaluator: of the run; it has read or made the trainings.
+        settings: of the trainings.
+        start: what all restorers started from.
+        grouping: the partition; None where there is none.
+        finished: whether all trainings and the search came to their end.
+
+    Returns:
+        The report. Drops are those of groups whose restorers are trained.
+    """
     experiment = evaluator.experiment
     validation = experiment.validation
     more = {
@@ -104,7 +129,16 @@ def report_of(
 
 
 def with_restorers(grouping: Grouping, report: TrainingReport, start: Start) -> Grouping:
-    """The grouping with its files, upper bounds, and what it rests on."""
+    """Add to a grouping what its restorers are: their files, the upper bounds, and the settings of the trainings.
+
+    Args:
+        grouping: the partition; it is not changed.
+        report: of the trainings; a group that is not among them gets no file.
+        start: what all restorers started from.
+
+    Returns:
+        A new grouping. The files are relative to the run folder.
+    """
     groups = []
     for group in grouping.groups:
         run = report.run(group.degradations)

@@ -76,11 +76,21 @@ def select_images(
 
 
 def write_map(image: str | Path, out: str | Path, *, selector: Selector, reading: ReadOptions | None = None) -> Path:
-    """Write a PNG of an image, tinted by the group that each part of it needs; of a partly transparent one, the
-    rectangle around what is visible.
+    """Write a PNG of an image, tinted by the group that each part of it needs.
+
+    Of a partly transparent image, the rectangle around what is visible is shown.
+
+    Args:
+        image: the file.
+        out: the PNG; one that is there is replaced.
+        selector: what chooses.
+        reading: the largest size of images.
+
+    Returns:
+        The file that was written.
 
     Raises:
-        GridsError: the image cannot be used, or the file cannot be written.
+        GridsError: the image cannot be used, `out` does not end in .png or is the image, or it cannot be written.
     """
 
     from grids.reports.selection_map import paint_map  # scipy.ndimage takes a while
@@ -94,7 +104,14 @@ def write_map(image: str | Path, out: str | Path, *, selector: Selector, reading
 
 
 def check_map(out: str | Path) -> Path:
-    """The file of a map; raises GridsError where it is no PNG."""
+    """Check the name of a map before anything is computed.
+
+    Args:
+        out: the file; whether it can be written is not looked at.
+
+    Raises:
+        GridsError: the name does not end in .png.
+    """
     target = Path(out)
     if target.suffix.lower() != ".png":
         raise GridsError(f"a map is a PNG: give --map a file name that ends in .png, not '{target}'")

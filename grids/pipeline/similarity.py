@@ -34,10 +34,11 @@ class SimilaritySettings:
     """What a similarity matrix is measured with.
 
     Args:
-        patches: N, for each degradation; at least 8.
-        patch_size: side of a patch, in pixels; at least 8.
+        patches: N, for each degradation; 8 to 100,000.
+        patch_size: side of a patch, in pixels; 8 to 512.
         layer: of the descriptor: "last" (before the output convolution) or "body".
-        components: principal components; None for 3/8 of the patches, the share that was published (300 of 800).
+        components: principal components, fewer than the patches; None for 3/8 of the patches, the share that was
+            published (300 of 800).
         intervals: measure the interval of every entry too.
         seed: of everything that is drawn.
         precision: of the descriptor: "fp32", "bf16", or "auto": bf16 on CPUs that compute in it (twice as fast; S
@@ -80,7 +81,14 @@ class SimilaritySettings:
 
     @classmethod
     def paper(cls, **changes: Any) -> SimilaritySettings:
-        """As published: 800 patches, so 300 components (GRIDS; SRGA), in fp32."""
+        """The settings of the paper: 800 patches, so 300 components, in fp32. Source: GRIDS; SRGA's public script.
+
+        Args:
+            changes: of these settings, by name.
+
+        Raises:
+            GridsError: a value is out of range.
+        """
         return cls(**{"patches": 800, "precision": "fp32", **changes})
 
 
@@ -187,7 +195,19 @@ def example_sheet(
     functions: Mapping[str, Plugin] | None = None,
     reading: ReadOptions | None = None,
 ) -> bytes:
-    """A PNG of the first usable photograph under every degradation at severity 0.5, for a report."""
+    """Show the first usable photograph under every degradation at severity 0.5, for a report.
+
+    Args:
+        images: as for `measure_similarity`; files that cannot be used are passed over without a word.
+        degradations, functions: as for `measure_similarity`.
+        reading: the largest size of images.
+
+    Returns:
+        A PNG with the middle 256 pixels of the photograph, and the PSNR in dB under each.
+
+    Raises:
+        GridsError: no photograph can be used, or a degradation is unknown or cannot be loaded.
+    """
     kinds = {name: kind for name, kind in _kinds(degradations, functions or {}, {}).items() if kind is not None}
     max_pixels = (reading or ReadOptions()).max_pixels  # what is skipped was told while it was measured
     photo = next(read_photos(photo_paths(images), ReadOptions(max_pixels)))

@@ -52,7 +52,15 @@ def _identities(path: Path) -> set[object]:
 
 
 def check_apart(images: str | Path | Sequence[str | Path] | None, out: str | Path | None) -> None:
-    """Raise GridsError where the folder for the results lies in a folder of images: they would be taken for images."""
+    """Check that the folder for the results lies in no folder of images, where results would be taken for images later.
+
+    Args:
+        images: files and folders; only folders matter. None for none.
+        out: the folder for the results, there or not; None for none. Links are followed.
+
+    Raises:
+        GridsError: it lies in one of the folders, or is one of them.
+    """
     given = [images] if isinstance(images, (str, Path)) else images or []
     for item in given if out is not None else []:
         if Path(item).is_dir() and Path(os.path.realpath(str(out))).is_relative_to(os.path.realpath(item)):
@@ -61,13 +69,19 @@ def check_apart(images: str | Path | Sequence[str | Path] | None, out: str | Pat
 
 @contextlib.contextmanager
 def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator[Path]:
-    """`out`, made if needed, if nothing in it could be taken for a result or an input of this call.
+    """Give a folder for results, made if needed, in which nothing could be taken for a result or an input of this call.
 
-    Inside, no other process writes into it. It goes again where an error comes before anything is written.
+    For the block inside, no other process writes into it. It goes again where an error comes before anything is
+    written.
+
+    Args:
+        out: the folder.
+        sources: the files that the call reads.
+        account: the name of the file in it that tells of the results.
 
     Raises:
-        GridsError: it holds one of the sources, or the file `account` of an earlier call; another process writes into
-            it; or it cannot be written to.
+        GridsError: it is named like an image, holds one of the sources, or holds the file `account` of an earlier call;
+            another process writes into it; or it cannot be written to.
     """
     if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
         raise GridsError(f"several images need a folder for the results, but '{out}' is named like an image")
@@ -84,12 +98,37 @@ def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator
 
 
 def result_name(source: Path, what: str) -> str:
-    """The name of what was made of an image, where none is given."""
+    """The name for what is made of an image, where the user gives none.
+
+    Args:
+        source: the image; "-" is standard input.
+        what: was done to it.
+
+    Example:
+        >>> result_name(Path("photos/cat.jpg"), "restored")
+        'cat_restored.png'
+    """
     return f"{'stdin' if source == STDIO else source.stem}_{what}.png"
 
 
 def target_names(sources: Sequence[Path]) -> dict[Path, str]:
-    """A .png name for every source: its path below the folder that all share. Raises GridsError for equal ones."""
+    """Choose a .png name for every source: its path below the folder that all share.
+
+    Where two would be equal (a.jpg and a.png), the later one keeps its suffix in the name: a_png.png.
+
+    Args:
+        sources: the files; "-" becomes stdin.png.
+
+    Returns:
+        The names, with / between folders. No two are equal, nor differ by case alone.
+
+    Raises:
+        GridsError: the files share no folder (other drives), or two names would be equal nevertheless.
+
+    Example:
+        >>> list(target_names([Path("p/a.jpg"), Path("p/a.png"), Path("p/x/b.tif")]).values())
+        ['a.png', 'a_png.png', 'x/b.png']
+    """
     try:
         base = os.path.commonpath([absolute(path).parent for path in sources])
     except ValueError as error:
@@ -113,7 +152,16 @@ def absolute(path: Path) -> Path:
 
 
 def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
-    """Add a row to a CSV file, below its header. Raises GridsError."""
+    """Add a row to a CSV file, with the file closed afterwards, so that an interrupted call keeps what it wrote.
+
+    Args:
+        file: made where it is missing.
+        row: cells by column; a text that a spreadsheet would compute gets ' before it.
+        first: write the header, the keys of the row, above it.
+
+    Raises:
+        GridsError: the file cannot be written.
+    """
     try:
         with file.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             # a return ends a line, but is quoted only where all is

@@ -106,6 +106,10 @@ def train_descriptor(
 
     `measure_similarity` takes the file as its `descriptor`. Args and errors are those of `train_restorer`.
 
+    Args:
+        images, val, out, resume, reading, control: as for `train_restorer`.
+        config: the hyperparameters; None for `DESCRIPTOR_CONFIG`, 20,000 steps of 16 crops of 96 pixels.
+
     Returns:
         its one run, of the task "x4"; the inputs of the report are those of bicubic enlargement.
     """

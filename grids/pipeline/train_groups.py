@@ -71,6 +71,10 @@ def train_groups(
         on_trial: called after every answer.
         on_found: called with the result while no other process may work in `out`.
 
+    Returns:
+        All that was trained, the partition, and whether the run came to its end. The pages of the run folder are not
+        written here: `grids.pipeline.run_report.write_verified` does that.
+
     Raises:
         GridsError: a name, value or file is wrong, there is no partition, or another process works in the folder.
         OutOfTimeError: the time was over before any restorer was trained.
@@ -215,7 +219,15 @@ def _search(
 
 
 def best_so_far(search: Search) -> Grouping:
-    """The best partition into groups that have an answer, whether or not the search is at its end."""
+    """Find the best partition into groups that have an answer, whether or not the search is at its end.
+
+    Args:
+        search: not changed.
+
+    Returns:
+        The fewest groups; those of one need no answer, so there is always a partition. Its trials are the groups that
+        were answered; its bounds count only what could be asked for.
+    """
     problem = search.problem
     trials = [trial for trial in search.trials if trial.verdict != "failed"]
     answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
@@ -227,7 +239,14 @@ def best_so_far(search: Search) -> Grouping:
 
 
 def remaining(search: Search) -> int:
-    """About how many answers the search will still ask for, by what simulations lead to expect."""
+    """Estimate how many answers a search will still ask for.
+
+    Args:
+        search: it may work out its next step.
+
+    Returns:
+        What simulations lead to expect, less what was answered, at least 1; 0 where the search is finished.
+    """
     if search.is_finished():
         return 0
     return max(1, round(find_method(search.method).estimate_answers(search.problem.n)) - len(search.trials))

@@ -31,9 +31,13 @@ FASTER = 2.0
 
 @dataclass(frozen=True)
 class Start:
-    """Common weights, their checksum, and in words what they are; None and "" where each restorer starts afresh.
+    """What restorers start from.
 
-    seconds: spent training them here.
+    Args:
+        state: common weights by name; None where each restorer starts from random weights of its own.
+        sha256: a checksum of what determines them; "" for None.
+        words: what they are, for reports.
+        seconds: spent training them.
     """
 
     state: Mapping[str, Tensor] | None
@@ -43,7 +47,15 @@ class Start:
 
 
 def check_system(settings: TrainingSettings, experiment: Experiment) -> None:
-    """Raises GridsError where a start, a trunk or a crop is not for the network, before anything is written."""
+    """Check, before anything is written, that a start, a trunk and a crop fit the network.
+
+    Args:
+        settings: of the trainings.
+        experiment: made of them; its network is built once.
+
+    Raises:
+        GridsError: one of them is not for the network, or a file cannot be read.
+    """
     if settings.start not in (None, SCRATCH):
         experiment = replace(experiment, start=start_weights(settings.start, settings.network))
     experiment.check_system()
@@ -57,7 +69,16 @@ def start_of(
     deadline: float,
     callbacks: Callbacks,
 ) -> Start:
-    """The start that the settings ask for; a restorer for all tasks is trained now, or read from the run folder.
+    """Get the start that the settings ask for; a restorer for all tasks is trained now, or read from the run folder.
+
+    Args:
+        experiment: what is trained with, without a start.
+        settings: `start` is "scratch", a file, or None for a restorer for all tasks that is trained first: from the
+            weights that ship, if they are for this network, otherwise from random ones for four times as long.
+        folder: the run folder; that restorer lies in its sub-folder mix.
+        device: where it is trained.
+        deadline: `time.monotonic()` after which the training is broken off, with a checkpoint.
+        callbacks: told of the training.
 
     Raises:
         GridsError: the file cannot be used, or the training fails.
@@ -93,7 +114,17 @@ def start_of(
 
 
 def shipped_start(network: str) -> Path | None:
-    """The restorer for all tasks that ships for this network, if there is one."""
+    """Find the restorer for all tasks that ships for a network.
+
+    Args:
+        network: a preset of `grids.networks.TABLE`.
+
+    Returns:
+        The file, its checksum verified; None where none ships for this network.
+
+    Raises:
+        WeightsError: the file is missing from the installation, or was changed.
+    """
     for name, entry in weights.manifest().items():
         if entry.get("start_for") == network:
             return weights.builtin(name)
@@ -111,6 +142,16 @@ def _digest(file: Path) -> str:
 def bounds(
     names: tuple[str, ...], settings: TrainingSettings, partition: Grouping | None
 ) -> list[tuple[tuple[str, ...], int]]:
-    """The upper bounds and the baseline; and the baseline again, which tells the noise of all tasks at once."""
+    """List the trainings that come before any search: the upper bounds, and the one restorer for all tasks.
+
+    Args:
+        names: all tasks, in the order of the similarity matrix.
+        settings: with `repeats` of 2 or more, the one for all is trained with a second seed, too: that tells the noise
+            of all tasks at once.
+        partition: what is trained without a search, and so without that repetition; None for a search.
+
+    Returns:
+        (tasks, number of the repetition) of each, single tasks first.
+    """
     again = [(names, 1)] if settings.repeats > 1 and partition is None else []
     return [*(((name,), 0) for name in names), (names, 0), *again]

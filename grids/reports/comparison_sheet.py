@@ -23,8 +23,11 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 class Restored(NamedTuple):
     """A validation crop of a task, and what restorers make of it.
 
-    degraded, target: (3, H, W), uint8, or floating point in [0, 1].
-    restored: the same by the label of the restorer ("alone", "mix", "group C1"), in [0, 1]; what leaves it is clipped.
+    Args:
+        degraded: (3, H, W) RGB, uint8, or floating point in [0, 1]: what the restorers were given.
+        target: the same crop without damage, of the same shape; uint8, or floating point in [0, 1].
+        restored: label of a restorer ("alone", "mix", "group C1") -> its result, of the same shape; values outside
+            [0, 1] are clipped.
     """
 
     degraded: Tensor

@@ -30,7 +30,13 @@ MIX_COLOUR = "#b4bcc5"
 
 
 class Line(NamedTuple):
-    """How the training of a kind of restorer is drawn."""
+    """How the curve of one kind of restorer is drawn.
+
+    Args:
+        colour: a colour of matplotlib's, such as "#1f2933".
+        marker: a marker of matplotlib's, such as "o".
+        dashes: a line style of matplotlib's: "-", or (offset, (on, off)) in points.
+    """
 
     colour: str
     marker: str
@@ -42,11 +48,17 @@ ALONE, MIX = Line(INK, "o", "-"), Line(MUTED, "^", (0, (4, 2)))
 
 @painted
 def learning_curves(report: TrainingReport) -> Figure:
-    """What restorers gain over the degraded input while they are trained, a panel for each task.
+    """Draw what restorers gain over the degraded input while they are trained, with a panel for each task.
 
-    The restorer of the task alone, that of its group in the group's colour, and the one for all tasks; every panel has
-    a scale of its own. What a single-task restorer still gained over the last doubling of its steps is written where
-    that is much.
+    A panel shows up to three lines: the restorer for the task alone, that of its group in the group's colour, and the
+    one for all tasks. Each panel has its own scale in dB; the horizontal axis is the share of the steps. Where a
+    single-task restorer still gained 0.1 dB or more over the last doubling of its steps, the panel says how much.
+
+    Args:
+        report: of the trainings. Only those with the first seed are drawn; a task without any says "not trained".
+
+    Returns:
+        A figure with 4 panels in a row at most, or 6 where there are more than 16 tasks.
     """
     tasks = report.tasks
     across = min(max(len(tasks), 1), 4 if len(tasks) <= 16 else 6)
@@ -78,12 +90,17 @@ def learning_curves(report: TrainingReport) -> Figure:
 def drop_bars(
     report: TrainingReport, delta: float | None = None, delta_for: Mapping[str, float] | None = None
 ) -> Figure:
-    """What each task loses against the restorer for it alone: in its group, and in the mix of all tasks.
+    """Draw what each task loses against the restorer for it alone: in its group, and in the mix of all tasks.
+
+    A drop that is not known, or not finite, has no bar. Where none is known the figure says so.
 
     Args:
         report: of the trainings; tasks stand group by group.
-        delta: the largest drop that was allowed, dB, drawn as a line; none if None.
-        delta_for: tasks with a delta of their own.
+        delta: the largest drop that was allowed, dB, drawn as a dashed line; None for no line.
+        delta_for: tasks with a delta of their own, dB; the line makes a step there. It needs `delta`.
+
+    Returns:
+        A figure with a row for each task.
     """
     rows, looks = _by_group(report), _looks(report)
     names = [fitted(shown(row.task), TEXT_SIZE, NAMES_WIDTH) for row in rows]

@@ -29,7 +29,13 @@ RADIUS = 0.1  # that an id keeps from the middle of its group's ring
 
 
 class Mark(NamedTuple):
-    """How the groups of a verdict are drawn."""
+    """How the groups of one verdict are drawn.
+
+    Args:
+        marker: a marker of matplotlib's, such as "o".
+        colour: of the marker, "#rrggbb".
+        filled: whether the marker is filled; otherwise it is an outline on white.
+    """
 
     marker: str
     colour: str
@@ -45,7 +51,13 @@ MARKS = {
 
 
 class Final(NamedTuple):
-    """A group of the partition, where the picture places it."""
+    """A group of the partition that was found, where the picture places it.
+
+    Args:
+        label: the id of the group, cut to the room there is.
+        distance: the mean of S over the pairs of the group.
+        drop: the worst drop of the group, dB.
+    """
 
     label: str
     distance: float
@@ -54,12 +66,18 @@ class Final(NamedTuple):
 
 @painted
 def drop_against_distance(grouping: Grouping, others: Sequence[Trial] = ()) -> Figure:
-    """The worst drop of every group that was asked for, over the mean of S within it; groups of one are left out.
+    """Draw the worst drop of every group that was asked for over the mean of S within it.
 
-    `others` are groups with an answer that was not asked for.
+    The shape of a marker is the verdict, its size the number of degradations; an arrow says that the true drop may be
+    larger. The groups of the partition are ringed and labelled. A dashed line marks delta. Where drops reach beyond
+    8 delta, the axis is logarithmic from 2 delta on.
 
-    The shape of a marker is the verdict, its size that of the group; an arrow says that the drop is known from below.
-    The groups of the partition are ringed and labelled. Past 8 delta the drops are on a logarithmic scale.
+    Args:
+        grouping: what was found. Groups of one, and those without a finite drop, are left out.
+        others: further groups whose drops are known although nobody asked for them, drawn like the others.
+
+    Returns:
+        A figure; it says so where no drop of a group is known.
     """
     asked, final = points((*grouping.trials, *others)), _final(grouping)
     figure = Figure(figsize=(LEFT + WIDTH + RIGHT, TOP + HEIGHT + 0.95))
@@ -87,11 +105,15 @@ def drop_against_distance(grouping: Grouping, others: Sequence[Trial] = ()) -> F
 
 @painted
 def groups_over_delta(steps: Sequence[DeltaStep], delta: float) -> Figure:
-    """How many groups the answers allow at each delta, with a band down to how many are surely needed.
+    """Draw how many groups the answers allow at each delta, with a band down to how many are surely needed.
 
     Args:
-        steps: by rising delta; each holds from its delta on until the next one. May be empty.
-        delta: the one that was asked for, marked by a line.
+        steps: by rising delta; each holds from its delta on until the next one. May be empty, which the figure says;
+            steps with an infinite delta are left out.
+        delta: the one that was asked for, dB, marked by a line with the number of groups there.
+
+    Returns:
+        A figure: delta in dB across, groups upwards.
     """
     steps = [step for step in steps if math.isfinite(step.delta)]
     figure = Figure(figsize=(LEFT + WIDTH + 0.3, TOP + 2.6 + 0.6))
@@ -132,7 +154,17 @@ def _set_limits(axes: Axes, delta: float, marks: Sequence[Point | Final]) -> Non
 
 
 def set_scale(axes: Axes, which: Literal["x", "y"], low: float, high: float, delta: float) -> None:
-    """Limits with some air; beyond SPREAD times delta, linear up to twice delta and logarithmic from there on."""
+    """Set limits and scale of an axis that shows drops, so that a few large ones do not squeeze the others.
+
+    Where all values lie within 8 delta the axis is linear. Otherwise it is linear up to 2 delta on both sides of 0 and
+    logarithmic beyond. A delta below 0.05 dB counts as 0.05.
+
+    Args:
+        axes: changed in place.
+        which: the axis to set, "x" or "y".
+        low, high: the smallest and the largest value to show, dB.
+        delta: the largest drop that was allowed, dB.
+    """
     axis = axes.xaxis if which == "x" else axes.yaxis
     set_limits: Any = axes.set_xlim if which == "x" else axes.set_ylim
     linear = 2 * max(delta, 0.05)

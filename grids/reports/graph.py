@@ -26,10 +26,24 @@ SMALLEST_S = 0.1  # so that equal degradations do not fall on one point
 
 
 def neighbour_graph(similarity: SimilarityMatrix, neighbours: int = 2) -> nx.Graph:
-    """A graph with an edge from each degradation to each of its `neighbours` nearest; its weight is S.
+    """Join each degradation to its nearest others, as an undirected graph.
+
+    Args:
+        similarity: S between the degradations.
+        neighbours: how many others each is joined to, at least 1; all of them where there are no more. A degradation
+            has more edges where others choose it. Of equal S, the one that comes first in the matrix is chosen.
+
+    Returns:
+        A graph whose nodes are the names, in the order of the matrix; "weight" of an edge is S (small = alike).
 
     Raises:
         GridsError: neighbours < 1.
+
+    Example:
+        >>> from grids.results import SimilarityMatrix
+        >>> s = SimilarityMatrix(("blur", "jpeg", "noise"), [[0, 1, 3], [1, 0, 2], [3, 2, 0]])
+        >>> sorted(neighbour_graph(s, 1).edges(data="weight"))
+        [('blur', 'jpeg', 1.0), ('jpeg', 'noise', 2.0)]
     """
     if neighbours < 1:
         raise GridsError(f"a neighbour graph needs at least 1 neighbour, but was asked for {neighbours}")
@@ -49,7 +63,10 @@ def draw_graph(
     groups: Sequence[Sequence[str]] | None = None,
     ids: Sequence[str] | None = None,
 ) -> Figure:
-    """`neighbour_graph` drawn: a box for each name, and thick dark edges between those that are alike.
+    """Draw `neighbour_graph`: a box for each name, and thick dark edges between those that are alike.
+
+    Boxes are placed by all of S, not only by the edges that are drawn (Kamada and Kawai, 1989), and then moved apart
+    until none overlap. Names wider than 2.4 inches are cut. The same input gives the same figure.
 
     Args:
         similarity: any number of degradations from one.

@@ -17,7 +17,13 @@ TRIALS_FIRST, TRIALS_LAST = 200, 100
 
 
 class Drop(NamedTuple):
-    """A drop in dB, and whose it is; `known_part` where the true one may be larger ("at least")."""
+    """The worst drop of a group.
+
+    Args:
+        value: dB.
+        name: the degradation that loses it; None where only the worst of the group is known, not whose it is.
+        known_part: whether the true worst drop may be larger ("at least"), as not all drops are known.
+    """
 
     value: float
     name: str | None
@@ -25,7 +31,15 @@ class Drop(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A group that was asked for, as the figures place it."""
+    """A group that was asked for, as the figures place it.
+
+    Args:
+        group: the names of its degradations.
+        distance: the mean of S over its pairs.
+        drop: its worst drop, dB, finite.
+        known_part: whether the true worst drop may be larger.
+        verdict: "within", "beyond", "undecided" or "failed"; see `grids.results.Trial`.
+    """
 
     group: tuple[str, ...]
     distance: float
@@ -35,7 +49,14 @@ class Point(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A degradation in its group: its drop, delta and single-task PSNR in dB, None where they are not known."""
+    """A degradation in its group.
+
+    Args:
+        name: of the degradation.
+        drop: what it loses in the group, dB; None where it is not known, 0 in a group of one without a drop.
+        delta: the largest drop that it may have, dB.
+        upper_bound: the PSNR of the restorer for it alone, dB; None where none was trained.
+    """
 
     name: str
     drop: float | None
@@ -44,7 +65,21 @@ class Member(NamedTuple):
 
 
 def worst_of(drops: Mapping[str, float], at_least: Mapping[str, float], group: Sequence[str]) -> Drop | None:
-    """The worst drop of a group as far as it is known; None if nothing is."""
+    """Find the worst drop of a group, as far as it is known.
+
+    Args:
+        drops: dB by degradation, or by "*" for the worst of the group, whichever that is.
+        at_least: lower bounds by degradation, dB, of trainings that were stopped early.
+        group: all degradations of the group.
+
+    Returns:
+        The largest of both; its `known_part` is set unless "*" or all of the group are among `drops`. None where
+        nothing is known. NaN counts as not known.
+
+    Example:
+        >>> worst_of({"jpeg": 0.2, "blur": 0.5}, {}, ("jpeg", "blur"))
+        Drop(value=0.5, name='blur', known_part=False)
+    """
     known = [(drop, name) for name, drop in (*drops.items(), *at_least.items()) if not math.isnan(drop)]
     if not known:
         return None
@@ -54,24 +89,46 @@ def worst_of(drops: Mapping[str, float], at_least: Mapping[str, float], group: S
 
 
 def worst_text(trial: Trial) -> str:
-    """The worst drop of a trial in dB: with ≥ where it is known from below, a dash where it is not known."""
+    """The worst drop of a trial, as a cell of a table.
+
+    Args:
+        trial: a group that was asked for, and its answer.
+
+    Returns:
+        dB with two decimals ("0.71"), after "≥ " where the true drop may be larger; "-" where none is known.
+    """
     worst = worst_of(trial.drops, trial.at_least, trial.group)
     return "-" if worst is None else f"{'≥ ' if worst.known_part else ''}{decibels(worst.value)}"
 
 
 def why_text(trial: Trial) -> str:
-    """What a trial was asked for, and why it failed, if it did."""
+    """What a trial was asked for, and why it failed, if it did; empty where neither is recorded."""
     return "; ".join(part for part in (trial.why, trial.reason) if part)
 
 
 def unanswered(trial: Trial) -> tuple[str, ...]:
-    """The degradations of a group whose drop is not known at all."""
+    """The degradations of a group of whose drop not even a lower bound is known.
+
+    Args:
+        trial: a group that was asked for, and its answer.
+
+    Returns:
+        Their names, in the order of the group; empty where the worst drop of the whole group ("*") is known.
+    """
     known = {*trial.drops, *trial.at_least}
     return () if WORST in known else tuple(name for name in trial.group if name not in known)
 
 
 def members(grouping: Grouping, group: Group) -> tuple[Member, ...]:
-    """The degradations of a group with what is known of each; its restorer's drop is 0 in a group of one."""
+    """The degradations of a group, each with what is known of it.
+
+    Args:
+        grouping: gives the deltas, and the PSNR of single-task restorers.
+        group: one of its groups.
+
+    Returns:
+        A record for each degradation, in the order of the group.
+    """
     lone = {name: 0.0 for name in group.degradations if len(group.degradations) == 1}
     return tuple(
         Member(
@@ -85,7 +142,14 @@ def members(grouping: Grouping, group: Group) -> tuple[Member, ...]:
 
 
 def points(trials: Iterable[Trial]) -> tuple[Point, ...]:
-    """Every trial with a finite worst drop."""
+    """What a figure needs of trials: those with a finite worst drop, as points.
+
+    Args:
+        trials: groups that were asked for, or whose answer is at hand.
+
+    Returns:
+        The points, in the order of the trials; a trial without a drop, or with an infinite one, has none.
+    """
     found = ((trial, worst_of(trial.drops, trial.at_least, trial.group)) for trial in trials)
     return tuple(
         Point(trial.group, trial.distance, worst.value, worst.known_part, trial.verdict)
@@ -95,7 +159,15 @@ def points(trials: Iterable[Trial]) -> tuple[Point, ...]:
 
 
 def rank_correlation(of: Sequence[Point]) -> float | None:
-    """Spearman's, of distance and worst drop; None below three points, or where either is constant."""
+    """Spearman's rank correlation of the distance within groups and their worst drop.
+
+    Args:
+        of: the groups.
+
+    Returns:
+        In [-1, 1]; near 1 where alike degradations lose little together. None for fewer than three groups, or where all
+        distances or all drops are equal.
+    """
     from scipy.stats import spearmanr  # half a second
 
     if len(of) < 3:
@@ -104,12 +176,30 @@ def rank_correlation(of: Sequence[Point]) -> float | None:
 
 
 def possible_groups(count: int) -> str:
-    """How many groups of two or more `count` degradations have: 2^n - n - 1, in short past 30 of them."""
+    """How many groups of two or more can be made of some degradations: 2^n - n - 1.
+
+    Args:
+        count: n, the number of degradations.
+
+    Returns:
+        The digits, or, from 31 degradations on, a short form such as "2.1e9".
+
+    Example:
+        >>> possible_groups(11)
+        '2036'
+    """
     return in_short(2**count - count - 1)
 
 
 def certificate_text(grouping: Grouping) -> str:
-    """How sure it is that no partition has fewer groups, as a sentence without its full stop."""
+    """Say how sure it is that no partition has fewer groups.
+
+    Args:
+        grouping: gives the kind of its certificate and the bounds.
+
+    Returns:
+        A sentence without its full stop. Only for "heuristic" it holds the number of groups that are needed.
+    """
     if grouping.certificate == "proved":
         return "no partition has fewer groups"
     if grouping.certificate == "proved-if-monotone":
@@ -125,7 +215,7 @@ def _bound_text(grouping: Grouping) -> str:
 
 
 def answers_text(grouping: Grouping) -> str:
-    """How many answers were asked for, of how many possible groups."""
+    """Say how many answers were asked for, of how many possible groups of two or more."""
     count = len(grouping.degradations)
     return (
         f"{counted(grouping.trainings, 'answer')} asked for, of {possible_groups(count)} possible groups of two or more"
@@ -133,7 +223,15 @@ def answers_text(grouping: Grouping) -> str:
 
 
 def shown_trials(trials: Sequence[Trial]) -> tuple[tuple[tuple[int, Trial], ...], int]:
-    """The trials to print with their numbers from 1 on, and how many are left out after the first 200."""
+    """Choose the trials to print, so that a long search does not make a page of thousands of rows.
+
+    Args:
+        trials: all of them, in their order.
+
+    Returns:
+        (number, trial) of all up to 300 trials, otherwise of the first 200 and the last 100, numbered from 1; and how
+        many are left out in between.
+    """
     numbered = tuple(enumerate(trials, 1))
     left_out = len(numbered) - TRIALS_FIRST - TRIALS_LAST
     if left_out <= 0:
@@ -142,23 +240,40 @@ def shown_trials(trials: Sequence[Trial]) -> tuple[tuple[tuple[int, Trial], ...]
 
 
 def group_text(group: Sequence[str]) -> str:
-    """A group as it is typed, in running text."""
+    """A group as it is typed on the command line: "jpeg + gaussian_noise"."""
     return " + ".join(map(printable, group))
 
 
 def shown_group(group: Sequence[str]) -> str:
-    """A group as people read it in pages."""
+    """A group as people read it in pages, underscores as spaces: "jpeg + gaussian noise"."""
     return " + ".join(map(shown, group))
 
 
 def some_groups(groups: Sequence[Sequence[str]], count: int = NAMED) -> str:
-    """The first `count` groups by name, and how many more there are."""
+    """Name a few groups, and say how many more there are.
+
+    Args:
+        groups: names of degradations, group by group; may be empty.
+        count: how many are named at most.
+
+    Example:
+        >>> some_groups([("jpeg", "blur"), ("rain",), ("haze",)], 2)
+        'jpeg + blur; rain; and 1 more'
+    """
     more = [f"and {len(groups) - count} more"] if len(groups) > count else []
     return "; ".join([*map(group_text, groups[:count]), *more])
 
 
 def worst_drop_text(group: Group) -> str:
-    """The worst drop of a group and whose it is, or "alone"."""
+    """The worst drop of a group, and whose it is.
+
+    Args:
+        group: of a partition.
+
+    Returns:
+        "alone" for a group of one, otherwise text such as "0.52 dB (jpeg)", after "≥ " where not all drops are known.
+        The name is left out where only the worst drop of the group is known.
+    """
     if len(group.degradations) == 1:
         return "alone"
     worst = worst_of(group.drops, {}, group.degradations)
@@ -183,7 +298,15 @@ def grouping_text(grouping: Grouping, width: int = TEXT_WIDTH) -> str:
 
 
 def trials_text(trials: Sequence[Trial], width: int = TEXT_WIDTH) -> str:
-    """Every group that was asked for, as a table for a terminal no wider than `width`, from about 60 on."""
+    """Print every group that was asked for as a table, in the order of the search.
+
+    Args:
+        trials: groups with their answers.
+        width: characters; no line is wider, from about 60 on. Groups and reasons are folded to fit.
+
+    Returns:
+        Lines with number, group, mean of S, worst drop in dB, verdict and reason, and a line feed at the end.
+    """
     if not trials:
         return "no group was asked for\n"
     rows = [("", "group", "S", "dB", "verdict", "why")]

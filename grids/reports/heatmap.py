@@ -41,11 +41,13 @@ SLANT = math.radians(45)
 
 @painted
 def heatmap(similarity: SimilarityMatrix, order: Sequence[str] | None = None) -> Figure:
-    """The matrix as annotated squares, dark where degradations are alike; the diagonal is blank.
+    """Draw S as annotated squares, dark where degradations are alike; the diagonal is blank.
+
+    Squares are smaller for more degradations; past about forty they bear no numbers.
 
     Args:
         similarity: any number of degradations from one.
-        order: the names from top to bottom; by default, `cluster_order`.
+        order: the names from top to bottom, some of them or all; by default `cluster_order`, like beside like.
 
     Raises:
         GridsError: there are no degradations, or `order` names one that is not there.
@@ -55,9 +57,12 @@ def heatmap(similarity: SimilarityMatrix, order: Sequence[str] | None = None) ->
 
 @painted
 def side_by_side(runs: Sequence[tuple[str, SimilarityMatrix]]) -> Figure:
-    """Heatmaps of (label, matrix) with one colour scale and one order: that of the first run's clusters.
+    """Draw several matrices with one colour scale and in one order, that of the first run's clusters.
 
     Up to four stand in a row, more in a grid. Where the runs' degradations differ, only the common ones are shown.
+
+    Args:
+        runs: (label, matrix) of each; labels are cut to the width of their heatmap.
 
     Raises:
         GridsError: there are no runs, or they share no degradation.
@@ -72,7 +77,16 @@ def side_by_side(runs: Sequence[tuple[str, SimilarityMatrix]]) -> Figure:
 
 @painted
 def dendrogram(similarity: SimilarityMatrix) -> Figure:
-    """Average-linkage clusters: the farther right two branches meet, the less alike what hangs on them is."""
+    """Draw the average-linkage clusters of the degradations as a tree.
+
+    The farther right two branches meet, the less alike what hangs on them is: the place is the mean S between the two.
+
+    Args:
+        similarity: any number of degradations from one; up to 40, each junction bears its value.
+
+    Raises:
+        GridsError: there are no degradations.
+    """
     _require_some(similarity)
     names, linkage = cluster_order(similarity)
     labels = [fitted(shown(name), NAME_SIZE, NAME_WIDTH) for name in names]

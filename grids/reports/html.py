@@ -29,9 +29,11 @@ PAIRS_SHOWN, CHANGES_SHOWN, PARTITIONS_SHOWN = 5, 15, 20
 
 
 class Report(NamedTuple):
-    """A page, and by name those of its figures that are files of their own, too: each is drawn once.
+    """A page, and its figures.
 
-    page: a whole HTML document; every name, file name and note is escaped.
+    Args:
+        page: a whole HTML document that needs no other file; every name, file name and note is escaped.
+        figures: by name, those figures of the page that are files of their own, too; each is drawn once.
     """
 
     page: str
@@ -46,7 +48,7 @@ def similarity_report(
     pictures: Mapping[str, bytes] | None = None,
     skipped: Sequence[tuple[str, str]] = (),
 ) -> Report:
-    """The report of one similarity matrix.
+    """Make the report of one similarity matrix.
 
     Args:
         similarity: what was measured.
@@ -55,8 +57,11 @@ def similarity_report(
         pictures: caption -> bytes of a PNG or JPEG, shown in this order (such as a contact sheet "examples").
         skipped: (file, reason) for each image that was left out.
 
+    Returns:
+        The page, and the figures "heatmap", "dendrogram" and "graph". Nothing is written.
+
     Raises:
-        GridsError: there are no degradations, or a picture is neither PNG nor JPEG.
+        GridsError: there are no degradations, `order` names an unknown one, or a picture is neither PNG nor JPEG.
     """
     clustered = order is None
     order = cluster_order(similarity)[0] if order is None else order
@@ -85,12 +90,15 @@ def comparison_report(
     *,
     title: str,
 ) -> Report:
-    """The report of runs compared: all matrices on one colour scale, then each comparison.
+    """Make the report of runs compared: all matrices on one colour scale, then each comparison.
 
     Args:
         comparisons: from `tables.compare`, in the order to show them.
         runs: (label, matrix) of every run, for the picture; the first one sets the order.
         title: as for `similarity_report`.
+
+    Returns:
+        The page, and the figure "heatmaps". Nothing is written.
 
     Raises:
         GridsError: there are no runs, or they share no degradation.
@@ -117,7 +125,7 @@ def grouping_report(
     training: TrainingReport | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Report:
-    """The report of a grouping: the groups with their drops, how sure they are, and the search that found them.
+    """Make the report of a grouping: the groups with their drops, how sure they are, and the search that found them.
 
     Args:
         grouping: what was found; a "source" among its settings is told under the heading.
@@ -127,6 +135,10 @@ def grouping_report(
         training: the restorers behind the drops, where they were trained.
         pictures: caption -> bytes of a PNG or JPEG, shown in this order as "before and after".
         title: as for `similarity_report`.
+
+    Returns:
+        The page, and the figures "partition" and "drops", with steps "delta", with trainings "curves". Nothing is
+        written.
 
     Raises:
         GridsError: the matrix lacks a degradation of the grouping, or a picture is neither PNG nor JPEG.
@@ -167,12 +179,15 @@ def training_report(
     title: str,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Report:
-    """The report of trainings without a search: what the restorers reach, learning curves, before and after.
+    """Make the report of trainings without a search: what the restorers reach, learning curves, before and after.
 
     Args:
         report: of the trainings.
         pictures: as for `grouping_report`.
         title: as for `similarity_report`.
+
+    Returns:
+        The page, and the figure "curves". Nothing is written.
 
     Raises:
         GridsError: a picture is neither PNG nor JPEG.
@@ -183,11 +198,14 @@ def training_report(
 
 
 def restoring_page(rows: Sequence[Shown], *, title: str, skipped: Sequence[tuple[str, str]] = ()) -> str:
-    """The report of restored images: what was found on each, what was done, before and after.
+    """Make the report of restored images: what was found on each, what was done, before and after.
 
     Args:
         rows: the images, in the order to show them.
         title, skipped: as for `similarity_report`.
+
+    Returns:
+        A whole HTML document, its pictures included. Nothing is written.
 
     Raises:
         GridsError: a picture is neither PNG nor JPEG.

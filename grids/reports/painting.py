@@ -44,7 +44,11 @@ R = TypeVar("R")
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """The figures' style, whatever the user's matplotlibrc says; the user's settings come back afterwards."""
+    """Set the style of all figures for the block inside, whatever the user's matplotlibrc says.
+
+    The settings are matplotlib's global ones. The user's come back afterwards, also after an error; meanwhile they hold
+    for all threads.
+    """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -52,7 +56,14 @@ def style() -> Iterator[None]:
 
 
 def painted(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a painting function inside `style`."""
+    """Decorate a function that draws: it runs inside `style`, with the user's settings back afterwards.
+
+    Args:
+        function: what draws.
+
+    Returns:
+        A function with the same arguments and result.
+    """
 
     @wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -64,7 +75,14 @@ def painted(function: Callable[P, R]) -> Callable[P, R]:
 
 @painted
 def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
-    """The file of a figure: the same bytes for the same figure, with no date or version in it.
+    """Encode a figure as a file: the same bytes for the same figure, with no date or version in it.
+
+    Args:
+        figure: what to write; pixels of a PNG are 1/160 inch.
+        kind: "png" or "svg"; text of an SVG is outlines, so that it looks the same without the font.
+
+    Returns:
+        The content of the file, on white.
 
     Raises:
         GridsError: kind is neither "png" nor "svg".
@@ -81,7 +99,11 @@ def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
 
 
 class Drawing:
-    """A figure as the bytes of its files, each drawn when it is first wanted, and once."""
+    """A figure as the bytes of its files, each made when it is first asked for and then kept.
+
+    Args:
+        figure: must not change afterwards.
+    """
 
     def __init__(self, figure: Figure) -> None:
         self._figure = figure
@@ -99,7 +121,10 @@ class Drawing:
 
 @cache
 def nearness_map() -> ListedColormap:
-    """A perceptually uniform map: dark and saturated for small S (alike), pale for large S."""
+    """The colour map of S: dark and saturated for small S (alike), pale for large S; 256 colours.
+
+    It is perceptually uniform: equal steps of S look equally far apart, as lightness rises evenly in OKLCH.
+    """
     stops = np.array(_STOPS)
     at = np.linspace(0, len(stops) - 1, 256)
     light, chroma, hue = (np.interp(at, range(len(stops)), stops[:, k]) for k in range(3))
@@ -107,7 +132,15 @@ def nearness_map() -> ListedColormap:
 
 
 def scale(*matrices: SimilarityMatrix) -> Normalize:
-    """One colour scale for all off-diagonal values of the matrices, ends rounded outwards to half units of S."""
+    """Choose one colour scale for all off-diagonal values of some matrices.
+
+    Args:
+        matrices: one or more.
+
+    Returns:
+        A map from S to [0, 1]. Its ends are rounded outwards to half units of S and lie at least 1 apart; 0 to 5 where
+        there is no value off the diagonal.
+    """
     values = np.concatenate([m.matrix[~np.eye(len(m), dtype=bool)] for m in matrices])
     if values.size == 0:
         return Normalize(0.0, 5.0)
@@ -116,19 +149,49 @@ def scale(*matrices: SimilarityMatrix) -> Normalize:
 
 
 def contrast(first: Any, second: Any) -> float:
-    """The WCAG contrast ratio of two colours, 1 to 21; text needs 4.5."""
+    """The WCAG contrast ratio of two colours, which tells whether text can be read on a ground.
+
+    Args:
+        first, second: any colours of matplotlib's; their order does not matter. Opacity is ignored.
+
+    Returns:
+        1 (equal) to 21 (black on white); text needs 4.5.
+
+    Example:
+        >>> round(contrast("black", "white"), 1)
+        21.0
+    """
     dark, light = sorted((_luminance(first), _luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
 def readable_on(colour: Any) -> str:
-    """Black or white, whichever reads better on a colour; never below a contrast of 4.5."""
+    """Choose the colour of text on a ground.
+
+    Args:
+        colour: of the ground, any colour of matplotlib's.
+
+    Returns:
+        "black" or "white", whichever has more contrast; it is never below 4.5.
+
+    Example:
+        >>> readable_on("#0072B2"), readable_on("#F0E442")
+        ('white', 'black')
+    """
     return max(("black", "white"), key=lambda ink: contrast(ink, colour))
 
 
 @lru_cache(maxsize=4096)
 def text_inches(text: str, size: float) -> tuple[float, float]:
-    """Width and height in inches of one line of text in the figures' font; `size` in points."""
+    """Measure one line of text in the figures' font, DejaVu Sans.
+
+    Args:
+        text: dollar signs are no mathematics.
+        size: points.
+
+    Returns:
+        Width and height, inches. The last 4096 answers are kept, since figures ask for the same names again.
+    """
     with style():
         ruler = Figure(figsize=(1, 1), dpi=100)
         artist = ruler.text(0, 0, text, fontsize=size, parse_math=False)
@@ -137,12 +200,29 @@ def text_inches(text: str, size: float) -> tuple[float, float]:
 
 
 def widest(texts: tuple[str, ...] | list[str], size: float) -> float:
-    """The width in inches of the widest of some lines of text."""
+    """The width of the widest of some lines of text.
+
+    Args:
+        texts: the lines; 0.0 is returned where there are none.
+        size: points.
+
+    Returns:
+        Inches.
+    """
     return max((text_inches(text, size)[0] for text in texts), default=0.0)
 
 
 def fitted(text: str, size: float, width: float) -> str:
-    """The text, cut with an ellipsis where it would be wider than `width` inches."""
+    """Cut a text to a width, with an ellipsis in place of its end.
+
+    Args:
+        text: one line.
+        size: points.
+        width: inches.
+
+    Returns:
+        The text itself where it is narrow enough; the ellipsis alone where not even one letter fits.
+    """
     if text_inches(text, size)[0] <= width:
         return text
     for end in range(len(text) - 1, 0, -1):
@@ -153,7 +233,13 @@ def fitted(text: str, size: float, width: float) -> str:
 
 
 def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes at a place given in inches."""
+    """Add axes to a figure, at a place in inches instead of shares of the figure.
+
+    Args:
+        figure: changed in place; its size must not change afterwards, as the axes would grow with it.
+        left, bottom: of the lower left corner, inches from that of the figure.
+        width, height: inches.
+    """
     w, h = figure.get_size_inches()
     return figure.add_axes((left / w, bottom / h, width / w, height / h))
 

@@ -34,7 +34,13 @@ ROUND = np.stack([np.cos(np.arange(24) * np.pi / 12), np.sin(np.arange(24) * np.
 
 
 class Look(NamedTuple):
-    """How a group is drawn: its colour, and an outline and a hatch that tell apart the groups of one colour."""
+    """How a group is drawn; outline and hatch tell apart groups of the same colour.
+
+    Args:
+        colour: "#rrggbb".
+        outline: a line style of matplotlib's, of the boxes.
+        hatch: a hatch of matplotlib's, of the soft shape; None for none.
+    """
 
     colour: str
     outline: str | tuple[float, tuple[float, ...]]
@@ -42,13 +48,19 @@ class Look(NamedTuple):
 
     @property
     def tint(self) -> tuple[float, float, float]:
-        """The pale version of the colour, for a box that holds text."""
+        """The pale version of the colour, for a box that holds text: red, green, blue in [0, 1]."""
         red, green, blue = (1 - BOX_TINT * (1 - channel) for channel in to_rgb(self.colour))
         return red, green, blue
 
 
 class Tagged(NamedTuple):
-    """A group as it is drawn: its rows in the matrix, its tag and its look."""
+    """A group as it is drawn.
+
+    Args:
+        rows: of its degradations in the matrix, from 0.
+        tag: what the group is called, cut to 1.2 inches.
+        look: its colour, outline and hatch.
+    """
 
     rows: tuple[int, ...]
     tag: str
@@ -56,7 +68,14 @@ class Tagged(NamedTuple):
 
 
 def look_of(position: int) -> Look:
-    """The look of the group at a position from 0 on; 12 colours, 36 looks, then they come again."""
+    """The look of the group at a position, the same in all figures of a report.
+
+    Args:
+        position: of the group in the partition, from 0.
+
+    Returns:
+        One of 12 colours, from the thirteenth group on with another outline and a hatch; after 36 they come again.
+    """
     turn = position // len(PALETTE) % len(OUTLINES)
     return Look(PALETTE[position % len(PALETTE)], OUTLINES[turn], HATCHES[turn])
 
@@ -91,18 +110,28 @@ def tagged_groups(
 
 
 def room_for_tags(groups: Sequence[Tagged]) -> tuple[float, float]:
-    """The smallest width of a box under a tag, and the height that a tag takes above it."""
+    """The room that tags need, before boxes are placed.
+
+    Args:
+        groups: may be empty.
+
+    Returns:
+        The smallest width of a box under a tag, and the height that a tag takes above its box, the gap between them
+        included: inches; (0.0, 0.0) without groups.
+    """
     sizes = [_tag_box(group.tag) for group in groups]
     return max((width for width, _ in sizes), default=0.0), max((height + TAG_GAP for _, height in sizes), default=0.0)
 
 
 def draw_shapes(axes: Axes, groups: Sequence[Tagged], centres: FloatArray, boxes: FloatArray) -> None:
-    """A soft shape behind the boxes of each group.
+    """Draw a soft shape behind the boxes of each group.
+
+    The shape is the hull of the boxes. Where that would cover a box of another group, it is strokes from box to box.
 
     Args:
-        axes: with one unit to the inch.
+        axes: with one unit to the inch; changed in place.
         groups: what to draw.
-        centres, boxes: (n, 2) each, the middle of every box, and its width and height.
+        centres, boxes: (n, 2) each, inches, a row for every degradation: the middle of its box, and width and height.
     """
     for group in groups:
         look = group.look
@@ -121,7 +150,13 @@ def draw_shapes(axes: Axes, groups: Sequence[Tagged], centres: FloatArray, boxes
 
 
 def draw_tags(axes: Axes, groups: Sequence[Tagged], centres: FloatArray, boxes: FloatArray) -> None:
-    """Each group's tag, above the left end of its topmost box; arguments as for `draw_shapes`."""
+    """Draw the tag of each group, above the left end of its topmost box.
+
+    Args:
+        axes: with one unit to the inch; changed in place.
+        groups: what to draw.
+        centres, boxes: as for `draw_shapes`.
+    """
     for group in groups:
         top = max(group.rows, key=lambda row: (centres[row, 1], -centres[row, 0]))
         width, height = _tag_box(group.tag)

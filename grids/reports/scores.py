@@ -13,7 +13,16 @@ MEAN = "mean"
 
 
 def restorer_text(report: TrainingReport, before: str = "input") -> str:
-    """The table of a network that was trained alone: PSNR on the validation crops, against what it was given."""
+    """Print what a network that was trained alone reaches: PSNR on the validation crops, against what it was given.
+
+    Args:
+        report: of one training; only its first run is shown.
+        before: the heading of what the network was given: "input", or "bicubic" for an enlarging one.
+
+    Returns:
+        Lines with a row for each task and, where there are several, their mean; a second set of columns for inputs that
+        were saved as JPEG 90, where that was measured. No line feed at the end.
+    """
     run = report.runs[0]
     columns = [(before, "restored", "gain"), ("JPEG 90", "restored", "gain")]
     parts = [_gains(report.inputs, run.psnr), _gains(report.inputs_saved, run.saved)]
@@ -37,7 +46,15 @@ def _gains(inputs: Mapping[str, float], restored: Mapping[str, float]) -> list[t
 
 
 def recipes_text(recipes: Sequence[Mapping[str, Any]]) -> str:
-    """The papers' ways of training restorers, a paragraph each."""
+    """Print the papers' ways of training restorers, a paragraph each.
+
+    Args:
+        recipes: each with the keys "name", "paper", "tasks", "data", "losses", "networks" (preset -> number of
+            parameters) and "takes" (names of options).
+
+    Returns:
+        Paragraphs with a blank line between them, and no line feed at the end.
+    """
     found = []
     for recipe in recipes:
         sizes = ", ".join(f"{name} {count / 1e6:.2f} M parameters" for name, count in recipe["networks"].items())
@@ -55,7 +72,15 @@ def recipes_text(recipes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def evaluation_text(found: Evaluation) -> str:
-    """The tables of an evaluation: means over the photographs of each task, as made and after JPEG 90."""
+    """Print an evaluation: means over the photographs of each task, as made and after JPEG 90.
+
+    Args:
+        found: what was measured.
+
+    Returns:
+        A table for each way of saving, with the mean over tasks where there are several; tasks that were measured on
+        given pairs are marked. No line feed at the end.
+    """
     head = f"{found.network} ({printable(found.model)}): PSNR and SSIM of whole photographs, RGB, 8 bit, no border cut"
     lines = [head]
     for saved in found.saved:
@@ -86,5 +111,9 @@ def _means(found: Evaluation, saved: str) -> list[str]:
 
 
 def with_mean(scores: Sequence[Score]) -> list[Score]:
-    """The scores, and where there are several their mean."""
+    """Add the mean of some scores to them, as a last one of the task "mean", where there are several.
+
+    Args:
+        scores: not changed; may be empty.
+    """
     return [*scores, mean_score(MEAN, scores)] if len(scores) > 1 else list(scores)

@@ -21,12 +21,14 @@ _TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
 
 
 class Shown(NamedTuple):
-    """A row of a report.
+    """A restored image, as a row of a report.
 
-    source, output: the files.
-    selections: of every look at the image, the first being that of the image as it came.
-    outcome: what was done, in words.
-    sheet: a PNG or JPEG of before and after, or None.
+    Args:
+        source: the file of the image.
+        output: the file of the result.
+        selections: of every look at the image, the first being that of the image as it came.
+        outcome: what was done, in words, from `outcome_text`.
+        sheet: a PNG or JPEG of before and after, or None.
     """
 
     source: str
@@ -37,7 +39,15 @@ class Shown(NamedTuple):
 
 
 def advice(selection: Selection) -> str:
-    """What to do with the image, in one sentence."""
+    """Say what to do with an image, in one sentence.
+
+    Args:
+        selection: what was found on it.
+
+    Returns:
+        To leave it, not to trust the restorers with it, or which group to restore it with: then with the predicted gain
+        in dB, its interval and the probability of a gain, as far as they are known.
+    """
     if selection.verdict == CLEAN:
         if selection.degradations.get(OTHER, 0.0) < DOUBT:
             return "It looks clean: leave it as it is."
@@ -57,7 +67,15 @@ def advice(selection: Selection) -> str:
 
 
 def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
-    """One image: the verdict, the likeliest degradations, all groups, and the advice; lines of at most `width`."""
+    """Print what was found on one image: the verdict, the likeliest degradations, all groups, and the advice.
+
+    Args:
+        selection: what was found. Of the single degradations the three likeliest are named, if 1 % likely or more.
+        width: characters of a line of the table and the advice, at most; the verdict is not folded.
+
+    Returns:
+        Lines, without a line feed at the end.
+    """
     lines = [_verdict(selection)]
     if likely := _likely(selection):
         lines += folded(f"likeliest: {likely}", width, "  ")
@@ -69,7 +87,15 @@ def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
 
 
 def selections_table(selections: Sequence[Selection]) -> str:
-    """Many images, a line for each, and how many need what."""
+    """Print what was found on many images: a line for each, and how many need what.
+
+    Args:
+        selections: in the order of the lines.
+
+    Returns:
+        A table and a line of counts, without a line feed at the end; "no images" where there are none. The column of
+        single degradations is left out where none are known, and long file names are shortened.
+    """
     if not selections:
         return "no images"
     head = ("image", "needs", "likeliest", "probability", "predicted gain", "interval", "gain likely")
@@ -80,7 +106,16 @@ def selections_table(selections: Sequence[Selection]) -> str:
 
 
 def short_name(name: str, width: int = NAME_WIDTH) -> str:
-    """A file name without control characters, its middle cut out where it is longer than `width`."""
+    """Shorten a file name by cutting out its middle, since begin and end tell files apart.
+
+    Args:
+        name: control characters in it are replaced.
+        width: characters of the result, at most.
+
+    Example:
+        >>> short_name("holiday-in-the-mountains-0042.jpg", 16)
+        'holid…s-0042.jpg'
+    """
     text = printable(name)
     if len(text) <= width:
         return text
@@ -123,7 +158,15 @@ def _verdict(selection: Selection) -> str:
 
 
 def unknown_text(selection: Selection) -> str:
-    """Why no group is chosen for an image that is not clean."""
+    """Say why no group is chosen for an image that is not clean.
+
+    Args:
+        selection: with the verdict "unknown".
+
+    Returns:
+        That it is unlike anything known (with its distance, where that is above 1), or that it looks like damage which
+        no group restores.
+    """
     if selection.distance > 1:
         return f"unlike anything known (distance {selection.distance:.2g}, above 1)"
     if selection.degradation is None:
@@ -170,7 +213,14 @@ def _summary(selections: Sequence[Selection]) -> str:
 
 
 def verdict_text(selection: Selection) -> str:
-    """The verdict and what it hangs on: "known, group C1, likely jpeg (91 %)", "clean", or "unknown, ..."."""
+    """Say the verdict and what it rests on, in a line of a page.
+
+    Args:
+        selection: what was found on an image.
+
+    Returns:
+        "clean", "unknown, ..." with the reason, or such as "known, group C1, likely jpeg (91 %)".
+    """
     if selection.verdict == CLEAN:
         return CLEAN
     if selection.verdict == UNKNOWN or selection.group is None:
@@ -181,7 +231,14 @@ def verdict_text(selection: Selection) -> str:
 
 
 def gain_text(selection: Selection) -> str:
-    """The predicted gain in dB with its interval; empty where none is predicted."""
+    """The predicted gain with its interval: "+2.10 dB (+1.20 to +3.00)".
+
+    Args:
+        selection: what was found on an image.
+
+    Returns:
+        The gain alone where it has no interval; empty where none is predicted.
+    """
     if selection.predicted_gain is None:
         return ""
     low_high = selection.interval
@@ -190,14 +247,19 @@ def gain_text(selection: Selection) -> str:
 
 
 def likely_text(selection: Selection) -> str:
-    """The probability of a gain; a dash where it is not known."""
+    """The probability that the restorer gains at all, in per cent; a dash where it is not known."""
     return "-" if selection.gain_probability is None else percent(selection.gain_probability)
 
 
 def promise_text(selection: Selection, group: str | None = None) -> str:
-    """The predicted gain and how likely a gain is, in words; empty where nothing is predicted.
+    """Say the predicted gain and how likely a gain is.
 
-    Of a group that was used instead of the chosen one only the gain is known.
+    Args:
+        selection: what was found on an image.
+        group: the id of the group that was used; None for the chosen one. Of another group only the gain is known.
+
+    Returns:
+        Such as "predicted gain +2.10 dB (+1.20 to +3.00), 93 % likely to gain"; empty where nothing is predicted.
     """
     if group not in (None, selection.group):
         own = next((ranked.predicted_gain for ranked in selection.ranking if ranked.group == group), None)
@@ -210,7 +272,16 @@ def promise_text(selection: Selection, group: str | None = None) -> str:
 
 
 def outcome_text(groups: Sequence[str], why: str) -> str:
-    """What was done to an image, and why no more, with advice where nothing was."""
+    """Say what was done to an image and why no more, with advice where nothing was.
+
+    Args:
+        groups: the restorers that were run, in order; empty for none.
+        why: why it ended, see `grids.restoration.restore.Restoration`.
+
+    Example:
+        >>> outcome_text(["C1", "C2"], "clean")
+        'restored with C1 then C2, now clean'
+    """
     if not groups:
         nothing = {
             UNKNOWN: "left as it is: no restorer here is for it (--group ID uses one nevertheless)",

@@ -33,17 +33,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def paint_map(pixels: Array, labels: Array, probabilities: Array, names: Sequence[str]) -> bytes:
-    """A PNG of the photograph, each cell tinted by its group, the stronger the likelier, over a legend.
+    """Paint a photograph, each cell tinted by its group, the stronger the likelier, over a legend.
 
-    Clean cells and those without a visible pixel keep their colours; unknown ones are grey and hatched. The same bytes
-    for the same input.
+    Clean cells and those without a visible pixel keep their colours; unknown ones are grey and hatched. A photograph
+    with a side above 1600 pixels is scaled down; a small one is enlarged by whole factors, to 480 pixels at most.
 
     Args:
-        pixels: (H, W, 3) uint8 RGB.
-        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unknown, -3 nothing
-            visible. The cells divide the photograph evenly.
-        probabilities: (rows, columns) of the labels, in [0, 1].
+        pixels: (H, W, 3) uint8 RGB; not changed.
+        labels: (rows, columns) of whole numbers: index into `names`, -1 clean, -2 unknown, -3 nothing visible. The
+            cells divide the photograph evenly.
+        probabilities: (rows, columns) of the labels, in [0, 1]; NaN counts as 0.
         names: of the groups, their ids first: "C1 (jpeg, ringing)". The first word stands in the picture too.
+
+    Returns:
+        A PNG; the same bytes for the same input.
 
     Raises:
         GridsError: an array has another form, or a label has no name.

@@ -22,12 +22,16 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def contact_sheet(tiles: Sequence[tuple[str, Pixels]], columns: int = 4) -> bytes:
-    """A PNG of labelled pictures in rows; the same bytes for the same tiles.
+    """Arrange pictures in rows, with a label under each.
 
     Args:
-        tiles: (label, picture), a picture being (H, W, 3) uint8 RGB; those wider than 384 pixels or higher than
-            1536 are scaled down, none is stretched or scaled up. Their sizes may differ.
+        tiles: (label, picture), a picture being (H, W, 3) uint8 RGB; those wider than 384 pixels or higher than 1536
+            are scaled down, none is stretched or scaled up. Their sizes may differ. Labels that are too wide are broken
+            at spaces.
         columns: how many stand in a row.
+
+    Returns:
+        A PNG; the same bytes for the same tiles.
 
     Raises:
         GridsError: no tiles, no columns, or a picture of another form.
@@ -62,7 +66,14 @@ def contact_sheet(tiles: Sequence[tuple[str, Pixels]], columns: int = 4) -> byte
 
 
 def as_jpeg(png: bytes) -> bytes:
-    """A sheet at a fraction of its size, for pages that hold many; what it shows looks the same."""
+    """Turn a sheet into a JPEG of quality 85 without reduced chroma, for pages that hold many.
+
+    Args:
+        png: a PNG file, RGB.
+
+    Returns:
+        A JPEG file, much smaller for photographs; what it shows looks the same.
+    """
     out = io.BytesIO()
     with Image.open(io.BytesIO(png)) as sheet:
         sheet.save(out, format="JPEG", quality=85, subsampling=0, optimize=True)
@@ -96,7 +107,15 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def cut_to(word: str, width: int) -> str:
-    """The text, cut with an ellipsis where it would be wider than `width` pixels in `lettering`."""
+    """Cut a text to a width, with an ellipsis in place of its end.
+
+    Args:
+        word: one line.
+        width: pixels, in `lettering`.
+
+    Returns:
+        The text itself where it is narrow enough; the ellipsis alone where not even one letter fits.
+    """
     if lettering().getlength(word) <= width:
         return word
     kept = next((end for end in range(len(word) - 1, 0, -1) if lettering().getlength(word[:end] + "…") <= width), 0)
@@ -105,7 +124,10 @@ def cut_to(word: str, width: int) -> str:
 
 @cache
 def lettering() -> ImageFont.FreeTypeFont:
-    """The font of labels under and in pictures."""
+    """The font of labels under and in pictures: DejaVu Sans of 17 pixels, from matplotlib's files.
+
+    So labels look the same on all machines. It is loaded once.
+    """
     import matplotlib
 
     # matplotlib's own copy, so that the sheet is the same on a machine without fonts; BASIC, so that it is without raqm

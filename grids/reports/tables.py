@@ -17,7 +17,13 @@ NOT_RECORDED = "(not recorded)"
 
 
 class Pair(NamedTuple):
-    """Two degradations and their S, with its interval where that was measured."""
+    """Two degradations and how alike they are.
+
+    Args:
+        s: S between them; small means alike.
+        first, second: their names.
+        low, high: the interval of S; None where it was not measured.
+    """
 
     s: float
     first: str
@@ -34,7 +40,13 @@ class Extremes(NamedTuple):
 
 
 class Change(NamedTuple):
-    """How S of a pair differs between two runs; change = S in the second run minus S in the first."""
+    """How S of a pair differs between two runs.
+
+    Args:
+        first, second: the names of the two degradations.
+        s_first, s_second: S in the first and in the second run.
+        change: `s_second` minus `s_first`; above 0 where the pair is less alike in the second run.
+    """
 
     first: str
     second: str
@@ -44,7 +56,12 @@ class Change(NamedTuple):
 
 
 class SettingChange(NamedTuple):
-    """A setting that differs between two runs; NOT_RECORDED where a run has none."""
+    """A setting that differs between two runs.
+
+    Args:
+        key: its name.
+        first, second: its values in the two runs; NOT_RECORDED where a run does not tell.
+    """
 
     key: str
     first: Any
@@ -78,10 +95,19 @@ class Comparison:
 
 
 def cluster_order(similarity: SimilarityMatrix) -> tuple[tuple[str, ...], FloatArray | None]:
-    """The names with like beside like, and the average linkage on S behind it (None below two degradations).
+    """Order degradations so that like stand beside like, by average-linkage clusters on S.
+
+    Args:
+        similarity: any number of degradations.
 
     Returns:
-        names in the order of the optimal leaves, and scipy's (n - 1, 4) linkage, its leaves numbered as the rows of S.
+        The names in the order of the optimal leaves, and scipy's (n - 1, 4) linkage, its leaves numbered as the rows of
+        S; None in its place below two degradations.
+
+    Example:
+        >>> s = SimilarityMatrix(("a", "b", "c"), [[0, 3, 1], [3, 0, 2.5], [1, 2.5, 0]])
+        >>> cluster_order(s)[0]
+        ('b', 'c', 'a')
     """
     from scipy.cluster import hierarchy  # half a second
     from scipy.spatial.distance import squareform
@@ -94,7 +120,15 @@ def cluster_order(similarity: SimilarityMatrix) -> tuple[tuple[str, ...], FloatA
 
 
 def matrix_text(similarity: SimilarityMatrix, width: int = TEXT_WIDTH) -> str:
-    """S as a table for a terminal: numbered rows, the numbers again as headings, in blocks no wider than `width`."""
+    """Print S as a table for a terminal: numbered rows, and the numbers again as headings.
+
+    Args:
+        similarity: any number of degradations.
+        width: characters; columns that do not fit follow in further blocks, of a column at least.
+
+    Returns:
+        Blocks with a blank line between them, values with two decimals, and a line feed at the end.
+    """
     count = len(similarity)
     digits = len(str(count))
     heads = _padded(f"{i:>{digits}} {printable(name)}" for i, name in enumerate(similarity.degradations, 1))
@@ -112,7 +146,18 @@ def matrix_text(similarity: SimilarityMatrix, width: int = TEXT_WIDTH) -> str:
 
 
 def closest_and_farthest(similarity: SimilarityMatrix, count: int = 3) -> Extremes:
-    """The `count` closest and the `count` farthest pairs; fewer where there are fewer."""
+    """Find the pairs of degradations that are most alike, and those that are least.
+
+    Args:
+        similarity: any number of degradations.
+        count: how many of each, 0 or more; fewer are returned where there are fewer.
+
+    Returns:
+        The closest pairs, closest first, and the farthest, farthest first. Of few pairs, some are in both.
+
+    Raises:
+        GridsError: count is negative.
+    """
     if count < 0:
         raise GridsError(f"the number of pairs to show must not be negative, but is {count}")
     pairs = [_pair(similarity, first, second) for _, first, second in similarity.pairs()]
@@ -120,7 +165,14 @@ def closest_and_farthest(similarity: SimilarityMatrix, count: int = 3) -> Extrem
 
 
 def pairs_text(extremes: Extremes) -> str:
-    """`closest_and_farthest` for a terminal."""
+    """Print the closest and the farthest pairs for a terminal, with S and its interval where that was measured.
+
+    Args:
+        extremes: from `closest_and_farthest`.
+
+    Returns:
+        A line for each pair, under two headings, and a line feed at the end.
+    """
     rows = [*extremes.closest, *extremes.farthest]
     if not rows:
         return "no pairs: fewer than two degradations\n"
@@ -133,7 +185,14 @@ def pairs_text(extremes: Extremes) -> str:
 def compare(
     first: SimilarityMatrix, second: SimilarityMatrix, names: tuple[str, str] = ("first", "second")
 ) -> Comparison:
-    """How far two runs agree; `names` are the labels of the two runs.
+    """Compare two runs on the degradations that they share.
+
+    Args:
+        first, second: the matrices.
+        names: what the two runs are called.
+
+    Returns:
+        Correlations and changes over all pairs of shared degradations, and the settings that differ.
 
     Raises:
         GridsError: they share fewer than three degradations, so there is no ranking to compare.
@@ -167,7 +226,16 @@ def compare(
 
 
 def comparison_text(comparison: Comparison, count: int = 10) -> str:
-    """A comparison for a terminal, with its `count` largest changes."""
+    """Print a comparison for a terminal.
+
+    Args:
+        comparison: from `compare`.
+        count: how many of the changes, the largest first.
+
+    Returns:
+        Correlations, mean changes, degradations of one run only, changes and settings that differ; a line feed at the
+        end.
+    """
     first, second = (printable(label) for label in comparison.labels)
     lines = [
         f"{first} -> {second}: {len(comparison.common)} common degradations, {len(comparison.changes)} pairs",
@@ -186,7 +254,15 @@ def comparison_text(comparison: Comparison, count: int = 10) -> str:
 
 
 def correlation(function: Any, before: FloatArray, after: FloatArray) -> float | None:
-    """What scipy's `spearmanr` or `pearsonr` finds for two rows of numbers; None where one of them is constant."""
+    """Correlate two rows of numbers, where that is defined.
+
+    Args:
+        function: scipy's `spearmanr` or `pearsonr`.
+        before, after: (n,) each, two numbers or more.
+
+    Returns:
+        In [-1, 1]; None where all numbers of a row are equal (within 1e-9).
+    """
     # scipy warns and answers NaN for a constant input, and for one that is constant up to rounding
     if np.ptp(before) < 1e-9 or np.ptp(after) < 1e-9:
         return None
@@ -194,7 +270,7 @@ def correlation(function: Any, before: FloatArray, after: FloatArray) -> float |
 
 
 def correlation_text(value: float | None) -> str:
-    """A correlation with three decimals, or a dash where it is not defined."""
+    """A correlation with three decimals, six characters wide, or a dash and why where it is None."""
     return "    - (S is constant in a run)" if value is None else f"{value:6.3f}"
 
 

@@ -13,7 +13,10 @@ TEXT_WIDTH = 120
 
 
 def printable(name: str) -> str:
-    """A name as it is typed, without anything that a terminal or an SVG would choke on."""
+    """Replace each character of a name that does not print, such as a line feed, by the replacement character (U+FFFD).
+
+    A terminal or an SVG would choke on them. All else, spaces included, stays as it is typed.
+    """
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
 
 
@@ -38,7 +41,16 @@ def shown(name: str) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """A number with its noun: "1 group", "2 groups"."""
+    """A number with its noun.
+
+    Args:
+        count: how many.
+        what: the noun in the singular; the plural takes an s.
+
+    Example:
+        >>> counted(1, "group"), counted(0, "group")
+        ('1 group', '0 groups')
+    """
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
@@ -49,7 +61,15 @@ def decibels(value: float) -> str:
 
 
 def percent(probability: float) -> str:
-    """A probability in per cent: "71 %", "<1 %", ">99 %"; "-" where it is not known."""
+    """A probability in per cent, without a rounded 0 or 100 for what is possible or not certain.
+
+    Args:
+        probability: in [0, 1]; one that is not finite means that it is not known.
+
+    Example:
+        >>> [percent(value) for value in (0.714, 0.001, 0.999, 1.0, float("nan"))]
+        ['71 %', '<1 %', '>99 %', '100 %', '-']
+    """
     if not math.isfinite(probability):
         return "-"
     if 0 < probability < 0.01:
@@ -58,7 +78,15 @@ def percent(probability: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A time as people say it: "12 s", "3 min 20 s", "2 h 5 min"."""
+    """A time as people say it.
+
+    Args:
+        seconds: 0 or more; rounded to seconds, from an hour on to minutes.
+
+    Example:
+        >>> time_text(12.3), time_text(200), time_text(7500)
+        ('12 s', '3 min 20 s', '2 h 5 min')
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -69,30 +97,62 @@ def time_text(seconds: float) -> str:
 
 
 def in_short(number: int) -> str:
-    """A count as digits, or as "2.1e9" from 2^30 on."""
+    """A count as digits, or in a short form from 2^30 on.
+
+    Args:
+        number: 0 or more, of any size.
+
+    Example:
+        >>> in_short(2036), in_short(2**31)
+        ('2036', '2.1e9')
+    """
     return str(number) if number < 2**30 else f"{Decimal(number):.1e}".replace("e+", "e")
 
 
 def wrapped(lines: Iterable[str], width: int) -> list[str]:
-    """Lines no wider than `width`; what is folded goes on indented."""
+    """Fold lines to a width; what is folded goes on indented by four spaces.
+
+    Args:
+        lines: each is folded by itself.
+        width: characters of a line at most, but never below 8.
+
+    Returns:
+        The lines, at least one for each that was given.
+    """
     return [part for line in lines for part in folded(line, width, "    ")]
 
 
 def folded(text: str, width: int, indent: str = "") -> list[str]:
-    """A text as lines no wider than `width`, or 8; at least one line."""
+    """Fold a text to a width, at spaces; a word that is longer than a line is cut, hyphens are no place to break.
+
+    Args:
+        text: line feeds count as spaces.
+        width: characters of a line at most, but never below 8.
+        indent: what all lines but the first begin with.
+
+    Returns:
+        The lines; one empty line for an empty text.
+
+    Example:
+        >>> folded("jpeg, gaussian_noise", 16, "  ")
+        ['jpeg,', '  gaussian_noise']
+    """
     return textwrap.wrap(text, max(width, 8), subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def table_lines(
     rows: Sequence[Sequence[str]], width: int, wrap: tuple[int, int], right: Sequence[int] = ()
 ) -> Iterable[str]:
-    """Lines of aligned cells.
+    """Lay out cells as columns of equal width, two spaces apart and indented by two.
 
     Args:
-        rows: the cells, as many in each row.
-        width: of the table, at most.
+        rows: the cells, as many in each row; at least one row.
+        width: of the table in characters; it may be wider where the other columns alone take that much.
         wrap: the two columns that are folded where the table would be wider.
-        right: the columns that are aligned right.
+        right: the columns that are aligned right; the others are aligned left.
+
+    Returns:
+        The lines, one after the other; a row whose cells are folded takes several.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     first, second = wrap
@@ -112,7 +172,19 @@ def table_lines(
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of cells, the first `left` columns to the left, all others to the right."""
+    """Lay out cells as columns of equal width, two spaces apart and indented by two.
+
+    Args:
+        rows: the cells, as many in each row; may be empty.
+        left: so many columns from the left are aligned left, all others right.
+
+    Returns:
+        A line for each row; nothing is folded.
+
+    Example:
+        >>> aligned([("task", "dB"), ("jpeg", "31.2")])
+        ['  task    dB', '  jpeg  31.2']
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

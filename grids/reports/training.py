@@ -27,9 +27,17 @@ HEADINGS = {
 
 
 class Row(NamedTuple):
-    """A task with what its restorers reach: PSNR in dB, None where one is not trained, and the id of its group.
+    """A task with what its restorers reach: PSNR in dB, None where a restorer is not trained.
 
-    `drop` is what it loses in its group against the upper bound, dB; `drop_saved` the same on inputs saved as JPEG 90.
+    Args:
+        task: its name.
+        input: PSNR of the degraded crops themselves.
+        upper_bound: of the restorer for the task alone.
+        mix: of the restorer for all tasks.
+        grouped: of the restorer of its group.
+        group: the id of its group; None before there are groups.
+        drop: what it loses in its group against the upper bound, dB; negative where it gains.
+        drop_saved: the same on inputs saved as JPEG 90, dB; None where that was not measured.
     """
 
     task: str
@@ -43,17 +51,24 @@ class Row(NamedTuple):
 
     @property
     def mix_drop(self) -> float | None:
-        """What it loses in the mix of all tasks, dB."""
+        """What it loses in the mix of all tasks against the upper bound, dB; None where one of both is not trained."""
         return _difference(self.upper_bound, self.mix)
 
     @property
     def gain(self) -> float | None:
-        """What its group's restorer reaches beyond that of the mix, dB."""
+        """What its group's restorer reaches beyond that of the mix, dB; None where one of the two is not trained."""
         return _difference(self.grouped, self.mix)
 
 
 class Table(NamedTuple):
-    """Headings and cells as text; the first column holds names, those in `numbers` numbers; `average` may be empty."""
+    """A table as text, for pages and terminals.
+
+    Args:
+        headings: of the columns; the first holds names.
+        rows: the cells, as many in each row as there are headings.
+        average: a last row with means; empty where there is none.
+        numbers: the columns that hold numbers, from 0, to be aligned right.
+    """
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -62,12 +77,27 @@ class Table(NamedTuple):
 
 
 def group_ids(report: TrainingReport) -> dict[str, str]:
-    """The id of each task's group, "C1", "C2", ... in the order of the groups; empty before there are any."""
+    """Name the groups "C1", "C2", ... in their order, by task.
+
+    Args:
+        report: of the trainings.
+
+    Returns:
+        The id of the group of each task; empty before there are groups.
+    """
     return {task: f"C{k}" for k, group in enumerate(report.groups, 1) for task in group}
 
 
 def restorer_rows(report: TrainingReport) -> tuple[Row, ...]:
-    """Every task with what its restorers reach, in the order of the similarity matrix."""
+    """Collect what the restorers of every task reach.
+
+    Args:
+        report: of the trainings. PSNR is that of the first seed; drops are means over seeds where there are several.
+
+    Returns:
+        A row for each task, in the order of the similarity matrix. With a single task there is no mix: it would be the
+        upper bound itself.
+    """
     bounds, grouped, ids = report.upper_bounds, report.grouped, group_ids(report)
     saved = report.drops_saved
     mix = report.mix if len(report.tasks) > 1 else {}  # of one task, the mix is the upper bound itself
@@ -80,14 +110,19 @@ def restorer_rows(report: TrainingReport) -> tuple[Row, ...]:
 
 
 def any_drop(report: TrainingReport) -> bool:
-    """Whether there is a drop to show."""
+    """Whether any task has a drop to show, in its group or in the mix of all."""
     return any(row.drop is not None or row.mix_drop is not None for row in restorer_rows(report))
 
 
 def restorer_table(report: TrainingReport) -> Table:
-    """The rows as text, without the columns of which nothing is known, and their averages.
+    """Make the table of what restorers reach: columns of which nothing is known are left out.
 
-    An average is over the tasks of which all columns are known, so that the columns can be compared.
+    Args:
+        report: of the trainings.
+
+    Returns:
+        Numbers with two decimals, "-" where one is not known. An average is over the tasks of which all columns are
+        known, so that the columns can be compared; there is none for a single task.
     """
     rows = restorer_rows(report)
     columns = [name for name in HEADINGS if any(getattr(row, name) is not None for row in rows)]
@@ -121,7 +156,15 @@ def training_text(report: TrainingReport, width: int = TEXT_WIDTH) -> str:
 
 
 def restorers_frame(report: TrainingReport) -> pd.DataFrame:
-    """`restorer_rows` as a table: a row for each task, dB; missing where nothing is known."""
+    """`restorer_rows` as a table of pandas, for further analysis.
+
+    Args:
+        report: of the trainings.
+
+    Returns:
+        A row for each task, with the columns task, input, upper_bound, mix, grouped, group, drop, mix_drop and
+        drop_saved: dB as float64, NaN where nothing is known.
+    """
     import pandas as pd
 
     frame = pd.DataFrame([{name: getattr(row, name) for name in CSV_COLUMNS} for row in restorer_rows(report)])
@@ -129,12 +172,20 @@ def restorers_frame(report: TrainingReport) -> pd.DataFrame:
 
 
 def training_csv(report: TrainingReport) -> str:
-    """The table for other programs: dB with four decimals; a cell is empty where nothing is known."""
+    """`restorers_frame` as CSV for other programs: dB with four decimals; a cell is empty where nothing is known."""
     return frame_to_csv(restorers_frame(report), index=False, float_format="%.4f")
 
 
 def head_lines(report: TrainingReport) -> list[str]:
-    """How the restorers were trained and measured; settings that are not recorded are left out."""
+    """Say how the restorers were trained and measured.
+
+    Args:
+        report: of the trainings.
+
+    Returns:
+        Two lines: network, steps, crops and start; then photographs, time and how PSNR is taken. Settings that are not
+        recorded are left out.
+    """
     known = report.settings
     seeds = sum(run.repeat > 0 for run in report.runs)
     count = len(report.runs) + (report.start_seconds > 0)
@@ -156,13 +207,21 @@ def head_lines(report: TrainingReport) -> list[str]:
 
 
 def steps_text(report: TrainingReport) -> str:
-    """How many steps there were, and for what each; empty if that is not recorded."""
+    """Say how many steps there were, and whether for each task or each model; empty if their number is not recorded."""
     steps = _known("{} step", report.settings.get("iterations"), plural=True)
     return f"{steps} for each {report.steps_per}" if steps else ""
 
 
 def rest_lines(report: TrainingReport) -> list[str]:
-    """What the table does not tell: which restorers would gain from more steps, noise, and trainings spared."""
+    """Say what the table of restorers does not tell.
+
+    Args:
+        report: of the trainings.
+
+    Returns:
+        A line for each that applies: which restorers would gain from more steps, which do harm, the noise of PSNR, and
+        how many trainings were stopped early or spared. May be empty.
+    """
     count = len(report.tasks)
     trained = len({frozenset(run.group) for run in report.runs})
     stopped = sum(bool(run.stopped) for run in report.runs)
@@ -184,13 +243,28 @@ def rest_lines(report: TrainingReport) -> list[str]:
 
 
 def unsettled(report: TrainingReport) -> dict[str, float]:
-    """What single-task restorers gained over the last doubling of their steps, dB, where it is SETTLED or more."""
+    """Find the single-task restorers that were still learning at their end.
+
+    Args:
+        report: of the trainings.
+
+    Returns:
+        What they gained over the last doubling of their steps, dB by task, the largest first; only gains of SETTLED
+        (0.1 dB) or more. Tasks without a measurement half way are not judged.
+    """
     late = {task: gain for task, gain in report.settled.items() if gain >= SETTLED}
     return dict(sorted(late.items(), key=lambda pair: -pair[1]))
 
 
 def settled_text(report: TrainingReport) -> str:
-    """Which upper bounds would be higher after more steps, as far as that was measured; empty if it was not."""
+    """Say which upper bounds would be higher after more steps, as far as that was measured.
+
+    Args:
+        report: of the trainings.
+
+    Returns:
+        A line without its full stop, naming the gains of SETTLED or more; empty where nothing was measured half way.
+    """
     if not report.settled:
         return ""
     late, measured = unsettled(report), counted(len(report.settled), "upper bound")
@@ -204,7 +278,15 @@ def settled_text(report: TrainingReport) -> str:
 
 
 def below_text(report: TrainingReport) -> str:
-    """Which tasks end below their own inputs, by the restorer of their group or the only one; empty if none does."""
+    """Say which tasks a restorer makes worse: their PSNR at its end is below that of the input.
+
+    Args:
+        report: of the trainings. Restorers of groups count; without them those for single tasks, without these the one
+            for all.
+
+    Returns:
+        A line without its full stop; empty where no task ends below its input.
+    """
     reached = report.grouped or report.upper_bounds or report.mix
     below = {task: psnr - report.inputs[task] for task, psnr in reached.items() if psnr < report.inputs[task]}
     if not below:
@@ -214,7 +296,7 @@ def below_text(report: TrainingReport) -> str:
 
 
 def noise_text(report: TrainingReport) -> str:
-    """How much a restorer's PSNR varies with its seed, the least and the most of all tasks; empty if not known."""
+    """Say how much a restorer's PSNR varies with its seed: the least and the most of all tasks; empty if not known."""
     if not report.noise:
         return ""
     low, high = (f"{end(report.noise.values()):.2f}" for end in (min, max))
