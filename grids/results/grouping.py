@@ -28,7 +28,13 @@ JSON_ORDER = (
 
 
 class DeltaStep(NamedTuple):
-    """From this delta (dB) on, the answers allow a partition into `groups`, and surely none below `at_least`."""
+    """A step of the curve that shows how many groups are needed for which delta.
+
+    Args:
+        delta: dB; what follows holds from this largest drop on, up to the next step.
+        groups: the fewest groups for which the answers allow a partition.
+        at_least: fewer groups than this are surely too few, whatever the answers that are missing would be.
+    """
 
     delta: float
     groups: int
@@ -37,7 +43,7 @@ class DeltaStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Trial:
-    """A group that was asked for, and its answer.
+    """A group that the search asked for, and the answer: how much each degradation loses when they share a restorer.
 
     Args:
         group: the degradations, in the order of the similarity matrix.
@@ -50,6 +56,9 @@ class Trial:
         ruled_out: how many further groups its answer settled, by the shortcuts that were allowed.
         seconds: how long the answer took; None where that is not known.
         reason: why it failed.
+
+    Raises:
+        UnknownNameError: the verdict is none of the four.
     """
 
     group: tuple[str, ...]
@@ -69,7 +78,12 @@ class Trial:
 
     @property
     def worst(self) -> float | None:
-        """The largest drop that is known, or known of from below, dB; None if nothing is."""
+        """The drop of the degradation that loses most, as far as that is known.
+
+        Returns:
+            The largest of all drops and lower bounds, dB; None where there are none. A lower bound means that the true
+            value may be larger.
+        """
         return max((*self.drops.values(), *self.at_least.values()), default=None)
 
 
@@ -106,7 +120,14 @@ class Group:
 
     @property
     def max_drop(self) -> float:
-        """The drop of its worst degradation, dB."""
+        """The drop of the degradation that loses most: the number that is compared with delta.
+
+        Returns:
+            dB; negative where all of them gain by sharing a restorer.
+
+        >>> Group("C1", ("jpeg", "haze"), {"jpeg": 0.2, "haze": -0.1}).max_drop
+        0.2
+        """
         return max(self.drops.values())
 
 
@@ -136,7 +157,12 @@ class Grouping(Record):
         solutions: how many such partitions there are (with more than 14 degradations, how many were listed).
         upper_bounds: the PSNR of the single-task restorers in dB, where they were trained.
         settings: what else the search was called with.
-        descriptor_sha256, grids_version: of the similarity matrix, and of this package.
+        descriptor_sha256: the checksum of the descriptor's weights that the similarity matrix was measured with.
+        grids_version: of this package, when it was made.
+
+    Raises:
+        GridsError: there are no degradations, one is in two groups, two groups have one id, or delta is not finite.
+        UnknownNameError: the certificate is none of the three.
     """
 
     file_name: ClassVar[str] = "groups.json"
@@ -182,23 +208,50 @@ class Grouping(Record):
 
     @property
     def degradations(self) -> tuple[str, ...]:
-        """All degradations, group by group."""
+        """The names of all degradations of the grouping.
+
+        Returns:
+            Group by group, within a group in its order; no name comes twice. This is not the order of the similarity
+            matrix.
+        """
         return tuple(name for group in self.groups for name in group.degradations)
 
     @property
     def partition(self) -> tuple[tuple[str, ...], ...]:
-        """The groups as names only."""
+        """The groups as names only, without drops and files.
+
+        Returns:
+            One tuple of degradations for each group, in the order of `groups`.
+
+        >>> Grouping(0.5, "exact", (Group("C1", ("jpeg", "haze"), {"*": 0.2}),), "proved").partition
+        (('jpeg', 'haze'),)
+        """
         return tuple(group.degradations for group in self.groups)
 
     def group_of(self, name: str) -> Group:
-        """The group of a degradation. Raises UnknownNameError."""
+        """Find the group that a degradation is in.
+
+        Args:
+            name: of the degradation.
+
+        Returns:
+            The only group that holds it.
+
+        Raises:
+            UnknownNameError: no group does.
+        """
         for group in self.groups:
             if name in group.degradations:
                 return group
         raise unknown_name("degradation", name, self.degradations)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of groups.json (the trials lie in trials.sqlite, and only their number here)."""
+        """The content of groups.json.
+
+        Returns:
+            All fields but the trials, in a fixed order, `grids.results.grouping.JSON_ORDER`; each group with its
+            "max_drop" in dB besides. The trials lie in trials.sqlite, and their number here under "trainings".
+        """
         data = encode(self)
         data["groups"] = [{**encode(group), "max_drop": group.max_drop} for group in self.groups]
         return {name: data[name] for name in JSON_ORDER}

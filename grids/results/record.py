@@ -26,22 +26,41 @@ _KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
 
 
 class Record:
-    """A frozen dataclass that lies in a run folder as a JSON file.
+    """A result that lies in a run folder as a JSON file.
 
-    file_name: its file in a run folder.
-    what: its name in messages, with its article ("a grouping").
+    Subclasses are frozen dataclasses. What they write, they read again: by the types of their fields, parts that are
+    missing by their defaults, parts that no field is named after being left out.
+
+    Attributes:
+        file_name: the name of its file in a run folder.
+        what: its name in messages, with its article ("a grouping").
+        needed: the names of fields with a default that a file must hold nevertheless; a subclass may leave it out.
     """
 
     file_name: ClassVar[str]
     what: ClassVar[str]
 
     def to_json(self) -> dict[str, Any]:
-        """The content of its file."""
+        """The content of its file, as objects that the json module can write.
+
+        Returns:
+            One entry for each field, made by `encode`; subclasses may leave out some and add what is read off them.
+        """
         return encode(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`. Raises GridsError for a record that lacks a part or holds a wrong one."""
+        """Make the record from the content of its file: the inverse of `to_json`.
+
+        Args:
+            data: the object that JSON holds; parts that are not known are left out.
+
+        Returns:
+            The record, its content checked.
+
+        Raises:
+            GridsError: a part is missing, of the wrong type, or refused by the record.
+        """
         try:
             return cls._decoded(data)
         except KeyError as error:
@@ -54,12 +73,28 @@ class Record:
         return decode(cls, data)
 
     def save(self, path: str | Path) -> Path:
-        """Write its file, in one step. Raises RunError."""
+        """Write its file, in one step: a reader sees the old content or the new one, never a part.
+
+        Args:
+            path: the file, not its folder; `file_name` is what `load` looks for in a folder.
+
+        Returns:
+            The path.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         return write_text(Path(path), json.dumps(self.to_json(), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read its file, or the one in a run folder.
+
+        Args:
+            path: a file, or a folder that holds one of the name `file_name`.
+
+        Returns:
+            The record.
 
         Raises:
             RunError: the file is missing, is not JSON or holds no such record.
@@ -69,7 +104,19 @@ class Record:
 
 
 def read_json(file: Path, what: str, from_json: Callable[[dict[str, Any]], Content]) -> Content:
-    """What `from_json` makes of the object in a JSON file; `what` is its name in messages. Raises RunError."""
+    """Read a JSON file whose content is an object, and make something of it.
+
+    Args:
+        file: the file, UTF-8.
+        what: the name of the content in messages, without an article: "grouping".
+        from_json: gets the object; a GridsError that it raises is reported with the name of the file.
+
+    Returns:
+        What `from_json` returns.
+
+    Raises:
+        RunError: the file is missing or unreadable, is not JSON, holds no object, or `from_json` refuses it.
+    """
     text = read_text(file)
     try:
         data = parse_json(text)
@@ -81,7 +128,19 @@ def read_json(file: Path, what: str, from_json: Callable[[dict[str, Any]], Conte
 
 
 def encode(value: Any) -> Any:
-    """A value as JSON holds it: a dataclass as an object, a named tuple as a list."""
+    """Turn a value into what JSON can hold; `decode` is the inverse.
+
+    Args:
+        value: of any type. Dataclasses become dicts of their fields, named tuples lists, mappings dicts; lists and
+            tuples keep their type, and their parts are encoded likewise.
+
+    Returns:
+        A new value; what is of another type, such as a text or a number, is returned as it is, and not checked.
+
+    >>> from grids.results import Point
+    >>> encode({"curve": (Point(10, 0.5, {"jpeg": 30.1}),)})
+    {'curve': ([10, 0.5, {'jpeg': 30.1}],)}
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

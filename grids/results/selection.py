@@ -99,14 +99,23 @@ class Selection:
 
     @property
     def group(self) -> str | None:
-        """The id of the group whose restorer fits; None for an image that is clean or unlike anything known."""
+        """The id of the group whose restorer fits the image.
+
+        Returns:
+            That of the first group of the ranking; None for an image that is clean or unlike anything known, and where
+            there are no groups.
+        """
         return self.ranking[0].group if self.verdict == KNOWN and self.ranking else None
 
     @property
     def degradation(self) -> str | None:
-        """The likeliest degradation that a group restores, also where the chosen group is another, which gains more;
-        "clean" for that verdict; of an unknown image the likeliest of all, which may be "other". None where single
-        degradations are not known."""
+        """The degradation that the image most likely bears.
+
+        Returns:
+            For a known image the likeliest degradation that any group restores; the chosen group may be another, which
+            gains more. "clean" for that verdict. For an unknown image the likeliest name of all, which may be "clean"
+            or "other". None where the probabilities of single degradations are not known.
+        """
         if self.verdict == CLEAN:
             return CLEAN
         restored = {name for ranked in self.ranking for name in ranked.degradations}
@@ -114,10 +123,17 @@ class Selection:
         return next((name for name in self.degradations if not known or name in restored), None)
 
     def promises(self, min_gain: float = 0.0) -> bool:
-        """Whether restoring is worth it: one degradation is likely (`NAMED`) and a gain, too (`LIKELY`), and at least
-        `min_gain` dB are expected.
+        """Whether restoring is worth it.
 
-        It is where a group is chosen and what it gains was never measured.
+        It is where a group is chosen and all of these hold: its restorer gains with a probability of at least `LIKELY`
+        (0.85), one name has a probability of at least `NAMED` (0.5), and the predicted gain is above 0 and at least
+        `min_gain`. A probability that is not known is no hindrance.
+
+        Args:
+            min_gain: the least gain that is wanted, dB.
+
+        Returns:
+            False where no group is chosen; True where one is and what its restorer gains was never measured.
         """
         if self.group is None:
             return False
@@ -128,7 +144,12 @@ class Selection:
         return likely and named and self.predicted_gain > 0 and self.predicted_gain >= min_gain
 
     def to_json(self) -> dict[str, Any]:
-        """As `grids select --json` prints it."""
+        """The selection as `grids select --json` prints it.
+
+        Returns:
+            Texts, numbers, lists and None only: the fields, "group" and "degradation", the keys of gains and intervals
+            ending in "_db". The ranking is a list of objects, in its order.
+        """
         return {
             "image": self.image,
             "verdict": self.verdict,
@@ -154,12 +175,15 @@ class Selection:
 
 
 def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
-    """A row for each image; the probability of every group and of every degradation in a column of its own.
+    """Put selections into a table: a row for each image, a column for the probability of every group and degradation.
+
+    Args:
+        selections: in the order of the rows; they may be of different profiles.
 
     Returns:
-        The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db, gain_probability,
-        distance and probability_NAME for all groups, then for the degradations of other names; missing where nothing
-        is known.
+        The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db (the interval),
+        gain_probability, distance and probability_NAME for all groups, then for the degradations of other names, both
+        by alphabet. Numbers are float, NaN where nothing is known; group and degradation are missing then.
     """
     import pandas as pd
 
@@ -179,5 +203,13 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
 
 
 def selections_csv(selections: Sequence[Selection]) -> str:
-    """`selections_frame` as CSV, numbers with six digits."""
+    """Put selections into CSV: the table of `selections_frame`, without its index.
+
+    Args:
+        selections: in the order of the lines.
+
+    Returns:
+        A header and a line for each image; numbers have six significant digits, what is not known is empty. Texts that
+        a spreadsheet would compute are made safe, see `grids.io.to_cell`.
+    """
     return frame_to_csv(selections_frame(selections), index=False, float_format="%.6g")

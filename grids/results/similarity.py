@@ -22,7 +22,15 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class GGDParams:
-    """A zero-mean generalized Gaussian: shape alpha > 0 (2 Gaussian, 1 Laplace) and scale sigma > 0 (its RMS)."""
+    """A zero-mean generalized Gaussian distribution. Source: GRIDS, equation 1.
+
+    Args:
+        alpha: its shape, above 0: 2 is a Gaussian, 1 a Laplace distribution; smaller ones have heavier tails.
+        sigma: its scale, above 0: the root mean square.
+
+    Raises:
+        GridsError: one of them is not finite or not above 0.
+    """
 
     alpha: float
     sigma: float
@@ -37,17 +45,22 @@ class GGDParams:
 class SimilarityMatrix(Record):
     """How alike degradations are: S_ij = log10((KL_ij + KL_ji) / 2 + 1e-5) + 5; small means alike.
 
+    KL_ij is the Kullback-Leibler divergence between the distributions of two degradations. All arrays are copied, and
+    the copies cannot be written to.
+
     Args:
         degradations: n distinct names, in the order of the rows.
         matrix: (n, n), finite, symmetric, zero on the diagonal.
         ggd: the fitted distribution of each degradation (and of "clean", where it was measured).
-        low, high: (n, n) each, the interval of every entry, where it was measured.
+        low: (n, n), finite, symmetric: the lower ends of the intervals of the entries; None where not measured.
+        high: (n, n), the upper ends, likewise.
         settings: what the matrix was measured with.
         descriptor_sha256: the checksum of the descriptor's weights.
         grids_version: the version that measured it.
 
     Raises:
-        GridsError: the names repeat, or the matrix is not (n, n), finite, symmetric with a zero diagonal.
+        GridsError: the names repeat, the matrix is not (n, n), finite, symmetric with a zero diagonal, or the ends of
+            the intervals are not (n, n), finite and symmetric.
     """
 
     file_name: ClassVar[str] = "similarity.json"
@@ -78,27 +91,78 @@ class SimilarityMatrix(Record):
         return len(self.degradations)
 
     def index(self, name: str) -> int:
-        """The row of a degradation. Raises UnknownNameError."""
+        """Find the row (and the column) of a degradation.
+
+        Args:
+            name: of the degradation.
+
+        Returns:
+            0 to n - 1.
+
+        Raises:
+            UnknownNameError: the matrix does not hold it.
+        """
         if name not in self.degradations:
             raise unknown_name("degradation", name, self.degradations)
         return self.degradations.index(name)
 
     def distance(self, first: str, second: str) -> float:
-        """S between two degradations."""
+        """S between two degradations: small means that they are alike.
+
+        Args:
+            first: a name.
+            second: another, or the same one, which gives 0.
+
+        Returns:
+            S, without a unit; the order of the two names does not matter.
+
+        Raises:
+            UnknownNameError: the matrix does not hold one of them.
+
+        >>> SimilarityMatrix(("jpeg", "haze"), np.array([[0, 3.5], [3.5, 0]])).distance("jpeg", "haze")
+        3.5
+        """
         return float(self.matrix[self.index(first), self.index(second)])
 
     def group_distance(self, names: tuple[str, ...] | list[str]) -> float:
-        """The mean of S over all pairs of a group (GRIDS, Table 2); 0 for a group of one."""
+        """How alike the members of a group are: the mean of S over all their pairs. Source: GRIDS, Table 2.
+
+        Args:
+            names: the degradations of the group.
+
+        Returns:
+            The mean; 0 for a group of one.
+
+        Raises:
+            UnknownNameError: the group has two or more members, and the matrix does not hold one of them.
+        """
         pairs = [self.distance(a, b) for a, b in itertools.combinations(names, 2)]
         return float(np.mean(pairs)) if pairs else 0.0
 
     def pairs(self) -> list[tuple[float, str, str]]:
-        """All pairs as (S, name, name), the closest first."""
+        """All pairs of two different degradations, the most alike first.
+
+        Returns:
+            n (n - 1) / 2 tuples (S, name, name); in each the names have the order of the matrix. Equal values of S are
+            ordered by the names.
+        """
         found = [(self.distance(a, b), a, b) for a, b in itertools.combinations(self.degradations, 2)]
         return sorted(found)
 
     def subset(self, names: tuple[str, ...] | list[str]) -> SimilarityMatrix:
-        """The same matrix for some of its degradations, in the order given."""
+        """Cut the matrix to some of its degradations, or reorder it. Nothing is measured again.
+
+        Args:
+            names: the degradations to keep, each once, in the order wanted.
+
+        Returns:
+            A new matrix, with the intervals and the distributions of those names (and of "clean"), and with the same
+            settings.
+
+        Raises:
+            UnknownNameError: the matrix does not hold one of them.
+            GridsError: a name comes twice.
+        """
         rows = np.array([self.index(name) for name in names], dtype=int)
         cut = [None if m is None else m[np.ix_(rows, rows)] for m in (self.matrix, self.low, self.high)]
         ggd = {name: params for name, params in self.ggd.items() if name in names or name == "clean"}
@@ -108,7 +172,13 @@ class SimilarityMatrix(Record):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The content of similarity.json (the design's format, with "intervals" where they were measured)."""
+        """The content of similarity.json.
+
+        Returns:
+            "degradations", "matrix" (a list of rows, six decimals), "ggd" (alpha and sigma by name), "settings",
+            "descriptor_sha256", "grids_version", and "intervals" (of "low" and "high", as the matrix) where they were
+            measured.
+        """
         data: dict[str, Any] = {
             "degradations": list(self.degradations),
             "matrix": _rounded(self.matrix),
@@ -136,14 +206,24 @@ class SimilarityMatrix(Record):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """S with the degradations as index and as columns."""
+        """S as a table.
+
+        Returns:
+            (n, n): the degradations are the index, which is named "degradation", and the columns, in the order of the
+            matrix. It holds a copy, which may be changed.
+        """
         import pandas as pd
 
         names = list(self.degradations)
         return pd.DataFrame(self.matrix.copy(), index=pd.Index(names, name="degradation"), columns=names)
 
     def to_csv(self) -> str:
-        """The matrix as a table: a header of names, then a row per degradation, four decimals."""
+        """S as CSV: a header of names, then a row for each degradation.
+
+        Returns:
+            The CSV text; the first cell is "degradation", values have four decimals. Names that a spreadsheet would
+            compute are made safe, see `grids.io.to_cell`.
+        """
         return frame_to_csv(self.to_frame(), float_format="%.4f")
 
 

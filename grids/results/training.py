@@ -16,7 +16,13 @@ SETTLED = 0.1
 
 
 class Point(NamedTuple):
-    """A point of a learning curve: after `step` steps; the mean loss since the last point; PSNR in dB by task."""
+    """A point of a learning curve: what was measured at one moment of a training.
+
+    Args:
+        step: how many steps were done.
+        loss: the mean loss of the steps since the point before.
+        psnr: PSNR on the validation crops by task, dB.
+    """
 
     step: int
     loss: float
@@ -56,11 +62,21 @@ class TrainingRun:
 
     @property
     def psnr(self) -> Mapping[str, float]:
-        """PSNR by task at its end, dB."""
+        """How good the restorer is when its training ends.
+
+        Returns:
+            PSNR on the validation crops by task, dB: that of the last point of the curve.
+        """
         return self.curve[-1].psnr
 
     def late_gain(self) -> dict[str, float]:
-        """What each task gained over the last doubling of the steps, dB; nothing without a point half way."""
+        """What each task gained over the last doubling of the steps: little where a training had settled.
+
+        It is the PSNR at the last point less that at the first point between 45 and 55 % of its steps.
+
+        Returns:
+            dB by task; empty where there is no point half way.
+        """
         near = [point for point in self.curve[:-1] if 0.45 <= point.step / self.curve[-1].step <= 0.55]
         return {task: end - near[0].psnr[task] for task, end in self.psnr.items()} if near else {}
 
@@ -99,11 +115,25 @@ class TrainingReport(Record):
 
     @property
     def steps_per(self) -> str:
-        """What the steps are counted for: "task", or "model", as they were before there was a choice."""
+        """What the number of steps in the settings is counted for.
+
+        Returns:
+            "task": a group of k tasks is trained for k times as many. "model": every restorer for so many; this is also
+            what records without that setting mean.
+        """
         return str(self.settings.get("steps_per", "model"))
 
     def share(self, run: TrainingRun, step: int) -> float:
-        """The share of a training's steps that is done after `step`."""
+        """How far a training was at some step, as a share of the steps that were planned.
+
+        Args:
+            run: one of `runs`.
+            step: how many of its steps were done.
+
+        Returns:
+            0 to 1; 1 for the last step of a training that was not ended early. Where the settings do not say how many
+            steps were planned, the last point of the curve counts as 1.
+        """
         steps = self.settings.get("iterations")
         if not isinstance(steps, int) or steps < 1:
             return step / run.curve[-1].step
@@ -111,34 +141,63 @@ class TrainingReport(Record):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """All tasks, in the order of the similarity matrix."""
+        """The names of all tasks.
+
+        Returns:
+            In the order of `inputs`, which is that of the similarity matrix.
+        """
         return tuple(self.inputs)
 
     @property
     def seconds(self) -> float:
-        """Spent training, s."""
+        """The time spent training, all runs and what they started from together.
+
+        Returns:
+            Seconds: a sum over trainings, so that those that ran side by side count in full.
+        """
         return self.start_seconds + sum(run.seconds for run in self.runs)
 
     def run(self, group: tuple[str, ...], repeat: int = 0) -> TrainingRun | None:
-        """The training of a group, if there was one."""
+        """Find the training of a group.
+
+        Args:
+            group: its tasks, in any order.
+            repeat: 0, or the number of the repetition with another seed.
+
+        Returns:
+            The training, or None if there was none.
+        """
         wanted = frozenset(group)
         return next((run for run in self.runs if frozenset(run.group) == wanted and run.repeat == repeat), None)
 
     @property
     def upper_bounds(self) -> dict[str, float]:
-        """PSNR of the single-task restorers, dB, as far as they are trained."""
+        """How good each task can be: PSNR by its single-task restorer, against which drops are measured.
+
+        Returns:
+            dB by task, in the order of the tasks, of the first seed; tasks without such a training are left out.
+        """
         runs = {task: self.run((task,)) for task in self.tasks}
         return {task: run.psnr[task] for task, run in runs.items() if run is not None}
 
     @property
     def mix(self) -> Mapping[str, float]:
-        """PSNR of the one restorer for all tasks, dB; empty if it is not trained."""
+        """How good each task is with the one restorer for all tasks.
+
+        Returns:
+            PSNR by task, dB, of the first seed; empty where that restorer is not trained.
+        """
         run = self.run(self.tasks)
         return {} if run is None else run.psnr
 
     @property
     def grouped(self) -> dict[str, float]:
-        """PSNR of each task by the restorer of its group, dB, as far as they are trained."""
+        """How good each task is with the restorer of its group.
+
+        Returns:
+            PSNR by task, dB, in the order of the tasks, of the first seed; tasks whose group is not trained, or that
+            are in no group yet, are left out.
+        """
         found: dict[str, float] = {}
         for group in self.groups:
             run = self.run(group)
@@ -148,9 +207,12 @@ class TrainingReport(Record):
 
     @property
     def drops_saved(self) -> dict[str, float]:
-        """What each task loses in its group where inputs were saved as JPEG of quality 90, dB, as far as measured.
+        """What each task loses in its group where inputs were saved as JPEG of quality 90.
 
-        Means over the seeds that both were trained with, compared seed by seed, as `drops` are.
+        Returns:
+            dB by task, in the order of the tasks; negative where the group gains. Means over the seeds that both the
+            group and the single-task restorer were trained with, compared seed by seed, as `drops` are; tasks for which
+            that was not measured are left out.
         """
         found: dict[str, float] = {}
         for group in self.groups:
@@ -164,11 +226,21 @@ class TrainingReport(Record):
 
     @property
     def settled(self) -> dict[str, float]:
-        """What each single-task restorer gained over its last doubling of the steps, dB; `SETTLED` is little."""
+        """What each single-task restorer gained over its last doubling of the steps; see `TrainingRun.late_gain`.
+
+        Returns:
+            dB by task; less than `SETTLED` (0.1 dB) means that its training had settled. Tasks without such a training,
+            or without a point half way, are left out.
+        """
         runs = (self.run((task,)) for task in self.tasks)
         return {task: gain for run in runs if run is not None for task, gain in run.late_gain().items()}
 
     def to_json(self) -> dict[str, Any]:
-        """The content of training.json, with what is read off the runs."""
+        """The content of training.json.
+
+        Returns:
+            All fields, and what is read off the runs: "upper_bounds", "mix", "grouped" and "settled", PSNR or gain in
+            dB by task. `from_json` computes these anew.
+        """
         table = {"upper_bounds": self.upper_bounds, "mix": self.mix, "grouped": self.grouped, "settled": self.settled}
         return {**encode(self), **encode(table)}
