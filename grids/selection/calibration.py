@@ -14,13 +14,17 @@ from grids.selection.classifier import Indices
 
 
 def fit_temperature(log_densities: FloatArray, classes: Indices) -> float:
-    """What log densities are to be divided by, so that their softmax is as likely as possible on these examples.
+    """Find what log densities must be divided by for probabilities that are neither too sure nor too timid.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    The softmax of the divided log densities is made as likely as possible on these examples, which nothing else should
+    have been learnt from. Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
 
     Args:
-        log_densities: (N, K).
-        classes: (N,), the true ones.
+        log_densities: (N, K), of N examples under K classes.
+        classes: (N,), the true classes, 0 to K - 1.
+
+    Returns:
+        The temperature, between exp(-2) and exp(12); above 1 it makes probabilities less sure.
     """
     from scipy.optimize import minimize_scalar  # a third of a second
 
@@ -31,13 +35,23 @@ def fit_temperature(log_densities: FloatArray, classes: Indices) -> float:
 
 
 def upper_quantile(values: FloatArray, coverage: float) -> float:
-    """The value that a further one of the same kind stays below with at least that probability.
+    """A limit that a further value of the same kind stays within, with a given probability at least.
 
-    The ceil((n + 1) coverage)-th smallest of n. Source: split-conformal prediction (Papadopoulos et al., ECML 2002;
-    Lei et al., JASA 2018).
+    It is the ceil((n + 1) coverage)-th smallest of n values. Source: split-conformal prediction (Papadopoulos et al.,
+    ECML 2002; Lei et al., JASA 2018).
+
+    Args:
+        values: (n,), in any order; they are not changed.
+        coverage: the probability, above 0 and below 1 (not checked).
+
+    Returns:
+        One of the values.
 
     Raises:
         GridsError: there are too few values for such a coverage.
+
+    >>> upper_quantile(np.arange(1.0, 20.0), 0.9)
+    18.0
     """
     rank = math.ceil((len(values) + 1) * coverage)
     if rank > len(values):
@@ -47,5 +61,15 @@ def upper_quantile(values: FloatArray, coverage: float) -> float:
 
 
 def fewest_values(coverage: float) -> int:
-    """How many values `upper_quantile` needs for that coverage, below 1."""
+    """Count how many values `upper_quantile` needs for a coverage.
+
+    Args:
+        coverage: below 1 (not checked: it does not return for 1 or more).
+
+    Returns:
+        The smallest number that is enough, at least 1.
+
+    >>> fewest_values(0.9), fewest_values(0.999)
+    (9, 999)
+    """
     return next(n for n in itertools.count(1) if math.ceil((n + 1) * coverage) <= n)

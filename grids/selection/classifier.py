@@ -18,7 +18,16 @@ SHRINKAGE = 0.02
 
 
 def check_array(what: str, array: FloatArray | Indices, *shape: int) -> None:
-    """Raise GridsError for an array that has another shape, or a value that is not finite; `what` names it."""
+    """Check the shape of an array, and that all of its values are finite.
+
+    Args:
+        what: names the array in messages: "the 'mean' of a discriminant".
+        array: of any type of numbers.
+        shape: the sides that it must have, one argument each.
+
+    Raises:
+        GridsError: it has another shape, or a value that is not finite.
+    """
     if array.shape != shape:
         raise GridsError(f"{what} must be of the shape {shape}, but is {array.shape}")
     if not np.all(np.isfinite(array)):
@@ -26,7 +35,16 @@ def check_array(what: str, array: FloatArray | Indices, *shape: int) -> None:
 
 
 def check_scale(what: str, array: FloatArray, *shape: int) -> None:
-    """The same for an array that is divided by: its values are above 0 too."""
+    """Check an array that others are divided by: as `check_array`, and its values must be above 0.
+
+    Args:
+        what: names the array in messages.
+        array: of any type of numbers.
+        shape: the sides that it must have, one argument each.
+
+    Raises:
+        GridsError: it has another shape, or a value that is not finite or not above 0.
+    """
     check_array(what, array, *shape)
     if not np.all(array > 0):
         raise GridsError(f"{what} must be above 0")
@@ -36,11 +54,15 @@ def check_scale(what: str, array: FloatArray, *shape: int) -> None:
 class Discriminant:
     """Classes as mixtures of normal distributions that share one covariance, which whitening turns into the identity.
 
+    Every class has one centre or more; a measured image is likely to be of the class that has centres near it. D is the
+    number of statistics of an image, R that of whitened ones, M that of centres, K that of classes.
+
     Args:
-        mean, scale: (D,), of the statistics.
-        projection: (D, R), from standardised statistics to whitened ones.
+        mean: (D,), subtracted from statistics.
+        scale: (D,), above 0: statistics less the mean are divided by it.
+        projection: (D, R), from standardized statistics to whitened ones.
         centres: (M, R), whitened.
-        owners: (M,), which class each centre belongs to: 0 .. K - 1, each at least once.
+        owners: (M,), whole numbers: which class each centre belongs to, 0 to K - 1, each at least once.
 
     Raises:
         GridsError: an array does not fit the others, is not finite, or a class has no centre.
@@ -66,26 +88,58 @@ class Discriminant:
 
     @property
     def classes(self) -> int:
+        """How many classes there are, K."""
         return int(self.owners.max()) + 1
 
     def whiten(self, statistics: FloatArray) -> FloatArray:
-        """(N, D) -> (N, R): images of one centre scatter about it with variance 1 in every direction."""
+        """Whiten the statistics of images: those of one centre scatter about it with variance 1 in every direction.
+
+        Args:
+            statistics: (N, D), as measured.
+
+        Returns:
+            (N, R), in the space of the centres.
+        """
         return np.asarray(((statistics - self.mean) / self.scale) @ self.projection)
 
     def compose(self, basis: Discriminant) -> Discriminant:
-        """The same classes on plain statistics, where this was learnt on those that the basis had whitened."""
+        """Make a discriminant on plain statistics of one that was learnt on whitened ones.
+
+        Args:
+            basis: what whitened the statistics that this was learnt on; its R is the D of this.
+
+        Returns:
+            The same classes with the D of the basis and the R of this. Distances and densities stay what they were;
+            whitened statistics and centres are moved by the same vector.
+        """
         steps = self.projection / self.scale[:, None]
         shift = self.mean @ steps
         return Discriminant(basis.mean, basis.scale, basis.projection @ steps, self.centres + shift, self.owners)
 
     def squared_distances(self, whitened: FloatArray) -> FloatArray:
-        """(N, R) -> (N, M), to every centre; half of it is the divergence between the two distributions, nats."""
+        """How far images are from every centre.
+
+        Args:
+            whitened: (N, R), from `whiten`.
+
+        Returns:
+            (N, M), at least 0. Half of it is the Kullback-Leibler divergence between the normal distributions about the
+            image and about the centre, nats.
+        """
         cross = whitened @ self.centres.T
         squares = (whitened**2).sum(1)[:, None] + (self.centres**2).sum(1)
         return np.asarray(np.maximum(squares - 2 * cross, 0))
 
     def log_densities(self, whitened: FloatArray) -> FloatArray:
-        """(N, R) -> (N, K): of every class, but for a constant; its centres are equally likely."""
+        """How likely images are in every class, as logarithms. The centres of a class are equally likely.
+
+        Args:
+            whitened: (N, R), from `whiten`.
+
+        Returns:
+            (N, K), nats, but for a constant that is the same for all: a softmax over K gives probabilities of classes
+            that are equally frequent.
+        """
         halves = -self.squared_distances(whitened) / 2
         columns = [logsumexp(halves[:, self.owners == k], axis=1) for k in range(self.classes)]
         return np.asarray(np.stack(columns, 1) - np.log(np.bincount(self.owners)))
@@ -108,8 +162,11 @@ def fit_discriminant(
         statistics: (N, D).
         classes: (N,), 0 .. K - 1, each at least once.
         parts: (N,), which of its class's centres an example belongs to.
-        rank: directions to keep, R.
+        rank: directions to keep, R, at most; fewer are kept where the examples do not scatter in so many.
         shrinkage: g, in (0, 1].
+
+    Returns:
+        The discriminant; its centres are ordered by class, then by part, and are those parts that have examples.
 
     Raises:
         GridsError: there is only one class, or a class without examples.

@@ -24,8 +24,8 @@ def draw_over(image: Tensor, generator: torch.Generator) -> Tensor:
     Such images are clean, but sharper and flatter than photographs are, with black and white strokes.
 
     Args:
-        image: (3, H, W) in [0, 1].
-        generator: on the CPU.
+        image: (3, H, W) in [0, 1]. It is not changed.
+        generator: on the CPU; one number is drawn from it, and decides everything.
 
     Returns:
         (3, H, W), multiples of 1/255 in [0, 1].

@@ -51,8 +51,8 @@ def fit_profile(
 
     Args:
         examples: of all kinds, to learn from.
-        calibration: of other photographs, for temperature, thresholds and intervals; gains are not predicted where it
-            measured too few of them for an interval.
+        calibration: of other photographs, for temperature, thresholds and intervals; some must not be "other". Gains
+            are not predicted where it measured too few of them for an interval.
         kinds: the names that the samples' indices stand for, "clean" first and "other", if there are such, last.
         groups: the candidates, in the order of the samples' gains.
         descriptor_sha256: of the network that described the samples.
@@ -60,8 +60,12 @@ def fit_profile(
         ggd: for equation 7 of GRIDS.
         record: of how the samples were made.
 
+    Returns:
+        The profile. Its `gains` are None where the examples have none, or too few images of the calibration get a
+        group.
+
     Raises:
-        GridsError: a kind has no examples.
+        GridsError: a kind has no examples, there is only one kind, or a group holds a name that is not among the kinds.
     """
     for number, name in enumerate(kinds):
         if not (examples.kinds == number).any():
@@ -95,7 +99,16 @@ def fit_profile(
 
 
 def assign_centres(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
-    """(N,), which of its kind's centres each sample belongs to: by severity, or by the sort of distortion."""
+    """Say which centre of its kind each sample helps to place.
+
+    Args:
+        samples: whose kinds are indices of `kinds`.
+        kinds: the names of the kinds.
+        parts: how many centres a kind has. Its severities, 0 to 1, are cut into as many equal parts.
+
+    Returns:
+        (N,): 0 to parts - 1; for a sample of "other" the number of its distortion.
+    """
     found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
     if OTHER in kinds:
         distorted = samples.kinds == kinds.index(OTHER)

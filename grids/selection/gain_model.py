@@ -42,9 +42,10 @@ HALVINGS = 50
 class Described(NamedTuple):
     """N images, as a profile sees them.
 
-    statistics: (N, D), of `grids.selection.features.describe`.
-    whitened: (N, R), the same in the whitened space of the discriminant.
-    chances: (N, K), the probabilities of the kinds.
+    Args:
+        statistics: (N, D), of `grids.selection.features.describe`.
+        whitened: (N, R), the same in the whitened space of the discriminant.
+        chances: (N, K), the probabilities of the kinds; each row adds up to 1.
     """
 
     statistics: FloatArray
@@ -52,16 +53,25 @@ class Described(NamedTuple):
     chances: FloatArray
 
     def only(self, which: Indices) -> Described:
-        """Some of the images."""
+        """Take some of the images.
+
+        Args:
+            which: their numbers, whole numbers from 0 on, in the order wanted.
+
+        Returns:
+            Copies of their rows.
+        """
         return Described(*(values[which] for values in self))
 
 
 class Forecast(NamedTuple):
     """What is expected of one restorer for each of N images: (N,) each.
 
-    gain: the mean, dB.
-    low, high: the interval, dB.
-    probability: of a gain above 0.
+    Args:
+        gain: the expected gain in PSNR, dB.
+        low: the lower end of the interval that holds the true gain with the `coverage` of the model, dB.
+        high: its upper end, dB; the expected gain lies within the two.
+        probability: of a gain above 0, 0 to 1.
     """
 
     gain: FloatArray
@@ -82,7 +92,8 @@ class GainModel:
     the logarithm of the odds by the mixture).
 
     Args:
-        centre, scale: (D,), by which statistics are standardized.
+        centre: (D,), subtracted from statistics.
+        scale: (D,), above 0: statistics less the centre are divided by it.
         weights: (K, D + R + 1, G), dB; the last row is the constant.
         limits: (K, 2, G), dB: the predictions of a regression are kept within what was seen for its kind.
         spread: (K, G), dB: the scale of each part.
@@ -119,11 +130,30 @@ class GainModel:
             raise GridsError("the 'levels' and the 'coverage' of a model of gains must be within 0 and 1")
 
     def predict(self, images: Described) -> FloatArray:
-        """The expected gains in dB: (N, G)."""
+        """Predict the gain of every restorer on every image.
+
+        Each kind has a prediction of its own, kept within what was seen when it was learnt; they are averaged by the
+        probabilities of the kinds.
+
+        Args:
+            images: N of them, with the D, R and K of this model.
+
+        Returns:
+            (N, G): the expected gain in PSNR, dB; negative where harm is expected.
+        """
         return np.asarray(np.einsum("nk,nkg->ng", images.chances, self._parts(images)))
 
     def forecast(self, images: Described, chosen: Indices) -> Forecast:
-        """What is expected of the restorer of one group for each image; `chosen` are the groups' numbers, (N,)."""
+        """Predict what one restorer gains on each image, and how sure that is.
+
+        Args:
+            images: N of them, with the D, R and K of this model.
+            chosen: (N,), the number of the group whose restorer is meant for each image, 0 to G - 1.
+
+        Returns:
+            The expected gains (those of `predict`), the ends of the intervals, and the probabilities of a gain. They
+            hold for restorers that are chosen for the largest expected gain, as `calibrate` chooses them.
+        """
         mixture = self._mixture(images, chosen)
         share, gain = (1 - self.coverage) / 2, mixture.mean()
         low, high = (mixture.quantile(float(np.interp(level, LEVELS, self.levels))) for level in (share, 1 - share))
@@ -139,7 +169,10 @@ class GainModel:
             images: the samples; such as a prediction is made for.
             kinds: (N,), which they are of.
             gains: (N, G), what was measured, dB; samples with a gain that is not finite are left out.
-            coverage: of the intervals, below 1.
+            coverage: of the intervals, above 0 and below 1.
+
+        Returns:
+            A new model with other `spread`, `levels`, `odds` and `coverage`; predictions stay what they were.
 
         Raises:
             GridsError: there are too few samples for such a coverage.
@@ -241,8 +274,14 @@ def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:
 
     Args:
         whitened: (N, R), the statistics of the samples in the whitened space.
-        samples: with gains; those that are not finite are left out.
-        kinds: how many there are.
+        samples: with gains; a sample with a gain that is not finite is left out.
+        kinds: how many there are, K.
+
+    Returns:
+        The model, whose intervals and probabilities mean nothing before `GainModel.calibrate`.
+
+    Raises:
+        GridsError: no sample has gains that are finite.
     """
     centre, scale = samples.statistics.mean(0), samples.statistics.std(0) + LEAST_SCALE
     rows = _rows(samples.statistics, whitened, centre, scale)

@@ -47,9 +47,9 @@ def select_by_rule(
 
     Args:
         descriptor: what describes the image.
-        image: (3, H, W) in [0, 1].
+        image: (3, H, W), floating point in [0, 1].
         name: of its file, for the selection.
-        groups: to choose among.
+        groups: to choose among, at least one.
         params: the generalized Gaussian of every degradation.
 
     Returns:
@@ -96,7 +96,14 @@ def fit_image_ggd(descriptor: Descriptor, image: Tensor) -> GGDParams | None:
 
 
 def cut_even_patches(image: Tensor) -> Tensor:
-    """(3, H, W) -> (16, 3, 32, 32): patches in four rows and columns, evenly from border to border."""
+    """Cut 16 patches from an image, in four rows and four columns, evenly from border to border.
+
+    Args:
+        image: (3, H, W), floating point. Sides below 48 pixels are continued to that by the last row and column.
+
+    Returns:
+        (16, 3, 32, 32), a new tensor, row by row. Patches of images below 128 pixels overlap.
+    """
     height, width = image.shape[-2:]
     right, below = max(LEAST_SIDE - width, 0), max(LEAST_SIDE - height, 0)
     if right or below:
@@ -110,14 +117,38 @@ def _starts(length: int) -> list[int]:
 
 
 def average_ggd(params: Sequence[GGDParams]) -> GGDParams:
-    """The GGD of a group: the means of its members' alpha and sigma. Raises GridsError where there are none."""
+    """The generalized Gaussian of a group: the means of alpha and of sigma over its members.
+
+    Args:
+        params: those of the members, at least one.
+
+    Returns:
+        Both means.
+
+    Raises:
+        GridsError: there are no members.
+
+    >>> average_ggd([GGDParams(1.0, 0.2), GGDParams(2.0, 0.4)]).alpha
+    1.5
+    """
     if not params:
         raise GridsError("there are no distributions to average")
     return GGDParams(float(np.mean([p.alpha for p in params])), float(np.mean([p.sigma for p in params])))
 
 
 def compute_divergences(image: GGDParams, groups: Mapping[str, GGDParams]) -> dict[str, float]:
-    """KL(GGD(C) || GGD(d)) of every group C from the image d, in nats; the smallest names the group (equation 7)."""
+    """How far an image is from every group: KL(GGD(C) || GGD(d)) of group C and image d. Source: GRIDS, equation 7.
+
+    Args:
+        image: the distribution of the image.
+        groups: those of the groups, by id.
+
+    Returns:
+        By id, in the order given, nats, at least 0; the smallest one names the group to choose.
+
+    >>> round(compute_divergences(GGDParams(2.0, 2.0), {"C1": GGDParams(2.0, 1.0)})["C1"], 4)
+    0.3181
+    """
     alpha, sigma = np.array(image.alpha), np.array(image.sigma)
     return {
         name: float(ggd.kl_divergence(np.array(group.alpha), np.array(group.sigma), alpha, sigma))

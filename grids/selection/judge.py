@@ -23,7 +23,8 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
         images: N names, which the selections bear.
 
     Returns:
-        N selections.
+        N selections, in the order of the images. All have a ranking; those that are clean or unknown have no predicted
+        gain of a chosen group.
 
     Raises:
         GridsError: the profile is of other statistics.

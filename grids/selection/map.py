@@ -28,7 +28,8 @@ class SelectionMap:
     Args:
         labels: (rows, columns), the number of the group in `Selector.groups`; -1 clean, -2 unknown, -3 nothing visible.
         probabilities: (rows, columns), of the label; of unknown cells that of the likeliest group, of hidden ones 0.
-        height, width: of the image, in pixels; row i begins at i height // rows.
+        height: of the image, pixels; row i begins at i height // rows.
+        width: of the image, pixels; column i begins at i width // columns.
     """
 
     labels: np.ndarray[Any, np.dtype[np.int64]]
@@ -52,6 +53,10 @@ def map_image(
         image: (3, H, W), floating point in [0, 1], uint8 or uint16, on the CPU.
         side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
         visible: (H, W) bool, which pixels count, at least one of them; None for all.
+
+    Returns:
+        The map. Each cell is described and judged as if it were an image of its own, so that the work grows with the
+        number of cells.
 
     Raises:
         GridsError: the side is too small.

@@ -112,15 +112,33 @@ class Profile:
                 raise GridsError(f"the profile knows {known}, but not '{strange[0]}' of the group '{group.id}'")
 
     def regroup(self, groups: tuple[Candidate, ...]) -> Profile:
-        """The same kinds in other groups, whose gains are not known.
+        """Sort the same kinds into other groups, whose gains are not known.
+
+        Args:
+            groups: the new candidates, at least one; their ids differ.
+
+        Returns:
+            A new profile without a model of gains.
 
         Raises:
-            GridsError: a group holds a degradation that is not among the kinds.
+            GridsError: a group holds a degradation that is not among the kinds, or none at all, or ids repeat.
         """
         return replace(self, groups=groups, gains=None)
 
     def write(self, path: Path) -> Path:
-        """Write it in one step. Raises RunError where that fails."""
+        """Write the profile as one safetensors file, in one step: a reader sees the old file or the new one.
+
+        Arrays are stored in single precision, so that a profile that is read again differs by their rounding.
+
+        Args:
+            path: the file; in a run folder it must be called `FILE`.
+
+        Returns:
+            The path.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         arrays = _to_arrays("discriminant", self.discriminant)
         if self.gains is not None:
             arrays |= _to_arrays("gains", self.gains)
@@ -141,12 +159,31 @@ class Profile:
 
 
 def group_membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
-    """(K, G): 1 where the group restores the kind."""
+    """Tell which group restores which kind.
+
+    Args:
+        kinds: K names.
+        groups: G candidates.
+
+    Returns:
+        (K, G), float64: 1 where the group restores the kind, else 0. A kind may be in several groups, or in none.
+
+    >>> group_membership(("clean", "jpeg"), (Candidate("C1", ("jpeg",)),)).tolist()
+    [[0.0], [1.0]]
+    """
     return np.array([[float(kind in group.degradations) for group in groups] for kind in kinds])
 
 
 def list_candidates(grouping: Grouping) -> tuple[Candidate, ...]:
-    """The groups of a run, for a profile that lies in its folder."""
+    """Take the groups of a run as candidates, for a profile that lies in its folder.
+
+    Args:
+        grouping: of the run.
+
+    Returns:
+        One candidate for each group, in their order, with its id, degradations and weights, which stay relative to the
+        run folder if they are; the preset of the network is left open.
+    """
     return tuple(
         Candidate(group.id, group.degradations, None if group.weights is None else Path(group.weights))
         for group in grouping.groups
@@ -155,6 +192,12 @@ def list_candidates(grouping: Grouping) -> tuple[Candidate, ...]:
 
 def read_profile(path: Path) -> Profile:
     """Read a profile.
+
+    Args:
+        path: the file, as `Profile.write` writes it.
+
+    Returns:
+        The profile, its arrays in double precision; the weights of its groups stay relative to its folder.
 
     Raises:
         RunError: the file is missing, damaged, or no profile, or was made by another version of the statistics.

@@ -62,7 +62,15 @@ class Samples:
 
     @classmethod
     def join(cls, parts: Sequence[Samples]) -> Samples:
-        """All samples of several sets, one after the other; the photographs keep their numbers."""
+        """Put several sets of samples together, one after the other.
+
+        Args:
+            parts: at least one, with as many statistics and restorers each. The indices of kinds must mean the same.
+                Photographs keep their numbers, so that one number may stand for photographs of several parts.
+
+        Returns:
+            A new set, of copies.
+        """
         columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
         return cls(*map(np.concatenate, columns))
 
@@ -96,14 +104,26 @@ Row = tuple[FloatArray, int, float, int, list[float], float]
 
 
 def stack_samples(rows: Sequence[Row]) -> Samples:
-    """At least one sample."""
+    """Put single samples together into arrays.
+
+    Args:
+        rows: at least one, with as many statistics and gains each.
+
+    Returns:
+        The samples, in the order of the rows.
+    """
     return Samples(*map(np.array, zip(*rows, strict=True)))
 
 
 class Drawn(NamedTuple):
-    """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG: (3, H, W) in [0, 1] both.
+    """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG.
 
-    `clean` is the photograph before it was degraded or saved.
+    Args:
+        clean: (3, H, W) in [0, 1], the photograph before it was degraded or saved.
+        degraded: (3, H, W) in [0, 1], the result.
+        severity: of the degradation, 0 to 1; 0 without one.
+        factor: how many times smaller it was made, 1 or more.
+        quality: of the JPEG that it was saved as, 1 to 100; 0 for none.
     """
 
     clean: Tensor
@@ -128,10 +148,16 @@ def draw(
         clean: (3, H, W) in [0, 1].
         degradation: None leaves it clean.
         seed: of everything.
-        factor: reduce by this factor.
+        factor: reduce by this factor; None draws it, 1 for about a third of the seeds. A drawn one leaves at least 64
+            pixels of the shorter side, where there are so many.
         most: take no more than so many rows and columns, from the middle; None takes all.
         data: how the degraded one is made; its kind decides whether it is clean, and factors are those above.
         drawings: draw over the photograph before it is degraded.
+
+    Returns:
+        The degraded photograph, with its target and all that was drawn. Where both sides are above 16 pixels, 8 rows
+        and 8 columns are cut off, some before and some behind, so that patches do not stand at a fixed place of a JPEG
+        block.
     """
     generator = seeded(seed)
     reduces, size, severity = torch.rand(3, generator=generator).tolist()
@@ -154,7 +180,18 @@ def draw(
 
 
 def reduce_photo(image: Tensor, factor: float) -> Tensor:
-    """An image `factor` times smaller, each pixel the mean of those under it, rounded to 8 bit."""
+    """Make an image smaller, each pixel the mean of those under it.
+
+    Args:
+        image: (3, H, W), float32 in [0, 1].
+        factor: how many times smaller its sides become.
+
+    Returns:
+        (3, h, w), rounded to multiples of 1/255, sides of at least 1 pixel; the image itself for a factor of 1 or less.
+
+    >>> reduce_photo(torch.ones(3, 10, 8), 2.0).shape
+    torch.Size([3, 5, 4])
+    """
     if factor <= 1:
         return image
     size = [max(1, round(side / factor)) for side in image.shape[-2:]]
@@ -181,6 +218,9 @@ def make_samples(
         settings: how often and how photographs are drawn.
         device: of the restorers.
         on_done: called after every photograph.
+
+    Returns:
+        Samples, photograph by photograph, kind by kind; photographs and kinds are numbered from 0 in the order given.
     """
     rows: list[Row] = []
     for number, (name, clean) in enumerate(photographs):
@@ -217,6 +257,10 @@ def make_outliers(
         settings: how often and how photographs are drawn; each is reduced by a factor of its own.
         device: of the restorers.
         on_done: called after every photograph.
+
+    Returns:
+        Samples, photograph by photograph, all of that kind; their severities are the numbers of the distortions, and
+        gains are measured on every draw.
     """
     rows: list[Row] = []
     heads = [for_task(one) for one in restorers]
@@ -241,7 +285,17 @@ def make_outliers(
 
 
 def measure_gains(drawn: Drawn, restorers: Sequence[nn.Module], device: torch.device | str) -> list[float]:
-    """What each restorer adds to the PSNR of a degraded photograph, dB (RGB, 8 bit); NaN for a perfect one."""
+    """Run restorers on a degraded photograph, and measure what each adds to its PSNR.
+
+    Args:
+        drawn: the degraded photograph and its target.
+        restorers: networks that lie on the device.
+        device: of the restorers.
+
+    Returns:
+        One gain for each restorer, dB (RGB, 8 bit), negative for harm. All are NaN where the photograph equals its
+        target, and no restorer is run then; inf where one restores it perfectly.
+    """
     before = image_psnr(drawn.degraded, drawn.clean)
     if not np.isfinite(before):
         return [np.nan] * len(restorers)

@@ -41,8 +41,13 @@ class Selector:
     Args:
         profile: what images are compared with.
         folder: that the profile's weights are relative to.
-        device: of the descriptor: "auto", "cpu", "cuda" or "mps".
+        device: of the descriptor and the restorers: "auto", "cpu", "cuda" or "mps".
         descriptor: weights of the descriptor; None for the one that ships.
+
+    Attributes:
+        profile: as it was given.
+        groups: the candidates, in the order of the profile, the paths of their weights joined to the folder.
+        descriptor: the network that describes images, on the device.
 
     Raises:
         WeightsError: the profile was made with another descriptor.
@@ -65,7 +70,18 @@ class Selector:
 
     @classmethod
     def builtin(cls, device: str = "auto") -> Selector:
-        """The selector that ships: eleven degradations, the restorers of the groups of our study, and one of all."""
+        """The selector that ships: eleven degradations, the restorers of the groups of our study, and one of all.
+
+        Args:
+            device: as for `Selector`.
+
+        Returns:
+            A selector that predicts gains. It is made anew at every call, which takes a while: keep it.
+
+        Raises:
+            WeightsError: a file of the package is missing or was changed.
+            GridsError: there is no such device.
+        """
         path = weights.builtin(weights.PROFILE)
         return cls(read_profile(path), path.parent, device)
 
@@ -76,9 +92,18 @@ class Selector:
         It uses the folder's profile (of `grids profile`), or, where there is only a groups.json, the built-in
         profile for its groups; then gains are not predicted, and what none of them restores is unknown.
 
+        Args:
+            path: the run folder.
+            device: as for `Selector`.
+
+        Returns:
+            The selector; weights of its groups are looked for in the folder, and read when they are needed.
+
         Raises:
             RunError: the folder holds neither, or one that cannot be read or used, or its groups were made anew after
                 its profile.
+            WeightsError: the profile was made with another descriptor.
+            GridsError: there is no such device.
         """
         folder = Path(path)
         return cls(_read_run(folder), folder, device)
@@ -92,6 +117,10 @@ class Selector:
             method: "ours", or "paper": equation 7 of GRIDS to the letter, which knows neither clean nor unknown
                 images and predicts no gain; its probabilities are a softmax of the divergences and mean nothing more.
             max_pixels: refuse larger files.
+
+        Returns:
+            The verdict, the groups in order of preference, and what the first of them is expected to gain; the same
+            for the same pixels.
 
         Raises:
             GridsError: the image cannot be used, or the method is unknown or cannot be used with this profile.
@@ -123,6 +152,9 @@ class Selector:
             group, head, tile, overlap, steps, min_gain, strength: as for `restore_photo`.
             max_pixels: refuse larger files.
 
+        Returns:
+            The result, and every look at the photograph with what was done.
+
         Raises:
             GridsError: the image or a value cannot be used, or the group has no restorer.
         """
@@ -152,6 +184,9 @@ class Selector:
             side: of a cell in pixels, about, at least 64; None for 96, or more where there would be over 400 cells.
             max_pixels: refuse larger files.
 
+        Returns:
+            The labels of the cells (numbers of `groups`) and their probabilities.
+
         Raises:
             GridsError: the image cannot be used, or the side is too small.
         """
@@ -166,7 +201,14 @@ def _smallest(groups: Sequence[Candidate]) -> list[Candidate]:
 
 
 def check_method(method: str) -> None:
-    """Raise UnknownNameError for a method that there is not."""
+    """Check the name of a way to select.
+
+    Args:
+        method: one of `METHODS`, "ours" or "paper".
+
+    Raises:
+        UnknownNameError: it is neither.
+    """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
 

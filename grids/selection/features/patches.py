@@ -22,7 +22,17 @@ VISIBLE = 0.9
 
 
 def is_shown(shares: Tensor) -> Tensor:
-    """Which parts of an image show about as much as the one that shows most: bool; shares of visible pixels, 0 to 1."""
+    """Tell which parts of a partly transparent image show about as much as the part that shows most.
+
+    Args:
+        shares: any shape, at least one value: of visible pixels in each part, 0 to 1.
+
+    Returns:
+        bool, of the same shape; at least one is True.
+
+    >>> is_shown(torch.tensor([0.2, 0.5, 0.46])).tolist()
+    [False, True, True]
+    """
     return shares >= VISIBLE * shares.max()
 
 
@@ -54,14 +64,32 @@ def choose_patches(image: Tensor, count: int, side: int = SIDE, visible: Tensor 
 
 
 def pad_to_patch(image: Tensor, side: int = SIDE) -> Tensor:
-    """An image, (C, H, W), continued to at least one patch by its last row and column; float32 where it is."""
+    """Continue an image that is smaller than a patch by its last row and column.
+
+    Args:
+        image: (C, H, W), floating point, uint8, uint16 or bool.
+        side: of a patch, pixels.
+
+    Returns:
+        (C, at least side, at least side), float32 in [0, 1] where it was continued, else the image itself, as it is.
+    """
     height, width = image.shape[-2:]
     below, right = max(0, side - height), max(0, side - width)
     return F.pad(to_unit(image)[None], (0, right, 0, below), mode="replicate")[0] if below or right else image
 
 
 def cut_patches(image: Tensor, corners: list[tuple[int, int]], side: int = SIDE) -> Tensor:
-    """The patches whose top left corners (y, x) are given: (N, 3, side, side), float32 in [0, 1]."""
+    """Cut patches out of an image.
+
+    Args:
+        image: (3, H, W), floating point in [0, 1], uint8 or uint16.
+        corners: at least one: the row and the column of the top left pixel of each patch, which must lie wholly within
+            the image (not checked).
+        side: of a patch, pixels.
+
+    Returns:
+        (N, 3, side, side), float32 in [0, 1], copies.
+    """
     return to_unit(torch.stack([image[:, y : y + side, x : x + side] for y, x in corners]))
 
 
