@@ -30,8 +30,8 @@ def add_stripes(image: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         image: (3, H, W), float32 in [0, 1], on the CPU. It is not changed.
-        generator: on the CPU; it gives the direction, the frequency, 0.1 to 2.5 radians a pixel, and the amplitude, 0.03
-            to 0.25.
+        generator: on the CPU; it gives the direction, the frequency, 0.1 to 2.5 radians a pixel, and the amplitude,
+            0.03 to 0.25.
 
     Returns:
         (3, H, W), float32, not clipped: `distort` does that.

@@ -121,7 +121,7 @@ class Drawn(NamedTuple):
     Args:
         clean: (3, H, W) in [0, 1], the photograph before it was degraded or saved.
         degraded: (3, H, W) in [0, 1], the result.
-        severity: of the degradation, 0 to 1; 0 without one.
+        severity: of the degradation, 0 to 1; 0 without one; of a distorted one (`make_outliers`) which distortion.
         factor: how many times smaller it was made, 1 or more.
         quality: of the JPEG that it was saved as, 1 to 100; 0 for none.
     """
