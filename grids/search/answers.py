@@ -179,7 +179,8 @@ class Table:
         within: (2^n,) bool, whether the group is within delta, by its own answer or a shortcut.
         beyond: (2^n,) bool, whether it is beyond, likewise.
         direct: (2^n,) bool, whether its own answer is within.
-        open: (2^n,) bool, whether no certain answer can be had: it is undecided, failed, or cannot be asked for.
+        open: (2^n,) bool, whether no certain answer can be had: it is undecided, failed, or has no
+            answer and cannot be asked for.
     """
 
     def __init__(self, answers: Answers, shortcuts: bool | None = None) -> None:

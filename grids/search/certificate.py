@@ -57,7 +57,7 @@ def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
     """How many groups any partition needs at least, by the answers.
 
     With 14 degradations or fewer all partitions are considered; then the answers must allow at least one. With more,
-    the bound with shortcuts comes from integer programs, which take seconds; without shortcuts it is 1 or 2.
+    the bound with shortcuts comes from integer programs; without shortcuts it is 1 or 2.
 
     Args:
         answers: what is known. Groups that are not refuted count as possible, whether or not they can be asked for.
@@ -82,7 +82,8 @@ def hangs_on(answers: Answers, partition: Sequence[int]) -> list[int]:
     Returns:
         Masks of groups that are neither verified nor beyond delta, and that would make a partition with fewer groups if
         they were within it, the rest being verified; the closest by mean distance first. Only the smallest: none holds
-        another one. With more than 14 degradations, only unions of two groups of the partition are looked at.
+        another one. With more than 14 degradations, only unions of two groups of the partition are looked at,
+        of which not even a shortcut says on which side they are.
     """
     problem = answers.problem
     if problem.n > ENUMERATED:

@@ -60,8 +60,8 @@ class DropTable:
         is unknown. Lines that begin with # are comments.
 
         Args:
-            path: of the file; or "study" (trainings of our own) or "paper" (what GRIDS published). To read a file of
-                one of these two names, put its folder before it.
+            path: of the file; or "study" (trainings of our own) or "paper" (what GRIDS published). For a file of
+                one of these two names, give its absolute path.
 
         Returns:
             The table, with groups in the order of their first rows.

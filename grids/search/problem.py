@@ -190,8 +190,9 @@ class Problem:
         return "within" if within else "undecided"
 
     def normalize(self, mask: int, answer: Answer) -> Answer:
-        """The answer as plain floats, with its names in the order of the matrix and "*" last. The one given is not
-        changed.
+        """The answer as plain floats, with its names in the order of the matrix and "*" last.
+
+        The one given is not changed.
 
         Args:
             mask: of the group.

@@ -119,8 +119,9 @@ class TrialLog:
 
     @staticmethod
     def identity_of(path: str | Path) -> dict[str, Any] | None:
-        """The identity that a log was made with, to see whether it fits before it is opened. The log is not locked for
-        this.
+        """The identity that a log was made with, to see whether it fits before it is opened.
+
+        The log is not locked for this.
 
         Args:
             path: of the log.
