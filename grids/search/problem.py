@@ -63,7 +63,7 @@ class Problem:
         askable: masks of the groups of two or more that can be asked for; None for all.
         seed: of the order of groups whose distances tie, 0 to 2^63 - 1; nothing else is random.
         least_drop: with the method "exact": ask on until the total drop is the least of all partitions with as few
-            groups, not only the least among the answers at hand.
+            groups, not only the least among the answers at hand. Without effect for more than 14 degradations.
 
     Raises:
         GridsError: a delta is negative or not finite, the seed is out of range, or there are no degradations or more
