@@ -29,7 +29,7 @@ class Exact(SearchMethod):
     `ExactListed` where the groups that can be asked for are listed).
 
     With 14 degradations or fewer, the total drop of the result is the least among the partitions with as few groups
-    whose answers are at hand. With `Problem.least_drop` it first asks for every group that could be part of another one,
+    whose answers are at hand. With `Problem.least_drop` it first asks for every group that could be part of another,
     so that the total drop is the least of all. With more degradations `least_drop` changes nothing.
 
     Args:
