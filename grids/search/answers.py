@@ -16,10 +16,17 @@ Masks = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Answers:
-    """Verdicts by group, with what the shortcuts make of them.
+    """The verdicts on groups so far, and what the shortcuts make of them.
 
-    A group of one is within delta without being asked for, unless an answer says otherwise. A direct answer always
-    outweighs one that a shortcut implies.
+    A group of one has a drop of 0 and is within delta from the start, unless an answer says otherwise. A direct answer
+    always outweighs one that a shortcut implies. Groups are bit masks (see `Problem`).
+
+    Args:
+        problem: whose delta decides on the verdicts.
+
+    Attributes:
+        verdicts: mask -> verdict, for every group with an answer of its own, in the order of the answers.
+        answers: mask -> answer; an empty one where the group failed, none where the verdict is only supposed.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -31,35 +38,82 @@ class Answers:
             self.answers[1 << i] = Answer({problem.similarity.degradations[i]: 0.0})
 
     def add(self, mask: int, answer: Answer | None) -> Verdict:
-        """Take an answer in (None: it failed), and return its verdict."""
+        """Take an answer in. An earlier one of the same group is replaced.
+
+        Args:
+            mask: of the group.
+            answer: its drops, already checked by `Problem.normalize`; None where the group failed.
+
+        Returns:
+            The verdict: "within", "beyond" or "undecided" by `Problem.verdict`, or "failed".
+        """
         verdict = FAILED if answer is None else self.problem.verdict(mask, answer)
         self.verdicts[mask] = verdict
         self.answers[mask] = answer or Answer()
         return verdict
 
     def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
-        """Take in answers that need not be asked for; what was answered before stays."""
+        """Take in answers that need not be asked for, such as those of a table.
+
+        A group that has a verdict keeps it. So groups of one never change here; `add` can change them.
+
+        Args:
+            at_hand: answers by the names of the group.
+
+        Raises:
+            UnknownNameError: a name is not in the similarity matrix, or is not in its group.
+            GridsError: a group is empty, or a number is not finite or a standard error negative. Answers before it
+                stay.
+        """
         for group, answer in at_hand.items():
             mask = self.problem.mask(group)
             if mask not in self.verdicts:
                 self.add(mask, self.problem.normalize(mask, answer))
 
     def supposing(self, verdicts: Mapping[int, Verdict]) -> Answers:
-        """A copy with verdicts that are only supposed."""
+        """A copy with further verdicts that are only supposed, to see what a method would do then.
+
+        Args:
+            verdicts: by mask; they replace verdicts that are there. Empty for a plain copy.
+
+        Returns:
+            The copy. Changing it does not change this object, nor the other way round.
+        """
         supposed = copy.copy(self)
         supposed.answers, supposed.verdicts = dict(self.answers), {**self.verdicts, **verdicts}
         return supposed
 
     def having(self, verdict: Verdict) -> list[int]:
-        """The groups of two or more with this direct verdict, in a fixed order."""
+        """The groups with a given verdict of their own; what shortcuts imply does not count.
+
+        Args:
+            verdict: "within", "beyond", "undecided" or "failed".
+
+        Returns:
+            Masks of groups of two or more, in increasing order.
+        """
         return sorted(mask for mask, v in self.verdicts.items() if v == verdict and mask & (mask - 1))
 
     def direct(self, mask: int) -> Verdict | None:
-        """The verdict of the group's own answer, if there is one."""
+        """The verdict of a group's own answer, whatever shortcuts imply.
+
+        Args:
+            mask: of the group.
+
+        Returns:
+            The verdict, which may be a supposed one; None where the group has none.
+        """
         return self.verdicts.get(mask)
 
     def known(self, mask: int) -> Verdict | None:
-        """The verdict of a group, by its own answer or by a shortcut; "failed" where no answer can be had."""
+        """The verdict on a group: by its own answer, else by a shortcut if the problem allows them.
+
+        Args:
+            mask: of the group.
+
+        Returns:
+            The verdict; "failed" where nothing is known and the group cannot be asked for; None where it can.
+        """
         verdict = self.verdicts.get(mask)
         if verdict is None and self.problem.shortcuts:
             verdict = self.implied(mask)
@@ -68,7 +122,15 @@ class Answers:
         return verdict
 
     def implied(self, mask: int) -> Verdict | None:
-        """What follows for a group from its parts and from what it is a part of."""
+        """What follows for a group if no group is better than a part of it; the problem's `shortcuts` is not looked at.
+
+        Args:
+            mask: of the group.
+
+        Returns:
+            "beyond" if a part of two or more is beyond; else "within" if it is a part of a group that is within; else
+            None. The group itself counts as its part, and as what it is a part of. It looks at every answer once.
+        """
         for other, verdict in self.verdicts.items():
             if verdict == BEYOND and other & mask == other and other & (other - 1):
                 return BEYOND
@@ -77,7 +139,15 @@ class Answers:
         return None
 
     def total_drop(self, mask: int) -> float:
-        """The sum of the drops of a group, dB; the worst times the size where only that is known; 0 if supposed."""
+        """The sum of the drops of a group, by which partitions with as few groups are compared.
+
+        Args:
+            mask: of the group.
+
+        Returns:
+            dB. Where not every drop is known, the largest that is known counts for each degradation. 0 where none is
+            known, or the verdict is only supposed.
+        """
         if mask not in self.answers:
             return 0.0
         drops = self.answers[mask].drops
@@ -87,17 +157,30 @@ class Answers:
         return max(drops.values(), default=0.0) * len(names)
 
     def contradictions(self) -> int:
-        """How often a group is within delta although a part of it is beyond."""
+        """How often answers contradict the assumption of the shortcuts.
+
+        Returns:
+            The number of pairs of a group that is within delta and a part of it, of two or more, that is beyond.
+        """
         beyond = self.having(BEYOND)
         return sum(part & whole == part for whole in self.having(WITHIN) for part in beyond)
 
 
 class Table:
-    """The same for all groups at once, as flags by mask; for ENUMERATED degradations or fewer.
+    """The same as `Answers` for all groups at once, as flags by mask, for 14 degradations (`ENUMERATED`) or fewer.
+
+    It is a picture of the moment: answers that come later are not in it.
 
     Args:
         answers: what is known.
         shortcuts: whether to follow the shortcuts; None for what the problem says.
+
+    Attributes:
+        within: (2^n,) bool, whether the group is within delta, by its own answer or a shortcut.
+        beyond: (2^n,) bool, whether it is beyond, likewise.
+        direct: (2^n,) bool, whether its own answer is within.
+        open: (2^n,) bool, whether no certain answer can be had: it is undecided, failed, or has no
+            answer and cannot be asked for.
     """
 
     def __init__(self, answers: Answers, shortcuts: bool | None = None) -> None:
@@ -129,15 +212,24 @@ class Table:
 
     @property
     def usable(self) -> Masks:
-        """The groups that a partition may be made of, as far as is known: not beyond, and answered for or askable."""
+        """The groups that a partition may be made of, as far as is known: not beyond, and answered for or askable.
+
+        Masks, (groups,) int64, in increasing order.
+        """
         return np.flatnonzero((~self.beyond & ~self.open)[1:]) + 1
 
     @property
     def possible(self) -> Masks:
-        """The groups that may be within delta, whether or not one can ask."""
+        """The groups that may be within delta, whether or not one can ask: all that are not beyond.
+
+        Masks, (groups,) int64, in increasing order. Certificates count with these.
+        """
         return np.flatnonzero(~self.beyond[1:]) + 1
 
     @property
     def verified(self) -> Masks:
-        """The groups whose own answer is within delta."""
+        """The groups whose own answer is within delta; results are made of these alone.
+
+        Masks, (groups,) int64, in increasing order.
+        """
         return np.flatnonzero(self.direct)

@@ -18,7 +18,15 @@ PROVED, IF_MONOTONE, HEURISTIC = CERTIFICATES
 
 
 class Certificate(NamedTuple):
-    """The word for it; how many groups are needed at least, whatever is assumed; and the same with the shortcuts."""
+    """How sure it is that a partition has the fewest groups.
+
+    Args:
+        word: "proved" (no partition has fewer), "proved-if-monotone" (none has, if a group is never better than a part
+            of it) or "heuristic" (fewer may be possible).
+        lower_bound: so many groups are needed at least, whatever the missing answers would be.
+        if_monotone: the same, if a group is never better than a part of it; `lower_bound` where two answers contradict
+            that.
+    """
 
     word: CertificateKind
     lower_bound: int
@@ -26,7 +34,18 @@ class Certificate(NamedTuple):
 
 
 def certify(answers: Answers, count: int) -> Certificate:
-    """The certificate of a partition into `count` groups. Groups without a certain answer count as possible."""
+    """The certificate of a partition, from the answers alone (docs/method.md, section 8).
+
+    Groups without a certain answer count as possible. Which method asked for the answers does not matter.
+
+    Args:
+        answers: what is known; they must allow some partition.
+        count: the number of groups of the partition.
+
+    Returns:
+        "proved" if `count` is at most the lower bound without shortcuts; else "proved-if-monotone" if it is at most the
+        one with them, and no two answers contradict them; else "heuristic".
+    """
     sure = lower_bound(answers, shortcuts=False)
     if count <= sure or answers.contradictions():  # with these the assumption is known to be wrong
         return Certificate(PROVED if count <= sure else HEURISTIC, sure, sure)
@@ -35,7 +54,18 @@ def certify(answers: Answers, count: int) -> Certificate:
 
 
 def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
-    """So many groups are needed at least, by the answers; `shortcuts`: if a group is never better than a part of it."""
+    """How many groups any partition needs at least, by the answers.
+
+    With 14 degradations or fewer all partitions are considered; then the answers must allow at least one. With more,
+    the bound with shortcuts comes from integer programs; without shortcuts it is 1 or 2.
+
+    Args:
+        answers: what is known. Groups that are not refuted count as possible, whether or not they can be asked for.
+        shortcuts: whether a group counts as refuted, too, if a part of it is beyond delta.
+
+    Returns:
+        A number of groups, at least 1.
+    """
     problem = answers.problem
     if problem.n > ENUMERATED:
         return least_groups(answers, shortcuts=shortcuts)
@@ -43,9 +73,17 @@ def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
 
 
 def hangs_on(answers: Answers, partition: Sequence[int]) -> list[int]:
-    """The groups without a certain answer that would allow fewer groups, if they were within delta; the closest first.
+    """The groups that would have to be asked for to find a partition with fewer groups.
 
-    Only the smallest: none holds another one. For more than ENUMERATED degradations only unions of two groups.
+    Args:
+        answers: what is known.
+        partition: masks of the groups of the result.
+
+    Returns:
+        Masks of groups that are neither verified nor beyond delta, and that would make a partition with fewer groups if
+        they were within it, the rest being verified; the closest by mean distance first. Only the smallest: none holds
+        another one. With more than 14 degradations, only unions of two groups of the partition are looked at,
+        of which not even a shortcut says on which side they are.
     """
     problem = answers.problem
     if problem.n > ENUMERATED:
@@ -64,7 +102,15 @@ def hangs_on(answers: Answers, partition: Sequence[int]) -> list[int]:
 
 
 def spared(answers: Answers) -> dict[str, int]:
-    """The shortcuts that settled groups without asking -> how many; counted for ENUMERATED degradations or fewer."""
+    """How many groups the shortcuts settled without asking.
+
+    Args:
+        answers: what is known.
+
+    Returns:
+        "a part is beyond" and "part of one within" -> how many groups that could be asked for and have no certain
+        answer of their own; zeros are left out. Empty where the problem has no shortcuts or more than 14 degradations.
+    """
     problem = answers.problem
     if not problem.shortcuts or problem.n > ENUMERATED:
         return {}

@@ -25,12 +25,16 @@ SHIPPED = {PAPER: "paper_drops.csv", STUDY: "study_drops.csv"}
 
 @dataclass(frozen=True)
 class DropTable:
-    """The drops of some groups, as an evaluator.
+    """Known drops of some groups. It can be called with a group, so it is an evaluator for `search_groups`.
+
+    >>> table = DropTable.load("paper")
+    >>> len(table.names), len(table.answers) > 10
+    (11, True)
 
     Args:
-        answers: group -> its drops.
+        answers: group (names) -> its drops.
         source: what the table says of itself (its first lines, if they begin with #), or its file's name.
-        sha256: of its text.
+        sha256: of its text, in hexadecimal; it tells logs which table their answers came from.
     """
 
     answers: Mapping[frozenset[str], Answer]
@@ -43,20 +47,29 @@ class DropTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every degradation that the table names, sorted."""
+        """Every degradation that the table names, in alphabetical order."""
         return tuple(sorted(set().union(*self.answers)))
 
     @classmethod
     def load(cls, path: str | Path) -> DropTable:
-        """Read a table, or one that ships: "study" (trainings of our own) or "paper" (what GRIDS published).
+        """Read a table from a file, or one that ships with the package.
 
-        The file is a CSV with the columns group (names joined by +), degradation (a name, or * for the group's worst),
-        drop (dB; negative is a gain) and, if wanted, noise (its standard error, dB). A degradation of a group that has
-        no row is unknown. Lines that begin with # are comments.
+        The file is a CSV in UTF-8 whose first row names its columns, in any order: group (names joined by +),
+        degradation (a name of that group, or * for its worst), drop (dB; negative is a gain) and, if wanted, noise (the
+        standard error of the drop in dB, 0 or more; empty for an exact drop). A degradation of a group that has no row
+        is unknown. Lines that begin with # are comments.
+
+        Args:
+            path: of the file; or "study" (trainings of our own) or "paper" (what GRIDS published). For a file of
+                one of these two names, give its absolute path.
+
+        Returns:
+            The table, with groups in the order of their first rows.
 
         Raises:
             RunError: the file cannot be read.
-            GridsError: a row is malformed or repeats another; the message names its line.
+            GridsError: a row is malformed or repeats another (the message names its line), or there are no rows.
+            UnknownNameError: a row is of a degradation that is not in its group.
         """
         if (shipped := SHIPPED.get(str(path))) is not None:
             return cls.parse(resources.files("grids.search").joinpath(shipped).read_text("utf-8"), str(path))
@@ -67,7 +80,23 @@ class DropTable:
 
     @classmethod
     def parse(cls, text: str, name: str) -> DropTable:
-        """`load` for a text; `name` stands for it in messages."""
+        r"""Read a table from text, as `load` does from a file.
+
+        Args:
+            text: the CSV, with its row of column names.
+            name: what to call it in messages; it is also the `source` where the text does not begin with comments.
+
+        Returns:
+            The table, with groups in the order of their first rows.
+
+        Raises:
+            GridsError: a row is malformed or repeats another (the message names its line), or there are no rows.
+            UnknownNameError: a row is of a degradation that is not in its group.
+
+        >>> table = DropTable.parse("group,degradation,drop\nhaze+rain,*,0.3", "mine.csv")
+        >>> table(frozenset({"haze", "rain"})).drops
+        {'*': 0.3}
+        """
         lines = text.removeprefix("\ufeff").splitlines()
         head = itertools.takewhile(lambda line: line.startswith("#"), lines)
         source = " ".join(line.lstrip("# ").strip() for line in head)
@@ -88,13 +117,28 @@ class DropTable:
         return cls(found, source or name, hashlib.sha256(text.encode()).hexdigest())
 
     def within(self, names: Iterable[str]) -> DropTable:
-        """The groups that are made of these degradations only."""
+        """The part of the table that is about some degradations only. (It has nothing to do with being within delta.)
+
+        Args:
+            names: of the degradations; those that the table does not know are ignored.
+
+        Returns:
+            A table of the groups that consist of these degradations only; it may be empty. Source and digest stay those
+            of the whole table.
+        """
         kept = set(names)
         answers = {group: answer for group, answer in self.answers.items() if group <= kept}
         return DropTable(answers, self.source, self.sha256)
 
     def check_names(self, known: Iterable[str]) -> None:
-        """Raise UnknownNameError for a degradation of the table that is not among those known."""
+        """Find out whether every degradation of the table is known, before a search uses it.
+
+        Args:
+            known: the names that may occur.
+
+        Raises:
+            UnknownNameError: for the first, in alphabetical order, that is not among them.
+        """
         choices = tuple(known)
         for name in self.names:
             if name not in choices:

@@ -23,12 +23,17 @@ NODES = 1000
 
 
 class Best:
-    """The cheapest partition of every subset into given groups.
+    """The cheapest partition of every subset into given groups, by dynamic programming over subsets.
+
+    It holds 2^n numbers, so n should be at most about 14.
 
     Args:
-        groups: masks.
-        costs: of each group, any sign.
+        groups: masks, (groups,) int64, above 0.
+        costs: of each group, (groups,), any sign; the cost of a partition is their sum.
         n: the number of degradations.
+
+    Attributes:
+        value: (2^n,) float64, by subset: the least cost of a partition of it; infinity where there is none, 0 for 0.
     """
 
     def __init__(self, groups: Masks, costs: FloatArray, n: int) -> None:
@@ -42,7 +47,16 @@ class Best:
             self._choice[masks[better]] = mask
 
     def partition(self, mask: int) -> list[int]:
-        """The groups of the best partition of a subset; its value must be finite."""
+        """The groups of the cheapest partition of a subset.
+
+        Args:
+            mask: of the subset. Its `value` must be finite, which the caller has to check: where there is no partition,
+                this does not return.
+
+        Returns:
+            Masks, ordered by their first degradation; empty for 0. Of partitions that cost the same, always the same
+            one.
+        """
         found = []
         while mask:
             found.append(int(self._choice[mask]))
@@ -51,15 +65,36 @@ class Best:
 
 
 def fewest(groups: Masks, n: int) -> FloatArray:
-    """For every subset, how many of the groups a partition of it needs; infinity where there is none."""
+    """How many of the given groups a partition of each subset needs at least.
+
+    Args:
+        groups: masks, (groups,) int64, above 0.
+        n: the number of degradations, at most about 14.
+
+    Returns:
+        (2^n,) float64, by subset: a whole number, or infinity where there is no partition.
+
+    >>> fewest(np.array([0b001, 0b010, 0b100, 0b110]), 3)[[0b110, 0b111, 0b011]]
+    array([1., 2., 2.])
+    """
     return Best(groups, np.ones(len(groups)), n).value
 
 
 def shares(groups: Masks, weights: FloatArray, n: int, count: int, *, as_part: bool) -> FloatArray:
-    """For every group of degradations, the share of partitions that have it.
+    """How much of all partitions would break if a group were beyond delta.
 
-    Of all partitions into at most `count` of the groups, each weighing the product of its groups' weights: the share
-    in which the given mask is a group or, with `as_part`, a part of one. (2^n,), in [0, 1].
+    All partitions into at most `count` of the groups count, each with the product of its groups' weights. There must be
+    one with a weight above 0, else the result is not a number.
+
+    Args:
+        groups: masks, (groups,) int64, above 0, each once.
+        weights: of each group, (groups,), 0 or more, such as its probability of being within delta.
+        n: the number of degradations, at most about 14.
+        count: the most groups that a partition may have.
+        as_part: also count partitions in which the mask is only a part of a group.
+
+    Returns:
+        (2^n,) float64 in [0, 1], by mask: the share of the weight of the partitions that have it as a group.
     """
     full = (1 << n) - 1
     ways = _ways(groups, weights, n, count)
@@ -72,12 +107,39 @@ def shares(groups: Masks, weights: FloatArray, n: int, count: int, *, as_part: b
 
 
 def count_partitions(groups: Masks, n: int, count: int) -> int:
-    """How many partitions into exactly `count` of the groups there are."""
+    """The number of partitions of all degradations into a given number of groups, counted without listing them.
+
+    Args:
+        groups: masks, (groups,) int64, above 0, each once.
+        n: the number of degradations, at most about 14.
+        count: so many groups exactly.
+
+    Returns:
+        The number; 0 where there is none.
+
+    >>> count_partitions(np.array([0b001, 0b010, 0b100, 0b011, 0b110]), 3, 2)
+    2
+    """
     return round(float(_ways(groups, np.ones(len(groups)), n, count)[count, -1]))
 
 
 def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> Iterator[list[int]]:
-    """Every partition of `full` into exactly `count` of the groups, at most `limit` of them."""
+    """List the partitions into a given number of groups.
+
+    Its time grows quickly with the number of groups, even where few partitions exist.
+
+    Args:
+        groups: masks above 0, each once. Their order decides in which order partitions come.
+        full: the mask to divide.
+        count: so many groups exactly.
+        limit: stop after so many partitions, 0 or more.
+
+    Yields:
+        The groups of a partition, ordered by their first degradation.
+
+    >>> list(all_partitions([0b001, 0b010, 0b100, 0b011, 0b110], 0b111, 2, 10))
+    [[1, 6], [3, 4]]
+    """
     largest = max((mask.bit_count() for mask in groups), default=0)
     by_first: dict[int, list[int]] = {}
     for mask in groups:
@@ -98,7 +160,12 @@ def all_partitions(groups: Sequence[int], full: int, count: int, limit: int) -> 
 
 
 class CheapestPartition(NamedTuple):
-    """The groups of a partition, as masks, and whether it is proved the cheapest."""
+    """A partition that was found by integer programming.
+
+    Args:
+        groups: masks, in the order of the list that they were chosen from.
+        proved: whether the solver showed that none is cheaper; False where it reached its limit of nodes before.
+    """
 
     groups: tuple[int, ...]
     proved: bool
@@ -107,16 +174,19 @@ class CheapestPartition(NamedTuple):
 def solve_set_partition(
     groups: Sequence[int], n: int, costs: FloatArray | None = None, count: int | None = None
 ) -> CheapestPartition | None:
-    """The cheapest partition of n degradations made of listed groups, by integer programming (HiGHS).
+    """The cheapest partition of n degradations into listed groups, by integer programming (HiGHS, in scipy).
+
+    For many degradations and not too many groups; with 14 degradations or fewer, `Best` is quicker. The solver is
+    stopped after 1000 nodes (`NODES`), not after a time, so that the result does not depend on the machine.
 
     Args:
-        groups: masks.
-        n: the number of degradations.
-        costs: of each group, any sign; 1 if not given, which solvers are quick with.
-        count: so many groups exactly, if given.
+        groups: masks above 0.
+        n: the number of degradations, at most 62.
+        costs: of each group, (groups,), any sign; None for 1 each, which solvers are quick with: the fewest groups.
+        count: so many groups exactly; None for any number.
 
     Returns:
-        None if there is none, or none was found.
+        The partition; None where there is none, or none was found within the limit.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # a third of a second
     from scipy.sparse import csc_array

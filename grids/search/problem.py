@@ -25,15 +25,19 @@ ROUNDING = 1e-9  # dB
 
 @dataclass(frozen=True)
 class Answer:
-    """The drops of a group as far as they are known: what an evaluator says, and a log keeps.
+    """The drops of a group as far as they are known: what an evaluator returns and a log keeps.
+
+    The drop of a degradation is the PSNR that its restorer loses when it is trained for the whole group instead of for
+    this degradation alone. Nothing is checked here; `Problem.normalize` does that.
 
     Args:
-        drops: dB for each degradation, or for WORST the largest of them; may be known in part.
-        noise: their standard errors, dB; none where they are exact.
-        at_least: lower bounds in dB, of a training that was stopped early.
+        drops: dB for each degradation, or under "*" (`WORST`) the largest of them; negative where the group gains. Some
+            may be missing.
+        noise: standard errors of the drops, dB, 0 or more; a drop without one is taken as exact.
+        at_least: lower bounds of drops, dB, by name or under "*", from a training that was stopped early.
         why: what the group was asked for; the search fills it in.
         seconds: how long the answer took; None where that is not known.
-        file: of the group's restorer, where there is one.
+        file: path of the group's restorer; empty where there is none.
     """
 
     drops: Mapping[str, float] = field(default_factory=dict)
@@ -46,21 +50,25 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A grouping problem (GRIDS, eq. 5): the fewest groups, each with drops of at most delta.
+    """A grouping problem: put all degradations into the fewest groups, each with drops of at most delta.
+
+    Source: GRIDS, eq. 5. Groups are bit masks here: bit i stands for row i of the similarity matrix.
 
     Args:
-        similarity: S between the degradations.
+        similarity: S between the degradations, 1 to 62 of them.
         delta: the largest drop that a degradation may have in its group, dB, at least 0.
-        delta_for: degradations with a delta of their own.
-        shortcuts: take a group to be never better than a part of it, and so settle groups without asking.
-        askable: the groups of two or more that can be asked for, from `mask`; None for all.
-        seed: of the order of groups whose distances tie; nothing else is drawn.
+        delta_for: degradations with a delta of their own, dB, at least 0.
+        shortcuts: take a group to be never better than a part of it, and so settle groups without asking. This saves
+            most questions, but need not be true (docs/method.md, section 8).
+        askable: masks of the groups of two or more that can be asked for; None for all.
+        seed: of the order of groups whose distances tie, 0 to 2^63 - 1; nothing else is random.
         least_drop: with the method "exact": ask on until the total drop is the least of all partitions with as few
-            groups, not only the least among the answers at hand.
+            groups, not only the least among the answers at hand. Without effect for more than 14 degradations.
 
     Raises:
-        GridsError: a delta or the seed is negative or not a number, or there are no degradations or more than 62.
-        UnknownNameError: a name is not in the similarity matrix.
+        GridsError: a delta is negative or not finite, the seed is out of range, or there are no degradations or more
+            than 62.
+        UnknownNameError: a name in delta_for is not in the similarity matrix.
     """
 
     similarity: SimilarityMatrix
@@ -85,21 +93,32 @@ class Problem:
 
     @property
     def n(self) -> int:
-        """The number of degradations."""
+        """The number of degradations, 1 to 62."""
         return len(self.similarity)
 
     @property
     def full(self) -> int:
-        """The group of all."""
+        """The mask of the group of all degradations."""
         return (1 << self.n) - 1
 
     @property
     def distances(self) -> FloatArray:
-        """S, (n, n)."""
+        """S between the degradations, (n, n) float64; the matrix itself, not a copy."""
         return self.similarity.matrix
 
     def mask(self, group: Iterable[str]) -> int:
-        """The bits of a group of names. Raises UnknownNameError, or GridsError for an empty or repeating group."""
+        """The bit mask of a group.
+
+        Args:
+            group: names of degradations, in any order.
+
+        Returns:
+            A whole number above 0, in which bit i stands for row i of the similarity matrix.
+
+        Raises:
+            UnknownNameError: a name is not in the similarity matrix.
+            GridsError: there are no names, or one comes twice.
+        """
         names = list(group)
         found = 0
         for name in names:
@@ -109,21 +128,55 @@ class Problem:
         return found
 
     def names(self, mask: int) -> tuple[str, ...]:
-        """The names of a group, in the order of the matrix."""
+        """The names of a group; the opposite of `mask`.
+
+        Args:
+            mask: of the group; bits beyond the last degradation are ignored.
+
+        Returns:
+            Its degradations, in the order of the similarity matrix; empty for 0.
+        """
         return tuple(name for i, name in enumerate(self.similarity.degradations) if mask >> i & 1)
 
     def can_ask(self, mask: int) -> bool:
-        """Whether an answer for this group of two or more can be had."""
+        """Whether an answer for a group can be had.
+
+        Args:
+            mask: of a group of two or more. A group of one needs no answer, and is not looked for here.
+
+        Returns:
+            True where `askable` is None or holds the group. It stays true after the group was answered.
+        """
         return self.askable is None or mask in self.askable
 
     def distance(self, mask: int) -> float:
-        """The mean of S over the pairs of a group; 0 for a group of one."""
+        """How unlike the degradations of a group are: the mean of S over its pairs.
+
+        Args:
+            mask: of the group.
+
+        Returns:
+            The mean, without unit; 0 for a group of one.
+        """
         rows = members(mask)
         pairs = self.distances[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)]
         return float(pairs.mean()) if pairs.size else 0.0
 
     def verdict(self, mask: int, answer: Answer) -> Verdict:
-        """ "within", "beyond" or "undecided": on which side of delta an answer puts a group."""
+        """On which side of delta an answer puts a group, allowing for two standard errors.
+
+        Every degradation has its own limit: its entry in `delta_for`, or delta. A drop under "*" (`WORST`) stands for
+        each degradation of the group; it is beyond only where it is above the largest of their limits.
+
+        Args:
+            mask: of the group.
+            answer: its answer; names outside the group are not refused here (see `normalize`).
+
+        Returns:
+            "beyond" if a drop minus two standard errors, or a lower bound, is above its limit; else "within" if every
+            degradation's drop plus two standard errors is known and at most its limit; else "undecided". Limits are
+            widened by 1e-9 dB, for rounding.
+        """
         allowed = {name: self.delta_for.get(name, self.delta) + ROUNDING for name in self.names(mask)}
         most = max(allowed.values())
         sure = dict(answer.at_least)
@@ -137,11 +190,20 @@ class Problem:
         return "within" if within else "undecided"
 
     def normalize(self, mask: int, answer: Answer) -> Answer:
-        """The answer as plain numbers, its names in the order of the matrix.
+        """The answer as plain floats, with its names in the order of the matrix and "*" last.
+
+        The one given is not changed.
+
+        Args:
+            mask: of the group.
+            answer: what an evaluator said of it.
+
+        Returns:
+            A copy in which `why`, `seconds` and `file` stay as they are.
 
         Raises:
-            UnknownNameError: it names a degradation that is not in the group.
-            GridsError: a number is not finite, or a standard error negative.
+            UnknownNameError: the answer names a degradation that is not in the group.
+            GridsError: a number is not finite, or a standard error is negative.
         """
         group, names = label(self.names(mask)), (*self.names(mask), WORST)
         parts = (answer.drops, answer.noise, answer.at_least)
@@ -157,15 +219,47 @@ class Problem:
 
 
 def members(mask: int) -> list[int]:
-    """The rows of a group."""
+    """The rows of the similarity matrix that a group consists of.
+
+    Args:
+        mask: of the group, at least 0.
+
+    Returns:
+        Row numbers, in increasing order.
+
+    >>> members(0b1101)
+    [0, 2, 3]
+    """
     return [i for i in range(mask.bit_length()) if mask >> i & 1]
 
 
 def memberships(masks: Any, n: int) -> FloatArray:
-    """1 where a group holds a degradation, else 0: (groups, n)."""
+    """Which degradations each group holds, as a matrix to compute with.
+
+    Args:
+        masks: of the groups, a sequence or an array of whole numbers below 2^63.
+        n: the number of degradations, that is of columns.
+
+    Returns:
+        (groups, n) float64: 1 where the group holds the degradation, else 0.
+
+    >>> memberships([0b011, 0b100], 3)
+    array([[1., 1., 0.],
+           [0., 0., 1.]])
+    """
     return ((np.asarray(masks, dtype=np.int64)[:, None] >> np.arange(n)) & 1).astype(float)
 
 
 def label(names: Iterable[str]) -> str:
-    """A group as messages show it."""
+    """A group as messages show it: its names in braces.
+
+    Args:
+        names: in the order in which they are to be shown.
+
+    Returns:
+        One line of text.
+
+    >>> label(["haze", "rain"])
+    '{haze, rain}'
+    """
     return "{" + ", ".join(names) + "}"

@@ -20,7 +20,19 @@ SOLUTIONS = 1000
 
 
 def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: bool = False) -> Grouping:
-    """The partition with its certificate, without what was asked to find it."""
+    """The record of a finished search: the partition, its certificate, and what it hangs on.
+
+    Args:
+        done: what the method found; each of its groups must have an answer.
+        answers: what is known.
+        method: its name, as it is to be reported.
+        all_solutions: list the other partitions with as few verified groups, too: at most 1000 (`SOLUTIONS`), the
+            chosen one first, then by the sum of their drops.
+
+    Returns:
+        The grouping. Its groups are called C1, C2, ... in the order of their first degradations. `trainings`, `trials`
+        and `shortcuts` are empty: the caller fills them in.
+    """
     problem = answers.problem
     certificate = certify(answers, len(done.groups))
     masks = sorted(done.groups, key=_first)
@@ -56,7 +68,19 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
 def make_trial(
     problem: Problem, mask: int, verdict: Verdict, answer: Answer, *, ruled_out: int = 0, reason: str = ""
 ) -> Trial:
-    """An answered question as it is reported."""
+    """The record of one answered question.
+
+    Args:
+        problem: with the names and distances.
+        mask: of the group.
+        verdict: on its answer.
+        answer: what was answered, as `Problem.normalize` returns it.
+        ruled_out: how many further groups the answer settled, by the shortcuts.
+        reason: why it failed; empty where it did not.
+
+    Returns:
+        The trial. It does not hold the answer's `file`.
+    """
     known = (answer.drops, answer.noise, answer.at_least)
     return Trial(
         problem.names(mask), verdict, *known, problem.distance(mask), answer.why, ruled_out, answer.seconds, reason
@@ -64,7 +88,19 @@ def make_trial(
 
 
 def trials_at_hand(problem: Problem, at_hand: Mapping[frozenset[str], Answer]) -> tuple[Trial, ...]:
-    """Answers that need not be asked for, as trials; groups of one are left out."""
+    """Answers that need not be asked for, as trials, to report them like those that were asked for.
+
+    Args:
+        problem: whose delta decides on the verdicts.
+        at_hand: answers by group; the order stays.
+
+    Returns:
+        A trial for each group of two or more, with "at hand" as what it was asked for.
+
+    Raises:
+        UnknownNameError: a name is not in the similarity matrix, or is not in its group.
+        GridsError: a group is empty, or a number is not finite or a standard error negative.
+    """
     asked = [(problem.mask(group), replace(answer, why="at hand")) for group, answer in at_hand.items()]
     return tuple(
         make_trial(problem, mask, problem.verdict(mask, answer), problem.normalize(mask, answer))
@@ -74,10 +110,18 @@ def trials_at_hand(problem: Problem, at_hand: Mapping[frozenset[str], Answer]) -
 
 
 def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[DeltaStep]:
-    """The steps of the fewest groups that the answers allow, and of the number below which they allow none.
+    """How the number of groups falls as delta grows, by the answers that are there; nothing is asked for.
 
-    Degradations with a delta of their own keep it. Both numbers only fall as delta grows, so each step is found by
-    bisection. Deltas too small for any partition are left out. Empty for more than ENUMERATED degradations.
+    Two numbers are followed: the fewest groups that the answers allow, and the number below which they allow none. Both
+    only fall as delta grows, so each step is found by bisection.
+
+    Args:
+        problem: its delta does not matter; degradations with a delta of their own keep it.
+        answers: by mask, as `Problem.normalize` returns them.
+
+    Returns:
+        A step for each delta (dB) at which one of the numbers changes, in increasing order; the first may be at 0.
+        Deltas too small for any partition are left out. Empty with more than 14 degradations.
     """
     if problem.n > ENUMERATED:
         return []

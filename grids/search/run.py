@@ -41,28 +41,35 @@ def search_groups(
     """Find the fewest groups of degradations whose restorers each lose at most delta. Source: GRIDS, section 5.1.
 
     Args:
-        similarity: S between the degradations; it decides in which order groups are asked for.
+        similarity: S between 1 to 62 degradations; it decides in which order groups are asked for.
         evaluate: the drops of a group (a frozenset of two or more names) as a mapping name -> dB; or these with their
             standard errors, a pair of mappings; or an Answer, where drops are known in part or from below; or None
-            where there is no answer, and the group is left out.
+            where there is no answer, and the group is left out. The name "*" stands for the worst degradation.
         delta: the largest drop that a degradation may have in its group, dB, at least 0.
         method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
-        delta_for: degradations with a delta of their own, dB.
+        delta_for: degradations with a delta of their own, dB; None for none.
         shortcuts: take a group to be never better than a part of it, which saves most questions.
         least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.
-        max_groups: more groups are an error.
+        max_groups: more groups are an error; None for no limit.
         all_solutions: list every partition with as few groups that the answers allow.
-        at_once: how many groups are evaluated at the same time, each in a thread.
-        log: keeps every answer, and is asked first.
-        on_trial: called after every answer.
+        at_once: how many groups are evaluated at the same time, each in a thread; 1 for the calling thread.
+        log: keeps every answer, and is asked first; None to keep nothing.
+        on_trial: called in this thread after every answer that `evaluate` gives, None included.
 
     Returns:
-        The partition with its certificate and all trials.
+        The partition with its certificate and all trials. A group of one has a drop of 0 and is not asked for.
 
     Raises:
-        GridsError: a value is wrong, no partition is within delta, or more than max_groups are needed.
+        GridsError: a value is wrong, `evaluate` returned something else, no partition is within delta, or more than
+            max_groups are needed.
         UnknownNameError: a name or the method is unknown.
+        RunError: the log cannot be used.
         Exception: whatever `evaluate` raises; the answers so far are in the log.
+
+    >>> import numpy as np
+    >>> similarity = SimilarityMatrix(("blur", "haze", "rain"), 1 - np.eye(3))
+    >>> search_groups(similarity, lambda group: {"*": 0.1 * len(group)}, delta=0.25).partition
+    (('blur',), ('haze', 'rain'))
     """
     if at_once < 1:
         raise GridsError(f"the number of groups evaluated at once must be at least 1, but is {at_once}")
@@ -73,10 +80,21 @@ def search_groups(
 
 
 def run_search(search: Search, evaluate: Evaluator, *, at_once: int = 1, on_trial: OnTrial | None = None) -> None:
-    """Ask, evaluate and tell until the search is finished; `search_groups` says with what.
+    """Ask, evaluate and tell until a search is finished. Its result is then there to be read with `Search.result`.
 
     With several at once, what is still out at the end is waited for, and its answer kept. Ctrl-C does not wait for an
     answer, but the process ends only when the threads have finished what they are at.
+
+    Args:
+        search: it is told the answers; one that was begun before goes on.
+        evaluate: as for `search_groups`; with `at_once` above 1 it is called from several threads.
+        at_once: how many groups are evaluated at the same time; 1 for the calling thread.
+        on_trial: called in the calling thread after every answer that `evaluate` gives, None included.
+
+    Raises:
+        GridsError: as `search_groups`; or groups are pending that this call did not ask for, and nothing else can be.
+        RunError: the log cannot be written.
+        Exception: whatever `evaluate` raises; the group counts as failed, and the answers before it are kept.
     """
     running: dict[Future[tuple[Evaluation, float]], frozenset[str]] = {}
     pool: Executor = _Here() if at_once == 1 else ThreadPoolExecutor(at_once)
@@ -147,9 +165,14 @@ def _answer(found: Any) -> Answer:
 
 
 class Planned(NamedTuple):
-    """A group that would be asked for: its mean distance, its verdict, whether that is known or only expected, and why.
+    """A group that a search would ask for.
 
-    `verdict` is "within", "beyond" or "undecided".
+    Args:
+        group: its degradations, in the order of the similarity matrix.
+        distance: the mean of S over its pairs.
+        verdict: "within", "beyond" or "undecided".
+        known: whether the verdict is of an answer at hand; else it is only expected, and never "undecided".
+        why: what the group would be asked for.
     """
 
     group: tuple[str, ...]
@@ -160,11 +183,22 @@ class Planned(NamedTuple):
 
 
 def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], Answer] | None = None) -> list[Planned]:
-    """The questions of a search: answers at hand are used, all others come out as the distances let expect.
+    """The questions that a search would ask, without asking: an idea of its length before hours are spent on it.
+
+    Answers at hand are used when their group's turn comes; all others come out as the distances let expect (see
+    `BeyondSurrogate`).
+
+    Args:
+        problem: what to group.
+        method: "exact", "paper" or "agglomerative".
+        at_hand: answers by the names of the group; None for none. Those of groups of one count from the start.
+
+    Returns:
+        The questions, in their order; empty where none is needed.
 
     Raises:
-        UnknownNameError: the method is unknown.
-        GridsError: the answers at hand leave no partition.
+        UnknownNameError: the method is unknown, or a name in the answers at hand is unknown or not in its group.
+        GridsError: the answers leave no partition, or one at hand has a wrong value.
     """
     steps, answers = find_method(method)(problem), Answers(problem)
     surrogate = BeyondSurrogate(problem, answers)

@@ -30,7 +30,7 @@ SUPPOSITIONS = 16
 
 
 class Search:
-    """A search as an object, for those who bring their own evaluator.
+    """A search as an object, for those who bring their own evaluator. `search_groups` wraps it.
 
         search = Search(problem, "exact")
         while not search.is_finished():
@@ -38,11 +38,14 @@ class Search:
             search.tell(group, drops_of(group))
         grouping = search.result()
 
+    What it asks follows from the answers alone. It is to be used from one thread; answers may be worked out in others.
+
     Args:
         problem: what to group.
         method: "exact", "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
-        max_groups: more are no result.
-        log: keeps every answer for a group of two or more; those that it holds are not asked for again.
+        max_groups: a result with more groups is an error, raised as soon as it is clear; None for no limit.
+        log: keeps every answer for a group of two or more. Those that it holds are taken in now, as far as they are of
+            this problem's degradations, and are not asked for again. None to keep nothing.
 
     Raises:
         UnknownNameError: the method is unknown.
@@ -69,18 +72,36 @@ class Search:
                 self._take(mask, problem.normalize(mask, answer))
 
     def is_finished(self) -> bool:
-        """Work out whether the result is there. Raises GridsError where there can be none."""
+        """Work out whether the result is there.
+
+        It may take long with many degradations. What was found is kept until the next answer comes in.
+
+        Returns:
+            True where `result` gives a partition; False where more answers are needed for it.
+
+        Raises:
+            GridsError: the answers leave no partition within delta, or more than max_groups are needed.
+        """
         return isinstance(self._next(), Done)
 
     @property
     def pending(self) -> frozenset[frozenset[str]]:
-        """The groups that were asked for and not told of yet."""
+        """The groups that were asked for and neither told of nor withdrawn yet."""
         return frozenset(frozenset(self.problem.names(mask)) for mask in self._pending)
 
     def ask(self) -> frozenset[str] | None:
-        """A group whose drops are needed next; None if there is none until a pending one has been told.
+        """The next group whose drops are needed. It is pending from now on, until `tell` or `withdraw`.
 
-        It may be called again before `tell`: while answers are pending, it supposes the likely ones.
+        It may be called again before `tell`, to work on several groups at once: while answers are pending, up to 16
+        ways in which they may come out are supposed, the likeliest first, and a group is asked for that one of them
+        needs.
+
+        Returns:
+            The names of the group; None where there is nothing to ask for now: the search is finished, or a pending
+            group has to be told first.
+
+        Raises:
+            GridsError: as `is_finished`; not raised while answers are pending.
         """
         for suppositions in self._suppose_pending():
             step = self._step_supposing(suppositions) if suppositions else self._next()
@@ -102,20 +123,26 @@ class Search:
     ) -> Verdict:
         """Answer for a group, asked for or not.
 
+        A group of one may be told, too, where its drop is not 0; it counts neither as a trial nor for the log, and may
+        be told again.
+
         Args:
-            group: its degradations.
-            drops: dB for each degradation; "*" for the worst of them; may be known in part.
-            noise: the standard errors of the drops, dB.
+            group: its degradations, in any order.
+            drops: dB for each degradation; "*" for the worst of them; may be known in part. Negative is a gain.
+            noise: the standard errors of the drops, dB, 0 or more; None where they are exact.
             at_least: lower bounds in dB, of a training stopped early: by name, or a number for the worst.
-            failed: why there is no answer; the group is then left out. The log does not keep it: it may be asked again.
-            seconds, file: how long it took, and what it left behind, for the log.
+            failed: why there is no answer; the group is then left out, and drops are not kept. The log does not keep
+                it: it may be asked again by a later search.
+            seconds: how long the answer took; None where that is not known.
+            file: what the answer left behind, such as the restorer, for the log.
 
         Returns:
-            the verdict: "within", "beyond", "undecided" or "failed".
+            The verdict: "within", "beyond", "undecided" or "failed".
 
         Raises:
             UnknownNameError: a name is unknown or not in the group.
-            GridsError: the group has an answer already, or a value is not finite, or there is no answer at all.
+            GridsError: the group has an answer already, or holds a name twice or none; or a value is not finite, a
+                standard error is negative, or there is no answer at all.
             RunError: the log cannot be written; the answer is not taken.
         """
         mask = self.problem.mask(group)
@@ -134,22 +161,39 @@ class Search:
         return self._take(mask, answer)
 
     def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
-        """Take in answers that need not be asked for, and count neither as trials nor for the log."""
+        """Take in answers that need not be asked for, and count neither as trials nor for the log.
+
+        Args:
+            at_hand: answers by the names of the group. Groups that have an answer keep theirs; groups of one are passed
+                over.
+
+        Raises:
+            UnknownNameError: a name is unknown or not in its group.
+            GridsError: a group is empty, or a value is not finite or a standard error negative. Answers before it are
+                kept.
+        """
         self._answers.know(at_hand)
         self._step = None
 
     def result(
         self, *, all_solutions: bool = False, at_hand: Mapping[frozenset[str], Answer] | None = None
     ) -> Grouping:
-        """The partition.
+        """The partition that was found. It may be called again, with other arguments, too.
 
         Args:
-            all_solutions: list every partition with as few groups that the answers allow.
-            at_hand: answers that need not be asked for (a table's). They count for the certificate, for what the
-                result hangs on and, with "exact", for the least total drop; not for the number of answers asked for.
+            all_solutions: list every partition with as few groups that the answers allow, 1000 at most.
+            at_hand: answers that need not be asked for (a table's). They count for the certificate, for what the result
+                hangs on and, with "exact", for the least total drop; not for the number of answers asked for. The
+                search does not keep them.
+
+        Returns:
+            The groups in the order of their first degradations, with the certificate, all trials and the number of
+            groups that shortcuts spared.
 
         Raises:
-            GridsError: the search is not finished, or needs more than max_groups.
+            GridsError: the search is not finished, no partition is within delta, or more than max_groups are needed; or
+                an answer at hand has a wrong value.
+            UnknownNameError: an answer at hand has a name that is unknown or not in its group.
         """
         step, answers = self._next(), self._answers
         if not isinstance(step, Done):
@@ -165,11 +209,17 @@ class Search:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """What was asked and answered so far."""
+        """What was answered so far, in that order: groups of two or more, failed ones, too.
+
+        Answers that the log held come first; those taken in by `know` are not among them.
+        """
         return tuple(self._trials.values())
 
     def withdraw(self) -> None:
-        """Take back the questions that are pending."""
+        """Take back the questions that are pending: nobody works on them any more, and they may be asked again.
+
+        Answers that come in for them later are still taken.
+        """
         self._pending.clear()
 
     def _next(self) -> Ask | Done:
@@ -225,13 +275,36 @@ class Search:
 
 
 def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
-    """The error for more groups than are wanted."""
+    """The error for more groups than are wanted; it is returned, not raised.
+
+    Args:
+        found: how many groups it takes.
+        most: how many are wanted at most.
+        delta: of the problem, dB.
+        hint: what to do about it, appended as it is.
+
+    Returns:
+        The error, for the caller to raise.
+
+    >>> print(too_many(3, 2, 0.25))
+    at most 2 groups are wanted, but within delta 0.25 dB it takes 3
+    """
     wanted = f"{most} group{'s are' if most > 1 else ' is'}"
     return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
 
 
 def find_method(name: str) -> type[SearchMethod]:
-    """The search method of a name. Raises UnknownNameError."""
+    """The search method of a name.
+
+    Args:
+        name: one of `METHODS`: "paper", "exact" or "agglomerative".
+
+    Returns:
+        Its class, to be called with a `Problem`.
+
+    Raises:
+        UnknownNameError: there is no such method; the message lists those there are.
+    """
     if name not in METHODS:
         raise unknown_name("method", name, METHODS)
     return METHODS[name]

@@ -23,11 +23,15 @@ CERTAIN = 1e-4
 
 
 class BeyondSurrogate:
-    """P(beyond delta) of groups, by maximum a posteriori weights.
+    """How likely groups are to be beyond delta, by a logistic regression.
+
+    Its inputs are a group's size, its largest distance, the largest sum of a member's distances, and which degradations
+    it holds (docs/method.md, section 9). The weights are the most probable ones, given the answers and a vague prior;
+    without answers they are the prior's. Nothing is random.
 
     Args:
         problem: with the distances.
-        answers: to learn from.
+        answers: to learn from: groups of two or more whose own verdict is "within" or "beyond". Read once, now.
     """
 
     def __init__(self, problem: Problem, answers: Answers) -> None:
@@ -42,7 +46,14 @@ class BeyondSurrogate:
         self._weights = self._fit(self._features(known), outcome) if known else self._prior
 
     def beyond(self, masks: Masks | Sequence[int]) -> FloatArray:
-        """P(beyond delta) of each group, within [1e-4, 1 - 1e-4]."""
+        """The probability that each group is beyond delta.
+
+        Args:
+            masks: of the groups. What is known of them is not looked up: an answered group gets a probability, too.
+
+        Returns:
+            (groups,) float64 within [1e-4, 1 - 1e-4].
+        """
         return np.clip(expit(self._features(masks) @ self._weights), CERTAIN, 1 - CERTAIN)
 
     def _features(self, masks: Masks | Sequence[int]) -> FloatArray:

@@ -43,12 +43,14 @@ class TrialLog:
     """The answers of one problem, in an SQLite file that one process uses at a time.
 
     Its lock is .NAME.lock beside it, and ends with the process, however that ends. A log of an earlier version is taken
-    over. Methods raise RunError where the file cannot be used; they may be called from several threads.
+    over. Methods may be called from several threads, but not in a forked process. It can be used in a `with` block,
+    which closes it.
 
     Args:
         path: the file; made with its folder if it is missing.
-        identity: all that determines an answer besides the group, as JSON: table or network, steps, data, seed, ...
-        replace: begin anew, whatever is there.
+        identity: all that determines an answer besides the group, as JSON: table or network, steps, data, seed, ... A
+            log that was made with another identity is refused.
+        replace: delete the log that is there and begin anew, whatever its identity.
 
     Raises:
         GridsError: the identity cannot be written as JSON.
@@ -84,15 +86,27 @@ class TrialLog:
         self.close()
 
     def answers(self) -> dict[frozenset[str], Answer]:
-        """All answers, in the order in which they came in."""
+        """Read all answers from the file.
+
+        Returns:
+            Group (names) -> its answer, in the order in which they came in.
+
+        Raises:
+            RunError: the log is closed, was opened before a fork, is corrupt, or cannot be read.
+        """
         with self._opened() as connection:
             return _read_answers(connection)
 
     def add(self, group: frozenset[str], answer: Answer) -> None:
         """Keep the answer of a group; it is on the disk when this returns. If there is one already, that one stays.
 
+        Args:
+            group: its degradations, at least one. Names are not compared with any list.
+            answer: its numbers must be finite; they are kept as floats.
+
         Raises:
             GridsError: a number is not finite, or the group is empty.
+            RunError: the log is closed, was opened before a fork, or cannot be written.
         """
         row = _row(group, answer)
         with self._opened() as connection:
@@ -105,10 +119,18 @@ class TrialLog:
 
     @staticmethod
     def identity_of(path: str | Path) -> dict[str, Any] | None:
-        """The identity that the log at `path` was made with; None where there is none yet.
+        """The identity that a log was made with, to see whether it fits before it is opened.
+
+        The log is not locked for this.
+
+        Args:
+            path: of the log.
+
+        Returns:
+            The identity; None where there is no file, or nothing was written to it yet.
 
         Raises:
-            RunError: it is no log, one of another version, corrupt, or cannot be opened.
+            RunError: the file is no log, one of another version, corrupt, or cannot be opened.
         """
         path = Path(path)
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a folder may not be looked into

@@ -18,7 +18,15 @@ TIME_LIMIT = 60.0  # s
 
 
 class Agglomerative(Replayed):
-    """Merge the two closest groups (average linkage on S) as long as the union is within delta."""
+    """A baseline: merge the two closest groups as long as the union is within delta.
+
+    It begins with groups of one. How far apart two groups are is the mean of S between their members (average linkage).
+    A union that is not within delta is passed over, and the next closest tried, until nothing can be merged. Then every
+    group that only a shortcut placed within delta is asked for.
+
+    Args:
+        problem: what to group.
+    """
 
     @classmethod
     def estimate_answers(cls, n: int) -> float:
@@ -52,14 +60,18 @@ def tag_selection(similarity: SimilarityMatrix, budget: int) -> list[tuple[str, 
 
     The score of a degradation in a group is its mean affinity to the others there, the affinity of a pair being -S;
     alone it is -1e6, as in TAG's published selection. A degradation is served by the best of the groups that hold it:
-    groups may overlap.
+    groups may overlap. No drops are asked for, so nothing is known of delta. It is solved by an integer program over
+    all 2^n - 1 groups, for 60 s at most; then the best selection so far is taken.
 
     Args:
         similarity: S between 1 to 12 degradations.
-        budget: the number of groups, at least 1.
+        budget: the largest number of groups, at least 1.
+
+    Returns:
+        The names of each group in the order of the matrix; small groups first. Every degradation is in one or more.
 
     Raises:
-        GridsError: the budget is less than 1, or there are more than 12 degradations.
+        GridsError: the budget is less than 1, there are more than 12 degradations, or nothing was found in 60 s.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # a third of a second
     from scipy.sparse import block_array, coo_array, eye_array

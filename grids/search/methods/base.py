@@ -16,7 +16,12 @@ from grids.search.problem import Problem, label
 
 @dataclass(frozen=True)
 class Ask:
-    """A group whose answer is needed, and what for."""
+    """A group whose answer a method needs next.
+
+    Args:
+        mask: of the group.
+        why: what for, in words that reports and logs show.
+    """
 
     mask: int
     why: str
@@ -40,6 +45,8 @@ class Done:
 class SearchMethod(ABC):
     """A search method; a line in `METHODS` (grids/search/search.py) gives it its name.
 
+    A method writes `next`, and `estimate_answers` where it needs clearly more or fewer answers than the exact one.
+
     Args:
         problem: the one that it is for. It is no state, so whatever follows from it alone may be kept.
     """
@@ -49,16 +56,39 @@ class SearchMethod(ABC):
 
     @abstractmethod
     def next(self, answers: Answers) -> Ask | Done:
-        """The next group to ask for, or the result. Raises GridsError where there can be no partition."""
+        """The next group to ask for, or the result: a pure function of the answers, without chance.
+
+        Args:
+            answers: what is known, or supposed. They must not be changed.
+
+        Returns:
+            `Ask` with a group that has no answer yet and can be asked for; or `Done` with a partition of which every
+            group has an answer of its own within delta.
+
+        Raises:
+            GridsError: there can be no partition (`no_partition` makes the error).
+        """
 
     @classmethod
     def estimate_answers(cls, n: int) -> float:
-        """About how many groups of n degradations it asks for (docs/results.md, "Grouping"), to tell the time left."""
+        """About how many groups the method asks for, to tell the time left (docs/results.md, "Grouping").
+
+        Args:
+            n: the number of degradations.
+
+        Returns:
+            The number, not rounded. It is a rough one: delta and the drops are not looked at.
+        """
         return n * n / 5
 
 
 class Needed(Exception):  # noqa: N818 - it is no error: a search that runs again and again stops at what it lacks
-    """Raised inside a method by the first answer that is not known yet."""
+    """Raised inside a method by the first answer that is not known yet; `Replayed.next` turns it into an `Ask`.
+
+    Args:
+        mask: of the group.
+        why: what its answer is needed for.
+    """
 
     def __init__(self, mask: int, why: str) -> None:
         super().__init__(why)
@@ -66,7 +96,14 @@ class Needed(Exception):  # noqa: N818 - it is no error: a search that runs agai
 
 
 class Replayed(SearchMethod):
-    """A method written as if all answers were there; it runs from the start each time, up to the first one missing."""
+    """A method written as if all answers were there; it runs from the start each time, up to the first one missing.
+
+    Derive from it and write `_run(answers)`, which returns `Done`, looks at answers by `is_within_delta` and is without
+    chance. Each call costs a whole run, so what follows from the problem alone should be kept.
+
+    Args:
+        problem: the one that it is for.
+    """
 
     def next(self, answers: Answers) -> Ask | Done:
         """See SearchMethod."""
@@ -81,7 +118,20 @@ class Replayed(SearchMethod):
 
 
 def is_within_delta(answers: Answers, mask: int, why: str, *, own: bool = False) -> bool:
-    """Whether a group is known to be within delta; `own`: by its own answer, not by a shortcut. Raises Needed."""
+    """Whether a group is within delta, as a method asks it that is written as if all answers were there (`Replayed`).
+
+    Args:
+        answers: what is known.
+        mask: of the group.
+        why: what its answer is needed for, for reports.
+        own: whether only its own answer counts; else a shortcut is enough, if the problem allows them.
+
+    Returns:
+        False, too, for groups that are undecided, failed, or have no answer and cannot be asked for.
+
+    Raises:
+        Needed: nothing is known of it yet.
+    """
     direct = answers.direct(mask)
     if direct is None and not answers.problem.can_ask(mask):
         return False  # whatever follows for it: it never gets an answer of its own
@@ -92,7 +142,15 @@ def is_within_delta(answers: Answers, mask: int, why: str, *, own: bool = False)
 
 
 def no_partition(answers: Answers) -> GridsError:
-    """The error for answers that leave no partition within delta; it names a degradation that nothing covers."""
+    """The error for answers that leave no partition within delta; it is returned, not raised.
+
+    Args:
+        answers: what is known.
+
+    Returns:
+        The error, for the caller to raise. It names the first degradation that no group within delta covers, with the
+        drop of its own restorer; if there is none, it names all.
+    """
     names = answers.problem.similarity.degradations
     within = [mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN]
     for i, name in enumerate(names):

@@ -23,10 +23,17 @@ SHARPNESS = 0.7
 
 
 class Exact(SearchMethod):
-    """The exact method; where groups are too many to enumerate, by integer programs.
+    """The exact method: believe every group that is not refuted, and ask until the best belief is verified.
 
-    With `Problem.least_drop` it asks afterwards for every group that could be part of another partition with as few
-    groups, so that the total drop is the least of all; without, it is the least among the answers at hand.
+    Source: docs/method.md, section 9. With more than 14 degradations it works by integer programs (`ExactMilp`, or
+    `ExactListed` where the groups that can be asked for are listed).
+
+    With 14 degradations or fewer, the total drop of the result is the least among the partitions with as few groups
+    whose answers are at hand. With `Problem.least_drop` it first asks for every group that could be part of another,
+    so that the total drop is the least of all. With more degradations `least_drop` changes nothing.
+
+    Args:
+        problem: what to group.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -76,7 +83,17 @@ class Exact(SearchMethod):
 
 
 def least_total_drop(answers: Answers, table: Table, count: int) -> list[int]:
-    """Of the partitions into `count` verified groups, the one whose drops add up to the least."""
+    """Of the partitions into a number of verified groups, the one whose drops add up to the least.
+
+    Args:
+        answers: what is known.
+        table: made of the same answers.
+        count: the fewest verified groups of which there is a partition. The caller has to know: where there is no
+            partition at all, this does not return, and where fewer groups are enough, it fails.
+
+    Returns:
+        Masks, ordered by their first degradation.
+    """
     problem = answers.problem
     groups = table.verified
     drops = np.array([answers.total_drop(mask) for mask in groups.tolist()])

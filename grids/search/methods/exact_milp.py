@@ -35,21 +35,39 @@ INFEASIBLE = 2  # scipy's status of a program without a solution
 
 
 class Assignment(NamedTuple):
-    """What is known of partitions into some number of groups: one without a conflict, or that there is none."""
+    """What is known of partitions into at most some number of groups.
+
+    Args:
+        groups: masks of a partition without a conflict, in increasing order, which need not be verified; None where
+            none was found.
+        impossible: whether it is proved that there is none; False, too, where the solver reached its limit of nodes.
+    """
 
     groups: tuple[int, ...] | None
     impossible: bool
 
 
 class Conflicts(NamedTuple):
-    """Sets that no group may hold all of, and sets that no group may equal."""
+    """Groups that no partition may have, by the answers.
+
+    Args:
+        parts: masks of which no group may hold all.
+        wholes: masks that no group may equal.
+    """
 
     parts: tuple[int, ...]
     wholes: tuple[int, ...]
 
 
 class ExactMilp(SearchMethod):
-    """The exact method by lazily found conflicts. Its certificate holds what the programs have proved."""
+    """The exact method for more than 14 degradations: conflicts are found as answers come in.
+
+    After 300 answers (`ANSWERS`) the proof is given up, and groups are merged (`Agglomerative`). The certificate then
+    holds what the programs have proved.
+
+    Args:
+        problem: what to group.
+    """
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -80,7 +98,14 @@ class ExactMilp(SearchMethod):
 
 
 class ExactListed(SearchMethod):
-    """The exact method over the groups that can be asked for, each of which it asks for."""
+    """The exact method over the groups that can be asked for: it asks for each, the closest first, and then picks.
+
+    For tables of drops, where an answer costs nothing. Of the partitions with the fewest groups the one with the least
+    total drop is taken, as far as the integer programs find it within their limit.
+
+    Args:
+        problem: what to group; its `askable` must not be None.
+    """
 
     def next(self, answers: Answers) -> Ask | Done:
         """See SearchMethod."""
@@ -104,7 +129,17 @@ def _verified(answers: Answers) -> list[int]:
 
 
 class Solver:
-    """Assignments of one problem; the same question is solved once."""
+    """Puts the degradations of a problem into groups without conflict, by integer programs (HiGHS).
+
+    Results are kept: the same question is solved once. A program ends after 200 nodes (`NODES`), so that none depends
+    on the speed of the machine.
+
+    Args:
+        problem: with the distances; assignments near its average-linkage clusters are looked for.
+
+    Attributes:
+        assign: called with `Conflicts` and a number of groups, gives an `Assignment` to at most so many.
+    """
 
     def __init__(self, problem: Problem) -> None:
         from scipy.cluster import hierarchy  # half a second
@@ -117,7 +152,14 @@ class Solver:
         self.assign: Callable[[Conflicts, int], Assignment] = lru_cache(maxsize=4096)(self._assign)
 
     def lower_bound(self, conflicts: Conflicts) -> int:
-        """So many groups are needed: fewer have been proved impossible."""
+        """How many groups are needed at least: every smaller number has been proved impossible.
+
+        Args:
+            conflicts: of groups that are refuted.
+
+        Returns:
+            1 to n. It may be too low where a program reached its limit of nodes, never too high.
+        """
         counts = itertools.count(max(1, len(_clique(conflicts))))
         return next(n for n in counts if n >= self._n or not self.assign(conflicts, n).impossible)
 
@@ -168,7 +210,20 @@ class Solver:
 
 
 def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = None) -> Conflicts:
-    """The conflicts that the answers make; `usable`: groups without a certain answer cannot be part of a result."""
+    """The groups that the answers rule out.
+
+    With shortcuts, a group beyond delta may not be part of another one, and only the smallest such groups are listed.
+    One that lies in a group within delta contradicts that; so only the group itself is ruled out.
+
+    Args:
+        answers: what is known.
+        usable: also rule out groups without a certain answer (undecided or failed), which cannot be part of a result;
+            False for what is refuted, as certificates need it.
+        shortcuts: whether to follow the shortcuts; None for what the problem says.
+
+    Returns:
+        The conflicts, both kinds in increasing order of their masks.
+    """
     follow = answers.problem.shortcuts if shortcuts is None else shortcuts
     beyond = answers.having(BEYOND)
     wholes = set(answers.having(UNDECIDED) + answers.having(FAILED)) if usable else set()
@@ -184,7 +239,16 @@ def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = Non
 
 
 def least_groups(answers: Answers, *, shortcuts: bool) -> int:
-    """So many groups are needed by the answers, with or without the shortcut."""
+    """How many groups any partition needs at least, by the answers, for more than 14 degradations.
+
+    Args:
+        answers: what is known.
+        shortcuts: whether parts that are beyond delta refute a group; it takes integer programs. Without, 2 if
+            the group of all is beyond, else 1, for far fewer answers are at hand than a proof would need.
+
+    Returns:
+        A number of groups, at least 1.
+    """
     problem = answers.problem
     if shortcuts:
         return Solver(problem).lower_bound(conflicts_of(answers, usable=False, shortcuts=True))

@@ -35,10 +35,13 @@ EQUAL = 9
 
 
 class GridsSearch(Replayed):
-    """The published method.
+    """The search that GRIDS published (section 5.1, Algorithm 1), as docs/method.md, section 10, reads it.
+
+    It is quick, because it trusts that the drops of groups grow with their mean distance and size; where they do not,
+    it can miss the smallest partition, and groups discarded for that are counted in `Done.spared`.
 
     Args:
-        problem: for its ranking, which is made once.
+        problem: what to group; its groups are ranked once.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -114,10 +117,10 @@ class _DepthFirst:
 
 
 class Candidates(NamedTuple):
-    """The groups that the preprocessing leaves.
+    """The groups that the preprocessing leaves to search in.
 
     Args:
-        groups: largest first, each size in the order of its ranking; groups of one at the end.
+        groups: masks, largest first, each size in the order of its ranking; groups of one at the end.
         larger: how many ranked groups were discarded for their size.
         farther: how many were discarded for their place in the ranking.
     """
@@ -128,7 +131,21 @@ class Candidates(NamedTuple):
 
 
 def find_candidates(answers: Answers, ranking: Ranking) -> Candidates:
-    """Lambda_1 to Lambda_Lmax. Raises Needed."""
+    """The preprocessing of GRIDS (section 5.1): how large groups can be, and how far down each ranking they hold.
+
+    A binary search over the sizes tests the closest group of each; then one in each size that is left looks for the
+    last group within delta.
+
+    Args:
+        answers: what is known.
+        ranking: of the same problem.
+
+    Returns:
+        The groups that are left, without those that are known not to be within delta.
+
+    Raises:
+        Needed: an answer that it needs is not known yet.
+    """
     n = answers.problem.n
     sizes = [size for size in range(2, n + 1) if ranking.size(size)]
     kept = sizes[: _find_largest(answers, ranking, sizes) + 1]
@@ -170,10 +187,13 @@ def _bisect(held: int, fails: int, holds: Callable[[int], bool]) -> int:
 
 
 class Ranking:
-    """The ranked groups of every size; made once for each size, closest first.
+    """The groups of every size, ranked by the mean of S over their pairs.
+
+    A size is ranked when it is first asked for, and then kept. Means that are the same to two decimals
+    are tied; then the smaller variance comes first, and after it the order is drawn by the problem's seed.
 
     Args:
-        problem: its distances, and which groups can be asked for.
+        problem: its distances, its seed, and which groups can be asked for.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -181,7 +201,16 @@ class Ranking:
         self._of: Callable[[int], Masks] = functools.cache(lambda size: self._rank(self._groups(size)))
 
     def size(self, size: int) -> list[int]:
-        """The groups of a size, closest first."""
+        """The groups of a size, closest first.
+
+        Args:
+            size: 1 to n.
+
+        Returns:
+            Masks: of all groups that can be asked for. Of a size with more than 10,000 groups, where none are listed,
+            only those made from a ranked group of the size below, and of them the closest 10,000 / n around each
+            degradation.
+        """
         return [int(mask) for mask in self._of(size)]
 
     def _groups(self, size: int) -> Masks:
@@ -212,7 +241,15 @@ class Ranking:
 
 
 def moments(distances: FloatArray, groups: Masks) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of S over the pairs of each group; zeros for groups of one."""
+    """Mean and variance of S over the pairs of each group.
+
+    Args:
+        distances: S, (n, n), symmetric, with zeros on the diagonal.
+        groups: masks, (groups,) int64, above 0.
+
+    Returns:
+        Means and variances (of the population, not corrected), both (groups,) float64; zeros for groups of one.
+    """
     member = memberships(groups, len(distances))
     size = member.sum(axis=1)
     pairs = np.maximum(size * (size - 1), 1)
