@@ -125,6 +125,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Raises:
         Exception: a fault of the program itself, which comes through with its traceback.
     """
+    words = sys.argv[1:] if arguments is None else arguments
+    if any(word == "" or re.fullmatch("--[a-z-]+=", word) for word in words):
+        return _fail("an argument is empty: perhaps a variable that is not set", 1)
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="grids", standalone_mode=False)
     except GridsError as error:

@@ -749,3 +749,14 @@ def test_params_make_the_pairs_again(call: Grids, here: Path, photos: Path) -> N
         assert_one_line(call("degrade", photos, "--params", "o/params.csv", "-o", "x", *more), more[0])
     assert_one_line(call("degrade", photos, "--params", "o/params.csv"), "--out FOLDER", code=2)
     assert not (here / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "given", [("select", ""), ("restore", "a.png", "-o", ""), ("degrade", "a.png", "--kind=", "-o", "b.png")]
+)
+def test_an_empty_argument_is_no_folder(
+    given: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(list(given)) == 1
+    assert capsys.readouterr().err == "grids: an argument is empty: perhaps a variable that is not set\n"

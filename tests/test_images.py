@@ -796,6 +796,14 @@ class TestLists:
         given = [tmp_path / "odd.dat", tmp_path / "b.png", twice, tmp_path, tmp_path / ".hidden.png"]
         assert [path.name for path in list_images(given)] == ["odd.dat", "b.png", "a.png", ".hidden.png"]
 
+    def test_a_file_comes_before_links_to_it(self, tmp_path: Path) -> None:
+        for name in ("b.png", "d.png"):
+            stored(tmp_path, SAMPLES["png"], name)
+        for link, target in (("a.png", "b.png"), ("c.png", "b.png"), ("e.png", "d.png")):
+            (tmp_path / link).symlink_to(tmp_path / target)
+        assert list_images([tmp_path]) == [tmp_path / "b.png", tmp_path / "d.png"]
+        assert list_images([tmp_path / "a.png", tmp_path]) == [tmp_path / "a.png", tmp_path / "d.png"]
+
     def test_hidden_folder_given_by_name_and_circular_links(self, tmp_path: Path) -> None:
         folder = tmp_path / ".cache"
         (folder / "sub").mkdir(parents=True)

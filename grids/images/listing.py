@@ -35,7 +35,7 @@ def list_images(inputs: Sequence[Path]) -> list[Path]:
 
     Returns:
         The paths as they were given, or under the folders as these were given. Of several that lead to one file the
-        first. No file is opened.
+        first; of those in one folder the file itself, if it is there, before links. No file is opened.
 
     Raises:
         ImageError: an input is missing, a folder cannot be read, or nothing was found.
@@ -68,7 +68,10 @@ def _walk(folder: Path) -> list[Path]:
         folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
         seen.add(real)  # a link back up would go round for ever
         found += [Path(parent, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES or _may_be_folder(path))
+    wanted = sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES or _may_be_folder(path))
+    links = {path for path in wanted if path.is_symlink()}
+    real = {os.path.realpath(path) for path in wanted if path not in links}
+    return [path for path in wanted if path not in links or os.path.realpath(path) not in real]
 
 
 def _may_be_folder(path: Path) -> bool:

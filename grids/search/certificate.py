@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from grids.results import CERTIFICATES, CertificateKind
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
+from grids.search.methods.base import no_partition
 from grids.search.methods.exact_milp import least_groups
 from grids.search.partitions import fewest
 from grids.search.problem import ENUMERATED
@@ -65,11 +67,17 @@ def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
 
     Returns:
         A number of groups, at least 1.
+
+    Raises:
+        GridsError: the answers leave no partition.
     """
     problem = answers.problem
     if problem.n > ENUMERATED:
         return least_groups(answers, shortcuts=shortcuts)
-    return int(fewest(Table(answers, shortcuts).possible, problem.n)[problem.full])
+    least = fewest(Table(answers, shortcuts).possible, problem.n)[problem.full]
+    if not math.isfinite(least):
+        raise no_partition(answers)
+    return int(least)
 
 
 def hangs_on(answers: Answers, partition: Sequence[int]) -> list[int]:

@@ -597,3 +597,11 @@ def test_what_a_result_hangs_on_would_lead_to_fewer_groups() -> None:
             assert fewest_groups(verified | {given.mask(group)}, 6) < len(found)
         if found.certificate == "proved":
             assert found.hangs_on == ()
+
+
+def test_answers_that_leave_no_partition_end_in_one_line() -> None:
+    search = Search(Problem(world(0, 3).similarity, 0.7), "paper", max_groups=2)
+    for group in ({"d0"}, {"d0", "d1"}, {"d0", "d2"}, {"d0", "d1", "d2"}):
+        search.tell(group, dict.fromkeys(group, 2.0))
+    with pytest.raises(GridsError, match="within delta"):
+        search.ask()

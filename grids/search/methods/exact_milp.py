@@ -213,7 +213,7 @@ def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = Non
     """The groups that the answers rule out.
 
     With shortcuts, a group beyond delta may not be part of another one, and only the smallest such groups are listed.
-    One that lies in a group within delta contradicts that; so only the group itself is ruled out.
+    One that lies in a group within delta contradicts that; so only the groups that were asked for are ruled out.
 
     Args:
         answers: what is known.
@@ -232,10 +232,11 @@ def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = Non
         return Conflicts((), tuple(sorted(wholes | set(beyond))))
     within = answers.having(WITHIN)
     smallest = [mask for mask in beyond if not any(o != mask and o & mask == o for o in beyond)]
-    # a part of a group that is within delta: the assumption does not hold there, so only the group itself is out
+    # a part of a group that is within delta: the assumption does not hold there, so only what was asked for is out
     broken = {mask for mask in smallest if any(mask & whole == mask for whole in within)}
     parts = tuple(mask for mask in smallest if mask not in broken)
-    return Conflicts(parts, tuple(sorted(wholes | broken)))
+    rest = {mask for mask in beyond if not any(part & mask == part for part in parts)}
+    return Conflicts(parts, tuple(sorted(wholes | rest)))
 
 
 def least_groups(answers: Answers, *, shortcuts: bool) -> int:
