@@ -70,8 +70,8 @@ def _walk(folder: Path) -> list[Path]:
         found += [Path(parent, name) for name in files if not name.startswith(".")]
     wanted = sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES or _may_be_folder(path))
     links = {path for path in wanted if path.is_symlink()}
-    real = {os.path.realpath(path) for path in wanted if path not in links}
-    return [path for path in wanted if path not in links or os.path.realpath(path) not in real]
+    places = {os.path.realpath(path) for path in wanted if path not in links}
+    return [path for path in wanted if path not in links or os.path.realpath(path) not in places]
 
 
 def _may_be_folder(path: Path) -> bool:
