@@ -16,7 +16,10 @@ from contracts import scene
 from PIL import Image
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks"
-pytestmark = pytest.mark.skipif(not SCRIPTS.is_dir(), reason="the scripts are in the repository, not in the package")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SCRIPTS.is_dir(), reason="the scripts are in the repository, not in the package"),
+]
 
 
 @pytest.fixture(scope="module")

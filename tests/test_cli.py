@@ -197,7 +197,7 @@ def test_unknown_options_and_missing_arguments_exit_with_2(call: Grids, argument
         (["similarity", "--precision", "fp23"], "did you mean 'fp32'"),
         (["similarity", "--degradations", "jpeg,rining"], "did you mean 'ringing'"),
         (["similarity", "--degradations", ","], "no degradation is named"),
-        (["similarity", "--degradations", ""], "no degradation is named"),
+        (["similarity", "--degradations", ","], "no degradation is named"),
         (["similarity", "--degradations", "jpeg"], "at least two"),
         (["similarity", "--degradations", "jpeg,jpeg"], "named twice"),
         (["similarity", "--extra", "haze"], "NAME=FOLDER"),
@@ -438,6 +438,7 @@ def test_names_of_any_alphabet(measure: Grids, call: Grids, here: Path, photos: 
         assert {row["file"] for row in csv.DictReader(stream)} >= {f"фото {i} é.png" for i in range(5)}
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text(here: Path, photos: Path, tiny: Path) -> None:
     """Names in an old encoding: real on disks that came from other systems."""
     folder = here / "in"
@@ -488,6 +489,7 @@ def test_a_full_disk(measure: Grids, call: Grids, here: Path, photo: Path, monke
     assert files_under(here) == set()
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_during_a_measurement(here: Path, photos: Path, tiny: Path) -> None:
     arguments = (
         "similarity",
@@ -536,6 +538,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 # --- interruption
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_files_only(here: Path, photos: Path) -> None:
     arguments = ["similarity", photos, "--patches", 256, "--patch-size", 32, "--out", "run", "--jobs", 1]
     command = [sys.executable, "-c", MAIN, *map(str, arguments)]

@@ -49,6 +49,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return call
 
 
+@pytest.mark.slow
 def test_without_a_table_our_own_study_answers(call: Grids) -> None:
     code, out, err = call("--drops", "study", "--delta", 0.7, "--out", "named")
     assert (code, err) == (0, "") and out.startswith("trainings of the grids study: nafnet")
@@ -199,6 +200,7 @@ def test_a_bad_table_is_one_line(call: Grids, tmp_path: Path, text: str, expecte
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_groups_of_other_settings_are_not_replaced_in_silence(call: Grids) -> None:
     assert call("--delta", 0.7)[2] == call("--delta", 0.7)[2] == ""
     code, _, err = call("--delta", 0.5, "--drops", "study", "--json")
@@ -284,6 +286,7 @@ def test_a_whole_table_is_proved_and_resumed(call: Grids, tmp_path: Path) -> Non
     assert again == first
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_resumed(call: Grids, tmp_path: Path) -> None:
     names = ",".join(builtin_similarity().degradations[:8])
     given = ("--drops", str(whole_table(tmp_path / "d.csv")), "--degradations", names, "--method", "paper")

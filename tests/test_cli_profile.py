@@ -53,6 +53,7 @@ def test_a_run(call: Call, tmp_path: Path) -> None:
     assert read_profile(tmp_path / "run" / FILE).record["photographs"] == 12
 
 
+@pytest.mark.slow
 def test_json_and_quiet(call: Call) -> None:
     code, out, err = call("clean", "--run", "run", "--json", "--draws", "2", "--seed", "3")
     assert (code, err) == (0, "")
@@ -63,6 +64,7 @@ def test_json_and_quiet(call: Call) -> None:
     assert call("clean", "--run", "run", "--quiet") == (0, "", "")
 
 
+@pytest.mark.slow
 def test_examples(call: Call, tmp_path: Path) -> None:
     code, out, err = call(
         "clean", "--run", "own", "--group", "denoise=noisy", "--weights", "denoise=net.safetensors",

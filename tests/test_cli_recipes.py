@@ -43,6 +43,7 @@ def test_the_recipes_are_listed(call: Call) -> None:
     assert listed[4]["networks"]["shen-face"] == 1_900_780
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in TABLE if not name.startswith("grids-")])
 def test_a_recipe_trains_and_its_file_is_measured(call: Call, name: str) -> None:
     code, out, err = call("train", "photos", "--recipe", name, *SMALL, "--out", "m.safetensors")
@@ -59,6 +60,7 @@ def test_a_recipe_trains_and_its_file_is_measured(call: Call, name: str) -> None
     assert code == 1 and "other settings" in err
 
 
+@pytest.mark.slow
 def test_topologies(call: Call) -> None:
     given = ("train", "photos", "--recipe", "liu-durbm", "--tasks", "haze,jpeg", *SMALL, "--out", "m.safetensors")
     code, _, err = call(*given, "--topology", "jpeg>H")
@@ -99,6 +101,7 @@ def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], mes
     assert not Path("new").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"), [("liu-durbm", "all at the encoder's end"), ("martyniuk-fpn", "features of")]
 )
@@ -120,6 +123,7 @@ def test_groups_are_trained_by_a_recipe(call: Call, name: str, said: str) -> Non
     assert mix["learning_rate"] == together.record["recipe"]["learning_rate"]
 
 
+@pytest.mark.slow
 def test_groups_of_a_recipe_take_its_files(call: Call) -> None:
     trunk = build("walha-mtlgan-small").encoder.trunk.state_dict()  # type: ignore[union-attr]
     torch.save(trunk, "trunk.pth")
@@ -154,6 +158,7 @@ def test_groups_of_a_recipe_are_of_its_tasks(call: Call) -> None:
     assert code == 1 and "batches of 1 are too small for the sampler 'each'" in err
 
 
+@pytest.mark.slow
 def test_networks_without_normalisation_learn_at_the_rate_that_they_bear(call: Call) -> None:
     assert resolve_config("liu-durbm")[1].learning_rate == 1e-3  # this one is normalised
     assert resolve_config("liu-durbm", network="liu-durbm")[1].learning_rate == 1e-4

@@ -105,6 +105,7 @@ def test_help_imports_nothing_heavy(folder: Path) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_select_begins_soon_after_torch(folder: Path) -> None:
     """The best of a few runs each, alternating, so that other work on the machine counts for both."""
     alone = "import torch, time; print(time.process_time())"

@@ -75,6 +75,7 @@ def call(photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     TABLE.update(table)
 
 
+@pytest.mark.slow
 def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
     given = ("train", "photos", "--tasks", "jpeg,gaussian_blur", *SMALL)
     code, out, err = alone(*given)
@@ -103,6 +104,7 @@ def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
     assert found["scores"][0]["psnr"] == float(rows[0]["psnr"])
 
 
+@pytest.mark.slow
 def test_train_descriptor_then_similarity(alone: Call, call: Call) -> None:
     code, out, err = alone("train-descriptor", "photos", "--out", "d.safetensors", *SMALL)
     assert (code, err) == (0, "")
@@ -149,6 +151,7 @@ TELLS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )

@@ -55,6 +55,7 @@ def test_a_run_without_restorers(clean: Path, run: Path, crops: list[Tensor]) ->
         assert found.predicted_gain is None
 
 
+@pytest.mark.slow
 def test_it_hangs_on_the_seed_alone(clean: Path, run: Path) -> None:
     files = []
     for seed in (0, 0, 1):
@@ -63,6 +64,7 @@ def test_it_hangs_on_the_seed_alone(clean: Path, run: Path) -> None:
     assert files[0] == files[1] != files[2]
 
 
+@pytest.mark.slow
 def test_gains_are_predicted_where_the_restorers_are_there(clean: Path, tmp_path: Path, crops: list[Tensor]) -> None:
     run = save_grouping(
         tmp_path / "with", ("gaussian_noise", "salt_pepper"), ("gaussian_blur",), weights=("a.safetensors", "b.pt")
@@ -100,6 +102,7 @@ def test_eight_photographs_are_enough_with_restorers_too(crops: list[Tensor], tm
     assert profile.gains is None  # too few for an interval
 
 
+@pytest.mark.slow
 def test_photographs_that_cannot_be_used(clean: Path, run: Path, crops: list[Tensor], tmp_path: Path) -> None:
     save_image(clean / "small.png", torch.rand(3, 31, 40))
     (clean / "text.png").write_text("no image")
@@ -165,6 +168,7 @@ def examples(crops: list[Tensor], tmp_path: Path) -> dict[str, str]:
     return {name: str(save_images(tmp_path / name, crops[:10], kind)) for name, kind in names.items()}
 
 
+@pytest.mark.slow
 def test_two_groups_from_examples(examples: dict[str, str], clean: Path, tmp_path: Path, crops: list[Tensor]) -> None:
     run = tmp_path / "new" / "run"
     totals: list[int] = []
@@ -189,6 +193,7 @@ def test_two_groups_from_examples(examples: dict[str, str], clean: Path, tmp_pat
     raises_line(lambda: selector.select(crops[0], method="paper"), "generalized Gaussians")
 
 
+@pytest.mark.slow
 def test_the_written_profile_is_on_plain_statistics(examples: dict[str, str], clean: Path, tmp_path: Path) -> None:
     made = profile_examples(examples, tmp_path / "run", clean=clean, device="cpu")
     read = read_profile(tmp_path / "run" / FILE)
@@ -198,6 +203,7 @@ def test_the_written_profile_is_on_plain_statistics(examples: dict[str, str], cl
     assert first == pytest.approx(second, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_large_examples_are_described_by_their_quarters_too(
     examples: dict[str, str], clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +220,7 @@ def test_large_examples_are_described_by_their_quarters_too(
     assert [size for size in sizes if size != (60, 72)] == [(300, 257), *[(150, 128), (150, 129)] * 2]
 
 
+@pytest.mark.slow
 def test_restorers_of_examples(
     examples: dict[str, str], clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,7 @@ def test_ctrl_c_in_the_last_step_keeps_the_restorer(photos: Path, tmp_path: Path
     assert (heard.steps, heard.reused) == ([], [True])
 
 
+@pytest.mark.slow
 def test_it_begins_with_the_weights_that_ship(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = initialize("unet", 7)
     nn.init.normal_(network.last.weight)  # type: ignore[union-attr,arg-type]

@@ -71,6 +71,7 @@ def told(report: TrainingReport) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.slow
 def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_path: Path) -> None:
     heard = Heard()
     found = grouped(photos, tmp_path / "run", callbacks=heard)
@@ -97,6 +98,7 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
     assert (tmp_path / "run" / "training.csv").read_text().count("\n") >= 4
 
 
+@pytest.mark.slow
 def test_what_is_trained_is_not_trained_again(photos: Path, tmp_path: Path) -> None:
     first = grouped(photos, tmp_path / "run")
     heard = Heard()
@@ -108,6 +110,7 @@ def test_what_is_trained_is_not_trained_again(photos: Path, tmp_path: Path) -> N
     assert len(other.grouping) == 1 and other.grouping.delta == 5.0
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_ends_as_an_unbroken_one(photos: Path, tmp_path: Path) -> None:
     whole = grouped(photos, tmp_path / "whole")
     for after in (0, 2, 1):
@@ -120,6 +123,7 @@ def test_an_interrupted_search_ends_as_an_unbroken_one(photos: Path, tmp_path: P
     }
 
 
+@pytest.mark.slow
 def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(OutOfTimeError):
         grouped(photos, tmp_path / "run", time_budget=0.0)
@@ -137,6 +141,7 @@ def test_time_that_runs_out_gives_the_best_so_far_or_says_so(photos: Path, tmp_p
     assert strict().finished
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_read_is_moved_away_and_nothing_is_trained_again(photos: Path, tmp_path: Path) -> None:
     before, log = Heard(), tmp_path / "run" / "trials.sqlite"
     first = grouped(photos, tmp_path / "run", callbacks=before)
@@ -150,6 +155,7 @@ def test_a_log_that_cannot_be_read_is_moved_away_and_nothing_is_trained_again(ph
     assert found.grouping.to_json() == first.grouping.to_json()
 
 
+@pytest.mark.slow
 def test_a_search_method_of_ones_own_trains_too(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Whole(SearchMethod):
         def next(self, answers: Answers) -> Ask | Done:
@@ -165,6 +171,7 @@ def test_a_search_method_of_ones_own_trains_too(photos: Path, tmp_path: Path, mo
     assert found.finished and found.grouping.method == "whole" and not any(left)
 
 
+@pytest.mark.slow
 def test_time_that_runs_out_among_the_upper_bounds_still_gives_a_report(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +196,7 @@ def test_time_that_runs_out_among_the_upper_bounds_still_gives_a_report(
     assert grouped(photos, tmp_path / "run").finished
 
 
+@pytest.mark.slow
 def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path) -> None:
     per_model = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
     found = grouped(photos, tmp_path / "run", per_model, only="upper-bounds")
@@ -205,6 +213,7 @@ def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path
         grouped(photos, other, per_model)
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path: Path) -> None:
     grouped(photos, tmp_path / "run")
     other = TrainingSettings(
@@ -218,6 +227,7 @@ def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path:
         grouped(photos, photos / "run")
 
 
+@pytest.mark.slow
 def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="only upper-bounds"):
         grouped(photos, tmp_path / "run", only="search")
@@ -229,6 +239,7 @@ def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
         grouped(photos, tmp_path / "run", only="everything")
 
 
+@pytest.mark.slow
 def test_a_given_partition_is_trained_with_another_network(photos: Path, tmp_path: Path) -> None:
     first = grouped(photos, tmp_path / "run")
     settings = TrainingSettings("restormer-s", SMALL.config, "scratch", validation_side=32, validation_count=4)
@@ -238,6 +249,7 @@ def test_a_given_partition_is_trained_with_another_network(photos: Path, tmp_pat
     assert found.report.grouped.keys() == set(NAMES)
 
 
+@pytest.mark.slow
 def test_pairs_are_a_task_like_any_other(photos: Path, tmp_path: Path) -> None:
     inputs = tmp_path / "in"
     inputs.mkdir()
@@ -350,6 +362,7 @@ write_verified(found, sys.argv[2])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
 def test_killed_at_any_moment_it_ends_as_an_unbroken_search(photos: Path, tmp_path: Path) -> None:
     """With a checkpoint after every step, killed after some steps and a random while."""

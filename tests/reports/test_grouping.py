@@ -109,6 +109,7 @@ def test_graph_with_groups_takes_ids_and_refuses_what_is_no_partition() -> None:
         draw_graph(similarity, groups=PAPER_GROUPS, ids=["a"])
 
 
+@pytest.mark.slow
 def test_the_same_bytes_twice() -> None:
     similarity, found = eleven(), paper(trials=searched(eleven(), 40))
     for paint in (

@@ -167,6 +167,7 @@ def test_csv_takes_any_name_and_whole_numbers() -> None:
     assert list(csv.reader(records.training_csv(report).splitlines()))[1][:2] == ['a,"b"', "20.0000"]
 
 
+@pytest.mark.slow
 @every_report
 @pytest.mark.parametrize("paint", [learning_curves, lambda report: drop_bars(report, 0.7, {"jpeg": 0.4})])
 def test_figures_stay_on_the_paper(report: TrainingReport, paint: Callable[[TrainingReport], Figure]) -> None:
@@ -235,6 +236,7 @@ def test_a_training_that_went_astray_is_drawn_and_told(by: float) -> None:
     assert "jpeg" in records.training_text(report) and "jpeg" in records.training_csv(report)
 
 
+@pytest.mark.slow
 @every_report
 def test_page_of_trainings(report: TrainingReport) -> None:
     page = Page(training_page(report, title="A title", pictures={"one crop": png()}))
@@ -274,6 +276,7 @@ def test_a_picture_must_be_a_png() -> None:
         grouping_page(grouping(eleven(), PAPER_GROUPS), eleven(), title="t", pictures={"photo": b"GIF89a"})
 
 
+@pytest.mark.slow
 def test_hostile_text_is_escaped() -> None:
     names = [HOSTILE, "$x$ $\\frac$", "a\nb\x1b[31m\x00", '"><img src=x>', "x" * 200]
     groups = [names[:2], names[2:]]

@@ -490,6 +490,7 @@ def test_one_of_many_that_is_better_with_others() -> None:
     assert len(search.result()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "shortcuts"), [("bumpy", True), ("helping", True), ("helping", False)])
 def test_exact_with_many_that_are_not_monotone(kind: str, shortcuts: bool) -> None:
     given = world(3, 16, kind)

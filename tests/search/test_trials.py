@@ -206,6 +206,7 @@ def test_another_process_has_the_log_until_it_is_killed(path: Path, holder: subp
         assert list(log.answers()) == [AB]
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_when_a_process_is_killed(path: Path) -> None:
     random_times, kept, begin = random.Random(0), set(), 0
     command = [sys.executable, "-c", WORK.format(identity=IDENTITY), str(path)]

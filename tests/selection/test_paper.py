@@ -28,6 +28,7 @@ def degraded(image: torch.Tensor, name: str, severity: float, seed: int) -> torc
     return degradation(name)(image[None], seeded(seed), severity=severity)[0]
 
 
+@pytest.mark.slow
 def test_noise_is_nearer_to_noise_and_blur_to_blur(descriptor: Descriptor, images: list[torch.Tensor]) -> None:
     groups = {}
     for name in ("gaussian_noise", "gaussian_blur"):

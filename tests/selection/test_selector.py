@@ -283,6 +283,7 @@ def test_several_are_judged_as_each_alone(selector: Selector) -> None:
     assert all(first.ranking != second.ranking for first, second in itertools.pairwise(together))
 
 
+@pytest.mark.slow
 def test_a_restorer_of_all_is_one_more_candidate(crops: list[Tensor], descriptor: Descriptor, tmp_path: Path) -> None:
     both = (*GROUPS, Candidate("mix", KINDS[1:]))
     kinds = {name: None if name == CLEAN else degradation(name) for name in KINDS}

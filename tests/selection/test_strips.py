@@ -54,6 +54,7 @@ def test_statistics_hang_neither_on_the_strips_nor_on_the_type(
     assert describe(descriptor, planes_of(pixels), visible) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count a process's memory otherwise")
 def test_memory_of_a_large_photograph(tmp_path: Path) -> None:
     """It is looked at strip by strip: as floating point the whole would take 300 MB more. Starting takes 450 MB."""

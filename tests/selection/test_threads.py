@@ -52,6 +52,7 @@ def together(work: Callable[[int], list[Tensor]]) -> list[list[Tensor]]:
         return list(pool.map(work, range(THREADS)))
 
 
+@pytest.mark.slow
 def test_eight_threads_get_what_one_after_the_other_would(selector: Selector) -> None:
     found = together(lambda number: results(selector, number))
     for number, one in enumerate(found):

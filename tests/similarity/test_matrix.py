@@ -88,6 +88,7 @@ def mean_width(photos: int, seed: int) -> float:
     return float(np.mean((high - low)[np.triu_indices(3, 1)]))
 
 
+@pytest.mark.slow
 def test_intervals_shrink_with_more_photographs() -> None:
     few = np.mean([mean_width(8, seed) for seed in range(5)])
     many = np.mean([mean_width(64, seed) for seed in range(5)])
@@ -95,6 +96,7 @@ def test_intervals_shrink_with_more_photographs() -> None:
     assert 0.15 < many / few < 0.6
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_difference_between_new_sets_of_photographs() -> None:
     """S of two independent sets differ by sqrt(2) times what an interval is meant to cover."""
     covered = []

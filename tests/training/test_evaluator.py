@@ -287,6 +287,7 @@ def test_a_folder_that_is_a_file(experiment: Experiment, tmp_path: Path) -> None
 # ---------------------------------------------------------------- killed
 
 
+@pytest.mark.slow
 def test_a_killed_evaluator_ends_with_the_same(files: list[Path], tmp_path: Path) -> None:
     """Processes that make all restorers are killed at three moments, in a step or while it is kept."""
     moments = [f"{steps}:{random.Random(steps).uniform(0, 0.03):.4f}" for steps in (4, 6, 3)]

@@ -194,6 +194,7 @@ def test_windows(photographs: Photographs) -> None:
         assert torch.equal(window, photographs.pixels(number)[:, top : top + 24, left : left + 24])
 
 
+@pytest.mark.slow
 def test_crops_of_a_reduced_photograph_are_means_of_what_lies_under_them() -> None:
     image = torch.randint(256, (3, 64, 80), dtype=torch.uint8, generator=generator())
     for seed in range(20):

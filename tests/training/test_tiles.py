@@ -142,6 +142,7 @@ def awake(name: str) -> nn.Module:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FINITE)
 @pytest.mark.parametrize("size", [(64, 90), (65, 33), (3, 121), (97, 98)])
 def test_finite_networks_give_the_whole_at_every_tile(name: str, size: tuple[int, int]) -> None:
