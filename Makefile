@@ -17,7 +17,7 @@ test-slow: $(VENV)/.installed-dev
 
 # Under the lower bounds of setup.cfg, in an environment of its own
 test-lowest: $(LOWEST)/.installed-lowest
-	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto -m "slow or not slow"
 
 # Minutes of damaged files, then of searches that are killed; what is found lies in runs/fuzz
 fuzz: $(VENV)/.installed-dev

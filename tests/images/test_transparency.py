@@ -154,6 +154,7 @@ def test_a_large_canvas_costs_no_more_than_what_is_visible() -> None:
     assert given == [40 * 50]
 
 
+@pytest.mark.slow
 def test_the_verdict_is_that_of_what_is_visible(selector: Selector, crops: list[Tensor]) -> None:
     noisy = degradation("gaussian_noise")(crops[16][None], torch.Generator().manual_seed(0), severity=0.7)[0]
     plain = (noisy * 255).round().byte().permute(1, 2, 0).numpy()
