@@ -17,25 +17,23 @@ from grids.reports.text import visible
 from grids.training.interrupts import Terminated, terminate
 
 COMMANDS = {
-    "compare": "Compare the similarity matrix of the first of RUNS with the others': run folders, files, or `builtin`.",
+    "compare": "Compare the similarity matrix of the first of RUNS with the others: run folders, files, or `builtin`.",
     "degradations": "List the degradations, with parameters, ranges (mildest -> strongest), units and sources.",
-    "degrade": "Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.",
-    "evaluate": "Measure MODEL, the file of a restorer, on the whole photographs IMAGES: folders, files, or the word "
+    "degrade": "Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for training.",
+    "evaluate": "Measure MODEL, the file of a restorer, on whole photographs, IMAGES: folders, files, or the word "
     "`builtin` (the default).",
-    "faces": "Cut the largest face out of each of IMAGES: files, folders (with all below them), or the word `builtin`.",
-    "group": "Group degradations: the fewest groups such that one restorer for each loses at most delta dB against the "
-    "restorers of single degradations.",
+    "faces": "Crop the largest face from each of IMAGES: files, folders (with all below them), or the word `builtin`.",
+    "group": "Group degradations: find the fewest groups such that one restorer per group loses at most delta dB "
+    "against restorers for single degradations.",
     "networks": "List the networks, with their sizes and sources.",
-    "profile": "Learn what `grids select --run DIR` compares images with.",
-    "recipes": "List the papers' restorers that `grids train --recipe` trains: tasks, data, losses, and sizes.",
-    "restore": "Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back "
-    "untouched.",
-    "select": "Say which restorer IMAGES need, and how well it will do, before running it: files, folders (with all "
-    "below them), or the word `builtin`.",
-    "similarity": "Measure how alike degradations are on IMAGES: folders (with all below them), files, or the word "
+    "profile": "Fit the profile that `grids select --run DIR` compares images with.",
+    "recipes": "List the published restorers that `grids train --recipe` can train: tasks, data, losses, and sizes.",
+    "restore": "Restore IMAGES, files or folders, each with the restorer that it needs; clean images stay unchanged.",
+    "select": "Predict which restorer IMAGES need and how much it will gain: files, folders (with all below them), or "
+    "the word `builtin`.",
+    "similarity": "Measure the similarity of degradations on IMAGES: folders (with all below them), files, or the word "
     "`builtin` (the default).",
-    "train": "Train one restorer alone on IMAGES: folders (with all below them), files, or the word `builtin` (the "
-    "default).",
+    "train": "Train one restorer on IMAGES: folders (with all below them), files, or the word `builtin` (the default).",
     "train-descriptor": "Train a descriptor of your own on IMAGES: an SRResNet for x4 super-resolution, for "
     "`grids similarity`.",
 }
@@ -83,17 +81,17 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="grids")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Measure how alike image degradations are, and build on it.
+    """Measure the similarity of image degradations; group, train, select and restore by it.
 
     \b
     Examples:
       grids similarity photos/          the similarity matrix on your photographs
-      grids similarity --show           the matrix that ships, at once
+      grids similarity --show           the built-in matrix
       grids group --delta 0.7           which degradations can share a restorer
       grids degrade photo.png --all     one photograph under all degradations
       grids select photo.png            which restorer a photograph needs
       grids train photos/               one restorer for all tasks
-      grids restore photo.png           the restorer that a photograph needs
+      grids restore photo.png           restored by the restorer that it needs
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

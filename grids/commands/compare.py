@@ -13,11 +13,11 @@ from grids.commands import options
 
 @click.command(cls=options.Command)
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--out", "-o", type=Path, help="A folder for the comparison's report and pictures.")
+@click.option("--out", "-o", type=Path, help="Folder for the report and figures.")
 @options.as_json("Print JSON instead of tables.")
 @options.quiet
 def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
-    """Compare the similarity matrix of the first of RUNS with the others': run folders, files, or `builtin`.
+    """Compare the similarity matrix of the first of RUNS with the others: run folders, files, or `builtin`.
 
     \b
     Example:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="Every degradation; for one photograph, a contact sheet.")
 @options.plugins("A function of your own.")
 @click.option("--severity", type=float, help="0 (mildest) to 1 (strongest).  [default: drawn at random]")
-@click.option("--params", type=Path, metavar="FILE", help="Make the pairs of this params.csv again.")
+@click.option("--params", type=Path, metavar="FILE", help="Reproduce the pairs of this params.csv.")
 @options.seed
 @options.section("Output")
 @click.option("--out", "-o", type=Path, help="The file; for a folder of images, a new folder.")
@@ -41,11 +41,11 @@ def degrade(
     no_rounding: bool,
     reading: options.Reading,
 ) -> None:
-    """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for a trainer.
+    """Degrade IMAGES: one file into another, or a folder into LQ/, GT/ and params.csv for training.
 
-    With several kinds, each gets a folder of its own in it. A single result goes to NAME_KIND.png without --out. The
-    same photographs and --params give the same pairs again, by the seeds, severities and rounding that it holds;
-    degradations of your own must be given again, too.
+    With several kinds, each gets its own subfolder. Without --out, a single result is written to NAME_KIND.png. With
+    the same photographs, --params reproduces the pairs from the recorded seeds, severities and rounding; degradations
+    of your own must be given again.
 
     \b
     Examples:

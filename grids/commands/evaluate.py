@@ -15,13 +15,13 @@ from grids.io import STDIO, write_text
 @click.argument("model", type=Path)
 @click.argument("images", nargs=-1)
 @options.section("Data")
-@options.tasks("Names, separated by commas; all: those of the model.")
-@click.option("--network", help="Of MODEL, where its file does not tell; see `grids networks`.")
-@options.pairs("A task, or real images of one: two folders.")
-@options.plugins("A task too.")
-@click.option("--as-made", is_flag=True, help="Do not measure after JPEG 90 too, which takes as long again.")
+@options.tasks("Names, separated by commas; all: the tasks of the model.")
+@click.option("--network", help="Network of MODEL, if its file does not say; see `grids networks`.")
+@options.pairs("Two folders with real images of a task, or of a new one.")
+@options.plugins("A function of your own, as one more task.")
+@click.option("--as-made", is_flag=True, help="Do not also measure after JPEG 90 (takes half the time).")
 @options.section("Output")
-@click.option("--csv", type=Path, metavar="FILE", help="Write the figures of every photograph.")
+@click.option("--csv", type=Path, metavar="FILE", help="Write the scores of every photograph.")
 @options.as_json("Print JSON instead of a table.")
 @options.device
 @options.reading
@@ -40,11 +40,11 @@ def evaluate(
     reading: options.Reading,
     seed: int,
 ) -> None:
-    """Measure MODEL, the file of a restorer, on the whole photographs IMAGES: folders, files, or the word `builtin`
+    """Measure MODEL, the file of a restorer, on whole photographs, IMAGES: folders, files, or the word `builtin`
     (the default).
 
-    PSNR and SSIM (RGB, 8 bit, no border cut) before and after, for each task: of photographs as they are degraded, and
-    of the same saved once as JPEG 90 (4:2:0), as photographs mostly are.
+    Prints PSNR and SSIM (RGB, 8 bits, no border cut) before and after restoring, for each task: of the degraded
+    photographs, and of the same photographs saved once as JPEG 90 (4:2:0), because most photographs are JPEGs.
 
     \b
     Examples:

@@ -12,18 +12,18 @@ from grids.commands import options
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1, required=True)
 @click.option("--out", "-o", type=Path, required=True, metavar="FOLDER", help="A new folder for the faces.")
-@click.option("--side", type=int, default=128, show_default=True, help="Of the squares, pixels; none is enlarged.")
-@click.option("--all", "every", is_flag=True, help="All faces of a photograph: NAME.png, NAME_2.png, ...")
-@click.option("--boxes", type=Path, metavar="FILE.csv", help="Faces set by hand: file,left,top,width,height.")
+@click.option("--side", type=int, default=128, show_default=True, help="Side of crops, pixels; none is enlarged.")
+@click.option("--all", "every", is_flag=True, help="Cut out all faces: NAME.png, NAME_2.png, ...")
+@click.option("--boxes", type=Path, metavar="FILE.csv", help="Faces located by hand: file,left,top,width,height.")
 @options.reading
 def faces(
     images: tuple[str, ...], out: Path, side: int, every: bool, boxes: Path | None, reading: options.Reading
 ) -> None:
-    """Cut the largest face out of each of IMAGES: files, folders (with all below them), or the word `builtin`.
+    """Crop the largest face from each of IMAGES: files, folders (with all below them), or the word `builtin`.
 
-    The detector knows upright faces seen from the front, and errs now and then: look at what it found. FOLDER/faces.csv
-    says where that was. Corrected by hand, it can be given as --boxes: boxes from the brows to the chin, of photographs
-    that are not searched then. Three tenths of the face are added on each side.
+    The detector finds upright frontal faces and sometimes makes mistakes, so check the results. FOLDER/faces.csv holds
+    their positions. After correcting it by hand, pass it as --boxes: photographs with boxes (from the brows to the
+    chin) are not searched. A margin of three tenths of the face is added on each side.
 
     \b
     Examples:

@@ -52,11 +52,11 @@ class SearchOptions:
         type=float, default=0.7, show_default=True, help="Largest drop of a degradation in its group, dB."
     )
     delta_for: dict[str, float] = declared(
-        multiple=True, metavar="NAME=DB", callback=_deltas, help="Another delta for one degradation."
+        multiple=True, metavar="NAME=DB", callback=_deltas, help="A different delta for one degradation."
     )
     drops: str | None = declared(
-        help="A CSV with the columns group (names joined by +), degradation, drop (dB) and, if wanted, noise; "
-        "`study`, the trainings that ship, or `paper`, what GRIDS published for Restormer.  [default: study]"
+        help="A CSV with the columns group (names joined by +), degradation, drop (dB) and, optionally, noise; "
+        "`study` (our trainings); or `paper` (GRIDS, for Restormer).  [default: study]"
     )
     similarity: str = declared(
         default="builtin", show_default=True, help="A similarity.json, a run folder, or `builtin`."
@@ -65,8 +65,8 @@ class SearchOptions:
     degradations: tuple[str, ...] | None = shared(
         options.names("--degradations", help="Names, separated by commas.  [default: all of the matrix]")
     )
-    max_groups: int | None = declared(type=click.IntRange(min=1), help="More groups are an error.")
-    all_solutions: bool = declared(is_flag=True, help="List every partition with as few groups that the answers allow.")
+    max_groups: int | None = declared(type=click.IntRange(min=1), help="Fail if more groups are needed.")
+    all_solutions: bool = declared(is_flag=True, help="List all partitions with the fewest groups.")
     no_shortcuts: bool = declared(is_flag=True, help="Do not assume that a group is never better than a part of it.")
 
     def settings(self, seed: int | None = None) -> SearchSettings:
@@ -95,12 +95,12 @@ class GroupTraining:
         no_early_stop: train groups that are clearly beyond delta to their end.
     """
 
-    only: str | None = declared(help="upper-bounds or search: a part of the work.")
+    only: str | None = declared(help="Do only a part: upper-bounds or search.")
     partition: Path | None = declared(
-        "--from", type=Path, metavar="GROUPS.JSON", help="Train its groups; search for none."
+        "--from", type=Path, metavar="GROUPS.JSON", help="Train the groups of this file, without a search."
     )
-    repeats: int = declared(type=click.IntRange(min=1), default=2, show_default=True, help="Seeds, near delta.")
-    no_early_stop: bool = declared(is_flag=True, help="Train groups that are clearly beyond delta to their end.")
+    repeats: int = declared(type=click.IntRange(min=1), default=2, show_default=True, help="Seeds near delta, at most.")
+    no_early_stop: bool = declared(is_flag=True, help="Do not stop trainings of groups that are clearly beyond delta.")
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ class Output:
         as_json: print groups.json instead of text.
     """
 
-    dry_run: bool = declared(is_flag=True, help="Print what would be asked for or trained, and how long it takes.")
+    dry_run: bool = declared(is_flag=True, help="Only print what would be looked up or trained, and how long.")
     out: Path | None = declared(
         "--out", "-o", type=Path, help="The run folder.  [default: runs/group, with IMAGES runs/groups]"
     )
     resume: bool = declared(
-        is_flag=True, help="Go on with the trials.sqlite of the run folder; with IMAGES always done."
+        is_flag=True, help="Continue the trials.sqlite of the run folder (always done with IMAGES)."
     )
-    trials: bool = declared(is_flag=True, help="Print every group that was asked for, too.")
+    trials: bool = declared(is_flag=True, help="Also print every group that was asked for.")
     as_json: bool = shared(options.as_json("Print groups.json instead of text."))
 
 
@@ -150,14 +150,14 @@ def group(
     reading: options.Reading,
     seed: int,
 ) -> None:
-    """Group degradations: the fewest groups such that one restorer for each loses at most delta dB against the
-    restorers of single degradations.
+    """Group degradations: find the fewest groups such that one restorer per group loses at most delta dB against
+    restorers for single degradations.
 
-    With IMAGES (folders, files or the word `builtin`) restorers are trained and measured on them. Without, what a
-    group loses comes from a table of drops; groups that it does not hold are unknown, and left out.
+    With IMAGES (folders, files or the word `builtin`), restorers are trained and measured on them. Without, the drops
+    of groups are looked up in a table; groups that are not in the table are unknown and not used.
 
-    --data is what restorers learn from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more
-    after it, some grey, some clean. pristine, as in the paper and with --budget paper: clean crops, degraded.
+    --data selects the training pairs. photographs: also faint degradations, half of the inputs saved as JPEG of 75 or
+    more afterwards, some grey, some clean. pristine (as in the paper, implied by --budget paper): degraded clean crops.
 
     \b
     Examples:

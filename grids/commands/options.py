@@ -175,12 +175,12 @@ def pairs(help: str) -> Decorator:
     return named("--pairs", metavar="NAME=INPUTS:TARGETS", form="NAME=INPUT_FOLDER:TARGET_FOLDER", help=help)
 
 
-seed = general(click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn."))
+seed = general(click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers."))
 device = general(click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."))
 quiet = general(click.option("--quiet", "-q", is_flag=True, help="Print errors only."))
-val = click.option("--val", multiple=True, metavar="PHOTOS", help="Measure on these.  [default: one of five of IMAGES]")
+val = click.option("--val", multiple=True, metavar="PHOTOS", help="To measure on.  [default: one in five of IMAGES]")
 resume = click.option(
-    "--resume", is_flag=True, help="An error where there is nothing to go on with; going on needs no flag."
+    "--resume", is_flag=True, help="Fail if there is nothing to resume. Resuming itself needs no flag."
 )
 precision = click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]")
 
@@ -209,9 +209,9 @@ class Reading:
         piped: whether standard output is for a result: what is said goes to stderr.
     """
 
-    jobs: int | None = declared("--jobs", "-j", type=int, help="CPU threads.  [default: all that the process may use]")
+    jobs: int | None = declared("--jobs", "-j", type=int, help="CPU threads.  [default: all available]")
     max_pixels: int = declared(
-        type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, help="Refuse larger images."
+        type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, help="Reject images with more pixels."
     )
     quiet: bool = shared(quiet)
     skipped: list[Skipped] = field(default_factory=list)

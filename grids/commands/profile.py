@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1)
 @options.section("Groups")
-@click.option("--run", type=Path, metavar="DIR", required=True, help="The run folder that gets the profile.")
-@options.named("--group", "examples", metavar="NAME=FOLDER", help="A group, from images that bear its degradation.")
+@click.option("--run", type=Path, metavar="DIR", required=True, help="Run folder in which the profile is stored.")
+@options.named("--group", "examples", metavar="NAME=FOLDER", help="A group, from example images with its degradation.")
 @options.named("--weights", metavar="NAME=FILE", help="The restorer of such a group.")
-@options.named("--network", "networks", metavar="NAME=PRESET", help="Its network, where its file does not tell.")
-@options.section("Examples that are made")
-@options.plugins("One of the run's own.")
-@click.option("--draws", type=int, help="Severities and sizes, for each photograph and degradation.  [default: 1]")
-@click.option("--data", help="photographs or pristine: how examples are made.  [default: photographs]")
+@options.named("--network", "networks", metavar="NAME=PRESET", help="Their network, if the file does not say.")
+@options.section("Synthesized examples")
+@options.plugins("A function of your own that the run used.")
+@click.option("--draws", type=int, help="Examples per photograph and degradation.  [default: 1]")
+@click.option("--data", help="photographs or pristine (see `grids train`).  [default: photographs]")
 @options.section("Output")
-@options.as_json("Print what was learnt as JSON.")
+@options.as_json("Print a summary of the profile as JSON.")
 @options.device
 @options.reading
 @options.seed
@@ -45,11 +45,11 @@ def profile(
     reading: options.Reading,
     seed: int,
 ) -> None:
-    """Learn what `grids select --run DIR` compares images with.
+    """Fit the profile that `grids select --run DIR` compares images with.
 
-    From clean IMAGES (folders, files, or the word `builtin`, the default) and the groups.json of `grids group`: they
-    are degraded as its groups need it, and what its restorers gain is measured. Or, with --group, from examples of
-    damaged images; then IMAGES only show what clean ones look like.
+    It is fitted to the groups.json of `grids group` with clean IMAGES (folders, files, or the word `builtin`, the
+    default): these are degraded, and the gains of the restorers are measured. Or, with --group, it is fitted to example
+    images that are already degraded; then IMAGES only serve as examples of clean ones.
 
     \b
     Examples:

@@ -12,7 +12,7 @@ from grids.commands import options
 @click.command(cls=options.Command)
 @options.as_json("Print JSON instead of text.")
 def recipes(as_json: bool) -> None:
-    """List the papers' restorers that `grids train --recipe` trains: tasks, data, losses, and sizes.
+    """List the published restorers that `grids train --recipe` can train: tasks, data, losses, and sizes.
 
     \b
     Examples:

@@ -24,23 +24,23 @@ _UNTOUCHED: dict[Action, str] = {"uncertain": "uncertain, left as they are", "le
 @click.argument("images", nargs=-1, required=True)
 @options.section("Restorers")
 @click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
-@click.option("--group", metavar="ID", help="Use this group's restorer, whatever the image looks like.")
-@click.option("--head", metavar="NAME", help="With --group: the head of its restorer for this degradation.")
-@click.option("--steps", type=int, default=1, show_default=True, help="Select and restore so often at most.")
+@click.option("--group", metavar="ID", help="Always use the restorer of this group.")
+@click.option("--head", metavar="NAME", help="With --group: use the decoder for this degradation.")
+@click.option("--steps", type=int, default=1, show_default=True, help="Most rounds of selecting and restoring.")
 @options.section("When, and how much")
 @click.option(
-    "--min-gain", type=float, metavar="DB", default=0.0, show_default=True, help="The least gain that must be expected."
+    "--min-gain", type=float, metavar="DB", default=0.0, show_default=True, help="Least predicted gain for restoring."
 )
-@click.option("--strength", type=float, default=1.0, show_default=True, help="Blend the result with the image: 0 to 1.")
+@click.option("--strength", type=float, default=1.0, show_default=True, help="Share of the result in a blend, 0 to 1.")
 @options.section("Tiles")
 @click.option("--tile", type=int, help="Side of the tiles, 128 or more.  [default: by memory; none to 2 megapixels]")
-@click.option("--overlap", type=int, help="Pixels that tiles share which fade into one another.  [default: 32]")
+@click.option("--overlap", type=int, help="Pixels that blended tiles share.  [default: 32]")
 @options.section("Output")
 @click.option(
     "--out", "-o", type=Path, help="The file; for several images, a new folder.  [default: NAME_restored.png]"
 )
-@click.option("--compare", type=Path, metavar="FILE.png", help="Write before and after side by side.")
-@click.option("--report", type=Path, metavar="FILE.html", help="Write a page; a folder of results has one anyway.")
+@click.option("--compare", type=Path, metavar="FILE.png", help="Write a picture of before and after, side by side.")
+@click.option("--report", type=Path, metavar="FILE.html", help="Write a report page; folders always get one.")
 @options.as_json("Print JSON instead of text.")
 @options.device
 @options.reading
@@ -61,11 +61,10 @@ def restore(
     device: str,
     reading: options.Reading,
 ) -> None:
-    """Restore IMAGES, files or folders, each with the restorer that it needs; clean ones come back untouched.
+    """Restore IMAGES, files or folders, each with the restorer that it needs; clean images stay unchanged.
 
-    Images unlike anything known, and those where a gain is uncertain, stay as they are too, unless --group names a
-    restorer. Alpha, metadata and 16 bits are kept. A folder's results are .png, with the sub-folders that
-    the images lie in.
+    Images unlike anything known, and those where a gain is uncertain, also stay unchanged, unless --group names a
+    restorer. Alpha, metadata and 16 bits are kept. The results of a folder are .png files in the same subfolders.
 
     \b
     Examples:

@@ -16,9 +16,9 @@ from grids.io import STDIO, write_text
 @click.argument("images", nargs=-1, required=True)
 @options.section("Selection")
 @click.option("--run", type=Path, metavar="DIR", help="Groups of your own: a run folder.  [default: built in]")
-@click.option("--method", default="ours", show_default=True, help="ours, or paper: equation 7 of GRIDS to the letter.")
+@click.option("--method", default="ours", show_default=True, help="ours, or paper (equation 7 of GRIDS).")
 @options.section("Output")
-@click.option("--map", type=Path, metavar="FILE.png", help="Tint one image by the group that each part of it needs.")
+@click.option("--map", type=Path, metavar="FILE.png", help="For one image: tint each part by the group that it needs.")
 @click.option("--csv", type=Path, metavar="FILE", help="Write a line for every image.")
 @options.as_json("Print JSON: a list with one entry for every image.")
 @options.device
@@ -33,10 +33,10 @@ def select(
     device: str,
     reading: options.Reading,
 ) -> None:
-    """Say which restorer IMAGES need, and how well it will do, before running it: files, folders (with all below
-    them), or the word `builtin`.
+    """Predict which restorer IMAGES need and how much it will gain: files, folders (with all below them), or the word
+    `builtin`.
 
-    An image may also be clean, or unlike anything that the restorers were trained for.
+    The verdict can also be that an image is clean, or unlike anything that the restorers were trained for.
 
     \b
     Examples:

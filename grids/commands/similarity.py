@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 @options.section("Data")
 @options.names("--degradations", help="Names, separated by commas.  [default: the paper's eleven]")
 @options.plugins("A function of your own.")
-@options.named("--extra", metavar="NAME=FOLDER", help="Images that already bear a degradation.")
+@options.named("--extra", metavar="NAME=FOLDER", help="Images that are already degraded, as one more row.")
 @options.section("Measurement")
-@click.option("--patches", type=int, help="Patches for each degradation, 8 or more.  [default: 192]")
+@click.option("--patches", type=int, help="Patches per degradation, 8 or more.  [default: 192]")
 @click.option("--patch-size", type=int, help="Side of a patch in pixels, 8 to 512.  [default: 32]")
 @click.option("--components", type=int, help="Principal components.  [default: 3/8 of the patches]")
-@click.option("--layer", help="Of the descriptor: last or body.  [default: last]")
+@click.option("--layer", help="Layer of the descriptor: last or body.  [default: last]")
 @click.option("--descriptor", type=Path, help="Weights of an SRResNet x4 (.safetensors, .pth).  [default: built in]")
-@click.option("--precision", help="Of the descriptor: auto, fp32 or bf16.  [default: auto]")
-@click.option("--intervals", is_flag=True, help="Measure an interval for every entry (5 photographs or more).")
-@click.option("--paper", is_flag=True, help="As published: 800 patches, 300 components, fp32.")
+@click.option("--precision", help="Precision of the descriptor: auto, fp32 or bf16.  [default: auto]")
+@click.option("--intervals", is_flag=True, help="Also estimate intervals (5 photographs or more).")
+@click.option("--paper", is_flag=True, help="Use the published settings: 800 patches, 300 components, fp32.")
 @options.section("Output")
 @click.option("--out", "-o", type=Path, help="The run folder.  [default: runs/similarity]")
-@click.option("--order", type=click.Choice(["cluster", "paper"]), default="cluster", help="Of the heatmap's rows.")
-@click.option("--show", is_flag=True, help="Print the matrix of --out, or the one that ships; measure nothing.")
+@click.option("--order", type=click.Choice(["cluster", "paper"]), default="cluster", help="Order of heatmap rows.")
+@click.option("--show", is_flag=True, help="Print the matrix of --out, or the built-in one, without measuring.")
 @options.as_json("Print similarity.json instead of tables.")
 @options.device
 @options.reading
@@ -60,7 +60,7 @@ def similarity(
     reading: options.Reading,
     seed: int,
 ) -> None:
-    """Measure how alike degradations are on IMAGES: folders (with all below them), files, or the word
+    """Measure the similarity of degradations on IMAGES: folders (with all below them), files, or the word
     `builtin` (the default).
 
     \b

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1)
 @options.section(DATA)
-@options.tasks("Names, by commas; all: the paper's eleven, or the recipe's.")
+@options.tasks("Names, separated by commas; all: the paper's eleven, or the recipe's.")
 @options.record("sources", SourceOptions, DATA)
 @options.record("training", TrainingOptions, TRAINING)
 @options.section(TRAINING)
-@click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
-@click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: of the budget]")
+@click.option("--topology", metavar="TEXT", help="Where decoders attach, e.g. R>B>J>H (liu-durbm).")
+@click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: by budget]")
 @options.resume
 @options.section("Output")
 @options.weights_file("runs/train/model.safetensors")
@@ -47,13 +47,14 @@ def train(
     reading: options.Reading,
     seed: int,
 ) -> None:
-    """Train one restorer alone on IMAGES: folders (with all below them), files, or the word `builtin` (the default).
+    """Train one restorer on IMAGES: folders (with all below them), files, or the word `builtin` (the default).
 
-    It begins with the weights that ship for its network, if there are any. A training that was broken off (Ctrl-C,
-    --time-budget, a crash) goes on when the same command is given again.
+    It starts from the built-in weights of its network, if there are any. The same command resumes a training that was
+    interrupted (by Ctrl-C, --time-budget or a crash).
 
-    --data is what it learns from. photographs: faint damage too, half of the inputs saved as JPEG of 75 or more after
-    it, some grey, some clean. pristine, as in the papers and with --budget paper: clean crops, degraded.
+    --data selects the training pairs. photographs: also faint degradations, half of the inputs saved as JPEG of 75 or
+    more afterwards, some grey, some clean. pristine (as in the papers, implied by --budget paper): degraded clean
+    crops.
 
     \b
     Examples:

@@ -17,9 +17,9 @@ from grids.commands.training_options import RunOptions
 @click.argument("images", nargs=-1)
 @options.section("Training")
 @click.option("--iterations", type=int, help="Steps.  [default: 20000]")
-@click.option("--crop", type=int, help="Side of the crops before they are reduced, pixels.  [default: 96]")
-@click.option("--batch", type=int, help="Crops in a step.  [default: 16]")
-@click.option("--learning-rate", type=float, help="At its peak.  [default: 0.0002]")
+@click.option("--crop", type=int, help="Side of the crops before downsampling, pixels.  [default: 96]")
+@click.option("--batch", type=int, help="Crops per step.  [default: 16]")
+@click.option("--learning-rate", type=float, help="Peak learning rate.  [default: 0.0002]")
 @options.precision
 @options.record("run", RunOptions, "Training")
 @options.resume
@@ -47,7 +47,7 @@ def train_descriptor(
 ) -> None:
     """Train a descriptor of your own on IMAGES: an SRResNet for x4 super-resolution, for `grids similarity`.
 
-    IMAGES are folders (with all below them), files, or the word `builtin` (the default); many and clean ones are best.
+    IMAGES are folders (with all below them), files, or the word `builtin` (the default), best many and clean ones.
 
     \b
     Examples:

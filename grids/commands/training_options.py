@@ -36,8 +36,8 @@ class SourceOptions:
         val: photographs to measure on.
     """
 
-    functions: dict[str, str] = shared(options.plugins("A task too."))
-    pairs: dict[str, str] = shared(options.pairs("A task: two folders of images."))
+    functions: dict[str, str] = shared(options.plugins("A function of your own, as one more task."))
+    pairs: dict[str, str] = shared(options.pairs("One more task, from two folders of images."))
     val: tuple[str, ...] = shared(options.val)
 
     def of(self, names: tuple[str, ...] | None) -> TaskSources:
@@ -74,19 +74,19 @@ class TrainingOptions:
     """
 
     network: str | None = declared(help="See `grids networks`.  [default: unet, or the recipe's]")
-    recipe: str | None = declared(metavar="NAME", help="As a paper trains its restorers; see `grids recipes`.")
-    sampler: str | None = declared(help="mixed, each, turns, cycles, temperature; as mixed:jpeg=2.  [default: mixed]")
-    vgg: Path | None = declared(type=Path, metavar="FILE", help="VGG-19 weights, for the recipe's losses on features.")
-    trunk: Path | None = declared(type=Path, metavar="FILE", help="ImageNet weights of the recipe's network's trunk.")
-    data: str | None = declared(help="photographs or pristine, see above.  [default: photographs]")
-    budget: str | None = declared(help="quick, standard or paper.  [default: standard; of groups and recipes quick]")
-    iterations: int | None = declared(type=int, help="Steps for each task, or each model.  [default: of the budget]")
-    steps_per_model: bool = declared(is_flag=True, help="Count steps for each model, not for each task.")
-    crop: int | None = declared(type=int, help="Side of the crops, pixels.  [default: of the budget]")
-    batch: int | None = declared(type=int, help="Crops in a step.  [default: of the budget]")
-    learning_rate: float | None = declared(type=float, help="At its peak.  [default: of the budget]")
+    recipe: str | None = declared(metavar="NAME", help="Train as in a paper; see `grids recipes`.")
+    sampler: str | None = declared(help="mixed, each, turns, cycles, temperature; e.g. mixed:jpeg=2.  [default: mixed]")
+    vgg: Path | None = declared(type=Path, metavar="FILE", help="VGG-19 weights, for the feature losses of the recipe.")
+    trunk: Path | None = declared(type=Path, metavar="FILE", help="ImageNet weights for the trunk of the network.")
+    data: str | None = declared(help="photographs or pristine (see above).  [default: photographs]")
+    budget: str | None = declared(help="quick, standard or paper.  [default: standard; quick for groups and recipes]")
+    iterations: int | None = declared(type=int, help="Steps per task (or per model).  [default: by budget]")
+    steps_per_model: bool = declared(is_flag=True, help="Count steps per model, not per task.")
+    crop: int | None = declared(type=int, help="Side of the crops, pixels.  [default: by budget]")
+    batch: int | None = declared(type=int, help="Crops per step.  [default: by budget]")
+    learning_rate: float | None = declared(type=float, help="Peak learning rate.  [default: by budget]")
     precision: str | None = shared(options.precision)
-    start: str | None = declared(metavar="FILE", help="Weights that training starts from.")
+    start: str | None = declared(metavar="FILE", help="Initial weights.")
     from_scratch: bool = declared(is_flag=True, help="Start from random weights, as the papers do.")
 
     def first_weights(self) -> str | None:
@@ -151,7 +151,7 @@ class RunOptions:
     """
 
     time_budget: float = declared(
-        metavar="TIME", callback=_seconds, help="Such as 90s, 20m or 2h; the same command goes on later."
+        metavar="TIME", callback=_seconds, help="Stop after e.g. 90s, 20m or 2h; the same command resumes later."
     )
     log: Path | None = declared(type=Path, metavar="FILE.csv", help="Write step, loss and speed every ten seconds.")
     device: str = shared(options.device)
