@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import selecting
+import small_profiles
 import torch
 from hypothesis import settings
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
+from training import tiny_trainings
 
 from grids import weights
 from grids.images import builtin_photos, read_photo
@@ -68,7 +69,7 @@ def tiny_descriptor(path: Path, seed: int, blocks: int = 1) -> Path:
 @pytest.fixture(scope="session")
 def crops(scenes: list[np.ndarray]) -> list[Tensor]:
     """24 pieces of photographs, (3, 60, 72) in [0, 1]; profiles are learnt from the first 12."""
-    return selecting.crops(scenes)
+    return small_profiles.crops(scenes)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def descriptor() -> Descriptor:
 def profile_file(crops: list[Tensor], descriptor: Descriptor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A profile of two groups and three degradations, learnt from 12 small photographs."""
     path = tmp_path_factory.mktemp("profile") / weights.PROFILE
-    return selecting.learnt(crops[:12], descriptor).write(path)
+    return small_profiles.learnt(crops[:12], descriptor).write(path)
 
 
 @pytest.fixture(scope="session")
@@ -95,8 +96,15 @@ def swift_files(crops: list[Tensor], tmp_path_factory: pytest.TempPathFactory) -
     """A descriptor of 8 channels that takes a moment, and a profile that was learnt with it."""
     folder = tmp_path_factory.mktemp("swift")
     file = tiny_descriptor(folder / weights.DESCRIPTOR, seed=0, blocks=16)
-    profile = selecting.learnt(crops[:12], Descriptor(file)).write(folder / weights.PROFILE)
+    profile = small_profiles.learnt(crops[:12], Descriptor(file)).write(folder / weights.PROFILE)
     return {weights.DESCRIPTOR: file, weights.PROFILE: profile}
+
+
+@pytest.fixture
+def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a network of 1,687 weights, in the table while a test runs."""
+    monkeypatch.setitem(TABLE, "tiny", tiny_trainings.TINY)
+    return "tiny"
 
 
 @pytest.fixture
@@ -109,7 +117,7 @@ def shipped(profile_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def swift(swift_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """The swift descriptor and its profile in the place of those that ship, and `nafnet` is a tiny network."""
     _ship(monkeypatch, swift_files)
-    monkeypatch.setitem(TABLE, "nafnet", selecting.TINY)
+    monkeypatch.setitem(TABLE, "nafnet", small_profiles.TINY)
 
 
 def _ship(monkeypatch: pytest.MonkeyPatch, files: dict[str, Path]) -> None:

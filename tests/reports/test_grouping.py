@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.path import Path
-from reports.samples import NAMES, PAPER_GROUPS, eleven, grouping, grouping_page, made, random_matrix, searched, trial
-from reports.test_figures import texts
+from reports.sample_records import (
+    NAMES,
+    PAPER_GROUPS,
+    eleven,
+    grouping,
+    grouping_page,
+    made,
+    random_matrix,
+    searched,
+    trial,
+)
+from reports.test_heatmap import texts
 from reports.test_html import HOSTILE, Page
 
 from grids.errors import GridsError

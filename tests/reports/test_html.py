@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from reports.samples import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
+from reports.sample_records import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
 
 from grids.errors import GridsError
 from grids.reports.sheet import contact_sheet

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from reports.samples import (
+from reports.sample_records import (
     BOUNDS,
     INPUTS,
     NAMES,
@@ -22,8 +22,8 @@ from reports.samples import (
     training,
     training_page,
 )
-from reports.test_figures import texts
 from reports.test_grouping import assert_inside, boxes_overlap
+from reports.test_heatmap import texts
 from reports.test_html import HOSTILE, Page, png
 
 from grids.errors import GridsError

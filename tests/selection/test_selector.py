@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import selecting
+import small_profiles
 import torch
 from contracts import raises_line
 from PIL import Image
-from selecting import GGD, GROUPS, KINDS, degraded, save_grouping, save_image
+from small_profiles import GGD, GROUPS, KINDS, degraded, save_grouping, save_image
 from torch import Tensor, nn
 
 from grids.degradations import degradation
@@ -207,8 +207,8 @@ def test_the_built_in_selector(shipped: None, selector: Selector, profile_file: 
 
 def test_a_run_with_a_profile(profile_file: Path, tmp_path: Path, selector: Selector) -> None:
     groups = (
-        replace(selecting.GROUPS[0], weights=Path("c1.safetensors")),
-        replace(selecting.GROUPS[1], network="nafnet-16"),
+        replace(small_profiles.GROUPS[0], weights=Path("c1.safetensors")),
+        replace(small_profiles.GROUPS[1], network="nafnet-16"),
     )
     replace(selector.profile, groups=groups).write(tmp_path / FILE)
     save_grouping(tmp_path, ("jpeg",), ("haze",))
@@ -289,7 +289,7 @@ def test_a_restorer_of_all_is_one_more_candidate(crops: list[Tensor], descriptor
     kinds = {name: None if name == CLEAN else degradation(name) for name in KINDS}
     named = [(f"photo {i}", crop) for i, crop in enumerate(crops)]
     # that of all does nothing, but noise gains by the mean, and blur is harmed by the restorer of its own group
-    restorers = (selecting.Mean(), selecting.Mean(), nn.Identity())
+    restorers = (small_profiles.Mean(), small_profiles.Mean(), nn.Identity())
     parts = [make_samples(some, kinds, descriptor, restorers) for some in (named[:18], named[18:])]
     profile = fit_profile(*parts, KINDS, both, descriptor_sha256=descriptor.sha256, ggd=GGD)
     found = Selector(profile, tmp_path, "cpu")
@@ -313,7 +313,7 @@ def test_sixteen_bits_are_judged_as_they_are(selector: Selector, crops: list[Ten
 
 
 def test_restore_runs_the_chosen_restorer(profile_file: Path, crops: list[Tensor], tmp_path: Path) -> None:
-    restorer = selecting.TINY.network(width=4, encoder=(1,), middle=1, decoder=(1,))
+    restorer = small_profiles.TINY.network(width=4, encoder=(1,), middle=1, decoder=(1,))
     save_restorer(tmp_path / "tiny.safetensors", restorer, {"preset": "nafnet", "tasks": ["gaussian_noise"]})
     profile = replace(read_profile(profile_file), gains=None)
     groups = (replace(profile.groups[0], weights=Path("tiny.safetensors")), profile.groups[1])

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from training.samples import Adversarial, Plain, convolution, furthest, same_weights, small, toy, train
+from training.tiny_trainings import Adversarial, Plain, convolution, furthest, same_weights, small, toy, train
 
 from grids.errors import RunError
 from grids.networks import NAFNet

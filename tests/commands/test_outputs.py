@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from selecting import save_grouping
+from small_profiles import save_grouping
 
 from grids.cli import run
 from grids.networks import build

@@ -11,13 +11,14 @@ import torch
 from contracts import noise_images, raises_line
 from safetensors.torch import save_file
 from torch import nn
-from training.samples import furthest, same_weights
+from training.tiny_trainings import furthest, same_weights
 
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.networks import SRResNetX4
 from grids.restoration import models
 from grids.restoration.models import initialize, load_restorer, read_record, save_restorer
 
+pytestmark = pytest.mark.usefixtures("tiny_preset")
 RECORD = {"preset": "tiny", "tasks": ["jpeg", "noise"], "curve": [[3, 0.5, {"jpeg": 31.5}]], "name": "naïve"}
 
 

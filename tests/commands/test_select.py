@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from fakes import FakeSelector
+from fake_selector import FakeSelector
 from PIL import Image
 
 from grids.cli import run

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from search.brute import KINDS, Oracle, World, fewest_groups, least_total, world
+from search.brute_force import KINDS, Oracle, World, fewest_groups, least_total, world
 
 from grids.errors import GridsError, UnknownNameError
 from grids.results import Grouping, SimilarityMatrix

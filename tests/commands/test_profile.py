@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from selecting import save_grouping, save_images, save_tiny
+from small_profiles import save_grouping, save_images, save_tiny
 from torch import Tensor
 
 from grids.cli import run

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from search.brute import World, bits, world
+from search.brute_force import World, bits, world
 
 from grids.results import SimilarityMatrix
 from grids.search import Problem

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from search.brute import KINDS, World, world
+from search.brute_force import KINDS, World, world
 
 from grids.search import Answer, Problem
 from grids.search.answers import Answers

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from search.brute import KINDS, World, fewest_groups, world
+from search.brute_force import KINDS, World, fewest_groups, world
 
 from grids.search import Answer, Problem, groups_over_delta
 

@@ -14,7 +14,7 @@ from grids.restoration.models import digest_of, initialize, state_digest
 from grids.sizes import network_sizes, recipe_sizes, stored_digest
 from grids.training import recipes
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "network_sizes.py"
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "network_sizes.py"
 REMAKE = "python benchmarks/network_sizes.py writes grids/networks/sizes.json anew"
 
 

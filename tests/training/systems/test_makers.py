@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from contracts import raises_line
 from torch import Tensor, nn
-from training.samples import furthest, same_weights, small, tiny_experiment, train
+from training.tiny_trainings import furthest, same_weights, small, tiny_experiment, train
 
 from grids import networks
 from grids.errors import GridsError, UnknownNameError

@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
-from reports.samples import NAMES, eleven, made, random_matrix
+from reports.sample_records import NAMES, eleven, made, random_matrix
 
 from grids.errors import GridsError
 from grids.reports import painting

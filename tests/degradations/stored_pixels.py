@@ -1,6 +1,6 @@
 """What every degradation makes of one small picture, stored: so that a change of a synthesizer does not go unseen.
 
-    python tests/degradations/stored.py     # adds what is not stored yet; nothing stored is ever replaced
+    python tests/degradations/stored_pixels.py     # adds what is not stored yet; nothing stored is ever replaced
 
 Where the pixels of a kind change, raise its `version`, run this, and say so in CHANGELOG.md.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from grids.degradations import Degradation
 from grids.degradations.table import TABLE
 
-FILE = Path(__file__).with_name("stored.npz")
+FILE = Path(__file__).with_name("stored_pixels.npz")
 SEED = 7
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search.brute import Oracle, World, fewest_groups, world
+from search.brute_force import Oracle, World, fewest_groups, world
 
 from grids.errors import GridsError, RunError, UnknownNameError
 from grids.results import SimilarityMatrix
@@ -30,7 +30,7 @@ WORK = """
 import sys, time
 from pathlib import Path
 from grids.search import TrialLog, search_groups
-from search.brute import world
+from search.brute_force import world
 given = world(int(sys.argv[3]), 7)
 def evaluate(group):
     print("begin", given.mask(group), flush=True)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from selecting import save_grouping
+from small_profiles import save_grouping
 
 from grids.cli import COMMANDS
 from grids.networks import build

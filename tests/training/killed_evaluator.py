@@ -16,7 +16,7 @@ import torch
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
-from training.samples import NAMES, small, tiny_experiment
+from training.tiny_trainings import NAMES, small, tiny_experiment
 
 from grids.training.callbacks import NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
