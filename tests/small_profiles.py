@@ -10,10 +10,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from grids.degradations import degradation
-from grids.networks import NAFNet
+from grids.networks import NAFNet, SRResNetX4
 from grids.networks.table import TABLE, Preset
 from grids.random import seeded
 from grids.restoration.models import save_restorer
@@ -98,3 +99,11 @@ def save_tiny(path: Path, seed: int = 0, record: dict[str, object] | None = None
         if not value.any():
             nn.init.normal_(value, std=0.02, generator=seeded(seed))
     return save_restorer(path, network, {"preset": "nafnet", "tasks": ["x"]} if record is None else record)
+
+
+def save_descriptor(path: Path, seed: int, blocks: int = 1) -> Path:
+    """Random weights of an 8-channel SRResNet x4."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        save_file(SRResNetX4(channels=8, blocks=blocks).state_dict(), path)
+    return path

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+from command_line import Call
 from PIL import Image
 
-from grids.cli import run
 from grids.images import read_photo
 from grids.images.faces import Box, crop_face
 
-Output = tuple[int, str, str]
-Call = Callable[..., Output]
 COLUMNS = "file,left,top,width,height\n"
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """`grids faces` where in/ holds a face, a flat image, a damaged file, and in/sub/ another face."""
     monkeypatch.chdir(tmp_path)
     face = skimage.data.astronaut()[:256, 90:346]
@@ -30,13 +28,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     Image.fromarray(face[:, ::-1]).save(tmp_path / "in" / "sub" / "b.jpg", quality=95)
     Image.new("RGB", (200, 150), (120, 130, 140)).save(tmp_path / "in" / "flat.png")
     (tmp_path / "in" / "bad.png").write_bytes(b"no image")
-
-    def call(*arguments: object) -> Output:
-        capsys.readouterr()
-        code = run(["faces", *map(str, arguments)])
-        return (code, *capsys.readouterr())
-
-    return call
+    return partial(call, "faces")
 
 
 def rows(folder: str) -> list[dict[str, str]]:

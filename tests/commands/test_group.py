@@ -9,12 +9,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from platform import node
 
 import numpy as np
 import pytest
+from command_line import Call
 
 from grids import Grouping, SimilarityMatrix, builtin_similarity
 from grids.cli import run
@@ -31,26 +31,18 @@ PAPER_GROUPS = (
 FILES = {"groups.json", "trials.sqlite", "report.html"} | {
     f"{name}.{kind}" for name in ("partition", "drops", "delta") for kind in ("png", "svg")
 }
-Output = tuple[int, str, str]
-Grids = Callable[..., Output]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Grids:
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run `grids group` in an empty folder, by the paper's drops if none are named: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: object) -> Output:
-        capsys.readouterr()
-        given = [str(argument) for argument in arguments]
-        code = run(["group", *([] if "--drops" in given else ["--drops", "paper"]), *given])
-        return (code, *capsys.readouterr())
-
-    return call
+    return lambda *given: call("group", *(() if "--drops" in given else ("--drops", "paper")), *given)
 
 
 @pytest.mark.slow
-def test_without_a_table_our_own_study_answers(call: Grids) -> None:
+def test_without_a_table_our_own_study_answers(call: Call) -> None:
     code, out, err = call("--drops", "study", "--delta", 0.7, "--out", "named")
     assert (code, err) == (0, "") and out.startswith("trainings of the grids study: nafnet")
     assert run(["group", "--delta", "0.7", "--quiet"]) == 0
@@ -59,7 +51,7 @@ def test_without_a_table_our_own_study_answers(call: Grids) -> None:
     assert run(["group", "--delta", "0.3", "--degradations", "jpeg,ringing,gaussian_noise", "--quiet"]) == 0
 
 
-def test_the_published_drops_give_the_published_groups(call: Grids, tmp_path: Path) -> None:
+def test_the_published_drops_give_the_published_groups(call: Call, tmp_path: Path) -> None:
     code, out, err = call("--delta", 0.7)
     assert (code, err) == (0, "")
     assert "published for Restormer by GRIDS" in out
@@ -78,7 +70,7 @@ def test_the_published_drops_give_the_published_groups(call: Grids, tmp_path: Pa
 
 
 @pytest.mark.parametrize("method", ["paper", "exact"])
-def test_methods_and_json(call: Grids, method: str) -> None:
+def test_methods_and_json(call: Call, method: str) -> None:
     code, out, err = call("--method", method, "--json", "--all-solutions", "--out", "o")
     assert (code, err) == (0, "")
     found = json.loads(out)
@@ -88,13 +80,13 @@ def test_methods_and_json(call: Grids, method: str) -> None:
     assert {"delta", "upper_bounds", "trainings", "settings", "descriptor_sha256", "grids_version"} <= found.keys()
 
 
-def test_the_same_call_writes_the_same_bytes(call: Grids, tmp_path: Path) -> None:
+def test_the_same_call_writes_the_same_bytes(call: Call, tmp_path: Path) -> None:
     assert call("--quiet", "--out", "a") == call("--quiet", "--out", "b") == (0, "", "")
     for name in FILES - {"trials.sqlite"}:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_a_dry_run_writes_nothing(call: Grids, tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("--dry-run", "--method", "paper")
     assert code == 0
     assert "its closest group" in out
@@ -107,7 +99,7 @@ def test_a_dry_run_writes_nothing(call: Grids, tmp_path: Path) -> None:
     assert len({tuple(step["group"]) for step in planned}) == len(planned)
 
 
-def test_own_drops_with_a_delta_of_their_own(call: Grids, tmp_path: Path) -> None:
+def test_own_drops_with_a_delta_of_their_own(call: Call, tmp_path: Path) -> None:
     rows = [("jpeg+ringing", "jpeg", 0.4), ("jpeg+ringing", "ringing", 0.1)]
     (tmp_path / "d.csv").write_text("group,degradation,drop\n" + "\n".join(f"{g},{d},{x}" for g, d, x in rows))
     common = ("--drops", "d.csv", "--degradations", "jpeg,ringing", "--json", "--delta", 0.5)
@@ -116,7 +108,7 @@ def test_own_drops_with_a_delta_of_their_own(call: Grids, tmp_path: Path) -> Non
     assert (len(found["groups"]), found["delta_for"], found["certificate"]) == (2, {"jpeg": 0.3}, "proved")
 
 
-def test_noise_that_straddles_delta_is_undecided(call: Grids, tmp_path: Path) -> None:
+def test_noise_that_straddles_delta_is_undecided(call: Call, tmp_path: Path) -> None:
     text = "group,degradation,drop,noise\njpeg+ringing,jpeg,0.6,0.1\njpeg+ringing,ringing,0.1,\n"
     (tmp_path / "d.csv").write_text(text)
     found = json.loads(call("--drops", "d.csv", "--degradations", "jpeg,ringing", "--json")[1])
@@ -125,7 +117,7 @@ def test_noise_that_straddles_delta_is_undecided(call: Grids, tmp_path: Path) ->
     assert found["hangs_on"] == [["jpeg", "ringing"]]
 
 
-def test_another_matrix(call: Grids, tmp_path: Path) -> None:
+def test_another_matrix(call: Call, tmp_path: Path) -> None:
     SimilarityMatrix(("a", "b"), np.array([[0.0, 1.0], [1.0, 0.0]])).save(tmp_path / "similarity.json")
     (tmp_path / "d.csv").write_text("group,degradation,drop\na+b,*,0.2\n")
     code, out, _ = call("--similarity", ".", "--drops", "d.csv", "--json", "--out", "o")
@@ -133,7 +125,7 @@ def test_another_matrix(call: Grids, tmp_path: Path) -> None:
     assert json.loads(out)["groups"][0]["degradations"] == ["a", "b"]
 
 
-def test_the_page_of_a_similarity_run_stays(call: Grids, tmp_path: Path) -> None:
+def test_the_page_of_a_similarity_run_stays(call: Call, tmp_path: Path) -> None:
     builtin_similarity().save(tmp_path / "run" / "similarity.json")
     (tmp_path / "run" / "report.html").write_text("of the matrix")
     code, out, _ = call("--similarity", "run", "--out", "run")
@@ -171,7 +163,7 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "expected_code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
 def test_bad_input_is_one_line(
-    call: Grids, tmp_path: Path, arguments: list[str], expected_code: int, expected: str
+    call: Call, tmp_path: Path, arguments: list[str], expected_code: int, expected: str
 ) -> None:
     code, out, err = call(*arguments)
     assert (code, out) == (expected_code, "")
@@ -192,7 +184,7 @@ def test_bad_input_is_one_line(
         ("", "holds no drops"),
     ],
 )
-def test_a_bad_table_is_one_line(call: Grids, tmp_path: Path, text: str, expected: str) -> None:
+def test_a_bad_table_is_one_line(call: Call, tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "d.csv").write_text(text)
     code, out, err = call("--drops", "d.csv")
     assert (code, out) == (1, "")
@@ -201,7 +193,7 @@ def test_a_bad_table_is_one_line(call: Grids, tmp_path: Path, text: str, expecte
 
 
 @pytest.mark.slow
-def test_groups_of_other_settings_are_not_replaced_in_silence(call: Grids) -> None:
+def test_groups_of_other_settings_are_not_replaced_in_silence(call: Call) -> None:
     assert call("--delta", 0.7)[2] == call("--delta", 0.7)[2] == ""
     code, _, err = call("--delta", 0.5, "--drops", "study", "--json")
     assert code == 0
@@ -210,7 +202,7 @@ def test_groups_of_other_settings_are_not_replaced_in_silence(call: Grids) -> No
     assert call("--delta", 0.7, "--quiet") == (0, "", "")
 
 
-def test_logs_that_do_not_belong_here(call: Grids, tmp_path: Path) -> None:
+def test_logs_that_do_not_belong_here(call: Call, tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("group,degradation,drop\njpeg+ringing,*,0.2\n")
     assert call("--out", "o", "--quiet")[0] == 0
     code, _, err = call("--out", "o", "--drops", "d.csv", "--resume")
@@ -226,7 +218,7 @@ def test_logs_that_do_not_belong_here(call: Grids, tmp_path: Path) -> None:
     assert log.read_bytes() == b"garbage" * 1000
 
 
-def test_answers_of_trainings_are_never_replaced(call: Grids, tmp_path: Path) -> None:
+def test_answers_of_trainings_are_never_replaced(call: Call, tmp_path: Path) -> None:
     with TrialLog(tmp_path / "o" / "trials.sqlite", {"evaluator": "training", "steps": 5}) as log:
         log.add(frozenset(("jpeg", "ringing")), Answer({"jpeg": 0.1, "ringing": 0.2}))
     code, _, err = call("--out", "o")
@@ -234,7 +226,7 @@ def test_answers_of_trainings_are_never_replaced(call: Grids, tmp_path: Path) ->
     assert "holds answers of trainings" in err
 
 
-def test_a_log_in_use_is_one_line(call: Grids, tmp_path: Path) -> None:
+def test_a_log_in_use_is_one_line(call: Call, tmp_path: Path) -> None:
     assert call("--out", "o", "--quiet")[0] == 0
     before = (tmp_path / "o" / "groups.json").read_bytes()
     identity = TrialLog.identity_of(tmp_path / "o" / "trials.sqlite")
@@ -249,7 +241,7 @@ def test_a_log_in_use_is_one_line(call: Grids, tmp_path: Path) -> None:
     assert call("--out", "o", "--resume", "--quiet")[0] == 0
 
 
-def test_a_method_of_ones_own(call: Grids, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_method_of_ones_own(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     class Alone(SearchMethod):
         def next(self, answers: Answers) -> Ask | Done:
             return Done(tuple(1 << i for i in range(self.problem.n)))
@@ -274,7 +266,7 @@ def whole_table(path: Path) -> Path:
     return path
 
 
-def test_a_whole_table_is_proved_and_resumed(call: Grids, tmp_path: Path) -> None:
+def test_a_whole_table_is_proved_and_resumed(call: Call, tmp_path: Path) -> None:
     names = ",".join(builtin_similarity().degradations[:8])
     given = ("--drops", whole_table(tmp_path / "d.csv"), "--degradations", names, "--out", "o", "--json")
     first = json.loads(call(*given)[1])
@@ -287,7 +279,7 @@ def test_a_whole_table_is_proved_and_resumed(call: Grids, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_resumed(call: Grids, tmp_path: Path) -> None:
+def test_killed_at_any_moment_and_resumed(call: Call, tmp_path: Path) -> None:
     names = ",".join(builtin_similarity().degradations[:8])
     given = ("--drops", str(whole_table(tmp_path / "d.csv")), "--degradations", names, "--method", "paper")
     unbroken = json.loads(call(*given, "--out", "whole", "--json")[1])

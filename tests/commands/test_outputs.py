@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Call
 from PIL import Image
 from small_profiles import save_grouping
 
-from grids.cli import run
 from grids.networks import build
 from grids.pipeline.run_folder import RunFolder
 from grids.restoration.models import save_restorer
-
-Call = Callable[[str], tuple[int, str, str]]
 
 FILES = [
     "degrade {photo} --kind jpeg -o {out}.png",
@@ -48,7 +45,7 @@ ONE_FILE = [
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run a command in a folder of eight photographs that must not be opened, a run and a restorer."""
 
     def opened(*_: object, **__: object) -> None:
@@ -61,12 +58,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     save_restorer(tmp_path / "m.st", build("unet"), {"preset": "unet", "tasks": ["jpeg"]})
     monkeypatch.setattr(Image, "open", opened)
     monkeypatch.chdir(tmp_path)
-
-    def call(text: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        return (run(text.split()), *capsys.readouterr())
-
-    return call
+    return lambda text: call(*text.split())
 
 
 def filled(text: str, out: object) -> str:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Call
 from small_profiles import save_grouping, save_images, save_tiny
 from torch import Tensor
 
-from grids.cli import run
 from grids.selection.profile import FILE, read_profile
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def call(
+    call: Call,
     swift: None,
     crops: list[Tensor],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> Call:
     """Run the command in a folder with photographs in clean/ and noisy/, and a run folder run/."""
     monkeypatch.chdir(tmp_path)
@@ -30,13 +27,7 @@ def call(
     save_images(tmp_path / "noisy", crops[:9], "gaussian_noise")
     save_grouping(tmp_path / "run", ("gaussian_noise",), ("gaussian_blur",))
     save_tiny(tmp_path / "net.safetensors")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(["profile", *map(str, arguments), "--device", "cpu"])
-        return (code, *capsys.readouterr())
-
-    return call
+    return lambda *arguments: call("profile", *arguments, "--device", "cpu")
 
 
 def test_a_run(call: Call, tmp_path: Path) -> None:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import Call
 from contracts import but_warnings
 
-from grids.cli import run
 from grids.networks import build
 from grids.pipeline.experiments import TrainingSettings
 from grids.restoration.models import load_restorer
 from grids.training.recipes import TABLE, resolve_config
 
-Call = Callable[..., tuple[int, str, str]]
 SMALL = ("--iterations", "2", "--crop", "32", "--batch", "4", "--device", "cpu", "--jobs", "1")
 
 
 @pytest.fixture
-def call(photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(call: Call, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     monkeypatch.chdir(photos.parent)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return (code, *capsys.readouterr())
-
     return call
 
 

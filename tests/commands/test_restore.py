@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,18 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import Call
 from PIL import Image
 
-from grids.cli import run
 from grids.images import Photo, read_photo
 from grids.networks import NAFNet, build
 from grids.networks.table import TABLE, Preset
 from grids.restoration.models import save_restorer
 from grids.results.selection import CLEAN, KNOWN, UNKNOWN, Ranked, Selection
 from grids.selection import selector
-
-Output = tuple[int, str, str]
-Call = Callable[..., Output]
 
 
 class Told:
@@ -46,7 +42,7 @@ class Told:
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run a command in this process, in a folder with a few images: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(
@@ -72,13 +68,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     Image.fromarray(np.full((9, 8), 255, np.uint8)).save(tmp_path / "in" / "sub" / "bright.png")
     Image.fromarray(noise[..., 0]).convert("P").save(tmp_path / "in" / "palette.gif")
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG")
-
-    def call(*arguments: object) -> Output:
-        capsys.readouterr()
-        code = run(["restore", *map(str, arguments), "--device", "cpu"])
-        return (code, *capsys.readouterr())
-
-    return call
+    return lambda *arguments: call("restore", *arguments, "--device", "cpu")
 
 
 def _exif() -> Any:

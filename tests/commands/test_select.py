@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from command_line import Call
 from fake_selector import FakeSelector
 from PIL import Image
 
-from grids.cli import run
 from grids.errors import RunError
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 class Loaded(FakeSelector):
@@ -35,7 +33,7 @@ class Loaded(FakeSelector):
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run `grids select` with a fake selector, in a folder with dark.png and photos/a.png, b.png."""
     monkeypatch.setattr("grids.selection.selector.Selector", Loaded)
     monkeypatch.setattr(Loaded, "made", [])
@@ -43,13 +41,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     (tmp_path / "photos").mkdir()
     for name, value in (("dark.png", 5), ("photos/a.png", 5), ("photos/b.png", 250)):
         Image.new("RGB", (40, 30), (value, value, value)).save(tmp_path / name)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(["select", *map(str, arguments)])
-        return (code, *capsys.readouterr())
-
-    return call
+    return partial(call, "select")
 
 
 def test_one_image_prints_text(call: Call) -> None:

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from command_line import MAIN, Call, Output
 from contracts import but_warnings
 
 from grids.cli import run
@@ -31,19 +32,11 @@ TINY = (
     "from grids.pipeline import warm_start, train\n"
     "warm_start.shipped_start = train.shipped_start = lambda network: None\n"
 )
-# A shell that runs pytest in the background has its children ignore Ctrl-C: undo that.
-MAIN = (
-    TINY + "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom grids.cli import main; main()"
-)
 SMALL = ("--iterations", "2", "--crop", "16", "--batch", "2", "--device", "cpu", "--jobs", "1")
 
 
 def command(*arguments: object, before: str = "") -> list[str]:
-    return [sys.executable, "-W", "error::UserWarning", "-c", before + MAIN, *map(str, arguments)]
-
-
-Output = tuple[int, str, str]
-Call = Callable[..., Output]
+    return [sys.executable, "-W", "error::UserWarning", "-c", before + TINY + MAIN, *map(str, arguments)]
 
 
 @pytest.fixture
@@ -58,19 +51,13 @@ def alone(photos: Path, tmp_path: Path) -> Call:
 
 
 @pytest.fixture
-def call(photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
+def call(call: Call, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
     """The same in this process."""
     monkeypatch.chdir(photos.parent)
     for module in (warm_start, train):  # what TINY changes, undone after the test
         monkeypatch.setattr(module, "shipped_start", module.shipped_start)
     table = dict(TABLE)
     exec(TINY)
-
-    def call(*arguments: object) -> Output:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return (code, *capsys.readouterr())
-
     yield call
     TABLE.update(table)
 

@@ -1,16 +1,19 @@
-"""Properties that hold for any size, seed and severity."""
+"""What every degradation has from its base: any size, seed and severity, and parameters drawn from their ranges."""
 
 from __future__ import annotations
 
+import pytest
+import scipy.stats
 import torch
-from contracts import generator, noise_images
+from contracts import generator, noise_images, raises_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grids.degradations import Degradation, Range
+from grids.degradations import Degradation, Range, degradation
 from grids.degradations.artifacts import line_mask
 from grids.degradations.kernels import box_taps, gaussian_taps, reflect
 from grids.degradations.table import TABLE
+from grids.random import spread_evenly
 
 kinds = st.sampled_from(TABLE)
 seeds = st.integers(0, 2**32 - 1)
@@ -91,3 +94,47 @@ def test_more_lines_and_thicker_ones_cover_no_less(
     assert mask.shape == (1, height, width)
     assert bool((mask <= line_mask(ends, wide, torch.ones_like(shown), height, width)).all())
     assert bool((mask <= line_mask(ends, wide + 0.5, shown, height, width)).all())
+
+
+def test_a_kind_without_faint_values_begins_at_its_mildest() -> None:
+    r = Range("x", 2, 5, "")
+    assert float(r.draw(50, generator(), "low").unique()) == 2
+    assert 2 <= float(r.draw(50, generator(), "wide").min()) < 2.2
+    raises_line(lambda: degradation("jpeg").sample((1, 3, 8, 8), generator(), span="faint"), "faint", "wide")
+
+
+def test_values_are_spread_evenly_over_a_batch() -> None:
+    """One in each of as many equal parts of the range, in random order; each alone is uniform."""
+    drawn = degradation("gaussian_noise").sample((40, 3, 8, 8), generator())["sigma"]
+    parts = ((drawn - 10) / 40 * 40).floor()
+    assert sorted(parts.tolist()) == list(range(40))
+    assert parts.tolist() != sorted(parts.tolist())
+    alone = torch.cat([spread_evenly(1, generator(seed)) for seed in range(2000)])
+    assert scipy.stats.kstest(alone.numpy(), "uniform").pvalue > 1e-3
+    assert 0 <= float(alone.min()) <= float(alone.max()) < 1
+
+
+def test_whole_numbers_keep_their_step() -> None:
+    r = Range("side", 13, 27, "px", whole=True, step=2)
+    levels = torch.linspace(0, 1, 101)
+    assert r.at(levels).unique().tolist() == r.draw(500, generator()).unique().tolist() == list(range(13, 28, 2))
+    assert float((r.at(levels) - (13 + 14 * levels)).abs().max()) <= 1 + 1e-5
+
+
+def test_angles_are_drawn_evenly_from_half_a_turn() -> None:
+    angle = degradation("motion_blur").sample((4000, 3, 8, 8), generator())["angle"]
+    assert 0 <= float(angle.min()) <= float(angle.max()) < 180
+    assert scipy.stats.kstest(angle.numpy() / 180, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("r", "text"),
+    [
+        (Range("sigma", 1, 4, "px"), "sigma 1 -> 4 px"),
+        (Range("photons", 400, 50, "at white", log=True), "photons 400 -> 50 at white, log scale"),
+        (Range("share", 0.02, 0.1, "", log=True), "share 0.02 -> 0.1, log scale"),
+        (Range("sigma", 10, 50, "/ 255", faint=5), "sigma 10 -> 50 / 255, faintest 5"),
+    ],
+)
+def test_a_range_reads_well(r: Range, text: str) -> None:
+    assert str(r) == text

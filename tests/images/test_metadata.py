@@ -15,14 +15,14 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageOps
+from images.sample_files import ICC, chunk, exif_bytes, noise, pillow_bytes, png, smooth, stored
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from grids.images import Metadata, Photo, ReadOptions, encode, not_kept, read_photo, read_photos, write_photo
 from grids.images.exif import read_exif
 from grids.images.libraries import quiet_opencv
 
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/>caf\xc3\xa9</x:xmpmeta>'
 IPTC = b"\x1c\x02\x78\x00\x05hello\x1c\x02\x50\x00\x02me"
 SUFFIXES = (".png", ".jpg", ".tif", ".webp", ".bmp")
@@ -393,3 +393,62 @@ class TestNotes:
         one, other = (encode(Photo(pixels(), metadata=Metadata(exif=block)), ".tif") for block in (little, big))
         assert one == other
         assert Image.open(io.BytesIO(one)).getexif()[18246] == 5
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_exif_and_profile_round_trip(tmp_path: Path, suffix: str, dtype: type) -> None:
+    photo = read_photo(
+        write_photo(tmp_path / f"a{suffix}", Photo(noise(dtype=dtype), metadata=Metadata(exif=exif_bytes(1), icc=ICC)))
+    )
+    assert photo.metadata.icc == ICC
+    assert photo.metadata.exif is not None
+    exif = Image.Exif()
+    exif.load(photo.metadata.exif)
+    assert exif[271] == "Maker"
+    assert exif.get_ifd(0x8769)[36867] == "2020:01:02 03:04:05"
+    assert exif.get_ifd(0x8769)[33434] == pytest.approx(0.01)
+    assert exif.get(0x0112, 1) == 1
+    assert set(exif) <= {271, 0x0112, 0x8769}
+
+
+def test_orientation_is_not_in_the_kept_block(tmp_path: Path) -> None:
+    data = pillow_bytes(Image.fromarray(smooth()), "JPEG", exif=exif_bytes(6))
+    photo = read_photo(stored(tmp_path, data))
+    exif = Image.Exif()
+    assert photo.metadata.exif is not None
+    exif.load(photo.metadata.exif)
+    assert 0x0112 not in exif
+    assert exif[271] == "Maker"
+
+
+def test_bmp_drops_metadata_and_none_stays_none(tmp_path: Path) -> None:
+    photo = read_photo(write_photo(tmp_path / "a.bmp", Photo(noise(), metadata=Metadata(exif=exif_bytes(), icc=ICC))))
+    assert (photo.metadata.exif, photo.metadata.icc) == (None, None)
+    photo = read_photo(write_photo(tmp_path / "a.png", Photo(noise())))
+    assert (photo.metadata.exif, photo.metadata.icc) == (None, None)
+
+
+def test_profile_of_other_colours_is_not_kept(tmp_path: Path) -> None:
+    grey = ICC[:16] + b"GRAY" + ICC[20:]
+    data = pillow_bytes(Image.fromarray(smooth()).convert("L"), "PNG", icc_profile=grey)
+    assert read_photo(stored(tmp_path, data)).metadata.icc == grey
+    data = pillow_bytes(Image.fromarray(smooth()).convert("L"), "PNG", icc_profile=ICC)
+    assert read_photo(stored(tmp_path, data)).metadata.icc is None
+
+
+def test_damaged_exif_does_not_spoil_the_photo(tmp_path: Path) -> None:
+    data = png(noise(), 2, chunk(b"eXIf", b"rubbish"))
+    photo = read_photo(stored(tmp_path, data))
+    np.testing.assert_array_equal(photo.pixels, noise())
+    assert photo.metadata.exif is None
+
+
+def test_exif_too_long_for_jpeg_is_left_out(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[271] = "m" * 70_000
+    photo = Photo(smooth(), metadata=Metadata(exif=exif.tobytes()))
+    assert not_kept(photo, ".jpg") == ("EXIF (too long)",)
+    assert read_photo(write_photo(tmp_path / "a.jpg", photo)).metadata.exif is None
+    assert not_kept(photo, ".png") == ()
+    assert read_photo(write_photo(tmp_path / "a.png", photo)).metadata.exif is not None

@@ -13,10 +13,12 @@ from safetensors.torch import save_file
 from torch import nn
 from training.tiny_trainings import furthest, same_weights
 
+from grids import networks
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
-from grids.networks import SRResNetX4
+from grids.networks import DuRBM, SRResNetX4
+from grids.networks.table import Preset
 from grids.restoration import models
-from grids.restoration.models import initialize, load_restorer, read_record, save_restorer
+from grids.restoration.models import initialize, load_restorer, load_start, read_record, save_restorer, start_weights
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 RECORD = {"preset": "tiny", "tasks": ["jpeg", "noise"], "curve": [[3, 0.5, {"jpeg": 31.5}]], "name": "naïve"}
@@ -157,3 +159,49 @@ def test_a_digest_is_computed_once_and_is_of_the_shapes(monkeypatch: pytest.Monk
     assert first == models.state_digest("tiny", 1, ("a",), {}) == models.digest_of(real("tiny", 5))
     assert first != models.state_digest("tiny", 1, ("a",), {"width": 8})
     assert made == ["tiny", "tiny"]
+
+
+HEADS = {"width": 4, "decoder": 4, "hidden": 4, "kernels": (3,)}
+
+
+@pytest.fixture(autouse=True)
+def tiny_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(networks.TABLE, "tiny-heads", Preset(DuRBM, "tiny", HEADS))
+
+
+def saved_heads(folder: Path, *tasks: str, topology: str | None = None) -> Path:
+    network = initialize("tiny-heads", 3, 1, tasks, {"topology": topology})
+    return save_restorer(folder / "s.safetensors", network, {"preset": "tiny-heads", "tasks": list(tasks)})
+
+
+def test_heads_begin_with_the_input() -> None:
+    images = torch.rand(1, 3, 16, 16)
+    for preset in ("tiny-heads", "walha-mtlgan-small", "martyniuk-resnet-small", "martyniuk-fpn-small"):
+        network = initialize(preset, 0, 1, ("haze", "rain")).eval()
+        with torch.no_grad():
+            assert all(torch.equal(network(images, task), images) for task in network.tasks)
+
+
+def test_a_hierarchy_is_started_from_for_a_part_of_its_tasks(tmp_path: Path) -> None:
+    file = saved_heads(tmp_path, "rain", "haze", "jpeg", topology="R>H>J")
+    state = start_weights(file, "tiny-heads", {"topology": "R>H"})
+    part = load_start(initialize("tiny-heads", 0, 1, ("rain", "haze"), {"topology": "R>H"}), state)
+    assert part.topology == (("rain",), ("haze",))
+    assert all(torch.equal(value, state[key]) for key, value in part.state_dict().items())
+
+
+def test_what_cannot_be_started_from(tmp_path: Path) -> None:
+    state = start_weights(saved_heads(tmp_path, "rain", "haze", topology="R>H"), "tiny-heads", {"topology": "H>R"})
+    other = initialize("tiny-heads", 0, 1, ("rain", "haze"), {"topology": "H>R"})
+    raises_line(lambda: load_start(other, state), "attach at other places", kind=WeightsError)
+    more = initialize("tiny-heads", 0, 1, ("rain", "snow"))
+    raises_line(lambda: load_start(more, state), "no head for 'snow'", kind=WeightsError)
+    wide = networks.TABLE["tiny-heads"]
+    networks.TABLE["tiny-heads"] = Preset(DuRBM, "wider", HEADS | {"width": 6})
+    raises_line(lambda: start_weights(tmp_path / "s.safetensors", "tiny-heads"), "cannot start", kind=WeightsError)
+    networks.TABLE["tiny-heads"] = wide
+
+
+@pytest.mark.parametrize("name", ["half", "forward", "keys"])
+def test_names_that_modules_need_themselves(name: str) -> None:
+    raises_line(lambda: initialize("tiny-heads", 0, 1, (name,)), f"cannot be called '{name}'", kind=GridsError)

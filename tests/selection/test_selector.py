@@ -6,6 +6,8 @@ import itertools
 import json
 import math
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 import small_profiles
 import torch
-from contracts import raises_line
+from contracts import raises_line, scene
 from PIL import Image
 from small_profiles import GGD, GROUPS, KINDS, degraded, save_grouping, save_image
 from torch import Tensor, nn
@@ -21,7 +23,10 @@ from torch import Tensor, nn
 from grids.degradations import degradation
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.images import photo_from_tensor, read_photo
+from grids.networks.nafnet import NAFNet
+from grids.random import seeded
 from grids.restoration.models import save_restorer
+from grids.restoration.tiling import restore_image
 from grids.results import CLEAN, KNOWN, SELECTION_VERDICTS, UNKNOWN, Candidate, Selection
 from grids.selection.fit_profile import fit_profile
 from grids.selection.judge import judge
@@ -327,3 +332,46 @@ def test_restore_runs_the_chosen_restorer(profile_file: Path, crops: list[Tensor
     clean = read_photo(save_image(tmp_path / "clean.png", crops[17]))
     assert found.select(clean).verdict == CLEAN
     assert np.array_equal(found.restore(clean).photo.pixels, clean.pixels)
+
+
+THREADS = 8
+
+
+def results(shipped_selector: Selector, number: int) -> list[Tensor]:
+    """What a client gets: its image degraded, judged, restored, and in tiles by a network that pools."""
+    image = scene(THREADS, 136)[number]
+    kind = degradation(("gaussian_noise", "jpeg", "gaussian_blur", "salt_pepper")[number % 4])
+    damaged = kind(image[None], seeded(number))[0]
+    judged = shipped_selector.select(damaged)
+    restored = shipped_selector.restore(damaged, group=shipped_selector.groups[number % 4].id, tile=128)
+    tiled = restore_image(POOLS, damaged, tile=64)
+    return [damaged, torch.tensor(list(judged.degradations.values())), restored.photo.tensor(), tiled]
+
+
+def drawn(network: NAFNet) -> NAFNet:
+    """Every block changes what it gets."""
+    for name, value in network.named_parameters():
+        if name.endswith(("beta", "gamma")):
+            torch.nn.init.constant_(value, 0.4)
+    return network.eval()
+
+
+POOLS = drawn(NAFNet(4, (1, 1), 1, (1, 1)))
+
+
+@pytest.fixture(scope="module")
+def shipped_selector() -> Selector:
+    return Selector.builtin("cpu")
+
+
+def together(work: Callable[[int], list[Tensor]]) -> list[list[Tensor]]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, range(THREADS)))
+
+
+@pytest.mark.slow
+def test_eight_threads_get_what_one_after_the_other_would(shipped_selector: Selector) -> None:
+    found = together(lambda number: results(shipped_selector, number))
+    for number, one in enumerate(found):
+        for got, expected in zip(one, results(shipped_selector, number), strict=True):
+            torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-6)

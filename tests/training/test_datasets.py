@@ -9,13 +9,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from grids.degradations import degradation
+from grids.degradations.table import TABLE
+from grids.images import list_images
 from grids.random import generator_for
 from grids.training.datasets import Batch, Batches
 from grids.training.photographs import Photographs
 from grids.training.samplers import deal
-from grids.training.tasks import Synthesized
+from grids.training.tasks import Synthesized, Task
 
 KINDS = ("gaussian_noise", "salt_pepper", "jpeg")
 
@@ -112,3 +115,33 @@ def test_generators_of_numbers() -> None:
     ]
     assert torch.equal(states[0], states[3])
     assert len({tuple(state.tolist()) for state in states}) == 4
+
+
+def told_plainly(tasks: list[Task], photographs: Photographs, crop: int, batch: int, step: int, retry: int) -> Tensor:
+    """The inputs of a step, row by row: trainings that were broken off go on with these very pixels."""
+    generator = generator_for(5, step, retry, 0)
+    crops = []
+    for _ in range(batch):
+        torch.rand(2, generator=generator)  # whether the photograph is reduced, and how far
+        crops.append(photographs.random_crop(crop, generator))
+    clean = torch.stack(crops).float().div(255)
+    numbers = deal([1] * len(tasks), step * batch, batch, 5)
+    inputs = torch.empty_like(clean)
+    generator = generator_for(5, step, retry, 1)
+    for number in sorted(set(numbers)):
+        rows = torch.tensor([i for i, other in enumerate(numbers) if other == number])
+        inputs[rows], targets = tasks[number].draw(clean[rows], generator)
+        assert torch.equal(targets, clean[rows])
+    return torch.cat([inputs, clean])
+
+
+@pytest.mark.parametrize("count, batch", [(11, 8), (3, 8), (1, 2)])
+def test_the_pixels_of_a_step_stay_what_they_are(photos: Path, count: int, batch: int) -> None:
+    tasks: list[Task] = [Synthesized(kind) for kind in TABLE[:count]]
+    photographs = Photographs(list_images([photos]), 32)
+    batches = Batches(tasks, photographs, 32, batch, 5)
+    for step, retry in ((0, 0), (1, 0), (7, 2)):
+        found = batches(step, retry)
+        expected = told_plainly(tasks, photographs, 32, batch, step, retry)
+        assert torch.equal(torch.cat([found.inputs, found.targets]), expected)
+        assert found.tasks.tolist() == deal([1] * count, step * batch, batch, 5)

@@ -1,4 +1,4 @@
-"""What the tests of training share: tiny networks, systems, batches and experiments."""
+"""What the tests of training share: tiny networks, systems, batches and experiments; trainings that are broken off."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.experiment import Experiment
 from grids.training.photographs import Photographs
-from grids.training.systems.base import Modules, System
+from grids.training.systems.base import Modules, SupervisedSystem, System
 from grids.training.tasks import Synthesized
 from grids.training.trainer import Measuring, TrainingResult
 from grids.training.validation import Validation
@@ -168,3 +169,57 @@ def tiny_experiment(files: Sequence[Path], names: Sequence[str] = NAMES, **chang
     config = small(iterations=6, batch=2, learning_rate=5e-3)
     experiment = Experiment(tasks, photographs, Validation(tasks, held, 32, 3), "tiny", config)
     return replace(experiment, **changes)
+
+
+LEARNT = small(clip=0.5, average=0.9)
+
+
+class BrokenError(Exception):
+    """What breaks a training off."""
+
+
+def restorer(loss: str = "l1") -> SupervisedSystem:
+    return SupervisedSystem(convolution(), loss)
+
+
+def mean_error(network: nn.Module) -> dict[str, float]:
+    """Stands for a PSNR: it depends on every weight."""
+    batch = toy(999)
+    with torch.no_grad():
+        return {"toy": float((network(batch.inputs) - batch.targets).square().mean())}
+
+
+def breaking_at(last: int) -> Callable[[int], None]:
+    def on_step(done: int) -> None:
+        if done == last:
+            raise BrokenError
+
+    return on_step
+
+
+def broken_off(
+    make: Callable[[], System],
+    config: TrainingConfig,
+    breaks: Sequence[int],
+    file: Path,
+    every_steps: int,
+    **options: Any,
+) -> tuple[System, TrainingResult]:
+    """Train, broken off after these steps, and each time go on from the checkpoint with a new system."""
+    for last in sorted(breaks):
+        with pytest.raises(BrokenError):
+            train(make(), toy, config, checkpoint=file, every_steps=every_steps, on_step=breaking_at(last), **options)
+    system = make()
+    return system, train(system, toy, config, checkpoint=file, **options)
+
+
+def assert_same(one: tuple[System, TrainingResult], two: tuple[System, TrainingResult]) -> None:
+    assert same_weights(one[1].network, two[1].network)
+    assert one[1].curve == two[1].curve
+    for name, module in one[0].modules.items():
+        assert same_weights(module, two[0].modules[name]), name
+
+
+def weights(system: System) -> Tensor:
+    """A copy of those of the kept module, in float64."""
+    return torch.cat([value.detach().double().flatten() for value in system.modules[system.kept].parameters()])
