@@ -203,7 +203,7 @@ def test_unknown_options_and_missing_arguments_exit_with_2(call: Grids, argument
         (["similarity", "--extra", "haze"], "NAME=FOLDER"),
         (["similarity", "--extra", "=haze"], "NAME=FOLDER"),
         (["similarity", "--extra", "a=x", "--extra", "a=y"], "twice"),
-        (["similarity", "--degradation", "fog=my.py"], "NAME=FILE.py:FUNCTION"),
+        (["similarity", "--degradation", "fog=my.py"], "'fog' must be given as FILE.py:FUNCTION, not 'my.py'"),
         (["similarity", "--degradation", "fog=none.py:fog"], "no file 'none.py'"),
         (["similarity", "nowhere"], "nowhere"),
         (["similarity", "builtin", "nowhere"], "cannot be mixed"),

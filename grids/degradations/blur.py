@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range, Span, draw_uniform
+from grids.degradations.base import Degradation, Parameters
+from grids.degradations.ranges import Range, Span
+from grids.random import draw_uniform
 
 
 class GaussianBlur(Degradation):

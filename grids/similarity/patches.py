@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from grids.degradations import Degradation
-from grids.degradations.base import check_rows
+from grids.degradations.base import check_parameters
 from grids.errors import ImageError
 from grids.images import Photo, ReadOptions, Skipped, read_photos
 from grids.images.tensors import to_8_bit, to_unit
@@ -162,7 +162,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
 
     Raises:
         GridsError: the seed is outside its range, or the degradation refuses the images, or gives parameters for
-            another number of them.
+            another number of them, or such as are not finite.
     """
     size = crops.patch_size
     patches = torch.empty((len(crops), 3, size, size))
@@ -170,7 +170,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
     for shape, rows in _rows_by_shape(crops).items():
         # drawn for all at once, so that the whole range is spread evenly over the crops
         parameters = degradation.sample((len(rows), 3, *shape[:2]), generator) if degradation else {}
-        check_rows(parameters, len(rows))
+        check_parameters(parameters, len(rows))
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
             pixels = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]]))
