@@ -62,11 +62,7 @@ class NAFNet(UShaped):
     title = "a NAFNet"
 
     def __init__(
-        self,
-        width: int = 16,
-        encoder: Sequence[int] = (1, 1, 2),
-        middle: int = 2,
-        decoder: Sequence[int] = (1, 1, 1),
+        self, width: int = 16, encoder: Sequence[int] = (1, 1, 2), middle: int = 2, decoder: Sequence[int] = (1, 1, 1)
     ) -> None:
         super().__init__(width, encoder, middle, decoder, block=NAFBlock, sees=1)
 

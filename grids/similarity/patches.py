@@ -15,7 +15,7 @@ from torch import Tensor
 
 from grids.degradations import Degradation
 from grids.degradations.base import check_parameters
-from grids.errors import ImageError
+from grids.errors import GridsError, ImageError
 from grids.images import Photo, ReadOptions, Skipped, read_photos
 from grids.images.tensors import to_8_bit, to_unit
 from grids.images.transparency import seen_part
@@ -66,11 +66,7 @@ class Crops:
 
 
 def draw_crops(
-    paths: Sequence[Path],
-    patches: int,
-    patch_size: int,
-    seed: int,
-    reading: ReadOptions | None = None,
+    paths: Sequence[Path], patches: int, patch_size: int, seed: int, reading: ReadOptions | None = None
 ) -> Crops:
     """Draw crops evenly from photographs, at random places.
 
@@ -81,7 +77,7 @@ def draw_crops(
     Args:
         paths: the photographs, in any order.
         patches: N, how many crops to draw, at least 1.
-        patch_size: side of the patches, pixels; both sides of a photograph must have as many.
+        patch_size: side of the patches, pixels, at least 1; both sides of a photograph must have as many.
         seed: of the choice and the places, 0 or more. Names of files count for the choice, too, but not their folders.
         reading: the largest size, and what is called with every file passed over; the defaults if None.
 
@@ -90,8 +86,12 @@ def draw_crops(
         rounded to 8 bit.
 
     Raises:
+        GridsError: patches or patch_size is below 1, or the seed below 0.
         ImageError: no photograph can be used.
     """
+    for name, value, least in (("patches", patches, 1), ("patch_size", patch_size, 1), ("seed", seed, 0)):
+        if value < least:
+            raise GridsError(f"{name} must be at least {least}, but is {value}")
     reading = reading or ReadOptions()
     skipped: list[Path] = []
 

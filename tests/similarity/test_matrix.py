@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grids.errors import GridsError
+from grids.errors import GridsError, UnknownNameError
 from grids.similarity.ggd import fit
 from grids.similarity.gram import principal_scores
 from grids.similarity.matrix import LEAST_PHOTOS, DegradationRow, check_photos, fit_rows, intervals, similarity_of
@@ -47,8 +47,16 @@ def test_similarity_follows_the_order_of_the_names() -> None:
 
 @pytest.mark.parametrize("components", [0, 16, 99])
 def test_wrong_numbers_of_components_are_refused(components: int) -> None:
-    with pytest.raises(GridsError, match="1 to 15 principal components"):
+    with pytest.raises(GridsError, match="below the number of patches, 16, but is"):
         fit_rows(rows(8), components)
+
+
+def test_rows_that_cannot_be_compared_and_unknown_names_are_refused() -> None:
+    for given, counts in ((rows(8) + rows(9)[:1], r"\[16, 18\]"), ([], "none")):
+        with pytest.raises(GridsError, match=f"same number of patches, but have {counts}"):
+            fit_rows(given, 4)
+    with pytest.raises(UnknownNameError, match="unknown row 'd'"):
+        similarity_of(fit_rows(rows(8), 6), ["a", "d"])
 
 
 def test_rows_that_do_not_vary_are_refused() -> None:
