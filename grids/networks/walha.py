@@ -230,6 +230,8 @@ class WalhaNet(MultiHead):
         channels = read_width(state, "encoder.lateral.1.weight", what, 3, sees=None)
         tasks = read_tasks(state, what)
         head = f"decoders.{tasks[0]}"
+        parts = (("first", channels), ("third", channels // 2))
+        heads = [read_heads(state, f"{head}.{part}.0.attention.temperature", count, what) for part, count in parts]
         scales = list_parts(state, "scales.")
         units = f"scales.{LITERAL if LITERAL in scales else KEPT}.0.units"
         count = max(1, count_parts(state, f"{units}.")) if scales else 0
@@ -239,10 +241,7 @@ class WalhaNet(MultiHead):
             channels,
             [get_entry(state, f"{units}.{i}.weight", 4, what).shape[0] for i in range(count)],
             count_parts(state, f"{head}.first."),
-            [
-                read_heads(state, f"{head}.first.0.attention.temperature", channels, what),
-                read_heads(state, f"{head}.third.0.attention.temperature", channels // 2, what),
-            ],
+            heads,
             entry="relu" if "relu" in list_parts(state, f"{head}.entry.") else "softmax",
             literal=LITERAL in scales,
             multi_scale=bool(scales),
