@@ -70,4 +70,4 @@ def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameErr
     known = sorted(choices)
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    return UnknownNameError(f"unknown {what} '{name}'{hint} (known: {', '.join(known)})")
+    return UnknownNameError(f"unknown {what} '{name}'{hint} (known: {', '.join(known) or 'none'})")

@@ -68,6 +68,34 @@ def seed_for(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()[:7], "big")
 
 
+def draw_uniform(generator: torch.Generator, *size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Random numbers, uniform in [low, high) and independent of one another.
+
+    Args:
+        generator: where they are drawn from.
+        size: the shape of the result, one whole number an axis.
+        low, high: the ends of the interval.
+
+    Returns:
+        float32 of that shape, on the device of the generator.
+    """
+    return low + (high - low) * torch.rand(size, generator=generator, device=generator.device)
+
+
+def draw_integers(generator: torch.Generator, count: int, low: int, high: int) -> Tensor:
+    """Random whole numbers with equal odds, independent of one another.
+
+    Args:
+        generator: where they are drawn from.
+        count: how many.
+        low, high: from low to high - 1; high must be larger than low.
+
+    Returns:
+        (count,) int64, on the device of the generator.
+    """
+    return torch.randint(low, high, (count,), generator=generator, device=generator.device)
+
+
 def draw_seeds(count: int, generator: torch.Generator) -> Tensor:
     """A seed for the noise of each image of a batch.
 

@@ -1,20 +1,13 @@
 """The degradations: one file a family, all of them in the `TABLE` of table.py."""
 
-from grids.degradations.base import Degradation, Parameters, Range
-from grids.degradations.plugins import FunctionDegradation, check_name, load_function
-from grids.degradations.table import all_degradations, degradation
-from grids.names import ELEVEN, NAMES, WEATHER
-
-__all__ = [
-    "ELEVEN",
-    "NAMES",
-    "WEATHER",
-    "Degradation",
-    "FunctionDegradation",
-    "Parameters",
-    "Range",
-    "all_degradations",
-    "check_name",
-    "degradation",
-    "load_function",
-]
+from grids.degradations.base import Degradation as Degradation
+from grids.degradations.base import Parameters as Parameters
+from grids.degradations.plugins import FunctionDegradation as FunctionDegradation
+from grids.degradations.plugins import check_name as check_name
+from grids.degradations.plugins import load_function as load_function
+from grids.degradations.ranges import Range as Range
+from grids.degradations.table import all_degradations as all_degradations
+from grids.degradations.table import degradation as degradation
+from grids.names import ELEVEN as ELEVEN
+from grids.names import NAMES as NAMES
+from grids.names import WEATHER as WEATHER

@@ -8,7 +8,9 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, cover, draw_integers, draw_uniform, per_image
+from grids.degradations.base import Degradation, Parameters, cover, per_image
+from grids.degradations.ranges import Range
+from grids.random import draw_integers, draw_uniform
 
 
 class Inpainting(Degradation):

@@ -4,112 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from grids.degradations.ranges import Range, Span
 from grids.devices import exact_float32, for_each, keep_freed_memory, moved
-from grids.errors import GridsError, unknown_name
-from grids.random import draw_seeds, spread_evenly
+from grids.errors import GridsError
+from grids.random import draw_seeds
 
 Parameters = dict[str, Tensor]
 OURS = "grids.degradations."
 """Where the modules of the built-in kinds lie."""
-Span = Literal["default", "wide", "low"]
-SPANS: tuple[Span, ...] = get_args(Span)
-"""Which values are drawn: mildest to strongest, faintest to strongest, or faintest to mildest ("low severity")."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The values that one parameter of a degradation takes, from mildest to strongest.
-
-    Without a severity the value is drawn uniformly between the two; whole numbers, `step` apart, with equal odds.
-
-    Args:
-        name: of the parameter.
-        mild: the value at severity 0, the mildest; it may be the larger one, as for the quality of a JPEG.
-        strong: the value at severity 1.
-        unit: of the values, for tables: "px", "/ 255".
-        log: the scale between the two is logarithmic; both must be above 0, and `whole` is not meant for it.
-        whole: only values a whole number of steps from `mild` are taken.
-        step: the distance of such values.
-        faint: a value beyond the mildest, at about half its strength: only training pairs go so far (see
-            `grids.training.pairs`). None: there is no fainter one.
-    """
-
-    name: str
-    mild: float
-    strong: float
-    unit: str
-    log: bool = False
-    whole: bool = False
-    step: int = 1
-    faint: float | None = None
-
-    def ends(self, span: Span = "default") -> tuple[float, float]:
-        """The weakest and the strongest value of a span.
-
-        Args:
-            span: "default" from mildest to strongest, "wide" from faintest to strongest, "low" from faintest to
-                mildest. Where there is no faintest value, the mildest takes its place.
-
-        Returns:
-            Both values, the weakest first; it may be the larger number.
-
-        >>> Range("quality", 60, 10, "of 100", whole=True, faint=74).ends("low")
-        (74, 60)
-        """
-        faint = self.mild if self.faint is None else self.faint
-        return (self.mild if span == "default" else faint, self.mild if span == "low" else self.strong)
-
-    def at(self, severity: Tensor, span: Span = "default") -> Tensor:
-        """The values for given severities.
-
-        Args:
-            severity: any shape, in [0, 1] (not checked): 0 is the weakest value of the span, 1 its strongest.
-            span: see `ends`.
-
-        Returns:
-            Floating point, of the shape and on the device of `severity`; of a `whole` range rounded to the nearest
-            step.
-
-        >>> Range("quality", 60, 10, "of 100", whole=True).at(torch.tensor([0.0, 0.5, 1.0]))
-        tensor([60., 35., 10.])
-        """
-        first, last = self.ends(span)
-        if self.log:
-            return first * (last / first) ** severity
-        value = first + (last - first) * severity
-        if self.whole:
-            base = self.mild % self.step
-            return base + self.step * ((value - base) / self.step).round()
-        return value
-
-    def draw(self, count: int, generator: torch.Generator, span: Span = "default") -> Tensor:
-        """Random values over the whole span, spread evenly over it (`spread_evenly`), in random order.
-
-        Args:
-            count: how many.
-            generator: where they are drawn from.
-            span: see `ends`.
-
-        Returns:
-            (count,) float32, on the device of the generator; of a `whole` range each step with equal odds.
-        """
-        places = spread_evenly(count, generator)
-        if not self.whole:
-            return self.at(places, span)
-        low, high = sorted(map(int, self.ends(span)))
-        return low + self.step * (places * ((high - low) // self.step + 1)).floor()
-
-    def __str__(self) -> str:
-        scale = ", log scale" if self.log else ""
-        faint = "" if self.faint is None else f", faintest {self.faint:g}"
-        return f"{self.name} {self.mild:g} -> {self.strong:g} {self.unit}{scale}{faint}".replace(" ,", ",")
 
 
 class Degradation(ABC):
@@ -132,6 +40,8 @@ class Degradation(ABC):
     ranges: ClassVar[tuple[Range, ...]] = ()
     rounded: ClassVar[bool] = False
     """Whether its results are multiples of 1/255 anyway."""
+    choices: ClassVar[tuple[tuple[str, range], ...]] = ()
+    """Parameters that are whole numbers, and which of them there are: `apply` refuses others."""
     noise: ClassVar[bool] = False
     """Whether it adds noise that is independent in every pixel, which cameras make coarser."""
     summary: ClassVar[str]
@@ -163,8 +73,6 @@ class Degradation(ABC):
         """
         shape = _checked_shape(batch_shape)
         levels = _checked_severity(severity, shape[0], generator.device)
-        if span not in SPANS:
-            raise unknown_name("span", span, SPANS)
         parameters = {
             r.name: r.draw(shape[0], generator, span) if levels is None else r.at(levels, span)
             for r in self.drawn_ranges(levels, span)
@@ -183,17 +91,21 @@ class Degradation(ABC):
             (B, 3, H, W), float32 in [0, 1], on the device of `images`.
 
         Raises:
-            GridsError: the images are not such a batch, or the parameters are for another number of images.
+            GridsError: the images are not such a batch, or a parameter is missing, for another number of images, not
+                finite, or none of `choices`.
         """
         _checked_shape(images.shape)
         if images.dtype != torch.float32:
             raise GridsError(f"images must be float32 in [0, 1], but are {images.dtype}")
-        check_rows(parameters, len(images))
+        check_parameters(parameters, len(images))
+        for name, allowed in self.choices:
+            if wrong := [value for value in _Given(parameters)[name].tolist() if value not in allowed]:
+                raise GridsError(f"the parameter '{name}' must be one of {str([*allowed])[1:-1]}, but is {wrong[0]:g}")
         keep_freed_memory()
         # other kinds of device lack operations that some degradations need (Poisson counts, Bessel functions)
         device = images.device if images.device.type in ("cpu", "cuda") else torch.device("cpu")
         # seeds stay where they are: a GPU would have to be waited for to read them back
-        here = {name: value if name == "seed" else moved(value, device) for name, value in parameters.items()}
+        here = _Given((name, value if name == "seed" else moved(value, device)) for name, value in parameters.items())
         # mixed precision is for networks: 8-bit results need more than bf16's 8 bits of precision
         with torch.autocast(device.type, enabled=False), exact_float32():
             result = self._apply(images.to(device).contiguous(), here).to(images.device)
@@ -252,49 +164,23 @@ class SeededDegradation(Degradation):
         return {"seed": draw_seeds(shape[0], generator)}
 
 
-def draw_uniform(generator: torch.Generator, *size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Random numbers, uniform in [low, high) and independent of one another.
-
-    Args:
-        generator: where they are drawn from.
-        size: the shape of the result, one whole number an axis.
-        low, high: the ends of the interval.
-
-    Returns:
-        float32 of that shape, on the device of the generator.
-    """
-    return low + (high - low) * torch.rand(size, generator=generator, device=generator.device)
-
-
-def draw_integers(generator: torch.Generator, count: int, low: int, high: int) -> Tensor:
-    """Random whole numbers with equal odds, independent of one another.
-
-    Args:
-        generator: where they are drawn from.
-        count: how many.
-        low, high: from low to high - 1; high must be larger than low.
-
-    Returns:
-        (count,) int64, on the device of the generator.
-    """
-    return torch.randint(low, high, (count,), generator=generator, device=generator.device)
-
-
-def check_rows(parameters: Parameters, count: int) -> None:
-    """See that every parameter has one row for each image of a batch.
+def check_parameters(parameters: Parameters, count: int) -> None:
+    """See that every parameter is finite and has one row for each image of a batch.
 
     Args:
         parameters: what `Degradation.sample` returned.
         count: the number of images.
 
     Raises:
-        GridsError: a parameter is a single number, or has more or fewer rows.
+        GridsError: a parameter is a single number, has more or fewer rows, or is not finite.
     """
     for name, value in parameters.items():
         if value.ndim == 0:
             raise GridsError(f"the parameter '{name}' must have a value for each image, but is a single number")
         if len(value) != count:
             raise GridsError(f"the parameter '{name}' is for {len(value)} images, but there are {count}")
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise GridsError(f"the parameter '{name}' must be finite")
 
 
 def generators(parameters: Parameters, device: torch.device) -> list[torch.Generator]:
@@ -357,6 +243,13 @@ def per_image(values: Tensor) -> Tensor:
     return values.float().view(-1, 1, 1, 1)
 
 
+class _Given(Parameters):
+    """The parameters of a batch, which say so where one is missing."""
+
+    def __missing__(self, name: str) -> Tensor:
+        raise GridsError(f"there is no parameter '{name}', (given: {', '.join(self) or 'none'})")
+
+
 def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     if len(shape) != 4 or shape[1] != 3 or min(shape) < 1:
         raise GridsError(f"an image batch must have the shape (B, 3, H, W), none of them 0, but has {tuple(shape)}")
@@ -390,7 +283,6 @@ def _checked_severity(severity: float | Tensor | None, count: int, device: torch
     levels = torch.as_tensor(severity, dtype=torch.float32, device=device)
     if levels.ndim > 1 or (levels.ndim == 1 and len(levels) != count):
         raise GridsError(f"severity must be one number or one for each of {count} images, not {tuple(levels.shape)}")
-    if not bool(((levels >= 0) & (levels <= 1)).all()):  # NaN fails too
-        shown = f"{float(levels):g}" if levels.ndim == 0 else "outside it"
-        raise GridsError(f"severity must lie in [0, 1], but is {shown}")
+    if len(wrong := levels[~((levels >= 0) & (levels <= 1))]):  # NaN fails too
+        raise GridsError(f"severity must lie in [0, 1], but is {wrong[0]:g}")
     return levels.expand(count)

@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range, Span, draw_uniform
+from grids.degradations.base import Degradation, Parameters
+from grids.degradations.ranges import Range, Span
+from grids.random import draw_uniform
 
 
 class GaussianBlur(Degradation):
@@ -122,13 +125,9 @@ class RichardsonLucy(Degradation):
 
 def _ramped(images: Tensor, margin: int) -> Tensor:
     """Padded on all sides with a linear ramp from the border values to 0 at the outermost pixels."""
-    b, c, h, w = images.shape
-    rise = torch.arange(margin, device=images.device, dtype=images.dtype) / margin
-    padded = images.new_empty((b, c, h + 2 * margin, w + 2 * margin))
-    rows, columns = padded[..., margin:-margin, :], slice(margin, -margin)
-    rows[..., columns] = images
-    rows[..., :margin] = images[..., :1] * rise
-    rows[..., -margin:] = images[..., -1:] * rise.flip(0)
-    padded[..., :margin, :] = rows[..., :1, :] * rise.view(-1, 1)
-    padded[..., -margin:, :] = rows[..., -1:, :] * rise.flip(0).view(-1, 1)
+    padded = F.pad(images, (margin,) * 4, mode="replicate")
+    for axis in (-1, -2):
+        size = padded.shape[axis]
+        place = torch.arange(size, device=images.device, dtype=images.dtype).view((-1,) + (1,) * (-1 - axis))
+        padded *= torch.minimum(place, size - 1 - place).clamp_max(margin) / margin
     return padded

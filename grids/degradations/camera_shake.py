@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range, draw_integers, draw_uniform
+from grids.degradations.base import Degradation, Parameters
+from grids.degradations.ranges import Range
 from grids.errors import GridsError
+from grids.random import draw_integers, draw_uniform
 
 FULL = 61  # instants of a walk that lasts as long as the exposure of a photograph
 
@@ -72,6 +74,7 @@ class FrameBlur(Shaken):
     ranges = (Range("extent", 6, 24, "px, the larger side of the path", faint=3),)
     summary = "mean of 7, 9, 11 or 13 frames along a random camera path, linear light (gamma 2.2), reflected border"
     source = "model: Nah et al. 2017 (GoPro), on a photograph; path and range: ours"
+    choices = (("frames", range(7, 14, 2)),)
     instants = 25  # the frames last for a part of a photograph's exposure, so their path is smoother
     gamma = 2.2
 
@@ -151,8 +154,6 @@ def _followed(path: Tensor, count: int) -> Tensor:
         raise GridsError(
             f"the path of a camera must have the shape (B, n, 2), n at least 1, but has {tuple(path.shape)}"
         )
-    if not bool(path.isfinite().all()):
-        raise GridsError("the path of a camera must be finite")
     moved = (path - path[:, :1]).float()
     return F.interpolate(moved.transpose(1, 2), count, mode="linear", align_corners=True).transpose(1, 2)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range
+from grids.degradations.base import Degradation, Parameters
+from grids.degradations.ranges import Range
 from grids.devices import for_each, moved
 from grids.errors import GridsError
 from grids.images.libraries import opencv, quiet_opencv
@@ -105,8 +107,6 @@ def codec_jpeg(images: Tensor, quality: Tensor, full_colour: Tensor | None = Non
         GridsError: a side is longer than 65500 pixels.
         ImageError: OpenCV cannot be imported.
     """
-    import numpy as np
-
     cv2 = opencv()
     if max(images.shape[-2:]) > 65500:
         raise GridsError(f"JPEG holds 65500 pixels a side, but the image has {images.shape[-1]} x {images.shape[-2]}")

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, SeededDegradation, draw_uniform, per_image
+from grids.degradations.base import Degradation, Parameters, SeededDegradation, per_image
 from grids.degradations.noise import photon_noise
+from grids.degradations.ranges import Range
 from grids.errors import GridsError
+from grids.random import draw_uniform
 
 
 class Haze(Degradation):
@@ -82,6 +84,6 @@ def _checked_depth(depth: Tensor) -> Tensor:
             f"the depth of haze must have the shape (B, h, w), none of them 0, but has {tuple(depth.shape)}"
         )
     depth = depth.float()
-    if not bool(((depth >= 0) & (depth <= 1)).all()):  # NaN fails too
+    if not bool(((depth >= 0) & (depth <= 1)).all()):
         raise GridsError("the depth of haze must lie in [0, 1], 1 the farthest: divide it by its largest value")
     return depth

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Parameters, Range, SeededDegradation, cover, draw_by_image, per_image
+from grids.degradations.base import Parameters, SeededDegradation, cover, draw_by_image, per_image
+from grids.degradations.ranges import Range
 
 PART = 2**14
 """Values that PyTorch works through on one thread."""

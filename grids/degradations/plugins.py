@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, SeededDegradation, generators
-from grids.errors import GridsError
+from grids.degradations.base import Degradation, Parameters, SeededDegradation, generators
+from grids.degradations.ranges import Range
+from grids.errors import GridsError, unknown_name
 
 DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 ENTRY_POINT_GROUP = "grids.degradations"
@@ -86,7 +87,8 @@ def check_name(name: str) -> None:
         GridsError: the name is another.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-        raise GridsError(f"a degradation's name is made of letters, digits, '_', '-' and '.', not '{name}'")
+        allowed = "letters, digits, '_', '-' and '.', 1 to 64, the first a letter or a digit"
+        raise GridsError(f"a degradation's name is made of {allowed}, not '{name}'")
 
 
 def load_function(name: str, location: str) -> FunctionDegradation:
@@ -105,7 +107,7 @@ def load_function(name: str, location: str) -> FunctionDegradation:
     check_name(name)
     file, _, function_name = location.rpartition(":")
     if not file or not function_name:
-        raise GridsError(f"a degradation of your own is given as NAME=FILE.py:FUNCTION, not '{name}={location}'")
+        raise GridsError(f"the degradation '{name}' must be given as FILE.py:FUNCTION, not '{location}'")
     path = Path(file)
     if not path.is_file():
         raise GridsError(f"cannot read the degradation '{name}': there is no file '{path}'")
@@ -144,16 +146,17 @@ def load_installed(name: str) -> Degradation:
         The package's `Degradation`, an instance of its class, or its function as a `FunctionDegradation`.
 
     Raises:
+        UnknownNameError: no package offers that name.
         GridsError: it fails to be imported, its class fails to make an instance, or it is neither a Degradation nor a
             function.
-        ValueError: no package offers that name.
     """
-    (entry, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    if not (found := tuple(entry_points(group=ENTRY_POINT_GROUP, name=name))):
+        raise unknown_name("installed degradation", name, installed_names())
     try:
-        loaded = entry.load()
+        loaded = found[0].load()
         if isinstance(loaded, type) and issubclass(loaded, Degradation):
             loaded = loaded()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise GridsError(f"the installed degradation '{name}' fails to load: {error}") from error
     if isinstance(loaded, Degradation):
         return loaded

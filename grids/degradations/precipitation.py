@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from grids.degradations.base import Degradation, Parameters, Range, draw_integers, draw_uniform
+from grids.degradations.base import Degradation, Parameters
+from grids.degradations.ranges import Range
 from grids.degradations.scatter import Items, item_pixels, mean_square, paint, scatter, segment_distance, summed_cover
-from grids.random import draw_seeds
+from grids.random import draw_integers, draw_seeds, draw_uniform
 
 UNIT = 2**16  # opacities are added up as whole numbers of 1 / UNIT
 STEEPEST = 45.0  # degrees from the vertical, of streaks and of falling snow
@@ -30,11 +31,13 @@ class Rain(Degradation):
     name = "rain"
     version = 2
     ranges = (Range("share", 0.002, 0.008, "of the pixels, each the middle of a streak", faint=0.001),)
+    layers = 3
+    choices = (("layers", range(1, layers + 1)),)
     summary = "1 to 3 layers of bright streaks, 30 to 40 px long, within 45 degrees of the vertical, added"
     source = "model: sum of streak layers (Liu et al., DuRB-M); density and length: PromptGIP"
-    layers = 3
     spread = 8.0  # degrees between layers
     length = (30.0, 40.0)
+    reach = 20  # px, half of the longest
     width = 1.4  # px
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
@@ -52,8 +55,7 @@ class Rain(Degradation):
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         h, w = images.shape[-2:]
-        margin = math.ceil(max(self.length) / 2)
-        items = scatter(parameters["share"], h, w, margin, 1, parameters["seed"].tolist(), least=1)
+        items = scatter(parameters["share"], h, w, self.reach, 1, parameters["seed"].tolist(), least=1)
         layer = torch.arange(items.x.shape[1], device=images.device) % parameters["layers"].long().view(-1, 1)
 
         def of_layer(name: str) -> Tensor:
@@ -65,8 +67,7 @@ class Rain(Degradation):
 
     def _streaks(self, items: Items, angle: Tensor, half: Tensor, bright: Tensor, h: int, w: int) -> Tensor:
         """The sum of all streaks, (B, h, w); angle in radians, half length in pixels, and brightness are (B, N, 1)."""
-        reach = math.ceil(max(self.length) / 2)
-        rows = torch.arange(-reach, reach + 1, device=angle.device)
+        rows = torch.arange(-self.reach, self.reach + 1, device=angle.device)
         y = items.y.round().long().unsqueeze(-1) + rows  # (B, N, rows)
         dy = y - items.y.unsqueeze(-1)
         middle = items.x.unsqueeze(-1) + dy * angle.tan()

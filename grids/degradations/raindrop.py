@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.degradations.base import Parameters, Range, SeededDegradation
+from grids.degradations.base import Parameters, SeededDegradation
+from grids.degradations.ranges import Range
 from grids.degradations.scatter import Items, item_pixels, mean_square, paint, scatter, summed_cover
 
 STEPS, DEEPEST = 256, 64  # depths are compared in whole steps of 1 / STEPS px, from -DEEPEST px on

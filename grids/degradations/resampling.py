@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grids.degradations import kernels
-from grids.degradations.base import Degradation, Parameters, Range, draw_integers
+from grids.degradations.base import Degradation, Parameters
+from grids.degradations.ranges import Range
 from grids.devices import for_each
 from grids.images.libraries import opencv
+from grids.random import draw_integers
 
 Mode = Literal["area", "bilinear", "bicubic"]
 DOWN: tuple[Mode, ...] = ("area", "bilinear", "bicubic")
@@ -32,14 +34,12 @@ class SuperResolution(Degradation):
     name = "super_resolution"
     version = 2
     ranges = (Range("factor", 1.5, 4, "times smaller", faint=1.25),)
+    choices = (("down", range(len(DOWN))), ("up", range(len(UP))))
     summary = "antialiased down by area, bilinear or bicubic, up by bilinear or bicubic, drawn for every image"
     source = "kind: GRIDS; range: after GLV (scale 0.25 to 1, random modes), antialiased"
 
     def _sample(self, shape: tuple[int, int, int, int], generator: torch.Generator) -> Parameters:
-        return {
-            "down": draw_integers(generator, shape[0], 0, len(DOWN)),
-            "up": draw_integers(generator, shape[0], 0, len(UP)),
-        }
+        return {name: draw_integers(generator, shape[0], 0, len(known)) for name, known in self.choices}
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         rows = list(zip(*(parameters[name].tolist() for name in ("factor", "down", "up")), strict=True))

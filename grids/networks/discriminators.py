@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from grids.errors import GridsError
-from grids.networks.blocks import InstanceNorm
+from grids.networks.pooling import InstanceNorm
 
 
 class PatchCritic(nn.Module):

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import GlobalMean, LearnedInstanceNorm, shrink_weights
+from grids.errors import unknown_name
+from grids.networks.blocks import shrink_weights
+from grids.networks.pooling import GlobalMean, LearnedInstanceNorm
 
 BETA = 3
 SHARE = 0.2
@@ -51,10 +53,16 @@ class ChannelAttention(nn.Module):
         channels: C.
         hidden: width between the two layers, as in the code of the dual residual networks, not a ratio.
         statistics: names out of `STATISTICS`, at least one.
+
+    Raises:
+        UnknownNameError: a statistic is none of these.
     """
 
     def __init__(self, channels: int, hidden: int, statistics: Sequence[Statistic]) -> None:
         super().__init__()
+        for name in statistics:
+            if name not in STATISTICS:
+                raise unknown_name("statistic", name, STATISTICS)
         self.statistics = nn.ModuleList(STATISTICS[name]() for name in statistics)
         # named after the statistics, since shapes alone would not tell one from another
         self.squeeze = nn.ModuleDict({"_".join(statistics): nn.Linear(len(statistics) * channels, hidden)})

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from grids.networks.blocks import init_for_relu
 from grids.networks.dual_residual import STATISTICS, DualBlock, Statistic, make_norm
 from grids.networks.heads import MultiHead, list_heads, read_tasks, select_tasks
-from grids.networks.state_dict import count_parts, get_entry, load_strict, mismatch_error
+from grids.networks.state_dict import count_parts, get_entry, list_parts, load_strict, mismatch_error, read_width
 from grids.networks.topology import Stages, resolve_stages
 
 WHAT = "a DuRB-M network"
@@ -217,7 +217,7 @@ class DuRBM(MultiHead):
         Raises:
             WeightsError: it is not the state of such a network; the first entry that is wrong is named.
         """
-        width = get_entry(state, "encoder.first.weight", 4, WHAT).shape[0]
+        width = read_width(state, "encoder.first.weight", WHAT, count_parts(state, "encoder.blocks."), sees=(3, 7, 7))
         return load_strict(cls(read_tasks(state, WHAT), _topology(state), width, **_options(state)), state, WHAT)
 
     @classmethod
@@ -244,10 +244,10 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Sizes and switches beside the width."""
     first = "encoder.blocks.0."
     large = [f"encoder.blocks.{i}.large.weight" for i in range(count_parts(state, "encoder.blocks."))]
-    known = "_".join(list_heads(state, f"{first}lead.attention.squeeze.")).split("_")
+    known = "_".join(list_parts(state, f"{first}lead.attention.squeeze.")).split("_")
     return {
-        "decoder": get_entry(state, f"decoders.{list_heads(state)[0]}.0.weight", 4, WHAT).shape[0] // 4,
-        "kernels": [get_entry(state, key, 4, WHAT).shape[-1] for key in large],
+        "decoder": read_width(state, f"decoders.{list_heads(state)[0]}.0.weight", WHAT, 1, sees=None) // 4,
+        "kernels": [min(get_entry(state, key, 4, WHAT).shape[2:]) for key in large],
         "hidden": get_entry(state, f"{first}attended.0.attention.excite.weight", 2, WHAT).shape[1],
         "gap": "gap" in known,
         "tv": "tv" in known,

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.networks.blocks import pad_to_multiple
-from grids.networks.state_dict import mismatch_error
+from grids.networks.state_dict import list_parts, mismatch_error
 
 ANY = ("restored",)
 """The task of a network that is built without a name for one."""
-
-
+DECODERS = "decoders."
+"""How the keys of decoders begin; the name of the task follows."""
 Tasks = str | Sequence[str] | None
 
 
@@ -37,8 +37,8 @@ class MultiHead(nn.Module):
         scale: 1, outputs have the size of the inputs.
 
     Raises:
-        GridsError: there is no task, or a name is that of a method of PyTorch's ModuleDict, such as "keys", or
-            holds a full stop.
+        GridsError: there is no task, or a name is empty, is that of a method of PyTorch's ModuleDict, such as "keys",
+            or holds a full stop.
     """
 
     scale = 1
@@ -51,7 +51,7 @@ class MultiHead(nn.Module):
         if not self.tasks:
             raise GridsError("a network with a head for each task needs a task")
         for task in self.tasks:
-            if hasattr(nn.ModuleDict, task) or "." in task:
+            if not task or "." in task or hasattr(nn.ModuleDict, task):
                 raise GridsError(f"a task with a head of its own cannot be called '{task}': choose another name")
 
     def forward(self, images: Tensor, task: Tasks = None) -> Tensor:
@@ -220,20 +220,16 @@ def for_task(network: nn.Module, *tasks: str) -> nn.Module:
     return TaskView(network, next((task for task in tasks if task in network.tasks), network.tasks[0]))
 
 
-def list_heads(state: Mapping[str, Tensor], prefix: str = "decoders.") -> tuple[str, ...]:
-    """List the names that come after a prefix in the keys of a state, up to the next dot.
+def list_heads(state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """List the tasks that a state has decoders of.
 
     Args:
         state: of any network.
-        prefix: with its last dot.
 
     Returns:
-        Sorted, each once; empty where no key has the prefix.
-
-    >>> list_heads({"decoders.rain.0.weight": torch.zeros(1), "decoders.haze.0.weight": torch.zeros(1)})
-    ('haze', 'rain')
+        Sorted; empty where there is no decoder.
     """
-    return tuple(sorted({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}))
+    return list_parts(state, DECODERS)
 
 
 def read_tasks(state: Mapping[str, Tensor], what: str) -> tuple[str, ...]:
@@ -255,16 +251,15 @@ def read_tasks(state: Mapping[str, Tensor], what: str) -> tuple[str, ...]:
     return tasks
 
 
-def select_tasks(state: Mapping[str, Tensor], tasks: Iterable[str], prefix: str = "decoders.") -> dict[str, Tensor]:
+def select_tasks(state: Mapping[str, Tensor], tasks: Iterable[str]) -> dict[str, Tensor]:
     """Leave out the entries of other tasks.
 
     Args:
         state: of a network with heads. It is not changed.
         tasks: names that are kept, where the state has them.
-        prefix: of the heads' entries; all others are kept.
 
     Returns:
         The entries that are kept, in their order, with the tensors of the state.
     """
-    kept = tuple(f"{prefix}{task}." for task in tasks)
-    return {key: value for key, value in state.items() if not key.startswith(prefix) or key.startswith(kept)}
+    kept = tuple(f"{DECODERS}{task}." for task in tasks)
+    return {key: value for key, value in state.items() if not key.startswith(DECODERS) or key.startswith(kept)}

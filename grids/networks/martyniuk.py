@@ -14,28 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grids.networks.backbones.inception import InceptionTrunk, trunk_state
-from grids.networks.blocks import InstanceNorm, pad_to_multiple
+from grids.networks.blocks import pad_to_multiple
 from grids.networks.heads import ANY, MultiHead, read_tasks
-from grids.networks.state_dict import count_parts, get_entry, load_strict
+from grids.networks.pooling import InstanceNorm
+from grids.networks.state_dict import count_parts, load_strict, read_width
 
 
 class _Martyniuk(MultiHead):
     """What both networks do: image + tanh(decoder of a task(encoder(image)))."""
 
     encoder: nn.Module
-    decoders: nn.ModuleDict
-
-    def pad(self, images: Tensor) -> Tensor:
-        # batch normalisation refuses to learn from a single pixel
-        single = self.training and max(images.shape[-2:]) <= self.multiple
-        return pad_to_multiple(images, 2 * self.multiple if single else self.multiple)
 
     def encode(self, images: Tensor) -> Sequence[Tensor]:
-        shared = self.encoder(images)
-        return [shared] if isinstance(shared, Tensor) else shared
+        return self.encoder(images)
 
     def decode(self, task: str, *shared: Tensor) -> Tensor:
-        return torch.tanh(self.decoders[task](shared[0] if len(shared) == 1 else shared))
+        return torch.tanh(self.decoders[task](*shared))
 
 
 class MartyniukResNet(_Martyniuk):
@@ -72,8 +66,9 @@ class MartyniukResNet(_Martyniuk):
             WeightsError: it is not the state of such a network; the first entry that is wrong is named.
         """
         what = "a ResNet of Martyniuk"
-        width = get_entry(state, "encoder.first.0.weight", 4, what).shape[0]
-        return load_strict(cls(read_tasks(state, what), width, count_parts(state, "encoder.blocks.")), state, what)
+        blocks = count_parts(state, "encoder.blocks.")
+        width = read_width(state, "encoder.first.0.weight", what, blocks, 2, (3, 7, 7))
+        return load_strict(cls(read_tasks(state, what), width, blocks), state, what)
 
 
 class MartyniukFPN(_Martyniuk):
@@ -100,6 +95,12 @@ class MartyniukFPN(_Martyniuk):
         self.encoder: _Pyramid = _Pyramid(width, repeats, channels)
         self.decoders = nn.ModuleDict({task: _PyramidDecoder(channels // 2) for task in self.tasks})
 
+    def pad(self, images: Tensor) -> Tensor:
+        """As the base class; in training, images of up to 32 pixels become 64 pixels wide and high."""
+        # the trunk's batch normalisation refuses to learn from a single pixel
+        single = self.training and max(images.shape[-2:]) <= self.multiple
+        return pad_to_multiple(images, 2 * self.multiple if single else self.multiple)
+
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Put weights into the trunk: those that Cadene published for ImageNet, or any of its width and repeats.
 
@@ -125,26 +126,26 @@ class MartyniukFPN(_Martyniuk):
             WeightsError: it is not the state of such a network; the first entry that is wrong is named.
         """
         what, trunk = "an FPN of Martyniuk", "encoder.trunk"
-        width = get_entry(state, f"{trunk}.conv2d_1a.conv.weight", 4, what).shape[0]
-        channels = get_entry(state, "encoder.laterals.4.weight", 4, what).shape[0]
         repeats = [count_parts(state, f"{trunk}.{part}.") for part in ("repeat", "repeat_1")]
+        width = read_width(state, f"{trunk}.conv2d_1a.conv.weight", what, sum(repeats), 5)
+        channels = read_width(state, "encoder.laterals.4.weight", what, 4, sees=None)
         return load_strict(cls(read_tasks(state, what), width, repeats, channels), state, what)
 
 
 class _ResNetEncoder(nn.Module):
-    """(B, 3, H, W) in [-1, 1] -> (B, 4 width, H / 4, W / 4)."""
+    """(B, 3, H, W) in [-1, 1] -> one map, (B, 4 width, H / 4, W / 4)."""
 
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
-        self.first = _normalised(_seven(3, width))
+        self.first = _normalised(_conv7(3, width))
         self.down = nn.Sequential(
             _normalised(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)),
             _normalised(nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1)),
         )
         self.blocks = nn.Sequential(*(_ResNetBlock(4 * width) for _ in range(blocks)))
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.blocks(self.down(self.first(images)))
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        return (self.blocks(self.down(self.first(images))),)
 
 
 class _ResNetBlock(nn.Module):
@@ -168,7 +169,7 @@ def _resnet_decoder(width: int) -> nn.Sequential:
     return nn.Sequential(
         _normalised(nn.ConvTranspose2d(4 * width, 2 * width, 3, stride=2, padding=1, output_padding=1)),
         _normalised(nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1)),
-        _seven(width, 3),
+        _conv7(width, 3),
     )
 
 
@@ -208,8 +209,7 @@ class _PyramidDecoder(nn.Module):
         self.smooth2 = _normalised(nn.Conv2d(channels, channels // 2, 3, padding=1))
         self.last = nn.Conv2d(channels // 2, 3, 3, padding=1)
 
-    def forward(self, maps: tuple[Tensor, Tensor]) -> Tensor:
-        finest, joined = maps
+    def forward(self, finest: Tensor, joined: Tensor) -> Tensor:
         x = F.interpolate(self.smooth1(joined), scale_factor=2) + finest
         return self.last(F.interpolate(self.smooth2(x), scale_factor=2))
 
@@ -218,5 +218,5 @@ def _normalised(conv: nn.Module) -> nn.Sequential:
     return nn.Sequential(conv, InstanceNorm(), nn.ReLU())
 
 
-def _seven(inputs: int, channels: int) -> nn.Conv2d:
+def _conv7(inputs: int, channels: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, channels, 7, padding=3, padding_mode="reflect")

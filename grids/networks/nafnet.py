@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.networks.blocks import GlobalMean, LayerNorm2d
-from grids.networks.ushaped import UShaped
+from grids.networks.blocks import LayerNorm2d
+from grids.networks.pooling import GlobalMean
+from grids.networks.ushaped import Blocks, UShaped
 
 
 class NAFBlock(nn.Module):
@@ -61,19 +62,13 @@ class NAFNet(UShaped):
     title = "a NAFNet"
 
     def __init__(
-        self,
-        width: int = 16,
-        encoder: Sequence[int] = (1, 1, 2),
-        middle: int = 2,
-        decoder: Sequence[int] = (1, 1, 1),
+        self, width: int = 16, encoder: Sequence[int] = (1, 1, 2), middle: int = 2, decoder: Sequence[int] = (1, 1, 1)
     ) -> None:
         super().__init__(width, encoder, middle, decoder, block=NAFBlock, sees=1)
 
     @classmethod
-    def _of_sizes(
-        cls, width: int, encoder: Sequence[int], middle: int, decoder: Sequence[int], state: Mapping[str, Tensor]
-    ) -> NAFNet:
-        return cls(width, encoder, middle, decoder)
+    def _of_sizes(cls, width: int, blocks: Blocks, state: Mapping[str, Tensor]) -> NAFNet:
+        return cls(width, *blocks)
 
 
 def _gate(x: Tensor) -> Tensor:

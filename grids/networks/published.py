@@ -116,7 +116,7 @@ LAYOUTS = (
     Layout(SRResNetX4, ("HRconv.weight", "upconv1.weight"), _MSRRESNET),
     Layout(SRResNet, ("HRconv.weight",), _MSRRESNET),
 )
-OTHERS = {
+UNSUPPORTED = {
     "m_head.weight": "a DRUNet as published takes a map of the noise level beside the image, and none here does",
     "1.sub.0.res.0.weight": "an SRResNet whose body is skipped as a whole and that adds no enlarged input is none here",
     "skip_conv.weight": "a Restormer for dual-pixel images takes two of them, and none here does",
@@ -152,7 +152,7 @@ def load_network(state: Mapping[str, Tensor], network: type[nn.Module] | None = 
         WeightsError: it is not of that class, or of one as published that differs from ours; the message names the
             entry as the state does.
     """
-    if (known := next((OTHERS[key] for key in OTHERS if key in state), None)) is not None:
+    if (known := next((UNSUPPORTED[key] for key in UNSUPPORTED if key in state), None)) is not None:
         raise WeightsError(known)
     if "upconv1.weight" in state and "upconv2.weight" not in state:
         raise WeightsError("an SRResNet that enlarges images 2 or 3 times is none here")

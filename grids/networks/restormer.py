@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from grids.networks.blocks import TransformerBlock, pad_to_multiple, run_encoder
-from grids.networks.state_dict import count_parts, get_entry, load_strict, mismatch_error, read_width
+from grids.networks.state_dict import count_parts, load_strict, read_heads, read_width
 
 
 class Restormer(nn.Module):
@@ -86,14 +86,11 @@ class Restormer(nn.Module):
         """
         what = "a Restormer"
         levels = [*(f"encoder.{i}" for i in range(3)), "bottom"]
-        heads = [get_entry(state, f"{level}.0.attention.temperature", 3, what).shape[0] for level in levels]
         blocks = [count_parts(state, f"{level}.") for level in levels]
         refinement = count_parts(state, "refinement.")
         width = read_width(state, "first.weight", what, sum(blocks) + refinement, 3)
-        for i, count in enumerate(heads):
-            if not count or (width << i) % count:
-                key = f"{levels[i]}.0.attention.temperature"
-                raise mismatch_error(what, f"'{key}' is ({count}, 1, 1), which does not divide {width << i} channels")
+        keys = (f"{level}.0.attention.temperature" for level in levels)
+        heads = [read_heads(state, key, width << i, what) for i, key in enumerate(keys)]
         norm_bias = "bottom.0.norm1.bias" in state
         return load_strict(cls(width, blocks, refinement, heads, norm_bias), state, what)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from grids.errors import GridsError, unknown_name
 from grids.networks.blocks import init_for_relu, pad_to_multiple, shrink_weights
-from grids.networks.state_dict import count_parts, get_entry, load_strict
+from grids.networks.state_dict import count_parts, load_strict, read_width
 
 Stream = Literal["image", "structure"]
 IMAGE: Stream = "image"
@@ -163,10 +163,11 @@ class ShenFace(nn.Module):
             WeightsError: it is not the state of such a network; the first entry that is wrong is named.
         """
         what = "a face network"
-        width = get_entry(state, "first.weight", 4, what).shape[0]
+        blocks = count_parts(state, "blocks.")
+        width = read_width(state, "first.weight", what, blocks, sees=(6, 11, 11))
         scales = 2 if count_parts(state, "ups.") else 1
         structure = any(key.startswith(f"heads.{STRUCTURE}.") for key in state)
-        return load_strict(cls(width, count_parts(state, "blocks."), scales, structure), state, what)
+        return load_strict(cls(width, blocks, scales, structure), state, what)
 
     def _scaled(self, whole: Tensor) -> list[Tensor]:
         return [whole] if self.scales == 1 else [F.avg_pool2d(whole, 2), whole]

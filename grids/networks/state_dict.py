@@ -64,8 +64,13 @@ def get_entry(state: Mapping[str, Tensor], key: str, dimensions: int, what: str)
     return found
 
 
-def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, levels: int = 0) -> int:
-    """Read the channels of a network's first convolution, which sees 3 x 3 pixels of RGB.
+Seen = tuple[int, int, int] | None
+RGB: Seen = (3, 3, 3)
+"""What most networks' first convolutions see: 3 channels of 3 x 3 pixels."""
+
+
+def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, levels: int = 0, sees: Seen = RGB) -> int:
+    """Read how many channels a convolution makes, such as the first one of a network.
 
     A damaged or hostile file could name a size that takes all memory; so the network is not made where the state holds
     too little for it.
@@ -76,37 +81,70 @@ def read_width(state: Mapping[str, Tensor], key: str, what: str, blocks: int, le
         what: what the network is called in errors.
         blocks: how many of at least width^2 weights it would have.
         levels: how often channels are doubled.
+        sees: channels, height and width of what the convolution sees; None where they are not known.
 
     Returns:
         The channels, at least 1.
 
     Raises:
-        WeightsError: there is no such convolution, or the state holds too little for a network of that size.
+        WeightsError: there is no such convolution, it sees something else, or the state holds too little for a network
+            of that size.
     """
     found = tuple(get_entry(state, key, 4, what).shape)
-    if found[1:] != (3, 3, 3) or not found[0]:
-        raise mismatch_error(what, f"'{key}' is {found}, where 3 x 3 pixels of RGB need (width, 3, 3, 3)")
+    if not found[0] or found[1:] != (sees or found[1:]):
+        needed = ", ".join(map(str, sees or found[1:]))
+        raise mismatch_error(what, f"'{key}' is {found}, where (width, {needed}) is needed, with a width of 1 or more")
     held = sum(value.numel() for value in state.values())
     if max(blocks * found[0] ** 2, (found[0] << levels) ** 2) > held:
         raise mismatch_error(what, f"it holds {held} numbers, too few for '{key}', {found}, and {blocks} blocks")
     return found[0]
 
 
+def read_heads(state: Mapping[str, Tensor], key: str, channels: int, what: str) -> int:
+    """Read the heads of an attention between channels (see `grids.networks.blocks.TransposedAttention`).
+
+    Args:
+        state: of a network that is not known yet.
+        key: of the attention's temperature.
+        channels: that the attention would have.
+        what: what the network is called in errors.
+
+    Returns:
+        The heads, at least 1.
+
+    Raises:
+        WeightsError: there is no such entry, or the channels are no multiple of the heads.
+    """
+    heads = get_entry(state, key, 3, what).shape[0]
+    if not heads or channels % heads:
+        raise mismatch_error(what, f"'{key}' is ({heads}, 1, 1), which does not divide {channels} channels")
+    return heads
+
+
+def list_parts(state: Mapping[str, Tensor], prefix: str) -> tuple[str, ...]:
+    """List the names that come after a prefix in the keys of a state, up to the next dot.
+
+    Args:
+        state: of any network.
+        prefix: with its last dot, such as "decoders.".
+
+    Returns:
+        Sorted, each once; empty where no key has the prefix.
+
+    >>> list_parts(dict.fromkeys(("body.1.weight", "body.0.weight", "last.weight"), Tensor()), "body.")
+    ('0', '1')
+    """
+    return tuple(sorted({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}))
+
+
 def count_parts(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Count the parts below a prefix in the keys of a state.
+    """Count the names that `list_parts` lists.
 
     Args:
         state: of any network.
         prefix: with its last dot, such as "body.".
-
-    Returns:
-        How many different names follow the prefix; 0 where no key has it.
-
-    >>> state = dict.fromkeys(("body.0.weight", "body.1.weight", "last.weight"), Tensor())
-    >>> count_parts(state, "body.")
-    2
     """
-    return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
+    return len(list_parts(state, prefix))
 
 
 def mismatch_error(what: str, why: str) -> WeightsError:

@@ -64,9 +64,7 @@ TABLE: dict[str, Preset] = {
     ),
     "srresnet": Preset(SRResNet, "the smaller backbone of GRIDS (section 5.3), input and output of one size"),
     "restormer-s": Preset(
-        Restormer,
-        "a small Restormer: width 16, fewer blocks",
-        {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1},
+        Restormer, "a small Restormer: width 16, fewer blocks", {"width": 16, "blocks": (1, 2, 2, 2), "refinement": 1}
     ),
     "restormer": Preset(Restormer, "the larger backbone of GRIDS; Restormer as published (Zamir et al., CVPR 2022)"),
     "walha-mtlgan-small": Preset(
@@ -101,10 +99,7 @@ TABLE: dict[str, Preset] = {
         {"width": 8, "repeats": (1, 2), "channels": 64},
     ),
     "shen-face-small": Preset(
-        ShenFace,
-        "a small face deblurring network: width 16, two blocks",
-        {"width": 16, "blocks": 2},
-        rate=3e-4,
+        ShenFace, "a small face deblurring network: width 16, two blocks", {"width": 16, "blocks": 2}, rate=3e-4
     ),
     "shen-face": Preset(
         ShenFace, "two-scale face deblurring with a structure task, as published (Shen et al., 2019)", rate=1e-4

@@ -13,18 +13,18 @@ from grids.errors import GridsError
 
 LETTERS: Mapping[str, str] = {"R": "rain", "B": "motion_blur", "H": "haze", "J": "jpeg"}
 """The paper's letters; capitals, since names of tasks are not."""
+_SIGN = {task: letter for letter, task in LETTERS.items()}
 
 Stages = tuple[tuple[str, ...], ...]
 """The tasks of each place that decoders attach to, the encoder's end first; between two places lies a block."""
 
 
-def parse(text: str, tasks: Iterable[str], letters: Mapping[str, str] = LETTERS) -> Stages:
+def parse(text: str, tasks: Iterable[str]) -> Stages:
     """Read a topology: which decoders attach where.
 
     Args:
         text: such as `R>B>H`; blanks around tasks do not count.
         tasks: those that it must hold, each once.
-        letters: capital letter -> task.
 
     Returns:
         The tasks of each stage, stages and tasks in the order in which they are written.
@@ -39,9 +39,9 @@ def parse(text: str, tasks: Iterable[str], letters: Mapping[str, str] = LETTERS)
     for start, part in _pieces(text, ">"):
         stage = []
         for at, word in _words(text, part, start, known):
-            task = word if word in known else letters.get(word)
+            task = word if word in known else LETTERS.get(word)
             if task not in known:
-                raise _wrong(text, at, f"'{word}' is none of the tasks ({', '.join(_named(known, letters))})")
+                raise _wrong(text, at, f"'{word}' is none of the tasks ({', '.join(_named(known))})")
             if task in seen:
                 raise _wrong(text, at, f"the task '{task}' is there already")
             seen.add(task)
@@ -52,12 +52,11 @@ def parse(text: str, tasks: Iterable[str], letters: Mapping[str, str] = LETTERS)
     return tuple(stages)
 
 
-def write(stages: Sequence[Sequence[str]], letters: Mapping[str, str] = LETTERS) -> str:
+def write(stages: Sequence[Sequence[str]]) -> str:
     """Write stages as the text that `parse` reads.
 
     Args:
-        stages: the tasks of each.
-        letters: capital letter -> task. A stage whose tasks all have one is written in letters, another in full names.
+        stages: the tasks of each. A stage whose tasks all have a letter is written in letters, another in full names.
 
     Returns:
         The text. Stages that have lost their tasks, which `parse` refuses, are left empty: `>>H`.
@@ -65,9 +64,8 @@ def write(stages: Sequence[Sequence[str]], letters: Mapping[str, str] = LETTERS)
     >>> write([["rain"], ["motion_blur", "haze"]])
     'R>BH'
     """
-    letter = {task: sign for sign, task in letters.items()}
     return ">".join(
-        "".join(letter[task] for task in stage) if letter.keys() >= set(stage) else "+".join(stage) for stage in stages
+        "".join(_SIGN[task] for task in stage) if _SIGN.keys() >= set(stage) else "+".join(stage) for stage in stages
     )
 
 
@@ -115,9 +113,8 @@ def _words(text: str, stage: str, start: int, known: Sequence[str]) -> Iterator[
             yield from ((at + k, letter) for k, letter in enumerate(word) if not letter.isspace())
 
 
-def _named(known: Iterable[str], letters: Mapping[str, str]) -> list[str]:
-    letter = {task: sign for sign, task in letters.items()}
-    return [f"{letter[task]} {task}" if task in letter else task for task in known]
+def _named(known: Iterable[str]) -> list[str]:
+    return [f"{_SIGN[task]} {task}" if task in _SIGN else task for task in known]
 
 
 def _wrong(text: str, at: int, why: str) -> GridsError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 from torch import Tensor, nn
 
 from grids.networks.blocks import ResidualBlock
-from grids.networks.ushaped import UShaped
+from grids.networks.ushaped import Blocks, UShaped
 
 
 class UNet(UShaped):
@@ -35,7 +35,5 @@ class UNet(UShaped):
             nn.init.zeros_(self.last.bias)
 
     @classmethod
-    def _of_sizes(
-        cls, width: int, encoder: Sequence[int], middle: int, decoder: Sequence[int], state: Mapping[str, Tensor]
-    ) -> UNet:
-        return cls(width, len(encoder), middle, "first.bias" in state)
+    def _of_sizes(cls, width: int, blocks: Blocks, state: Mapping[str, Tensor]) -> UNet:
+        return cls(width, len(blocks[0]), blocks[1], "first.bias" in state)

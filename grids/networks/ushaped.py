@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from grids.networks.blocks import pad_to_multiple, run_encoder
 from grids.networks.state_dict import count_parts, load_strict, mismatch_error, read_width
 
+Blocks = tuple[Sequence[int], int, Sequence[int]]
+"""How many the levels of the encoder, the bottom and the levels of the decoder have."""
+
 
 class UShaped(nn.Module):
     """Blocks on the way down and up, with additive skips, plus the input.
@@ -105,14 +108,11 @@ class UShaped(nn.Module):
         width = read_width(state, "first.weight", cls.title, sum((*encoder, middle, *decoder)), len(encoder))
         if len(encoder) != len(decoder):
             raise mismatch_error(cls.title, f"it has {len(encoder)} levels on the way down and {len(decoder)} up")
-        network = cls._of_sizes(width, encoder, middle, decoder, state)
-        return load_strict(network, state, cls.title)
+        return load_strict(cls._of_sizes(width, (encoder, middle, decoder), state), state, cls.title)
 
     @classmethod
     @abstractmethod
-    def _of_sizes(
-        cls, width: int, encoder: Sequence[int], middle: int, decoder: Sequence[int], state: Mapping[str, Tensor]
-    ) -> Self:
+    def _of_sizes(cls, width: int, blocks: Blocks, state: Mapping[str, Tensor]) -> Self:
         """A network of these sizes; what else is to be known of it, the state tells."""
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from grids.errors import unknown_name
 from grids.networks.backbones.mobilenet import MobileTrunk, load_trunk
 from grids.networks.blocks import TransformerBlock, pad_to_multiple
-from grids.networks.heads import MultiHead, list_heads, read_tasks
-from grids.networks.state_dict import count_parts, get_entry, load_strict
+from grids.networks.heads import MultiHead, read_tasks
+from grids.networks.state_dict import count_parts, get_entry, list_parts, load_strict, read_heads, read_width
 
 WIDTHS = (32, 32, 64, 128, 256, 256, 256, 256)
 """Filters of the eight units of a block. The paper goes on to 2048: 101 million parameters for the four blocks."""
@@ -226,12 +226,13 @@ class WalhaNet(MultiHead):
             WeightsError: it is not the state of such a network; the first entry that is wrong is named.
         """
         what = "a WalhaNet"
-        width = get_entry(state, "encoder.trunk.features.0.0.weight", 4, what).shape[0]
-        channels = get_entry(state, "encoder.lateral.1.weight", 4, what).shape[0]
+        width = read_width(state, "encoder.trunk.features.0.0.weight", what, 1, 2)
+        channels = read_width(state, "encoder.lateral.1.weight", what, 3, sees=None)
         tasks = read_tasks(state, what)
         head = f"decoders.{tasks[0]}"
-        parts = [f"{head}.{part}.0.attention.temperature" for part in ("first", "third")]
-        scales = list_heads(state, "scales.")
+        parts = (("first", channels), ("third", channels // 2))
+        heads = [read_heads(state, f"{head}.{part}.0.attention.temperature", count, what) for part, count in parts]
+        scales = list_parts(state, "scales.")
         units = f"scales.{LITERAL if LITERAL in scales else KEPT}.0.units"
         count = max(1, count_parts(state, f"{units}.")) if scales else 0
         network = cls(
@@ -240,8 +241,8 @@ class WalhaNet(MultiHead):
             channels,
             [get_entry(state, f"{units}.{i}.weight", 4, what).shape[0] for i in range(count)],
             count_parts(state, f"{head}.first."),
-            [get_entry(state, part, 3, what).shape[0] for part in parts],
-            entry="relu" if "relu" in list_heads(state, f"{head}.entry.") else "softmax",
+            heads,
+            entry="relu" if "relu" in list_parts(state, f"{head}.entry.") else "softmax",
             literal=LITERAL in scales,
             multi_scale=bool(scales),
         )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.networks.blocks import GlobalMean, MeansOfTiles
+from grids.networks.pooling import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 
 WHOLE = 2 * 2**20

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from grids import weights
 from grids.devices import computes_in_bf16, exact_float32, keep_freed_memory
-from grids.errors import GridsError, WeightsError, unknown_name
+from grids.errors import GridsError, unknown_name
 from grids.networks import SRResNetX4
 from grids.networks.published import load_network
+from grids.networks.state_dict import prefix_errors
 
 BATCH = 8
 CPU_MAP, GPU_MAP = 2**23, 2**27
@@ -59,18 +60,15 @@ class Descriptor:
         self.device = torch.device(device)
         self.precision = _resolve_precision(precision, self.device)
         state = weights.load_state(path)
-        try:
+        with prefix_errors(f"cannot use the descriptor '{path}'"):
             network = load_network(state, SRResNetX4)
-        except WeightsError as error:
-            raise WeightsError(f"cannot use the descriptor '{path}': {error}") from error
         assert isinstance(network, SRResNetX4)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.to(self.device).eval().requires_grad_(False)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         # what computes the features: a copy of its own, so that the network stays what was published
-        own = copy.deepcopy(self.network).to(self._dtype)
-        self._first, self._blocks, self._hr = own.conv_first, own.body, own.conv_hr
-        self._enlargements = tuple(_in_runs(layer) for layer in (own.upconv1, own.upconv2))
+        self._own = copy.deepcopy(self.network).to(self._dtype)
+        self._enlargements = tuple(_in_runs(layer) for layer in (self._own.upconv1, self._own.upconv2))
         self._buffer: Tensor | None = None
         self._lock = threading.Lock()
         keep_freed_memory()
@@ -94,12 +92,11 @@ class Descriptor:
 
         Raises:
             UnknownNameError: there is no such layer. Like the next one it is raised when the first block is asked for.
-            GridsError: the patches have another shape, or there are none.
+            GridsError: the patches have another shape or type, or there are none.
         """
         if layer not in self.layers:
             raise unknown_name("layer", layer, self.layers)
-        if patches.ndim != 4 or patches.shape[1] != 3 or not len(patches):
-            raise GridsError(f"patches must be (N, 3, h, w), but are {tuple(patches.shape)}")
+        _check_patches(patches)
         body = torch.cat([self._body(part) for part in patches.split(BATCH)])
         if layer == "body":
             yield body.permute(0, 2, 3, 1).reshape(len(body), -1)
@@ -128,31 +125,32 @@ class Descriptor:
         Args:
             patches: (N, 3, h, w) in [0, 1], on any device.
             depths: after how many blocks each output is taken, 1 for the first block; ascending, each once, at least
-                one of them. Those beyond the last block are passed over.
+                one of them.
 
         Returns:
             One (N, 64, h, w) for each depth, in their order, float32, contiguous, on the CPU.
+
+        Raises:
+            GridsError: the patches have another shape, or a depth is none of this network.
         """
-        found = []
+        _check_patches(patches)
+        blocks, found = list(self._own.body), []
+        if not depths or not 1 <= min(depths) <= max(depths) <= len(blocks):
+            raise GridsError(f"depths must be one or more of 1 to {len(blocks)}, but are {[*depths]}")
         with _computing():
-            features = self._shallow(patches)
-            for number, block in enumerate(self._blocks, 1):
-                if number > depths[-1]:
-                    break
+            features = self._own.first_features(self._to_network(patches))
+            for number, block in enumerate(blocks[: max(depths)], 1):
                 features = block(features)
                 if number in depths:
                     found.append(features.float().cpu().contiguous())
         return found
 
-    def _shallow(self, patches: Tensor) -> Tensor:
-        """(B, 3, h, w) -> (B, C, h, w): what the residual blocks get."""
-        images = patches.to(self.device, self._dtype, memory_format=torch.channels_last)
-        return F.leaky_relu(self._first(images), 0.1, inplace=True)
+    def _to_network(self, patches: Tensor) -> Tensor:
+        return patches.to(self.device, self._dtype, memory_format=torch.channels_last)
 
     def _body(self, patches: Tensor) -> Tensor:
         with _computing():
-            features: Tensor = self._blocks(self._shallow(patches))
-            return features
+            return self._own.body_features(self._to_network(patches))
 
     def _last_strips(self, body: Tensor, budget: int) -> Iterator[Tensor]:
         n, c, h, w = body.shape
@@ -192,8 +190,14 @@ class Descriptor:
                 kept = min(1, above), min(1, below)
                 x = _enlarge(x, layer, above - kept[0], below - kept[1])
                 above, below = 2 * kept[0], 2 * kept[1]
-            out = F.leaky_relu(self._hr(x), 0.1, inplace=True).permute(0, 2, 3, 1)
+            out = F.leaky_relu(self._own.conv_hr(x), 0.1, inplace=True).permute(0, 2, 3, 1)
         return out[:, above : out.shape[1] - below]
+
+
+def _check_patches(patches: Tensor) -> None:
+    if patches.ndim != 4 or patches.shape[1] != 3 or 0 in patches.shape or not patches.is_floating_point():
+        found = f"{tuple(patches.shape)} of {patches.dtype}"
+        raise GridsError(f"patches must be (N, 3, h, w), floating point, but are {found}")
 
 
 @contextmanager
@@ -227,6 +231,5 @@ def _enlarge(x: Tensor, layer: nn.Conv2d, above: int, below: int) -> Tensor:
 def _resolve_precision(name: str, device: torch.device) -> Literal["fp32", "bf16"]:
     if name not in PRECISIONS:
         raise unknown_name("precision", name, PRECISIONS)
-    if name == "auto":
-        return "bf16" if device.type == "cpu" and computes_in_bf16(device) else "fp32"
-    return "bf16" if name == "bf16" else "fp32"
+    automatic = name == "auto" and device.type == "cpu" and computes_in_bf16(device)
+    return "bf16" if automatic or name == "bf16" else "fp32"

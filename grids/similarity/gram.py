@@ -98,7 +98,7 @@ def principal_scores(gram: FloatArray, components: int) -> FloatArray:
     if not np.all(np.isfinite(gram)):
         raise GridsError("the features of the patches are not finite: the descriptor's weights are too large")
     if not 1 <= components <= n - 1:
-        raise GridsError(f"{n} patches have 1 to {n - 1} principal components, not {components}")
+        raise GridsError(f"components must be at least 1 and below the number of patches, {n}, but is {components}")
     try:
         values, vectors = torch.linalg.eigh(torch.from_numpy(np.ascontiguousarray(gram)))
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined] # torch exports it without saying so

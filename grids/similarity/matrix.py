@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from grids import __version__
 from grids.degradations import Degradation
-from grids.errors import GridsError
+from grids.errors import GridsError, unknown_name
 from grids.io import parse_json, write_bytes
 from grids.random import seed_for
 from grids.results import FloatArray, GGDParams
@@ -28,6 +28,7 @@ from grids.similarity.descriptor import Descriptor
 from grids.similarity.gram import centre, gram_matrix, principal_scores
 from grids.similarity.patches import Crops, degraded_patches
 
+Arrays = dict[str, np.ndarray[Any, Any]]
 FORMAT = 3
 """Raised whenever the same settings would give another row."""
 SPLITS = 20
@@ -64,10 +65,7 @@ class DegradationRow:
         Raises:
             RunError: it cannot be written.
         """
-        tensors: dict[str, np.ndarray[Any, Any]] = {
-            "gram": self.gram.astype(np.float32),
-            "photo": self.photo.astype(np.int64),
-        }
+        tensors: Arrays = {"gram": self.gram.astype(np.float32), "photo": self.photo.astype(np.int64)}
         label = {"name": self.name, "key": self.key, "sha256": _digest(tensors)}
         # one entry of metadata: safetensors writes several in random order
         return write_bytes(path, save(tensors, metadata={"row": json.dumps(label)}))
@@ -95,7 +93,7 @@ class DegradationRow:
             return None
 
 
-def _digest(tensors: dict[str, np.ndarray[Any, Any]]) -> str:
+def _digest(tensors: Arrays) -> str:
     return hashlib.sha256(b"".join(tensors[name].tobytes() for name in sorted(tensors))).hexdigest()
 
 
@@ -169,9 +167,11 @@ def fit_rows(rows: Sequence[DegradationRow], components: int) -> dict[str, GGDPa
         The distribution of each row by its name, in the order of the rows.
 
     Raises:
-        GridsError: the components are not in 1 .. N - 1, the patches of a row do not vary, or its features are not
-            finite.
+        GridsError: there is no row, or rows differ in N; the components are not in 1 .. N - 1, the patches of a row do
+            not vary, or its features are not finite.
     """
+    if len(counts := {len(row.gram) for row in rows}) != 1:
+        raise GridsError(f"rows must all have the same number of patches, but have {sorted(counts) or 'none'}")
     for row in rows:
         if np.trace(row.gram) <= 0:
             raise GridsError(f"the patches of '{row.name}' do not vary: its images are flat")
@@ -188,7 +188,12 @@ def similarity_of(params: Mapping[str, GGDParams], names: Sequence[str]) -> Floa
 
     Returns:
         (n, n), float64, symmetric, 0 on the diagonal; small means alike.
+
+    Raises:
+        UnknownNameError: there is no distribution of a name.
     """
+    if unknown := [name for name in names if name not in params]:
+        raise unknown_name("row", unknown[0], params)
     chosen = [params[name] for name in names]
     return ggd.similarity(np.array([p.alpha for p in chosen]), np.array([p.sigma for p in chosen]))
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from grids.degradations import Degradation
-from grids.degradations.base import check_rows
-from grids.errors import ImageError
+from grids.degradations.base import check_parameters
+from grids.errors import GridsError, ImageError
 from grids.images import Photo, ReadOptions, Skipped, read_photos
 from grids.images.tensors import to_8_bit, to_unit
 from grids.images.transparency import seen_part
@@ -66,11 +66,7 @@ class Crops:
 
 
 def draw_crops(
-    paths: Sequence[Path],
-    patches: int,
-    patch_size: int,
-    seed: int,
-    reading: ReadOptions | None = None,
+    paths: Sequence[Path], patches: int, patch_size: int, seed: int, reading: ReadOptions | None = None
 ) -> Crops:
     """Draw crops at random positions, the same number from each photograph.
 
@@ -81,7 +77,7 @@ def draw_crops(
     Args:
         paths: the photographs, in any order.
         patches: N, how many crops to draw, at least 1.
-        patch_size: side of the patches, pixels; neither side of a photograph may be shorter.
+        patch_size: side of the patches, pixels, at least 1; neither side of a photograph may be shorter.
         seed: for the selection and the positions, 0 or more. The selection also depends on the names of the files, but
             not on their folders.
         reading: the size limit, and the function called with each skipped file; the defaults if None.
@@ -91,8 +87,12 @@ def draw_crops(
         photographs are rounded to 8 bits.
 
     Raises:
+        GridsError: patches or patch_size is below 1, or the seed below 0.
         ImageError: no photograph can be used.
     """
+    for name, value, least in (("patches", patches, 1), ("patch_size", patch_size, 1), ("seed", seed, 0)):
+        if value < least:
+            raise GridsError(f"{name} must be at least {least}, but is {value}")
     reading = reading or ReadOptions()
     skipped: list[Path] = []
 
@@ -163,7 +163,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
 
     Raises:
         GridsError: the seed is out of range, the degradation rejects the images, or it samples parameters for a wrong
-            number of images.
+            number of images, or parameters that are not finite.
     """
     size = crops.patch_size
     patches = torch.empty((len(crops), 3, size, size))
@@ -171,7 +171,7 @@ def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -
     for shape, rows in _rows_by_shape(crops).items():
         # drawn for all at once, so that the samples cover the whole range evenly
         parameters = degradation.sample((len(rows), 3, *shape[:2]), generator) if degradation else {}
-        check_rows(parameters, len(rows))
+        check_parameters(parameters, len(rows))
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
             pixels = torch.from_numpy(np.stack([crops.pixels[i] for i in rows[part]]))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from grids.degradations import Degradation
-from grids.degradations.base import Span
 from grids.degradations.compression import saved_as_jpeg
 from grids.degradations.kernels import filter_separable, gaussian_taps
+from grids.degradations.ranges import Span
 from grids.devices import moved
 from grids.images.grey import take_one_channel
 from grids.images.tensors import round_to_8_bit

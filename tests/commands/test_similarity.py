@@ -49,7 +49,7 @@ def test_weather_is_measured_where_it_is_named(call: Call, photos: Path, tiny: P
         (["--extra", "haze"], "NAME=FOLDER"),
         (["--extra", "=haze"], "NAME=FOLDER"),
         (["--extra", "a=x", "--extra", "a=y"], "twice"),
-        (["--degradation", "fog=my.py"], "NAME=FILE.py:FUNCTION"),
+        (["--degradation", "fog=my.py"], "'fog' must be given as FILE.py:FUNCTION, not 'my.py'"),
         (["--degradation", "fog=none.py:fog"], "no file 'none.py'"),
         (["nowhere"], "nowhere"),
         (["builtin", "nowhere"], "cannot be mixed"),

@@ -53,7 +53,7 @@ def test_sampled_depths_fill_0_to_1_and_are_mostly_farther_at_the_top() -> None:
         (torch.rand(2, 0, 8), ["depth", "(2, 0, 8)"]),
         (torch.rand(3, 8, 8), ["depth", "3 images"]),
         (torch.full((2, 8, 8), 10.0), ["depth", "[0, 1]"]),
-        (torch.full((2, 8, 8), math.nan), ["depth", "[0, 1]"]),
+        (torch.full((2, 8, 8), math.nan), ["depth", "finite"]),
     ],
     ids=["channel", "empty", "count", "metres", "NaN"],
 )

@@ -93,7 +93,7 @@ def test_identity_is_the_text_of_the_file(tmp_path: Path, fog: FunctionDegradati
 
 @pytest.mark.parametrize("location", ["", "my.py", "my.py:", ":fog", ":"])
 def test_a_location_must_have_both_parts(location: str) -> None:
-    raises_line(lambda: load_function("fog", location), "FILE.py:FUNCTION", f"fog={location}")
+    raises_line(lambda: load_function("fog", location), "'fog'", "FILE.py:FUNCTION", f"'{location}'")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

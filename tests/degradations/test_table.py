@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import scipy.stats
 import torch
-from contracts import DEGRADATION_CHECKS, generator, noise_images
+from contracts import DEGRADATION_CHECKS, generator, noise_images, raises_line
 from degradations import stored_pixels as stored
 from torch import Tensor
 
@@ -49,6 +50,22 @@ def test_contract(kind: Degradation, check: Callable[[Degradation], None]) -> No
 def test_without_rounding_the_result_is_finer_than_8_bit(kind: Degradation) -> None:
     levels = kind(noise_images(), generator(), round_to_8_bit=False) * 255
     assert float((levels - levels.round()).abs().max()) > 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_parameters_that_are_missing_or_impossible_are_named(kind: Degradation) -> None:
+    images = noise_images(1, 3, 8, 8)
+    given = kind.sample(images.shape, generator())
+    for name, value in given.items():
+        others = {other: given[other] for other in given if other != name}
+        raises_line(partial(kind.apply, images, others), f"'{name}'")
+        if value.is_floating_point():
+            raises_line(partial(kind.apply, images, others | {name: value * torch.nan}), f"'{name}'", "finite")
+    for name, known in kind.choices:
+        assert int(given[name]) in known
+        for wrong in (known[0] - known.step, known[-1] + known.step):
+            replaced = given | {name: torch.tensor([wrong])}
+            raises_line(partial(kind.apply, images, replaced), f"'{name}'", f"one of {known[0]}, ", str(wrong))
 
 
 @pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.name)

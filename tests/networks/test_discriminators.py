@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from contracts import noise_images, raises_line
 from torch import Tensor, nn
 
-from grids.networks.blocks import InstanceNorm
 from grids.networks.discriminators import ConvCritic, PatchCritic
+from grids.networks.pooling import InstanceNorm
 from grids.networks.table import parameters
 
 

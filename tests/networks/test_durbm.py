@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from grids.errors import WeightsError
 from grids.networks import DuRBM, build
-from grids.networks.blocks import GlobalMean, InstanceNorm, MeansOfTiles
 from grids.networks.dual_residual import ChannelAttention, DualBlock, TotalVariation
+from grids.networks.pooling import GlobalMean, InstanceNorm, MeansOfTiles
 from grids.networks.table import TABLE, multiply_adds, parameters
 from grids.restoration.models import save_restorer
 from grids.restoration.tiling import restore_image

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from grids.errors import WeightsError
 from grids.networks import MartyniukFPN, MartyniukResNet, build
-from grids.networks.blocks import InstanceNorm, MeansOfTiles
 from grids.networks.heads import MultiHead, TaskView
+from grids.networks.pooling import InstanceNorm, MeansOfTiles
 from grids.networks.table import TABLE, parameters
 from grids.restoration.forward import restore
 from grids.restoration.tiling import restore_image

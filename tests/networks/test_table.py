@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from contracts import NETWORK_CHECKS, noise_images
+from contracts import NETWORK_CHECKS, noise_images, raises_line
 from torch import nn
 
-from grids.errors import UnknownNameError
+from grids.errors import UnknownNameError, WeightsError
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
+from grids.networks.dual_residual import ChannelAttention
 from grids.networks.table import TABLE, Preset, multiply_adds, parameters
 
 LARGE = (
@@ -79,3 +80,39 @@ def test_restorers_start_near_the_input() -> None:
             nn.init.zeros_(value)
         with torch.no_grad():
             assert torch.equal(network(images), images)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("walha-mtlgan-small", "encoder.trunk.features.0.0.weight"),
+        ("walha-mtlgan-small", "encoder.lateral.1.weight"),
+        ("liu-durbm-small", "encoder.first.weight"),
+        ("liu-durbm-small", "decoders.restored.0.weight"),
+        ("martyniuk-resnet-small", "encoder.first.0.weight"),
+        ("martyniuk-fpn-small", "encoder.trunk.conv2d_1a.conv.weight"),
+        ("martyniuk-fpn-small", "encoder.laterals.4.weight"),
+        ("shen-face-small", "first.weight"),
+    ],
+)
+def test_sizes_that_a_state_is_too_small_for_are_refused_before_memory_is_taken(name: str, key: str) -> None:
+    state = build(name).state_dict()
+    for width in (0, 10**5):
+        damaged = state | {key: torch.zeros(1).expand(width, *state[key].shape[1:])}
+        raises_line(
+            lambda s=damaged: TABLE[name].network.from_state(s),  # type: ignore[attr-defined]
+            f"'{key}'",
+            kind=WeightsError,
+        )
+
+
+def test_heads_that_do_not_divide_the_channels_are_refused() -> None:
+    for name, key in (("restormer-s", "bottom.0"), ("walha-mtlgan-small", "decoders.restored.third.0")):
+        key = f"{key}.attention.temperature"
+        state = build(name).state_dict() | {key: torch.ones(5, 1, 1)}
+        raises_line(lambda s=state, n=name: TABLE[n].network.from_state(s), f"'{key}' is (5, 1, 1)", kind=WeightsError)  # type: ignore[attr-defined]
+
+
+def test_unknown_statistics_and_empty_tasks_are_named() -> None:
+    raises_line(lambda: ChannelAttention(8, 4, ("median",)), "'median'", "gap, tv", kind=UnknownNameError)
+    raises_line(lambda: build("liu-durbm-small", [""]), "cannot be called ''")

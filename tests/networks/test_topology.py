@@ -40,9 +40,8 @@ def test_letters_are_written_as_they_were_read(text: str) -> None:
 
 def test_tasks_without_a_letter_are_written_in_full() -> None:
     assert write((("rain", "snow"), ("haze",))) == "rain+snow>H"
-    assert write((("rain", "snow"), ("haze",)), {"S": "snow", "R": "rain"}) == "RS>haze"
     assert write(((), (), ("haze",))) == ">>H"
-    assert parse("RS", ("snow", "rain"), {"S": "snow", "R": "rain"}) == (("rain", "snow"),)
+    assert parse("RB", ("motion_blur", "rain")) == (("rain", "motion_blur"),)
 
 
 def test_the_thirteen_of_three_tasks() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from grids import devices
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
-from grids.networks.blocks import GlobalMean, MeansOfTiles
+from grids.networks.pooling import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 from grids.restoration.tiling import (
     PROBE,

@@ -133,10 +133,18 @@ def test_unknown_precision_and_layer_suggest_the_nearest(tiny: Path, small: Desc
         next(small.feature_blocks(patches(), "lastt"))
 
 
-@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 1, 8, 8), (2, 8, 8, 3), (0, 3, 8, 8)])
+@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 1, 8, 8), (2, 8, 8, 3), (0, 3, 8, 8), (2, 3, 0, 8)])
 def test_patches_of_another_shape_are_refused(small: Descriptor, shape: tuple[int, ...]) -> None:
     with pytest.raises(GridsError, match=r"\(N, 3, h, w\)"):
         next(small.feature_blocks(torch.zeros(shape)))
+    with pytest.raises(GridsError, match=r"\(N, 3, h, w\)"):
+        small.maps(torch.zeros(shape), (1,))
+
+
+@pytest.mark.parametrize("depths", [(), (0,), (1, 99)])
+def test_depths_that_the_network_has_not_are_refused(small: Descriptor, depths: tuple[int, ...]) -> None:
+    with pytest.raises(GridsError, match="depths must be one or more of 1 to"):
+        small.maps(patches(), depths)
 
 
 @pytest.mark.parametrize(

@@ -124,5 +124,5 @@ def test_features_beyond_all_bounds_are_refused(value: float, monkeypatch: pytes
 
 @pytest.mark.parametrize("components", [-1, 0, 6, 100])
 def test_too_few_or_too_many_components_are_refused(components: int) -> None:
-    with pytest.raises(GridsError, match="1 to 5 principal components"):
+    with pytest.raises(GridsError, match="below the number of patches, 6, but is"):
         principal_scores(gram_matrix([features(6, 50)]), components)

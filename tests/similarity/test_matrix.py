@@ -11,7 +11,7 @@ import torch
 from small_profiles import save_descriptor
 
 from grids.degradations import FunctionDegradation, degradation
-from grids.errors import GridsError
+from grids.errors import GridsError, UnknownNameError
 from grids.images import list_images
 from grids.similarity.descriptor import Descriptor
 from grids.similarity.ggd import fit
@@ -65,8 +65,16 @@ def test_similarity_follows_the_order_of_the_names() -> None:
 
 @pytest.mark.parametrize("components", [0, 16, 99])
 def test_wrong_numbers_of_components_are_refused(components: int) -> None:
-    with pytest.raises(GridsError, match="1 to 15 principal components"):
+    with pytest.raises(GridsError, match="below the number of patches, 16, but is"):
         fit_rows(rows(8), components)
+
+
+def test_rows_that_cannot_be_compared_and_unknown_names_are_refused() -> None:
+    for given, counts in ((rows(8) + rows(9)[:1], r"\[16, 18\]"), ([], "none")):
+        with pytest.raises(GridsError, match=f"same number of patches, but have {counts}"):
+            fit_rows(given, 4)
+    with pytest.raises(UnknownNameError, match="unknown row 'd'"):
+        similarity_of(fit_rows(rows(8), 6), ["a", "d"])
 
 
 def test_rows_that_do_not_vary_are_refused() -> None:

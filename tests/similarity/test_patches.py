@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from grids.degradations import degradation
-from grids.errors import ImageError
+from grids.errors import GridsError, ImageError
 from grids.images import ReadOptions, Skipped, list_images
 from grids.images.tensors import to_8_bit
 from grids.random import seed_for
@@ -46,6 +46,12 @@ def test_crops_are_drawn_evenly(photos: Path, patches: int) -> None:
     assert set(counts) == set(range(5))
     assert max(counts.values()) - min(counts.values()) <= 1
     assert crops.names == tuple(f"p{i}.png" for i in range(5))
+
+
+@pytest.mark.parametrize("wrong", ["patches", "patch_size", "seed"])
+def test_numbers_that_are_too_small_are_named(photos: Path, wrong: str) -> None:
+    with pytest.raises(GridsError, match=f"^{wrong} must be at least"):
+        drawn(photos, **{wrong: -1})
 
 
 def test_a_crop_is_a_piece_of_its_photograph_and_holds_its_patch(tmp_path: Path) -> None:
