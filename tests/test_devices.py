@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from grids import devices
-from grids.devices import SMALL, for_each, spread, usable_cpus, use_threads
+from grids.devices import for_each, spread, usable_cpus, use_threads
+from grids.devices.threads import SMALL
 from grids.errors import GridsError
 
 
