@@ -21,6 +21,7 @@ from grids.networks.heads import ANY, MultiHead, list_heads
 from grids.networks.published import load_network, translate
 from grids.networks.shen import ShenFace
 from grids.networks.state_dict import load_strict, prefix_errors
+from grids.random import global_seed
 from grids.sizes import stored_digest
 from grids.weights import load_state
 
@@ -224,8 +225,7 @@ def initialize(
         GridsError: it is of another scale, or its class refuses the tasks or options.
     """
     check_scale(preset, scale)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with global_seed(seed, torch.device("cpu")):
         network = networks.build(preset, tasks, **(options or {}))
     if isinstance(network, MultiHead | ShenFace):
         network.init_to_identity()

@@ -53,14 +53,14 @@ class SimilarityMatrix(Record):
         matrix: (n, n), finite, symmetric, zero on the diagonal.
         ggd: the fitted distribution of each degradation (and of "clean", where it was measured).
         low: (n, n), finite, symmetric: the lower ends of the intervals of the entries; None where not measured.
-        high: (n, n), the upper ends, likewise.
+        high: (n, n), the upper ends, likewise; both or neither.
         settings: what the matrix was measured with.
         descriptor_sha256: the checksum of the descriptor's weights.
         grids_version: the version that measured it.
 
     Raises:
         GridsError: the names repeat, the matrix is not (n, n), finite, symmetric with a zero diagonal, or the ends of
-            the intervals are not (n, n), finite and symmetric.
+            the intervals are not both there, or not (n, n), finite and symmetric.
     """
 
     file_name: ClassVar[str] = "similarity.json"
@@ -80,6 +80,8 @@ class SimilarityMatrix(Record):
         n = len(self.degradations)
         if len(set(self.degradations)) != n:
             raise GridsError(f"degradations must be distinct, but are {', '.join(self.degradations)}")
+        if (self.low is None) != (self.high is None):
+            raise GridsError("low and high are the two ends of intervals: one without the other says nothing")
         for name in ("matrix", "low", "high"):
             value = getattr(self, name)
             if value is not None:
