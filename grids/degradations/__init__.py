@@ -1,9 +1,9 @@
 """The degradations: one file a family, all of them in the `TABLE` of table.py."""
 
+from grids.builtin import ELEVEN, NAMES, WEATHER
 from grids.degradations.base import Degradation, Parameters, Range
 from grids.degradations.plugins import FunctionDegradation, check_name, load_function
 from grids.degradations.table import all_degradations, degradation
-from grids.names import ELEVEN, NAMES, WEATHER
 
 __all__ = [
     "ELEVEN",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from grids.io import frame_to_csv
+from grids.cells import frame_to_csv
 from grids.reports.text import TEXT_WIDTH, counted, decibels, in_short, printable, table_lines, time_text, wrapped
 from grids.results import SETTLED, TrainingReport
 

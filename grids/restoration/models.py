@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from grids import networks
+from grids.builtin import stored_digest
 from grids.errors import GridsError, WeightsError
 from grids.io import parse_json, write_bytes
 from grids.networks.heads import ANY, MultiHead, list_heads
@@ -22,7 +23,6 @@ from grids.networks.published import load_network, translate
 from grids.networks.shen import ShenFace
 from grids.networks.state_dict import load_strict, prefix_errors
 from grids.random import global_seed
-from grids.sizes import stored_digest
 from grids.weights import load_state
 
 _KEY = "grids_restorer"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from grids.cells import frame_to_csv
 from grids.errors import GridsError, unknown_name
-from grids.io import frame_to_csv
 from grids.results.record import Record, decode
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class SimilarityMatrix(Record):
 
         Returns:
             The CSV text; the first cell is "degradation", values have four decimals. Names that a spreadsheet would
-            compute are made safe, see `grids.io.to_cell`.
+            compute are made safe, see `grids.cells.to_cell`.
         """
         return frame_to_csv(self.to_frame(), float_format="%.4f")
 
