@@ -14,7 +14,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from grids.errors import GridsError
-from grids.reports.painting import INK, MUTED, SCALE_TITLE, axes_at, fitted, nearness_map, painted, text_inches
+from grids.reports.colors import SCALE_TITLE, nearness_map, scale
+from grids.reports.painting import INK, MUTED, axes_at, fitted, painted, text_inches
 from grids.reports.partition import HALO, Look, draw_shapes, draw_tags, room_for_tags, tagged_groups
 from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
@@ -154,9 +155,7 @@ def _pushed_apart(centres: FloatArray, boxes: FloatArray, rounds: int = 500) -> 
 
 
 def _edge_scale(graph: nx.Graph) -> Normalize:
-    weights = [weight for _, _, weight in graph.edges(data="weight")]
-    low, high = float(np.floor(min(weights) * 2) / 2), float(np.ceil(max(weights) * 2) / 2)
-    return Normalize(low, max(high, low + 1.0))
+    return scale(np.array([weight for _, _, weight in graph.edges(data="weight")]))
 
 
 def _edge_map() -> LinearSegmentedColormap:

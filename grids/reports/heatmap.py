@@ -16,19 +16,8 @@ from matplotlib.patheffects import withStroke
 from scipy.cluster import hierarchy
 
 from grids.errors import GridsError
-from grids.reports.painting import (
-    BLANK,
-    INK,
-    MUTED,
-    SCALE_TITLE,
-    axes_at,
-    fitted,
-    nearness_map,
-    painted,
-    readable_on,
-    scale,
-    widest,
-)
+from grids.reports.colors import SCALE_TITLE, nearness_map, readable_on, scale
+from grids.reports.painting import BLANK, INK, MUTED, axes_at, fitted, painted, widest
 from grids.reports.tables import cluster_order
 from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
@@ -135,12 +124,13 @@ def _panels(
     width = left + columns * side + (columns - 1) * GAP + GAP + BAR + BAR_SPACE
     height = bottom + rows * (side + title) + (rows - 1) * GAP + MARGIN
     figure = Figure(figsize=(width, height))
-    norm = scale(*(run.subset(names) for _, run in runs))
-    for k, (label, run) in enumerate(runs):
+    cut = [run.subset(names).matrix for _, run in runs]
+    norm = scale(np.concatenate([matrix[~np.eye(len(names), dtype=bool)] for matrix in cut]))
+    for k, ((label, _), matrix) in enumerate(zip(runs, cut, strict=True)):
         row, column = divmod(k, columns)
         x, y = left + column * (side + GAP), bottom + (rows - 1 - row) * (side + title + GAP)
         axes = axes_at(figure, x, y, side, side)
-        _paint(axes, run.subset(names).matrix, norm, cell)
+        _paint(axes, matrix, norm, cell)
         _name(axes, labels, left=column == 0, below=k + columns >= len(runs))
         axes.set_title(fitted(shown(label), TITLE_SIZE, side), fontsize=TITLE_SIZE, parse_math=False, pad=6)
     tall = min(rows * (side + title + GAP) - GAP - title, 6.0)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from grids.errors import GridsError
-from grids.reports.painting import readable_on
+from grids.reports.colors import readable_on
 from grids.reports.sheet import cut_to, lettering
 from grids.reports.text import printable
 from grids.results import CLEAN_CELL, HIDDEN_CELL, UNKNOWN_CELL
