@@ -9,8 +9,8 @@ import pytest
 from reports.samples import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
 
 from grids.errors import GridsError
+from grids.reports.comparison import compare
 from grids.reports.sheet import contact_sheet
-from grids.reports.tables import compare
 
 HOSTILE = "<script>alert('x')</script>"
 VOID = {"meta", "link", "img", "br"}
