@@ -137,7 +137,7 @@ def comparison_text(comparison: Comparison, count: int = 10) -> str:
     ]
     if comparison.settings:
         rows = [(printable(setting.key), f"{setting.first} -> {setting.second}") for setting in comparison.settings]
-        lines += ["settings that differ", *map(str.rstrip, aligned(rows, left=2))]
+        lines += ["settings that differ", *aligned(rows, left=2)]
     return "\n".join(lines) + "\n"
 
 

@@ -115,7 +115,7 @@ def pairs_text(extremes: Extremes) -> str:
     if not rows:
         return "no pairs: fewer than two degradations\n"
     cells = [(f"{printable(p.first)} - {printable(p.second)}", f"{p.s:5.2f}", _interval_text(p)) for p in rows]
-    lines = [line.rstrip() for line in aligned(cells)]
+    lines = aligned(cells)
     split = len(extremes.closest)
     return "\n".join(["closest", *lines[:split], "farthest", *lines[split:]]) + "\n"
 
