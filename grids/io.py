@@ -249,10 +249,8 @@ def locked(what: Path, file: Path) -> Iterator[Callable[[], bool]]:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             raise RunError(f"'{what}' is in use by {holder.read_text(encoding='utf-8')}") from error
         raise RunError(f"'{what}' is in use by another process") from error
-    except NotImplementedError as error:  # of file systems without locks
-        raise RunError(f"cannot lock '{what}': {error}") from error
-    except OSError as error:
-        raise RunError(f"cannot lock '{what}': {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
+        raise RunError(f"cannot lock '{what}': {getattr(error, 'strerror', None) or error}") from error
     place = _place(file)
 
     def is_there() -> bool:

@@ -62,7 +62,7 @@ def use_threads(jobs: int | None) -> None:
     import torch
 
     if jobs is not None and jobs < 1:
-        raise GridsError(f"the number of jobs must be at least 1, but is {jobs}")
+        raise GridsError(f"`jobs` must be at least 1, but is {jobs}")
     if jobs is None and "OMP_NUM_THREADS" in os.environ:  # the user's choice, which PyTorch knows
         return
     count = jobs or min(torch.get_num_threads(), usable_cpus())

@@ -145,12 +145,10 @@ def _panel(axes: Axes, report: TrainingReport, task: str, look: Look | None, bel
     drawn.append((report.run((task,)), ALONE))
     gains: list[float] = []
     for run, line in drawn:
-        points = (
-            []
-            if run is None
-            else [(100 * report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve]
+        found = (
+            [(100 * report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve] if run else []
         )
-        points = [point for point in points if math.isfinite(point[1])]
+        points = [point for point in found if math.isfinite(point[1])]
         gains += [gain for _, gain in points]
         axes.plot(
             [share for share, _ in points],

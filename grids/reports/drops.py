@@ -187,13 +187,12 @@ def _draw_points(axes: Axes, asked: Sequence[Point]) -> None:
 
 
 def _draw_final(axes: Axes, final: Sequence[Final]) -> None:
-    taken: list[Bbox] = []
     for mark in final:
         axes.plot(mark.distance, mark.drop, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, zorder=4)
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
     rings = [axes.transData.transform((mark.distance, mark.drop)) / figure.dpi for mark in final]
-    taken += [Bbox([ring - RADIUS, ring + RADIUS]) for ring in rings]
+    taken = [Bbox([ring - RADIUS, ring + RADIUS]) for ring in rings]
     for mark, ring in zip(final, rings, strict=True):
         box = _free(mark.label, ring, taken)
         taken.append(box)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -17,7 +16,7 @@ from scipy.cluster import hierarchy
 
 from grids.errors import GridsError
 from grids.reports.colors import SCALE_TITLE, nearness_map, readable_on, scale
-from grids.reports.painting import BLANK, INK, MUTED, axes_at, fitted, painted, widest
+from grids.reports.painting import BLANK, INK, MUTED, axes_at, color_bar, fitted, painted, widest
 from grids.reports.tables import cluster_order
 from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
@@ -134,7 +133,9 @@ def _panels(
         _name(axes, labels, left=column == 0, below=k + columns >= len(runs))
         axes.set_title(fitted(shown(label), TITLE_SIZE, side), fontsize=TITLE_SIZE, parse_math=False, pad=6)
     tall = min(rows * (side + title + GAP) - GAP - title, 6.0)
-    _bar(axes_at(figure, width - BAR_SPACE - BAR, height - MARGIN - title - tall, BAR, tall), norm)
+    bar = axes_at(figure, width - BAR_SPACE - BAR, height - MARGIN - title - tall, BAR, tall)
+    color_bar(bar, norm, nearness_map(), SCALE_TITLE, NAME_SIZE)
+    bar.invert_yaxis()
     return figure
 
 
@@ -164,16 +165,6 @@ def _name(axes: Axes, labels: list[str], left: bool, below: bool) -> None:
         slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "va": "center", "rotation_mode": "anchor"}
         axes.set_xticks(at, labels, parse_math=False, fontsize=NAME_SIZE, **slanted)
     axes.tick_params(length=0, pad=4)
-
-
-def _bar(axes: Axes, norm: Normalize) -> None:
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(ScalarMappable(norm, nearness_map()), cax=axes)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=8)
-    bar.ax.invert_yaxis()
-    bar.set_label(SCALE_TITLE, fontsize=NAME_SIZE)
 
 
 def _cell(count: int) -> float:

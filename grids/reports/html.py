@@ -252,8 +252,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(shown=shown, correlation=correlation_text, value=_value_text)
     environment.filters.update(
+        shown=shown,
+        correlation=correlation_text,
+        value=_value_text,
         counted=counted,
         decibels=decibels,
         group=grouping_text.shown_group,

@@ -11,6 +11,8 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -175,6 +177,25 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
     """
     w, h = figure.get_size_inches()
     return figure.add_axes((left / w, bottom / h, width / w, height / h))
+
+
+def color_bar(axes: Axes, norm: Normalize, colours: Colormap, title: str, size: float, **options: Any) -> None:
+    """Fill axes with the bar of a colour scale.
+
+    Args:
+        axes: of the shape of the bar; changed in place.
+        norm: from values to [0, 1].
+        colours: from there to colours.
+        title: beside the bar.
+        size: of the title, points.
+        options: of matplotlib's `colorbar`.
+    """
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=axes, **options)
+    bar.outline.set_visible(False)
+    axes.tick_params(length=2, labelsize=8)
+    bar.set_label(title, fontsize=size)
 
 
 def set_scale(axes: Axes, which: Literal["x", "y"], low: float, high: float, delta: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -166,12 +166,10 @@ class SimilarityMatrix(Record):
             GridsError: a name comes twice.
         """
         rows = np.array([self.index(name) for name in names], dtype=int)
-        cut = [None if m is None else m[np.ix_(rows, rows)] for m in (self.matrix, self.low, self.high)]
+        kept = np.ix_(rows, rows)
+        low, high = (None if ends is None else ends[kept] for ends in (self.low, self.high))
         ggd = {name: params for name, params in self.ggd.items() if name in names or name == "clean"}
-        assert cut[0] is not None
-        return SimilarityMatrix(
-            tuple(names), cut[0], ggd, cut[1], cut[2], self.settings, self.descriptor_sha256, self.grids_version
-        )
+        return replace(self, degradations=tuple(names), matrix=self.matrix[kept], ggd=ggd, low=low, high=high)
 
     def to_json(self) -> dict[str, Any]:
         """The content of similarity.json.
