@@ -145,10 +145,8 @@ def _panel(axes: Axes, report: TrainingReport, task: str, look: Look | None, bel
     drawn.append((report.run((task,)), ALONE))
     gains: list[float] = []
     for run, line in drawn:
-        found = (
-            [(100 * report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve] if run else []
-        )
-        points = [point for point in found if math.isfinite(point[1])]
+        found = [(report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve] if run else []
+        points = [(100 * share, gain) for share, gain in found if math.isfinite(gain)]
         gains += [gain for _, gain in points]
         axes.plot(
             [share for share, _ in points],
