@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
+from grids.builtin import FILE, SIDE, NetworkSize
 from grids.io import write_text
 from grids.networks import TABLE, build
 from grids.networks.heads import MultiHead
 from grids.networks.table import multiply_adds, parameters
 from grids.restoration.models import digest_of
-from grids.sizes import FILE, SIDE, NetworkSize
 from grids.training import recipes
 
 

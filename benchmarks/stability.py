@@ -16,7 +16,7 @@ from common import DATA, halved, machine, need, table
 
 import grids
 from grids import SimilaritySettings
-from grids.reports.tables import compare
+from grids.reports.comparison import compare
 
 BSDS, KODAK = DATA / "eval" / "bsds100", DATA / "eval" / "kodak24"
 TILES = DATA / "train" / "tiles"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import datetime
 import json
 import os
@@ -14,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grids.errors import GridsError, RunError
 
@@ -23,9 +22,6 @@ STDIO = Path("-")
 DEPTH = 64
 """Objects and lists within one another that JSON may hold; what walks through them later would end at some hundreds."""
 _TOO_DEEP = f"its objects and lists lie more than {DEPTH} deep in one another"
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def make_folder(folder: Path) -> Path:
@@ -177,63 +173,6 @@ def write_text(path: Path, text: str) -> Path:
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def to_cell(text: str) -> str:
-    """A text as a cell of a CSV file that a spreadsheet shows and does not compute.
-
-    Args:
-        text: any text, such as the name of a file.
-
-    Returns:
-        The text, with ' before it where it begins with =, +, -, @, a tab or a carriage return (after any number of ').
-        `from_cell` undoes it.
-
-    >>> to_cell("=1+1.png"), to_cell("photo.png")
-    ("'=1+1.png", 'photo.png')
-    """
-    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
-
-
-def from_cell(cell: str) -> str:
-    """The text that `to_cell` made a cell of.
-
-    Args:
-        cell: of a CSV file. Where somebody else wrote it, without the ', it is returned as it is.
-
-    Returns:
-        The text without the ' that `to_cell` puts before it.
-
-    >>> from_cell("'=1+1.png"), from_cell("'tis.png")
-    ('=1+1.png', "'tis.png")
-    """
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
-
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def frame_to_csv(frame: pd.DataFrame, **options: Any) -> str:
-    """A table as CSV, with every text in it made safe for spreadsheets by `to_cell`, names of rows and columns
-    included.
-
-    Args:
-        frame: the table; it stays as it is.
-        options: those of `DataFrame.to_csv`, such as index=False.
-
-    Returns:
-        The CSV text, with a line feed at the end of each line. Where a text holds a carriage return, all that is not a
-        number is quoted.
-    """
-
-    def cell(value: Any) -> Any:
-        return to_cell(value) if isinstance(value, str) else value
-
-    safe = frame.map(cell).rename(index=cell, columns=cell)
-    text = safe.to_csv(lineterminator="\n", **options)
-    if "\r" in text:  # quoted only where all is, though it ends a line
-        text = safe.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC, **options)
-    return str(text)
-
-
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file. All kinds of line ends become line feeds.
 
@@ -310,10 +249,8 @@ def locked(what: Path, file: Path) -> Iterator[Callable[[], bool]]:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             raise RunError(f"'{what}' is in use by {holder.read_text(encoding='utf-8')}") from error
         raise RunError(f"'{what}' is in use by another process") from error
-    except NotImplementedError as error:  # of file systems without locks
-        raise RunError(f"cannot lock '{what}': {error}") from error
-    except OSError as error:
-        raise RunError(f"cannot lock '{what}': {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
+        raise RunError(f"cannot lock '{what}': {getattr(error, 'strerror', None) or error}") from error
     place = _place(file)
 
     def is_there() -> bool:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from grids.errors import ImageError
+
 MOST = 100.0
 """dB, for images that are equal: a mean must stay finite."""
 WINDOW = 11
@@ -65,7 +67,7 @@ def ssim(images: Tensor, targets: Tensor) -> Tensor:
         (B,) float64, at most 1, which equal images have.
 
     Raises:
-        RuntimeError: a side is shorter than 11 pixels.
+        ImageError: a side is shorter than 11 pixels.
     """
     x, y = to_8_bit(images).double(), to_8_bit(targets).double()
     return ssim_map(x, y, peak=255.0).mean(dim=(1, 2, 3))
@@ -85,8 +87,10 @@ def ssim_map(x: Tensor, y: Tensor, peak: float, padding: int = 0) -> Tensor:
         (B, 3, H - 10 + 2 padding, W - 10 + 2 padding), of the type of x.
 
     Raises:
-        RuntimeError: a padded side is shorter than 11 pixels.
+        ImageError: a padded side is shorter than 11 pixels.
     """
+    if min(x.shape[-2:]) + 2 * padding < WINDOW:
+        raise ImageError(f"SSIM needs {WINDOW} pixels a side, but an image is {x.shape[-1]} x {x.shape[-2]}")
     offsets = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
     window = (window / window.sum()).expand(3, 1, 1, WINDOW)
@@ -114,7 +118,7 @@ def whole_scores(image: Tensor, target: Tensor) -> tuple[float, float]:
         PSNR in dB, at most 100, and SSIM, at most 1.
 
     Raises:
-        RuntimeError, ZeroDivisionError: a side is shorter than 11 pixels.
+        ImageError: a side is shorter than 11 pixels.
     """
     height, width = target.shape[-2:]
     rows = max(1, STRIP // width)
@@ -122,7 +126,7 @@ def whole_scores(image: Tensor, target: Tensor) -> tuple[float, float]:
     for top in range(0, height, rows):
         strip = slice(top, top + rows)
         errors += float((to_8_bit(image[:, strip]) - to_8_bit(target[:, strip])).double().square().sum())
-    places = height - WINDOW + 1
+    places = max(1, height - WINDOW + 1)  # `ssim` refuses fewer rows
     for top in range(0, places, rows):
         count = min(rows, places - top)
         strip = slice(top, top + count + WINDOW - 1)

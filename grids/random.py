@@ -1,8 +1,10 @@
-"""Random numbers: explicit generators and the seeds derived from others. Nothing draws from a global generator."""
+"""Random numbers: explicit generators and the seeds derived from others. None is drawn from global ones."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -26,6 +28,27 @@ def seeded(seed: int) -> torch.Generator:
     if not 0 <= seed < 2**63:
         raise GridsError(f"seed must be 0 to 2^63 - 1, but is {seed}")
     return torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def global_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, PyTorch's global generators begin at a seed, for what takes no generator: layers, functions of users.
+
+    Afterwards the generators of the CPU and of that GPU are as they were; those of other GPUs are never touched, which
+    `torch.manual_seed` would begin anew, too.
+
+    Args:
+        seed: as for `torch.manual_seed`.
+        device: where is drawn, besides the CPU.
+    """
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield
 
 
 def generator_for(*numbers: int) -> torch.Generator:

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from grids import devices
-from grids.devices import SMALL, exact_float32, for_each, spread, usable_cpus, use_threads
+from grids.devices import exact_float32, for_each, spread, usable_cpus, use_threads
+from grids.devices.threads import SMALL
 from grids.errors import GridsError
 
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import grids
+from grids.cells import from_cell, to_cell
 from grids.cli import run
 from grids.commands import options
-from grids.io import from_cell, to_cell
 from grids.reports.html import restoring_page
 from grids.reports.text import visible
 from grids.results import Evaluation, Score, Selection, selections_csv

@@ -17,8 +17,8 @@ import grids
 PACKAGE = Path(grids.__file__).parent
 # docs: "The house". A part may import its own modules and the parts above it in this list.
 RANKS = (
-    ("errors", "names", "sizes"),
-    ("io", "random", "metrics", "devices"),
+    ("errors", "builtin"),
+    ("io", "cells", "random", "metrics", "devices"),
     ("results", "images", "weights"),
     ("degradations", "networks", "search", "reports"),
     ("similarity",),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from grids.metrics import MOST, psnr, ssim, to_8_bit
+from grids.errors import ImageError
+from grids.metrics import MOST, psnr, ssim, to_8_bit, whole_scores
 
 
 def rounded(image: Tensor) -> np.ndarray:
@@ -75,6 +76,14 @@ def test_differences_below_half_a_level_do_not_count() -> None:
     images = scene(1, 16)
     assert float(psnr(images + 0.4 / 255, images)) == 100.0
     assert float(psnr(images + 1 / 255, images)) == pytest.approx(20 * np.log10(255), abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [(10, 30), (30, 10), (1, 1)])
+def test_ssim_needs_the_room_of_its_window(size: tuple[int, int]) -> None:
+    image = torch.rand(3, *size)
+    for measure in (whole_scores, lambda one, other: ssim(one[None], other[None])):
+        with pytest.raises(ImageError, match="11 pixels a side, but an image is"):
+            measure(image, image)
 
 
 def test_images_are_judged_one_by_one_in_float64() -> None:

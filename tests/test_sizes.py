@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from grids.builtin import network_sizes, recipe_sizes, stored_digest
 from grids.networks import TABLE
 from grids.restoration.models import digest_of, initialize, state_digest
-from grids.sizes import network_sizes, recipe_sizes, stored_digest
 from grids.training import recipes
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "network_sizes.py"

@@ -24,7 +24,7 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool)
       grids compare builtin runs/similarity --out runs/comparison
     """
     from grids.pipeline.compare import compare_runs
-    from grids.reports.tables import comparison_text
+    from grids.reports.comparison import comparison_text
 
     if len(runs) < 2:
         raise options.missing("RUNS", "comparing takes two runs or more: a second run folder, a file, or `builtin`")

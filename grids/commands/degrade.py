@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grids.builtin import NAMES
 from grids.commands import options
 from grids.errors import GridsError
 from grids.io import STDIO
-from grids.names import NAMES
 
 if TYPE_CHECKING:
     from grids.degradations import Degradation

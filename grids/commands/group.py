@@ -203,7 +203,7 @@ def _search(problem: dict[str, Any], search: SearchOptions, output: Output, read
     """Group by known drops, and print the groups."""
     from grids.pipeline.group import group_degradations
     from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
-    from grids.reports.grouping import grouping_text, trials_text
+    from grids.reports.grouping_text import grouping_text, trials_text
 
     out = output.out or Path("runs/group")
     asked: list[Trial] = []

@@ -19,9 +19,9 @@ from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.run_report import TrainGroupsResult
 from grids.pipeline.targets import check_targets
 from grids.pipeline.train_groups import train_groups
-from grids.reports.grouping import grouping_text, trials_text
+from grids.reports.grouping_text import grouping_text, trials_text
 from grids.reports.text import counted
-from grids.reports.training import training_text
+from grids.reports.training_text import training_text
 from grids.results import Grouping
 from grids.training.trainer import OutOfTimeError
 

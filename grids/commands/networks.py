@@ -18,7 +18,7 @@ def networks(as_json: bool) -> None:
     Example:
       grids networks
     """
-    from grids.sizes import SIDE, network_sizes
+    from grids.builtin import SIDE, network_sizes
 
     found = list(network_sizes().values())
     if as_json:

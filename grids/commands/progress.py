@@ -13,9 +13,10 @@ from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
+from grids.cells import to_cell
 from grids.commands.options import note
 from grids.errors import GridsError, RunError
-from grids.io import STDIO, locked, make_folder, to_cell
+from grids.io import STDIO, locked, make_folder
 from grids.pipeline.train_groups import best_so_far, remaining
 from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial

@@ -19,8 +19,8 @@ def recipes(as_json: bool) -> None:
       grids recipes
       grids train --recipe walha-mtlgan photos/
     """
+    from grids.builtin import recipe_sizes
     from grids.reports.scores import recipes_text
-    from grids.sizes import recipe_sizes
     from grids.training.recipes import TABLE
 
     sizes = recipe_sizes()

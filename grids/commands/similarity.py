@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from grids.builtin import ELEVEN
 from grids.commands import options
 from grids.errors import GridsError
-from grids.names import ELEVEN
 
 if TYPE_CHECKING:
     from grids.results import SimilarityMatrix

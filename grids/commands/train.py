@@ -65,7 +65,7 @@ def train(
       grids train --recipe liu-durbm photos/ --out runs/liu/model.safetensors
     """
     from grids.pipeline.train import train_restorer
-    from grids.reports.training import below_text
+    from grids.reports.training_text import below_text
 
     reading.use_threads()
     train_this = partial(

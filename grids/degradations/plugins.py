@@ -16,6 +16,7 @@ from torch import Tensor
 from grids.degradations.base import Degradation, Parameters, SeededDegradation, generators
 from grids.degradations.ranges import Range
 from grids.errors import GridsError, unknown_name
+from grids.random import global_seed
 
 DegradationFunction = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 ENTRY_POINT_GROUP = "grids.degradations"
@@ -60,8 +61,7 @@ class FunctionDegradation(SeededDegradation):
     def _called(self, images: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
         try:
             # a function that draws without the generator should still give the same for the same seed
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(generator.initial_seed())
+            with global_seed(generator.initial_seed(), images.device):
                 result = self.function(images.clone(), severity, generator)
         except (Exception, SystemExit) as error:
             raise GridsError(f"{self._who()} failed: {type(error).__name__}: {error}") from error

@@ -49,7 +49,7 @@ def too_large(pixels: int, max_pixels: int) -> ImageError:
         An error whose message gives both in megapixels.
     """
     found, limit = f"{pixels / 1e6:,.6g}", f"{max_pixels / 1e6:,.6g}"
-    return ImageError(f"{found} megapixels are more than the {limit} allowed (raise it with --max-pixels)")
+    return ImageError(f"{found} megapixels are more than the {limit} allowed (raise `max_pixels`)")
 
 
 @functools.cache
@@ -155,10 +155,7 @@ def _deepest_colour(image: ImageFile.ImageFile) -> int:
         return 65535 if ";16" in str(layout) else 0
     if image.format == "PPM" and isinstance(layout, tuple):
         return int(layout[1]) if layout[1] > 255 else 0
-    tags = getattr(image, "tag_v2", {})
-    if max(tags.get(258, (8,))) <= 8:
-        return 0
-    return 65535
+    return 65535 if max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8 else 0
 
 
 def _decode_deep(image: ImageFile.ImageFile, stream: IO[bytes], white: int) -> tuple[Pixels, Pixels | None]:

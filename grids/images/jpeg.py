@@ -63,12 +63,8 @@ def check_jpeg(data: bytes, image: Image.Image) -> None:
     layout = _walk(data)
     if layout.marker not in _HUFFMAN:  # arithmetic coding may leave out zeros at the end
         return
-    if not (_all_bits(layout) and _all_intervals(data, layout)):
+    if not (_all_bits(layout) and _all_intervals(data, layout) and _stays_when_lengthened(data, layout, image)):
         raise ImageError("it is truncated or damaged (a part of its data is missing)")
-    with Image.open(io.BytesIO(_lengthened(data, layout)), formats=("JPEG",)) as longer:
-        alike = (longer.size, longer.mode) == (image.size, image.mode)
-        if not alike or ImageChops.difference(longer, image).getbbox() is not None:
-            raise ImageError("it is truncated or damaged (a part of its data is missing)")
 
 
 def _walk(data: bytes) -> _Layout:
@@ -139,6 +135,12 @@ def _all_intervals(data: bytes, layout: _Layout) -> bool:
         if found < -(-units // scan.interval):
             return False
     return True
+
+
+def _stays_when_lengthened(data: bytes, layout: _Layout, image: Image.Image) -> bool:
+    with Image.open(io.BytesIO(_lengthened(data, layout)), formats=("JPEG",)) as longer:
+        alike = (longer.size, longer.mode) == (image.size, image.mode)
+        return alike and ImageChops.difference(longer, image).getbbox() is None
 
 
 def _lengthened(data: bytes, layout: _Layout) -> bytes:

@@ -12,17 +12,29 @@ from typing import Any
 
 from PIL import Image, ImageFile, _imaging
 
+from grids.devices import SharedChange
 from grids.errors import ImageError
 
-_CV2_LOCK = threading.Lock()
+_CV2_LOCK, _LIMIT_LOCK = threading.Lock(), threading.Lock()
 
 
-class _Switches:
-    """Who is reading now, and the state of Pillow to go back to when the last reader leaves."""
+def _be_strict(undo: contextlib.ExitStack) -> None:
+    undo.enter_context(warnings.catch_warnings())
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    for module, name, value in ((Image, "MAX_IMAGE_PIXELS", 1), (ImageFile, "LOAD_TRUNCATED_IMAGES", False)):
+        undo.callback(setattr, module, name, getattr(module, name))
+        setattr(module, name, value)
+    logger = logging.getLogger("PIL")  # unconfigured, it prints errors to stderr too
+    undo.callback(logger.setLevel, logger.level)
+    logger.setLevel(logging.CRITICAL)
+    # libtiff prints its errors to stderr itself; where Pillow holds it statically, it goes on doing so
+    with contextlib.suppress(OSError, AttributeError):
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+        set_handler.restype, set_handler.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        undo.callback(set_handler, set_handler(None))
 
-    lock = threading.Lock()
-    readers = 0
-    undo = contextlib.ExitStack()
+
+_STRICT = SharedChange(_be_strict)
 
 
 @contextlib.contextmanager
@@ -35,32 +47,10 @@ def strict_pillow(max_pixels: int) -> Iterator[None]:
     Args:
         max_pixels: images of about so many pixels must be readable; the caller checks the exact limit by the header.
     """
-    with _Switches.lock:
-        if _Switches.readers == 0:
-            undo = _Switches.undo
-            undo.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            for module, name, value in ((Image, "MAX_IMAGE_PIXELS", 1), (ImageFile, "LOAD_TRUNCATED_IMAGES", False)):
-                undo.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, value)
-            logger = logging.getLogger("PIL")  # unconfigured, it prints errors to stderr too
-            undo.callback(logger.setLevel, logger.level)
-            logger.setLevel(logging.CRITICAL)
-            # libtiff prints its errors to stderr itself; where Pillow holds it statically, it goes on doing so
-            with contextlib.suppress(OSError, AttributeError):
-                set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
-                set_handler.restype, set_handler.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-                undo.callback(set_handler, set_handler(None))
-        _Switches.readers += 1
-        # Pillow refuses what has more than twice its limit
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 1, (max_pixels + 1) // 2)
-    try:
+    with _STRICT.inside():
+        with _LIMIT_LOCK:  # Pillow refuses what has more than twice its limit
+            Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 1, (max_pixels + 1) // 2)
         yield
-    finally:
-        with _Switches.lock:
-            _Switches.readers -= 1
-            if _Switches.readers == 0:
-                _Switches.undo.close()
 
 
 def opencv() -> Any:

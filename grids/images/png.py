@@ -186,9 +186,5 @@ def encode_16_bit(pixels: Pixels) -> bytes:
     filtered[:, 1 : step + 1] = rows[:, :step]
     np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, step + 1 :])  # modulo 256, as the format wants it
     header = struct.pack(">IIBBBBB", width, height, 16, _KIND[count], 0, 0, 0)
-    data = (
-        make_chunk(b"IHDR", header)
-        + make_chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6))
-        + make_chunk(b"IEND", b"")
-    )
-    return b"\x89PNG\r\n\x1a\n" + data
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), 6)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(make_chunk(*chunk) for chunk in chunks)

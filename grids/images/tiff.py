@@ -108,9 +108,7 @@ def _rewrapped(stream: IO[bytes], plane: int | None = None) -> IO[bytes]:
     for offset, length in zip(*pieces, strict=False):
         stream.seek(offset)
         data.append(stream.read(length))
-        if len(data[-1]) < length:
-            raise ImageError("it is truncated or damaged (strips are missing)")
-    if not data:
+    if not data or any(len(piece) < length for piece, length in zip(data, pieces[1], strict=False)):
         raise ImageError("it is truncated or damaged (strips are missing)")
     entries = {tag: entry for tag, entry in found.entries.items() if tag in _LAYOUT}
     if plane is not None:

@@ -11,7 +11,7 @@ from grids import weights
 from grids.errors import GridsError
 from grids.io import make_folder, write_text
 from grids.pipeline.outputs import write_report
-from grids.reports.tables import Comparison, compare
+from grids.reports.comparison import Comparison, compare
 from grids.results import SimilarityMatrix
 
 

@@ -13,13 +13,14 @@ from typing import Any
 from torch import Tensor
 
 from grids import __version__
+from grids.cells import from_cell
 from grids.degradations import Degradation, Parameters, degradation
 from grids.errors import GridsError, UnknownNameError
 from grids.images import Photo, ReadOptions, note_pages, read_photo, read_photos, write_photo
 from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
 from grids.images.transparency import Seen, seen_part, with_seen
-from grids.io import from_cell, write_bytes
+from grids.io import write_bytes
 from grids.metrics import image_psnr
 from grids.pipeline.targets import append_row, check_targets, results_folder, target_names
 from grids.random import seed_for, seeded

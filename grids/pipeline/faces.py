@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grids.cells import from_cell
 from grids.errors import GridsError, ImageError
 from grids.images import Metadata, Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
 from grids.images.transparency import without_hidden
-from grids.io import from_cell, read_text
+from grids.io import read_text
 from grids.pipeline.targets import absolute, append_row, results_folder, target_names
 
 FACES = "faces.csv"

@@ -15,12 +15,13 @@ from torch import nn
 from grids import devices
 from grids.errors import GridsError
 from grids.images import Photo, ReadOptions, Skipped, encode, read_photos, suffix_of, write_photo
+from grids.images.tensors import Pixels
 from grids.images.transparency import on_white
 from grids.io import STDIO, write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
 from grids.pipeline.targets import check_apart, check_targets, result_name, results_folder, target_names
 from grids.reports.selection import Shown, outcome_text, verdict_text
-from grids.reports.sheet import MAX_TILE, Pixels, as_jpeg, contact_sheet
+from grids.reports.sheet import MAX_TILE, as_jpeg, contact_sheet
 from grids.reports.text import counted
 from grids.restoration.restore import Restoration, check_settings, loader, restore_photo, view_of
 from grids.restoration.tiling import OVERLAP

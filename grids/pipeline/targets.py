@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from grids.cells import to_cell
 from grids.errors import GridsError
 from grids.images import IMAGE_SUFFIXES
-from grids.io import STDIO, check_writable, to_cell
+from grids.io import STDIO, check_writable
 from grids.pipeline.run_folder import RunFolder
 
 

@@ -1,1 +1,1 @@
-"""What a run found, for people: tables.py computes the records, the other files only paint them."""
+"""What a run found, for people: the records are computed first, the rest puts them into words or paints them."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from grids.errors import GridsError
-from grids.images.tensors import to_pixels, to_unit
+from grids.images.tensors import Pixels, to_pixels, to_unit
 from grids.metrics import psnr
 from grids.reports.sheet import contact_sheet
 
 SIDE = 256
 """Smaller crops are enlarged by a whole factor, pixel by pixel, to at most so many pixels."""
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Restored(NamedTuple):

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from grids.reports.drops import set_scale
-from grids.reports.painting import INK, MUTED, axes_at, fitted, painted, readable_on, text_inches, widest
+from grids.reports.colors import readable_on
+from grids.reports.painting import INK, MUTED, axes_at, fitted, label_above, painted, set_scale, text_inches, widest
 from grids.reports.partition import PALETTE, Look, look_of
 from grids.reports.text import decibels, shown
 from grids.reports.training import Row, group_ids, restorer_rows, unsettled
@@ -145,12 +145,8 @@ def _panel(axes: Axes, report: TrainingReport, task: str, look: Look | None, bel
     drawn.append((report.run((task,)), ALONE))
     gains: list[float] = []
     for run, line in drawn:
-        points = (
-            []
-            if run is None
-            else [(100 * report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve]
-        )
-        points = [point for point in points if math.isfinite(point[1])]
+        found = [(report.share(run, p.step), p.psnr[task] - report.inputs[task]) for p in run.curve] if run else []
+        points = [(100 * share, gain) for share, gain in found if math.isfinite(gain)]
         gains += [gain for _, gain in points]
         axes.plot(
             [share for share, _ in points],
@@ -235,19 +231,7 @@ def _delta_line(axes: Axes, own: Sequence[float], delta: float) -> None:
     x = np.repeat(own, 2)
     y = np.repeat(np.arange(len(own) + 1) - 0.5, 2)[1:-1]
     axes.plot(x, y, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=3)
-    share = float(axes.transAxes.inverted().transform(axes.transData.transform((own[0], 0)))[0])
-    label = f"delta {delta:g} dB" + ("" if set(own) == {delta} else ", or the task's own")
-    half = text_inches(label, TEXT_SIZE)[0] / 2 / BAR_WIDTH
-    at = min(max(share, half), 1 - half)
-    axes.annotate(
-        label,
-        (at, 1),
-        xytext=(0, 4),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        fontsize=TEXT_SIZE,
-    )
+    label_above(axes, own[0], f"delta {delta:g} dB" + ("" if set(own) == {delta} else ", or the task's own"), TEXT_SIZE)
 
 
 def _group_tags(axes: Axes, rows: Sequence[Row], looks: Mapping[str, Look]) -> None:

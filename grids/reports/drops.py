@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from grids.reports.grouping import Point, points, rank_correlation, worst_of
-from grids.reports.painting import INK, MUTED, axes_at, fitted, painted, text_inches
+from grids.reports.painting import INK, MUTED, axes_at, fitted, label_above, painted, set_scale, text_inches
 from grids.reports.text import counted, shown
 from grids.results import DeltaStep, Grouping, Trial
 
@@ -23,7 +23,6 @@ WIDTH, HEIGHT = 6.4, 4.0  # of the axes
 LEFT, RIGHT, TOP = 0.85, 1.15, 0.4
 TEXT_SIZE, ID_SIZE, ID_WIDTH = 8.5, 9.0, 1.2  # points, points, inches
 ACCENT, BAND = "#0072B2", "#cfe3f1"
-SPREAD = 8  # times delta: where drops reach farther than that, the axis goes on logarithmically
 ARROW = Path([(0, 0), (0, 1), (-0.22, 0.72), (0, 1), (0.22, 0.72)], [1, 2, 1, 2, 2])
 RADIUS = 0.1  # that an id keeps from the middle of its group's ring
 
@@ -128,7 +127,7 @@ def groups_over_delta(steps: Sequence[DeltaStep], delta: float) -> Figure:
     axes.axvline(delta, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
     here = [step.groups for step in steps if step.delta <= delta]
     label = f"delta {delta:g} dB" + (f": {counted(here[-1], 'group')}" if here else "")
-    _above(axes, delta, label)
+    label_above(axes, delta, label, TEXT_SIZE)
     if not steps:
         axes.text(0.5, 0.5, "the answers tell no number of groups", transform=axes.transAxes, ha="center", va="top")
         return figure
@@ -151,38 +150,6 @@ def _set_limits(axes: Axes, delta: float, marks: Sequence[Point | Final]) -> Non
     axes.set_xlim(min(across) - margin, max(across) + margin)
     drops = [0.0, delta, *(mark.drop for mark in marks)]
     set_scale(axes, "y", min(drops), max(drops), delta)
-
-
-def set_scale(axes: Axes, which: Literal["x", "y"], low: float, high: float, delta: float) -> None:
-    """Set limits and scale of an axis that shows drops, so that a few large ones do not squeeze the others.
-
-    Where all values lie within 8 delta the axis is linear. Otherwise it is linear up to 2 delta on both sides of 0 and
-    logarithmic beyond. A delta below 0.05 dB counts as 0.05.
-
-    Args:
-        axes: changed in place.
-        which: the axis to set, "x" or "y".
-        low, high: the smallest and the largest value to show, dB.
-        delta: the largest drop that was allowed, dB.
-    """
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    set_limits: Any = axes.set_xlim if which == "x" else axes.set_ylim
-    linear = 2 * max(delta, 0.05)
-    if max(high, -low) <= SPREAD * max(delta, 0.05):
-        air = 0.07 * max(high - low, 0.1)
-        set_limits(low - (air if low < 0 or which == "y" else 0), high + air)
-        return
-    (axes.set_xscale if which == "x" else axes.set_yscale)("symlog", linthresh=linear)
-    set_limits(low * 1.5 if low < -linear else low - (0.25 * linear if low < 0 or which == "y" else 0), high * 1.5)
-    decades = [step * 10.0**power for power in range(-3, 7) for step in (1, 2, 5)]
-    kept = [value for value in decades if value > 1.5 * linear and value < 1.5 * max(high, -low)]
-    if len(kept) > 7:
-        kept = [value for value in kept if f"{value:e}".startswith("1")]
-    ticks = [0.0, linear / 2, linear, *kept]
-    bottom, top = min(low, 0.0) * 1.5, high * 1.5
-    axis.set_major_locator(FixedLocator([v for v in (*(-t for t in ticks[:0:-1]), *ticks) if bottom <= v <= top]))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _area(size: int) -> float:
@@ -220,13 +187,12 @@ def _draw_points(axes: Axes, asked: Sequence[Point]) -> None:
 
 
 def _draw_final(axes: Axes, final: Sequence[Final]) -> None:
-    taken: list[Bbox] = []
     for mark in final:
         axes.plot(mark.distance, mark.drop, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, zorder=4)
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
     rings = [axes.transData.transform((mark.distance, mark.drop)) / figure.dpi for mark in final]
-    taken += [Bbox([ring - RADIUS, ring + RADIUS]) for ring in rings]
+    taken = [Bbox([ring - RADIUS, ring + RADIUS]) for ring in rings]
     for mark, ring in zip(final, rings, strict=True):
         box = _free(mark.label, ring, taken)
         taken.append(box)
@@ -303,10 +269,3 @@ def _draw_steps(axes: Axes, steps: Sequence[DeltaStep]) -> None:
 def _beside(axes: Axes, y: float, label: str) -> None:
     place: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "ha": "left", "va": "center"}
     axes.annotate(label, (1, y), xycoords=axes.get_yaxis_transform(), fontsize=TEXT_SIZE, **place)
-
-
-def _above(axes: Axes, x: float, label: str) -> None:
-    # the text may not stick out of the figure on either side
-    share = float(axes.transAxes.inverted().transform(axes.transData.transform((x, 0)))[0])
-    half = text_inches(label, TEXT_SIZE)[0] / 2 / WIDTH
-    axes.text(min(max(share, half), 1 - half), 1.03, label, transform=axes.transAxes, ha="center", fontsize=TEXT_SIZE)

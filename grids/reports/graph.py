@@ -9,12 +9,12 @@ from typing import Any
 import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from grids.errors import GridsError
-from grids.reports.painting import INK, MUTED, SCALE_TITLE, axes_at, fitted, nearness_map, painted, text_inches
+from grids.reports.colors import SCALE_TITLE, nearness_map, scale
+from grids.reports.painting import INK, MUTED, axes_at, color_bar, fitted, painted, text_inches
 from grids.reports.partition import HALO, Look, draw_shapes, draw_tags, room_for_tags, tagged_groups
 from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
@@ -109,7 +109,8 @@ def _canvas(low: FloatArray, high: FloatArray, graph: nx.Graph) -> tuple[Figure,
     axes.set_ylim(low[1], high[1])
     axes.set_axis_off()
     if legend:
-        _draw_legend(axes_at(figure, width / 2 - 1.1, 0.5, 2.2, 0.11), _edge_scale(graph))
+        bar = axes_at(figure, width / 2 - 1.1, 0.5, 2.2, 0.11)
+        color_bar(bar, _edge_scale(graph), _edge_map(), f"{SCALE_TITLE} of an edge", 8.5, orientation="horizontal")
     return figure, axes
 
 
@@ -154,9 +155,7 @@ def _pushed_apart(centres: FloatArray, boxes: FloatArray, rounds: int = 500) -> 
 
 
 def _edge_scale(graph: nx.Graph) -> Normalize:
-    weights = [weight for _, _, weight in graph.edges(data="weight")]
-    low, high = float(np.floor(min(weights) * 2) / 2), float(np.ceil(max(weights) * 2) / 2)
-    return Normalize(low, max(high, low + 1.0))
+    return scale(np.array([weight for _, _, weight in graph.edges(data="weight")]))
 
 
 def _edge_map() -> LinearSegmentedColormap:
@@ -194,12 +193,3 @@ def _draw_name(axes: Axes, label: str, centre: FloatArray, look: Look | None) ->
         bbox={**frame, "linewidth": 0.8 if look is None else 1.2},
         zorder=2,
     )
-
-
-def _draw_legend(axes: Axes, norm: Normalize) -> None:
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(ScalarMappable(norm, _edge_map()), cax=axes, orientation="horizontal")
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=8)
-    bar.set_label(f"{SCALE_TITLE} of an edge", fontsize=8.5)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -16,19 +15,8 @@ from matplotlib.patheffects import withStroke
 from scipy.cluster import hierarchy
 
 from grids.errors import GridsError
-from grids.reports.painting import (
-    BLANK,
-    INK,
-    MUTED,
-    SCALE_TITLE,
-    axes_at,
-    fitted,
-    nearness_map,
-    painted,
-    readable_on,
-    scale,
-    widest,
-)
+from grids.reports.colors import SCALE_TITLE, nearness_map, readable_on, scale
+from grids.reports.painting import BLANK, INK, MUTED, axes_at, color_bar, fitted, painted, widest
 from grids.reports.tables import cluster_order
 from grids.reports.text import shown
 from grids.results import FloatArray, SimilarityMatrix
@@ -135,16 +123,19 @@ def _panels(
     width = left + columns * side + (columns - 1) * GAP + GAP + BAR + BAR_SPACE
     height = bottom + rows * (side + title) + (rows - 1) * GAP + MARGIN
     figure = Figure(figsize=(width, height))
-    norm = scale(*(run.subset(names) for _, run in runs))
-    for k, (label, run) in enumerate(runs):
+    cut = [run.subset(names).matrix for _, run in runs]
+    norm = scale(np.concatenate([matrix[~np.eye(len(names), dtype=bool)] for matrix in cut]))
+    for k, ((label, _), matrix) in enumerate(zip(runs, cut, strict=True)):
         row, column = divmod(k, columns)
         x, y = left + column * (side + GAP), bottom + (rows - 1 - row) * (side + title + GAP)
         axes = axes_at(figure, x, y, side, side)
-        _paint(axes, run.subset(names).matrix, norm, cell)
+        _paint(axes, matrix, norm, cell)
         _name(axes, labels, left=column == 0, below=k + columns >= len(runs))
         axes.set_title(fitted(shown(label), TITLE_SIZE, side), fontsize=TITLE_SIZE, parse_math=False, pad=6)
     tall = min(rows * (side + title + GAP) - GAP - title, 6.0)
-    _bar(axes_at(figure, width - BAR_SPACE - BAR, height - MARGIN - title - tall, BAR, tall), norm)
+    bar = axes_at(figure, width - BAR_SPACE - BAR, height - MARGIN - title - tall, BAR, tall)
+    color_bar(bar, norm, nearness_map(), SCALE_TITLE, NAME_SIZE)
+    bar.invert_yaxis()
     return figure
 
 
@@ -174,16 +165,6 @@ def _name(axes: Axes, labels: list[str], left: bool, below: bool) -> None:
         slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "va": "center", "rotation_mode": "anchor"}
         axes.set_xticks(at, labels, parse_math=False, fontsize=NAME_SIZE, **slanted)
     axes.tick_params(length=0, pad=4)
-
-
-def _bar(axes: Axes, norm: Normalize) -> None:
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(ScalarMappable(norm, nearness_map()), cax=axes)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=8)
-    bar.ax.invert_yaxis()
-    bar.set_label(SCALE_TITLE, fontsize=NAME_SIZE)
 
 
 def _cell(count: int) -> float:

@@ -12,16 +12,18 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from grids.errors import GridsError
-from grids.reports import grouping as of_grouping
-from grids.reports import training as of_training
+from grids.reports import grouping_text, training_text
+from grids.reports.comparison import Comparison, correlation_text
 from grids.reports.curves import drop_bars, learning_curves
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
+from grids.reports.grouping import TRIALS_FIRST, members, shown_trials
 from grids.reports.heatmap import dendrogram, heatmap, side_by_side
 from grids.reports.painting import Drawing
 from grids.reports.selection import Shown, gain_text, likely_text, verdict_text
-from grids.reports.tables import Comparison, closest_and_farthest, cluster_order, correlation_text
+from grids.reports.tables import closest_and_farthest, cluster_order
 from grids.reports.text import counted, decibels, shown, visible
+from grids.reports.training import any_drop, restorer_table
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, TrainingReport, Trial
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
@@ -93,7 +95,7 @@ def comparison_report(
     """Make the report of runs compared: all matrices on one colour scale, then each comparison.
 
     Args:
-        comparisons: from `tables.compare`, in the order to show them.
+        comparisons: from `comparison.compare`, in the order to show them.
         runs: (label, matrix) of every run, for the picture; the first one sets the order.
         title: as for `similarity_report`.
 
@@ -146,7 +148,7 @@ def grouping_report(
     for name in grouping.degradations:
         similarity.index(name)
     held = similarity.subset([name for name in similarity.degradations if name in grouping.degradations])
-    trials, left_out = of_grouping.shown_trials(grouping.trials)
+    trials, left_out = shown_trials(grouping.trials)
     graph = draw_graph(held, groups=grouping.partition, ids=[group.id for group in grouping.groups])
     figures = {"partition": Drawing(graph), "drops": Drawing(drop_against_distance(grouping, others))}
     if steps:
@@ -158,12 +160,12 @@ def grouping_report(
         title=title,
         grouping=grouping,
         graph=_svg(figures["partition"]),
-        groups=[(group, of_grouping.members(grouping, group)) for group in grouping.groups],
-        certificate=of_grouping.certificate_text(grouping),
-        answers=of_grouping.answers_text(grouping),
+        groups=[(group, members(grouping, group)) for group in grouping.groups],
+        certificate=grouping_text.certificate_text(grouping),
+        answers=grouping_text.answers_text(grouping),
         trials=trials,
         left_out=left_out,
-        first_shown=of_grouping.TRIALS_FIRST,
+        first_shown=TRIALS_FIRST,
         ids={group.degradations: group.id for group in grouping.groups},
         drops=_svg(figures["drops"]),
         steps=_svg(figures["delta"]) if steps else "",
@@ -228,12 +230,12 @@ def _restorers(
     if report is None or curves is None:
         return shows
     delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.delta_for)
-    table = of_training.restorer_table(report)
+    table = restorer_table(report)
     return shows | {
         "table": table,
-        "head": of_training.head_lines(report),
-        "rest": of_training.rest_lines(report),
-        "drops": _svg(Drawing(drop_bars(report, delta, delta_for))) if of_training.any_drop(report) else "",
+        "head": training_text.head_lines(report),
+        "rest": training_text.rest_lines(report),
+        "drops": _svg(Drawing(drop_bars(report, delta, delta_for))) if any_drop(report) else "",
         "delta_drawn": delta is not None,
         "curves": _svg(curves),
     }
@@ -250,14 +252,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(shown=shown, correlation=correlation_text, value=_value_text)
     environment.filters.update(
+        shown=shown,
+        correlation=correlation_text,
+        value=_value_text,
         counted=counted,
         decibels=decibels,
-        group=of_grouping.shown_group,
-        worst=of_grouping.worst_text,
-        worst_drop=of_grouping.worst_drop_text,
-        why=of_grouping.why_text,
+        group=grouping_text.shown_group,
+        worst=grouping_text.worst_text,
+        worst_drop=grouping_text.worst_drop_text,
+        why=grouping_text.why_text,
         verdict=verdict_text,
         gain=gain_text,
         likely=likely_text,

@@ -1,26 +1,26 @@
-"""What all figures share: style, colours, text that fits, bytes that never vary. Object API only, no global state."""
+"""What all figures share: style, axes, text that fits, bytes that never vary. Object API only, no global state."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from functools import cache, cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache, wraps
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap, Normalize, to_rgb
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from grids.errors import GridsError
-from grids.results import FloatArray, SimilarityMatrix
 
 INK, MUTED, BLANK = "#1f2933", "#66727f", "#e6e8eb"
-SCALE_TITLE = "S (small = alike)"
 DPI = 160
+SPREAD = 8  # times delta: where drops reach farther than that, their axis goes on logarithmically
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -35,9 +35,6 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "grids",
     "svg.fonttype": "path",
 }
-# lightness, chroma and hue (degrees) of the colour map's stops in OKLCH; even steps of lightness make it uniform
-_STOPS = ((0.27, 0.095, 282.0), (0.445, 0.105, 250.0), (0.62, 0.10, 205.0), (0.795, 0.095, 165.0), (0.97, 0.045, 115.0))
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -119,68 +116,6 @@ class Drawing:
         return figure_bytes(self._figure, "svg")
 
 
-@cache
-def nearness_map() -> ListedColormap:
-    """The colour map of S: dark and saturated for small S (alike), pale for large S; 256 colours.
-
-    It is perceptually uniform: equal steps of S look equally far apart, as lightness rises evenly in OKLCH.
-    """
-    stops = np.array(_STOPS)
-    at = np.linspace(0, len(stops) - 1, 256)
-    light, chroma, hue = (np.interp(at, range(len(stops)), stops[:, k]) for k in range(3))
-    return ListedColormap(_oklch_to_rgb(light, chroma, np.radians(hue)), name="nearness")
-
-
-def scale(*matrices: SimilarityMatrix) -> Normalize:
-    """Choose one colour scale for all off-diagonal values of some matrices.
-
-    Args:
-        matrices: one or more.
-
-    Returns:
-        A map from S to [0, 1]. Its ends are rounded outwards to half units of S and lie at least 1 apart; 0 to 5 where
-        there is no value off the diagonal.
-    """
-    values = np.concatenate([m.matrix[~np.eye(len(m), dtype=bool)] for m in matrices])
-    if values.size == 0:
-        return Normalize(0.0, 5.0)
-    low, high = float(np.floor(values.min() * 2) / 2), float(np.ceil(values.max() * 2) / 2)
-    return Normalize(low, max(high, low + 1.0))
-
-
-def contrast(first: Any, second: Any) -> float:
-    """The WCAG contrast ratio of two colours, which tells whether text can be read on a ground.
-
-    Args:
-        first, second: any colours of matplotlib's; their order does not matter. Opacity is ignored.
-
-    Returns:
-        1 (equal) to 21 (black on white); text needs 4.5.
-
-    Example:
-        >>> round(contrast("black", "white"), 1)
-        21.0
-    """
-    dark, light = sorted((_luminance(first), _luminance(second)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def readable_on(colour: Any) -> str:
-    """Choose the colour of text on a ground.
-
-    Args:
-        colour: of the ground, any colour of matplotlib's.
-
-    Returns:
-        "black" or "white", whichever has more contrast; it is never below 4.5.
-
-    Example:
-        >>> readable_on("#0072B2"), readable_on("#F0E442")
-        ('white', 'black')
-    """
-    return max(("black", "white"), key=lambda ink: contrast(ink, colour))
-
-
 @lru_cache(maxsize=4096)
 def text_inches(text: str, size: float) -> tuple[float, float]:
     """Measure one line of text in the figures' font, DejaVu Sans.
@@ -244,28 +179,67 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
     return figure.add_axes((left / w, bottom / h, width / w, height / h))
 
 
-def _oklch_to_rgb(light: FloatArray, chroma: FloatArray, hue: FloatArray) -> FloatArray:
-    # Ottosson's OKLab (2020): to cone responses, to linear sRGB, to sRGB; what is out of gamut is clipped
-    a, b = chroma * np.cos(hue), chroma * np.sin(hue)
-    cones = np.stack(
-        [
-            light + 0.3963377774 * a + 0.2158037573 * b,
-            light - 0.1055613458 * a - 0.0638541728 * b,
-            light - 0.0894841775 * a - 1.2914855480 * b,
-        ]
-    )
-    to_linear = np.array(
-        [
-            [4.0767416621, -3.3077115913, 0.2309699292],
-            [-1.2684380046, 2.6097574011, -0.3413193965],
-            [-0.0041960863, -0.7034186147, 1.7076147010],
-        ]
-    )
-    linear = np.clip((to_linear @ cones**3).T, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+def color_bar(axes: Axes, norm: Normalize, colours: Colormap, title: str, size: float, **options: Any) -> None:
+    """Fill axes with the bar of a colour scale.
+
+    Args:
+        axes: of the shape of the bar; changed in place.
+        norm: from values to [0, 1].
+        colours: from there to colours.
+        title: beside the bar.
+        size: of the title, points.
+        options: of matplotlib's `colorbar`.
+    """
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=axes, **options)
+    bar.outline.set_visible(False)
+    axes.tick_params(length=2, labelsize=8)
+    bar.set_label(title, fontsize=size)
 
 
-def _luminance(colour: Any) -> float:
-    rgb = np.array(to_rgb(colour), dtype=float)
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+def set_scale(axes: Axes, which: Literal["x", "y"], low: float, high: float, delta: float) -> None:
+    """Set limits and scale of an axis that shows drops, so that a few large ones do not squeeze the others.
+
+    Where all values lie within 8 delta the axis is linear. Otherwise it is linear up to 2 delta on both sides of 0 and
+    logarithmic beyond. A delta below 0.05 dB counts as 0.05.
+
+    Args:
+        axes: changed in place.
+        which: the axis to set, "x" or "y".
+        low, high: the smallest and the largest value to show, dB.
+        delta: the largest drop that was allowed, dB.
+    """
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    set_limits: Any = axes.set_xlim if which == "x" else axes.set_ylim
+    linear = 2 * max(delta, 0.05)
+    if max(high, -low) <= SPREAD * max(delta, 0.05):
+        air = 0.07 * max(high - low, 0.1)
+        set_limits(low - (air if low < 0 or which == "y" else 0), high + air)
+        return
+    (axes.set_xscale if which == "x" else axes.set_yscale)("symlog", linthresh=linear)
+    set_limits(low * 1.5 if low < -linear else low - (0.25 * linear if low < 0 or which == "y" else 0), high * 1.5)
+    decades = [step * 10.0**power for power in range(-3, 7) for step in (1, 2, 5)]
+    kept = [value for value in decades if value > 1.5 * linear and value < 1.5 * max(high, -low)]
+    if len(kept) > 7:
+        kept = [value for value in kept if f"{value:e}".startswith("1")]
+    ticks = [0.0, linear / 2, linear, *kept]
+    bottom, top = min(low, 0.0) * 1.5, high * 1.5
+    axis.set_major_locator(FixedLocator([v for v in (*(-t for t in ticks[:0:-1]), *ticks) if bottom <= v <= top]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def label_above(axes: Axes, x: float, label: str, size: float) -> None:
+    """Write a label over axes, above a place in them, but not beyond their left or right end.
+
+    Args:
+        axes: with their limits set; changed in place.
+        x: the place, in the data of the axes.
+        label: one line, narrower than the axes.
+        size: points.
+    """
+    share = float(axes.transAxes.inverted().transform(axes.transData.transform((x, 0)))[0])
+    half = text_inches(label, size)[0] / 2 / (axes.bbox.width / axes.figure.dpi)
+    place: dict[str, Any] = {"xytext": (0, 4), "xycoords": "axes fraction", "textcoords": "offset points"}
+    axes.annotate(label, (min(max(share, half), 1 - half), 1), ha="center", fontsize=size, **place)

@@ -16,7 +16,8 @@ from matplotlib.transforms import Bbox
 from scipy.spatial import ConvexHull
 
 from grids.errors import GridsError
-from grids.reports.painting import fitted, readable_on, text_inches
+from grids.reports.colors import readable_on
+from grids.reports.painting import fitted, text_inches
 from grids.reports.text import shown
 from grids.results import FloatArray
 

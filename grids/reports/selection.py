@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from grids.reports.text import TEXT_WIDTH, aligned, folded, percent, printable, shown, table_lines
+from grids.reports.text import TEXT_WIDTH, aligned, counted, folded, percent, printable, shown, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
 from grids.results.selection import UNCERTAIN
 
@@ -102,7 +102,7 @@ def selections_table(selections: Sequence[Selection]) -> str:
     single = any(selection.degradations for selection in selections)
     rows = [head, *(_image_row(selection) for selection in selections)]
     lines = aligned(rows, left=3) if single else aligned([(*row[:2], *row[3:]) for row in rows], left=2)
-    return "\n".join([*map(str.rstrip, lines), _summary(selections)])
+    return "\n".join([*lines, _summary(selections)])
 
 
 def short_name(name: str, width: int = NAME_WIDTH) -> str:
@@ -150,11 +150,8 @@ def _reach(selection: Selection) -> str:
 
 def _verdict(selection: Selection) -> str:
     name = printable(selection.image) or "the image"
-    if selection.verdict == CLEAN:
-        return f"{name}: {CLEAN}"
-    if selection.group is None:
-        return f"{name}: {UNKNOWN}, {unknown_text(selection)}"
-    return f"{name}: {KNOWN}, group {_named(selection.ranking[0])}"
+    known = f"{KNOWN}, group {_named(selection.ranking[0])}" if selection.group is not None else ""
+    return f"{name}: {known or verdict_text(selection)}"
 
 
 def unknown_text(selection: Selection) -> str:
@@ -209,7 +206,7 @@ def _summary(selections: Sequence[Selection]) -> str:
     last = (UNCERTAIN, CLEAN, UNKNOWN)
     parts = [f"{name} {counts[name]}" for name in sorted(counts.keys() - set(last))]
     parts += [f"{name} {counts[name]}" for name in last if name in counts]
-    return f"{len(selections)} image{'s' if len(selections) > 1 else ''}: {', '.join(parts)}"
+    return f"{counted(len(selections), 'image')}: {', '.join(parts)}"
 
 
 def verdict_text(selection: Selection) -> str:
@@ -284,16 +281,16 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
     """
     if not groups:
         nothing = {
-            UNKNOWN: "left as it is: no restorer here is for it (--group ID uses one nevertheless)",
+            UNKNOWN: "left as it is: no restorer here is for it (`grids restore --group ID` uses one nevertheless)",
             UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough "
-            "(--group ID restores it nevertheless)",
-            "too little": "left as it is: less is expected than --min-gain asks for",
+            "(`grids restore --group ID` restores it nevertheless)",
+            "too little": "left as it is: less is expected than was asked for",
         }
         return nothing.get(why, "left as it is")
     ends = {
         CLEAN: ", now clean",
         UNKNOWN: ", now unknown",
         UNCERTAIN: ", a further gain is uncertain",
-        "too little": ", a further gain would be less than --min-gain",
+        "too little": ", a further gain would be less than was asked for",
     }
     return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from grids.errors import GridsError
-from grids.reports.painting import readable_on
+from grids.reports.colors import readable_on
 from grids.reports.sheet import cut_to, lettering
 from grids.reports.text import printable
 from grids.results import CLEAN_CELL, HIDDEN_CELL, UNKNOWN_CELL
@@ -142,14 +142,9 @@ def _tag(image: Image.Image, labels: Array, names: Sequence[str]) -> None:
 
 def _entries(labels: Array, names: Sequence[str]) -> list[tuple[int, str]]:
     """The lines of the legend: label and text, the groups in their order, then what else there is."""
-    entries = [(k, f"{printable(name)}: {_share(labels, k)}") for k, name in enumerate(names)]
-    if np.any(labels == CLEAN_CELL):
-        entries.append((CLEAN_CELL, f"clean, not tinted: {_share(labels, CLEAN_CELL)}"))
-    if np.any(labels == UNKNOWN_CELL):
-        entries.append((UNKNOWN_CELL, f"unknown: {_share(labels, UNKNOWN_CELL)}"))
-    if np.any(labels == HIDDEN_CELL):
-        entries.append((HIDDEN_CELL, f"transparent, not looked at: {_share(labels, HIDDEN_CELL)}"))
-    return entries
+    others = {CLEAN_CELL: "clean, not tinted", UNKNOWN_CELL: "unknown", HIDDEN_CELL: "transparent, not looked at"}
+    there = {label: name for label, name in others.items() if np.any(labels == label)}
+    return [(k, f"{name}: {_share(labels, k)}") for k, name in (*enumerate(map(printable, names)), *there.items())]
 
 
 def _share(labels: Array, label: int) -> str:

@@ -6,19 +6,17 @@ import io
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from grids.errors import GridsError
+from grids.images.tensors import Pixels
 from grids.reports.text import shown
 
 MAX_TILE, MAX_HEIGHT, MIN_CELL = 384, 1536, 200  # pixels; a label needs some room under a tiny picture
 MARGIN, GAP, FONT_SIZE, LINE, LABEL_GAP = 16, 14, 17, 22, 6
 INK, PAPER = (31, 41, 51), (255, 255, 255)
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def contact_sheet(tiles: Sequence[tuple[str, Pixels]], columns: int = 4) -> bytes:

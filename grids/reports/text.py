@@ -142,8 +142,8 @@ def folded(text: str, width: int, indent: str = "") -> list[str]:
 
 def table_lines(
     rows: Sequence[Sequence[str]], width: int, wrap: tuple[int, int], right: Sequence[int] = ()
-) -> Iterable[str]:
-    """Lay out cells as columns of equal width, two spaces apart and indented by two.
+) -> list[str]:
+    """Lay out cells as columns of equal width, two spaces apart and indented by two; two columns may be folded.
 
     Args:
         rows: the cells, as many in each row; at least one row.
@@ -159,16 +159,11 @@ def table_lines(
     space = width - sum(widths) - 2 * len(widths) + widths[first] + widths[second]
     widths[second] = min(widths[second], max(space // 3, space - widths[first], 8))
     widths[first] = min(widths[first], max(space - widths[second], 8))
+    lines: list[tuple[str, ...]] = []
     for row in rows:
-        cells = [
-            folded(cell, size) if k in wrap else [cell] for k, (cell, size) in enumerate(zip(row, widths, strict=True))
-        ]
-        for parts in itertools.zip_longest(*cells, fillvalue=""):
-            padded = (
-                part.rjust(size) if k in right else part.ljust(size)
-                for k, (part, size) in enumerate(zip(parts, widths, strict=True))
-            )
-            yield ("  " + "  ".join(padded)).rstrip()
+        cells = [folded(cell, widths[k]) if k in wrap else [cell] for k, cell in enumerate(row)]
+        lines += itertools.zip_longest(*cells, fillvalue="")
+    return _joined(lines, widths, right)
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
@@ -186,8 +181,10 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
         ['  task    dB', '  jpeg  31.2']
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        sized = enumerate(zip(row, widths, strict=True))
-        lines.append("  " + "  ".join(c.ljust(size) if k < left else c.rjust(size) for k, (c, size) in sized))
-    return lines
+    return _joined(rows, widths, range(left, len(widths)))
+
+
+def _joined(rows: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[int]) -> list[str]:
+    sized = (enumerate(zip(row, widths, strict=True)) for row in rows)
+    lines = ("  ".join(c.rjust(size) if k in right else c.ljust(size) for k, (c, size) in cells) for cells in sized)
+    return [f"  {line}".rstrip() for line in lines]

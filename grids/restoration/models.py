@@ -15,13 +15,14 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from grids import networks
+from grids.builtin import stored_digest
 from grids.errors import GridsError, WeightsError
 from grids.io import parse_json, write_bytes
 from grids.networks.heads import ANY, MultiHead, list_heads
 from grids.networks.published import load_network, translate
 from grids.networks.shen import ShenFace
 from grids.networks.state_dict import load_strict, prefix_errors
-from grids.sizes import stored_digest
+from grids.random import global_seed
 from grids.weights import load_state
 
 _KEY = "grids_restorer"
@@ -224,8 +225,7 @@ def initialize(
         GridsError: it is of another scale, or its class refuses the tasks or options.
     """
     check_scale(preset, scale)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with global_seed(seed, torch.device("cpu")):
         network = networks.build(preset, tasks, **(options or {}))
     if isinstance(network, MultiHead | ShenFace):
         network.init_to_identity()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from grids.io import frame_to_csv
+from grids.cells import frame_to_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +144,7 @@ class Evaluation:
 
         Returns:
             A header and one line for each score. Texts that a spreadsheet would compute are made safe, see
-            `grids.io.to_cell`.
+            `grids.cells.to_cell`.
         """
         return frame_to_csv(self.to_frame(), index=False)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from grids.io import frame_to_csv
+from grids.cells import frame_to_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,6 +210,6 @@ def selections_csv(selections: Sequence[Selection]) -> str:
 
     Returns:
         A header and a line for each image; numbers have six significant digits, what is not known is empty. Texts that
-        a spreadsheet would compute are made safe, see `grids.io.to_cell`.
+        a spreadsheet would compute are made safe, see `grids.cells.to_cell`.
     """
     return frame_to_csv(selections_frame(selections), index=False, float_format="%.6g")

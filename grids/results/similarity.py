@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from grids.cells import frame_to_csv
 from grids.errors import GridsError, unknown_name
-from grids.io import frame_to_csv
 from grids.results.record import Record, decode
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class SimilarityMatrix(Record):
         matrix: (n, n), finite, symmetric, zero on the diagonal.
         ggd: the fitted distribution of each degradation (and of "clean", where it was measured).
         low: (n, n), finite, symmetric: the lower ends of the intervals of the entries; None where not measured.
-        high: (n, n), the upper ends, likewise.
+        high: (n, n), the upper ends, likewise; both or neither.
         settings: what the matrix was measured with.
         descriptor_sha256: the checksum of the descriptor's weights.
         grids_version: the version that measured it.
 
     Raises:
         GridsError: the names repeat, the matrix is not (n, n), finite, symmetric with a zero diagonal, or the ends of
-            the intervals are not (n, n), finite and symmetric.
+            the intervals are not both there, or not (n, n), finite and symmetric.
     """
 
     file_name: ClassVar[str] = "similarity.json"
@@ -80,6 +80,8 @@ class SimilarityMatrix(Record):
         n = len(self.degradations)
         if len(set(self.degradations)) != n:
             raise GridsError(f"degradations must be distinct, but are {', '.join(self.degradations)}")
+        if (self.low is None) != (self.high is None):
+            raise GridsError("low and high are the two ends of intervals: one without the other says nothing")
         for name in ("matrix", "low", "high"):
             value = getattr(self, name)
             if value is not None:
@@ -164,12 +166,10 @@ class SimilarityMatrix(Record):
             GridsError: a name comes twice.
         """
         rows = np.array([self.index(name) for name in names], dtype=int)
-        cut = [None if m is None else m[np.ix_(rows, rows)] for m in (self.matrix, self.low, self.high)]
+        kept = np.ix_(rows, rows)
+        low, high = (None if ends is None else ends[kept] for ends in (self.low, self.high))
         ggd = {name: params for name, params in self.ggd.items() if name in names or name == "clean"}
-        assert cut[0] is not None
-        return SimilarityMatrix(
-            tuple(names), cut[0], ggd, cut[1], cut[2], self.settings, self.descriptor_sha256, self.grids_version
-        )
+        return replace(self, degradations=tuple(names), matrix=self.matrix[kept], ggd=ggd, low=low, high=high)
 
     def to_json(self) -> dict[str, Any]:
         """The content of similarity.json.
@@ -222,7 +222,7 @@ class SimilarityMatrix(Record):
 
         Returns:
             The CSV text; the first cell is "degradation", values have four decimals. Names that a spreadsheet would
-            compute are made safe, see `grids.io.to_cell`.
+            compute are made safe, see `grids.cells.to_cell`.
         """
         return frame_to_csv(self.to_frame(), float_format="%.4f")
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from grids.errors import GridsError, RunError
+from grids.random import global_seed
 from grids.results import Point
 from grids.training import checkpoint
 from grids.training.callbacks import Callbacks
@@ -246,11 +247,9 @@ class TrainingLoop:
 
     def _try_step(self, batch: Batch) -> bool:
         """Make the step of a batch; False if memory ran out, with everything that was allocated released."""
-        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
         try:
             # random layers (dropout) depend on the step alone, so that a training can resume anywhere
-            with torch.random.fork_rng(devices):
-                torch.manual_seed(self.config.seed ^ (self.step + 1) * STEP_SEED + self.retry)
+            with global_seed(self.config.seed ^ (self.step + 1) * STEP_SEED + self.retry, self.fabric.device):
                 loss = self._update(batch)
         except torch.OutOfMemoryError:
             return False

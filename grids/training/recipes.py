@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from grids.builtin import ELEVEN
 from grids.errors import unknown_name
-from grids.names import ELEVEN
 from grids.training.config import BUDGETS, TrainingConfig
 from grids.training.pair_settings import PRISTINE
 

@@ -22,6 +22,7 @@ from reports.sample_records import (
 
 from grids.errors import GridsError
 from grids.reports import grouping as records
+from grids.reports import grouping_text
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.painting import figure_bytes
@@ -64,7 +65,7 @@ def test_the_same_bytes_twice() -> None:
 )
 def test_text_of_a_certificate(certificate: str, expected: str) -> None:
     found = paper(certificate=certificate, lower_bound=3)
-    assert expected in records.grouping_text(found)
+    assert expected in grouping_text.grouping_text(found)
     assert expected.partition(": ")[2].strip() in Page(grouping_page(found, eleven(), title="t")).text
 
 
@@ -80,7 +81,7 @@ def test_text_of_a_grouping() -> None:
         hangs_on=tuple(itertools.combinations(NAMES[:4], 2)),
         alternatives=(PAPER_GROUPS, PAPER_GROUPS[::-1]),
     )
-    text = records.grouping_text(found)
+    text = grouping_text.grouping_text(found)
     assert text.startswith("answers of a table\n4 groups of 11 degradations, delta 0.7 dB (jpeg 1 dB), method exact\n")
     assert f"C2  super_resolution, ringing, defocus_blur      {asked.worst:.2f} dB (super_resolution)\n" in text
     for part in (
@@ -93,27 +94,27 @@ def test_text_of_a_grouping() -> None:
         "2 partitions have as few groups",
     ):
         assert part in text
-    plain = records.grouping_text(paper())
+    plain = grouping_text.grouping_text(paper())
     assert not any(word in plain for word in ("undecided", "unknown", "contradict", "partitions", "spared"))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_text_fits_and_loses_nothing(width: int) -> None:
     _, found = many()
-    for text in (records.grouping_text(found, width), records.trials_text(found.trials, width)):
+    for text in (grouping_text.grouping_text(found, width), grouping_text.trials_text(found.trials, width)):
         assert max(map(len, text.splitlines())) <= width
         assert all(name in text for name in found.degradations)
-    assert "1.1e15" in records.grouping_text(found, width)
+    assert "1.1e15" in grouping_text.grouping_text(found, width)
 
 
 def test_text_of_single_groups_odd_names_and_partial_knowledge() -> None:
     lone = Grouping(0.7, "exact", (Group("C1", (odd := "a\nb\x1b[31m",), {odd: 0.0}),), "proved", 1)
-    text = records.grouping_text(lone)
+    text = grouping_text.grouping_text(lone)
     assert "alone" in text and "\x1b" not in text and "of 0 possible groups" in text
-    assert records.trials_text(()) == "no group was asked for\n"
+    assert grouping_text.trials_text(()) == "no group was asked for\n"
     only_worst = Group("C1", ("a", "b"), {WORST: -0.001})
-    assert records.worst_drop_text(only_worst) == "0.00 dB"
-    assert records.worst_drop_text(replace(only_worst, drops={"a": 0.5})) == "≥ 0.50 dB (a)"
+    assert grouping_text.worst_drop_text(only_worst) == "0.00 dB"
+    assert grouping_text.worst_drop_text(replace(only_worst, drops={"a": 0.5})) == "≥ 0.50 dB (a)"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +129,8 @@ def test_text_of_single_groups_odd_names_and_partial_knowledge() -> None:
 )
 def test_worst_drop_of_a_trial(known: dict[str, dict[str, float]], expected: str) -> None:
     asked = Trial(("a", "b"), "undecided", why="w", reason="r", **known)  # type: ignore[arg-type]
-    assert records.worst_text(asked) == expected
-    assert records.trials_text([asked]).splitlines()[1].split() == ["1", "a", "+", "b", "0.00", *expected.split(),
+    assert grouping_text.worst_text(asked) == expected
+    assert grouping_text.trials_text([asked]).splitlines()[1].split() == ["1", "a", "+", "b", "0.00", *expected.split(),
                                                                    "undecided", "w;", "r"]  # fmt: skip
 
 
@@ -137,8 +138,8 @@ def test_rank_correlation_and_possible_groups() -> None:
     trials = [Trial(("a", "b"), "within", {WORST: drop}, distance=s) for s, drop in ((1, 1), (2, 4), (3, 9), (4, 8))]
     assert records.rank_correlation(records.points(trials)) == pytest.approx(0.8)
     assert records.rank_correlation(records.points(trials[:2])) is None
-    assert [records.possible_groups(n) for n in (1, 2, 3, 11, 30)] == ["0", "1", "4", "2036", "1073741793"]
-    assert records.possible_groups(31) == "2.1e9" and records.possible_groups(2000).endswith("e602")
+    assert [grouping_text.possible_groups(n) for n in (1, 2, 3, 11, 30)] == ["0", "1", "4", "2036", "1073741793"]
+    assert grouping_text.possible_groups(31) == "2.1e9" and grouping_text.possible_groups(2000).endswith("e602")
 
 
 @pytest.mark.parametrize("count", [1, 2, 11, 50])
@@ -186,4 +187,4 @@ def test_hostile_text_is_escaped() -> None:
     ):
         assert figure_bytes(figure, "svg").startswith(b"<?xml")
         assert_inside(figure)
-    assert "\x00" not in records.grouping_text(odd) + records.trials_text(odd.trials)
+    assert "\x00" not in grouping_text.grouping_text(odd) + grouping_text.trials_text(odd.trials)

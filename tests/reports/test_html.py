@@ -11,7 +11,7 @@ from reports.figures_and_pages import HOSTILE, Page, png
 from reports.sample_records import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
 
 from grids.errors import GridsError
-from grids.reports.tables import compare
+from grids.reports.comparison import compare
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from reports.figures_and_pages import texts
 from reports.sample_records import NAMES, eleven, made, random_matrix
 
 from grids.errors import GridsError
-from grids.reports import painting
+from grids.reports import colors, painting
 from grids.reports.graph import draw_graph
 from grids.reports.heatmap import dendrogram, heatmap, side_by_side
 from grids.reports.painting import figure_bytes
@@ -27,7 +27,7 @@ PAINTERS: dict[str, Callable[[SimilarityMatrix], Figure]] = {
     "graph": draw_graph,
     "side_by_side": lambda similarity: side_by_side([("one", similarity), ("two", similarity)]),
 }
-MAP_COLOURS = painting.nearness_map()(np.arange(256))
+MAP_COLOURS = colors.nearness_map()(np.arange(256))
 every_painter = pytest.mark.parametrize("paint", PAINTERS.values(), ids=PAINTERS.keys())
 
 
@@ -86,7 +86,7 @@ def test_the_colour_map_is_uniform_and_dark_where_alike() -> None:
     assert lightness[0] < 20 and lightness[-1] > 90
     steps = np.diff(lightness)
     assert steps.min() > 0.8 * steps.mean() and steps.max() < 1.2 * steps.mean()
-    assert min(painting.contrast(painting.readable_on(c), c) for c in MAP_COLOURS) >= 4.5
+    assert min(colors.contrast(colors.readable_on(c), c) for c in MAP_COLOURS) >= 4.5
 
 
 def test_an_svg_loads_nothing(similarity: SimilarityMatrix) -> None:

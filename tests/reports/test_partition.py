@@ -16,7 +16,6 @@ from reports.sample_records import (
 )
 
 from grids.errors import GridsError
-from grids.reports import painting
 from grids.reports.graph import draw_graph
 from grids.reports.partition import PALETTE, look_of
 
@@ -39,13 +38,13 @@ TO_LAB = np.array(
 
 @pytest.mark.parametrize("seen", [np.eye(3), PROTANOPIA, DEUTERANOPIA])
 def test_the_colours_of_groups_differ_for_everyone(seen: np.ndarray) -> None:
-    rgb = np.array([painting.to_rgb(colour) for colour in PALETTE])
+    rgb = np.array([colors.to_rgb(colour) for colour in PALETTE])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     lab = np.array([TO_LAB @ np.cbrt(TO_CONES @ np.clip(seen @ colour, 0, 1)) for colour in linear])
     assert len(PALETTE) == 12
     assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(lab, 2)) > 0.07
     assert len({look_of(k) for k in range(36)}) == 36
-    assert min(painting.contrast("#1f2933", look_of(k).tint) for k in range(12)) > 4.5
+    assert min(colors.contrast("#1f2933", look_of(k).tint) for k in range(12)) > 4.5
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 11, 50])

@@ -8,7 +8,7 @@ import pytest
 from reports.sample_records import NAMES, eleven, made, random_matrix
 
 from grids.errors import GridsError
-from grids.reports import tables
+from grids.reports import comparison, tables
 from grids.results import SimilarityMatrix
 
 
@@ -77,7 +77,7 @@ def test_pairs_without_intervals_and_without_pairs() -> None:
 
 def test_compare_against_plain_formulas() -> None:
     first, second = eleven(), eleven(2).subset(list(reversed(NAMES[1:])))
-    result = tables.compare(first, second, ("paper", "ours"))
+    result = comparison.compare(first, second, ("paper", "ours"))
     pairs = list(itertools.combinations(NAMES[1:], 2))
     x = np.array([first.distance(a, b) for a, b in pairs])
     y = np.array([second.distance(a, b) for a, b in pairs])
@@ -96,27 +96,27 @@ def test_compare_against_plain_formulas() -> None:
 def test_compare_lists_settings_that_differ() -> None:
     first = eleven(settings={"images": 50, "patch": 64}, descriptor_sha256="aa")
     second = eleven(settings={"images": 20, "patch": 64, "crop": 2}, descriptor_sha256="bb")
-    result = tables.compare(first, second, ("paper", "ours_v2"))
+    result = comparison.compare(first, second, ("paper", "ours_v2"))
     assert result.settings == (
-        ("crop", tables.NOT_RECORDED, 2),
+        ("crop", comparison.NOT_RECORDED, 2),
         ("descriptor_sha256", "aa", "bb"),
         ("images", 50, 20),
     )
     assert result.spearman == pytest.approx(1) and result.mean_absolute_change == 0
-    text = tables.comparison_text(result)
+    text = comparison.comparison_text(result)
     assert "paper -> ours_v2" in text and "50 -> 20" in text and "10 largest of 55" in text
 
 
 def test_compare_of_constant_matrices_has_no_correlation() -> None:
     flat = SimilarityMatrix(tuple("abc"), 3.0 * (1 - np.eye(3)))
-    result = tables.compare(flat, flat)
+    result = comparison.compare(flat, flat)
     assert result.spearman is None and result.pearson is None
-    assert "constant" in tables.comparison_text(result)
+    assert "constant" in comparison.comparison_text(result)
 
 
 def test_compare_needs_three_common_degradations() -> None:
     with pytest.raises(GridsError, match=r"at least 3 common.* are 2 .*only in 'x': salt_pepper"):
-        tables.compare(eleven().subset(["jpeg", "ringing", "salt_pepper"]), eleven().subset(NAMES[:7]), ("x", "y"))
+        comparison.compare(eleven().subset(["jpeg", "ringing", "salt_pepper"]), eleven().subset(NAMES[:7]), ("x", "y"))
 
 
 def test_what_the_compared_rows_are_made_of_is_a_setting() -> None:
@@ -124,5 +124,5 @@ def test_what_the_compared_rows_are_made_of_is_a_setting() -> None:
     names = first.degradations
     first.settings["made_of"] = dict.fromkeys(names, "one")
     second.settings["made_of"] = dict.fromkeys(names, "one") | {names[1]: "two", "elsewhere": "three"}
-    (change,) = tables.compare(first, second).settings
+    (change,) = comparison.compare(first, second).settings
     assert change == (f"made_of {names[1]}", "one", "two")

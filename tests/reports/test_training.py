@@ -26,8 +26,10 @@ from reports.sample_records import (
 
 from grids.errors import GridsError
 from grids.reports import training as records
+from grids.reports import training_text
 from grids.reports.curves import drop_bars, learning_curves
 from grids.reports.painting import figure_bytes
+from grids.reports.text import time_text
 from grids.results import SETTLED, TrainingReport
 
 MANY = [f"degradation_{k}" for k in range(62)]
@@ -74,7 +76,7 @@ def test_the_table_against_plain_subtraction() -> None:
 
 
 def test_text_says_how_and_what() -> None:
-    text = records.training_text(trained())
+    text = training_text.training_text(trained())
     head = " ".join(text.split())
     for part in (
         "nafnet, 3000 steps for each model, crops of 64 x 64, batches of 8, all started from a restorer for all",
@@ -100,9 +102,9 @@ def test_columns_that_are_not_there_are_left_out() -> None:
     assert headings["nothing trained"] == ("task", "input")
     one = records.restorer_table(REPORTS["one task"])
     assert "mix" not in one.headings and one.average == ()
-    lacking = records.training_text(trained(groups=(), mix=False, noise={}))
+    lacking = training_text.training_text(trained(groups=(), mix=False, noise={}))
     assert not any(word in lacking for word in ("mix", "deviation", "stopped", "spared", "seed)"))
-    assert "60 validation" not in records.training_text(trained(settings={})) and "started" in lacking
+    assert "60 validation" not in training_text.training_text(trained(settings={})) and "started" in lacking
 
 
 def test_averages_are_over_the_same_tasks() -> None:
@@ -116,7 +118,7 @@ def test_averages_are_over_the_same_tasks() -> None:
 
 @every_report
 def test_text_fits_and_names_every_task(report: TrainingReport) -> None:
-    text = records.training_text(report)
+    text = training_text.training_text(report)
     assert max(map(len, text.splitlines())) <= 120 and text.endswith("\n")
     assert all(task in text for task in report.tasks)
 
@@ -125,19 +127,19 @@ def test_nearly_no_drop_is_not_negative() -> None:
     report = trained(NAMES[:2], [NAMES[:2]], mix=False)
     runs = [training((name,), [30.0], [0.0]) for name in NAMES[:2]]
     report = replace(report, runs=(*runs, training(NAMES[:2], [30.001, 30.001], [0.0, 0.0])))
-    assert "-0.00" not in records.training_text(report)
+    assert "-0.00" not in training_text.training_text(report)
 
 
 def test_what_had_settled() -> None:
     runs = [training((name,), [30.0], [gain]) for name, gain in (("a", SETTLED + 1e-9), ("b", SETTLED - 1e-9))]
     report = TrainingReport("nafnet", "scratch", {}, {"a": 20.0, "b": 20.0}, tuple(runs))
     assert list(records.unsettled(report)) == ["a"]
-    assert "1 of 2 upper bounds (a +0.10 dB)" in records.training_text(report)
-    assert "all started from scratch" in records.training_text(report).replace("\n", " ")
+    assert "1 of 2 upper bounds (a +0.10 dB)" in training_text.training_text(report)
+    assert "all started from scratch" in training_text.training_text(report).replace("\n", " ")
     settled = replace(report, runs=(training(("a",), [30.0], [-0.4]),))
-    assert "settled: 1 upper bound gained less than 0.1 dB" in records.training_text(settled)
+    assert "settled: 1 upper bound gained less than 0.1 dB" in training_text.training_text(settled)
     unknown = replace(report, runs=(replace(runs[0], curve=runs[0].curve[-1:]),))
-    assert "settled" not in records.training_text(unknown)
+    assert "settled" not in training_text.training_text(unknown)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_what_had_settled() -> None:
     [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.7, "1 h 0 min"), (7500, "2 h 5 min")],
 )
 def test_times(seconds: float, expected: str) -> None:
-    assert records.time_text(seconds) == expected
+    assert time_text(seconds) == expected
 
 
 @every_report
@@ -231,7 +233,7 @@ def test_a_training_that_went_astray_is_drawn_and_told(by: float) -> None:
     report = changed(trained(), "jpeg", by)
     for figure in (drop_bars(report, 0.7), learning_curves(report)):
         assert_inside(figure)
-    assert "jpeg" in records.training_text(report) and "jpeg" in records.training_csv(report)
+    assert "jpeg" in training_text.training_text(report) and "jpeg" in records.training_csv(report)
 
 
 @pytest.mark.slow
@@ -290,7 +292,7 @@ def test_hostile_text_is_escaped() -> None:
     ):
         assert "<script" not in page and "<img src=x" not in page
         assert Page(page).text.count(HOSTILE) > 8
-    text = records.training_text(report)
+    text = training_text.training_text(report)
     assert "\x1b" not in text and "\x00" not in text and max(map(len, text.splitlines())) <= 120
     for figure in (learning_curves(report), drop_bars(report, 0.7)):
         assert figure_bytes(figure, "svg").startswith(b"<?xml")

@@ -60,6 +60,12 @@ def test_the_format_is_the_one_of_the_design() -> None:
     assert "intervals" not in sample(low=None, high=None).to_json()
 
 
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_intervals_have_both_ends(end: str) -> None:
+    with pytest.raises(GridsError, match="one without the other"):
+        sample(**{end: None})
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_json_round_trip(data: st.DataObject) -> None:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grids.random import generator_for
+from grids.random import generator_for, global_seed
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan, gradient_penalty
@@ -154,8 +154,7 @@ def make_modules(make: Callable[[], nn.Module], config: TrainingConfig, count: i
     Returns:
         the modules, on the CPU; each has other weights.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed ^ CRITIC_SEED)
+    with global_seed(config.seed ^ CRITIC_SEED, torch.device("cpu")):
         return [make() for _ in range(count)]
 
 

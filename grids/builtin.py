@@ -1,6 +1,7 @@
-"""How large the networks are, from a stored table: building all of them to count takes seconds. Nothing imports torch.
+"""What is built in, for whoever needs no torch: the names of the degradations, and how large the networks are.
 
-`python benchmarks/network_sizes.py` writes the table; a test builds all networks and compares.
+The sizes are from a stored table, since building all networks to count takes seconds: `python
+benchmarks/network_sizes.py` writes it; a test builds all networks and compares.
 """
 
 from __future__ import annotations
@@ -10,6 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+ELEVEN = (
+    "gaussian_blur",
+    "motion_blur",
+    "richardson_lucy",
+    "super_resolution",
+    "ringing",
+    "defocus_blur",
+    "jpeg",
+    "poisson_noise",
+    "inpainting",
+    "gaussian_noise",
+    "salt_pepper",
+)
+"""The paper's eleven degradations, in its order: what commands take where none are named."""
+
+WEATHER = ("haze", "rain", "raindrop", "snow", "low_light")
+"""Five others, which no restorer has seen unless they were named as tasks: weather and darkness."""
+
+NAMES = (*ELEVEN, *WEATHER, "trajectory_blur", "frame_blur", "sensor_noise")
+"""All of them, in the order of `grids.degradations.table.TABLE`."""
 
 SIDE = 256
 """Multiply-adds are of one image of SIDE x SIDE pixels."""
