@@ -170,7 +170,7 @@ def test_without_parents_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_make_folder(tmp_path: Path) -> None:
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
     assert make_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
     assert list((tmp_path / "a" / "b").iterdir()) == []

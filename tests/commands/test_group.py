@@ -70,7 +70,7 @@ def test_the_published_drops_give_the_published_groups(call: Call, tmp_path: Pat
 
 
 @pytest.mark.parametrize("method", ["paper", "exact"])
-def test_methods_and_json(call: Call, method: str) -> None:
+def test_every_method_prints_json(call: Call, method: str) -> None:
     code, out, err = call("--method", method, "--json", "--all-solutions", "--out", "o")
     assert (code, err) == (0, "")
     found = json.loads(out)
@@ -117,7 +117,7 @@ def test_noise_that_straddles_delta_is_undecided(call: Call, tmp_path: Path) -> 
     assert found["hangs_on"] == [["jpeg", "ringing"]]
 
 
-def test_another_matrix(call: Call, tmp_path: Path) -> None:
+def test_another_matrix_is_searched(call: Call, tmp_path: Path) -> None:
     SimilarityMatrix(("a", "b"), np.array([[0.0, 1.0], [1.0, 0.0]])).save(tmp_path / "similarity.json")
     (tmp_path / "d.csv").write_text("group,degradation,drop\na+b,*,0.2\n")
     code, out, _ = call("--similarity", ".", "--drops", "d.csv", "--json", "--out", "o")

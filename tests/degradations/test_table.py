@@ -41,7 +41,7 @@ KINDS = (*TABLE, FunctionDegradation("fog", fog), FunctionDegradation("grain", g
 
 @pytest.mark.parametrize("check", DEGRADATION_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_contract(kind: Degradation, check: Callable[[Degradation], None]) -> None:
+def test_the_contract_is_kept(kind: Degradation, check: Callable[[Degradation], None]) -> None:
     check(kind)
 
 

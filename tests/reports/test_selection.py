@@ -65,7 +65,7 @@ NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
         ),
     ],
 )
-def test_advice(selection: Selection, expected: str) -> None:
+def test_advice_is_that_of_the_verdict(selection: Selection, expected: str) -> None:
     assert advice(selection) == expected
 
 
@@ -137,7 +137,7 @@ def test_names_that_a_terminal_would_choke_on_or_that_are_long() -> None:
     ("value", "expected"),
     [(0, "0 %"), (0.009, "<1 %"), (0.71, "71 %"), (0.999, ">99 %"), (1, "100 %"), (math.nan, "-")],
 )
-def test_percent(value: float, expected: str) -> None:
+def test_shares_are_written_in_percent(value: float, expected: str) -> None:
     assert percent(value) == expected
 
 

@@ -128,7 +128,7 @@ def test_nearly_no_drop_is_not_negative() -> None:
     assert "-0.00" not in records.training_text(report)
 
 
-def test_what_had_settled() -> None:
+def test_upper_bounds_that_had_not_settled_are_named() -> None:
     runs = [training((name,), [30.0], [gain]) for name, gain in (("a", SETTLED + 1e-9), ("b", SETTLED - 1e-9))]
     report = TrainingReport("nafnet", "scratch", {}, {"a": 20.0, "b": 20.0}, tuple(runs))
     assert list(records.unsettled(report)) == ["a"]
@@ -144,7 +144,7 @@ def test_what_had_settled() -> None:
     "seconds, expected",
     [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.7, "1 h 0 min"), (7500, "2 h 5 min")],
 )
-def test_times(seconds: float, expected: str) -> None:
+def test_times_are_written_in_their_unit(seconds: float, expected: str) -> None:
     assert records.time_text(seconds) == expected
 
 

@@ -122,7 +122,7 @@ def test_reducing_by_parts_of_pixels_keeps_the_mean() -> None:
     assert torch.equal(reduce_photo(torch.full((3, 9, 9), 1.0), 100.0), torch.ones(3, 1, 1))
 
 
-def test_gains() -> None:
+def test_the_gain_of_a_mean_is_that_of_nine_pixels() -> None:
     clean = torch.full((3, 40, 50), 0.5)
     noisy = degraded(clean, "gaussian_noise", 0.5)
     drawn = Drawn(clean, noisy, 0.5, 1.0, 0)

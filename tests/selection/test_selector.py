@@ -184,7 +184,9 @@ def test_a_map_shows_what_is_where(selector: Selector, crops: list[Tensor]) -> N
     ("size", "side", "shape"),
     [((1, 1), None, (1, 1)), ((40, 20), 64, (1, 1)), ((10, 200), 64, (1, 3)), ((150, 60), None, (2, 1))],
 )
-def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | None, shape: tuple[int, int]) -> None:
+def test_maps_have_the_cells_that_were_asked_for(
+    selector: Selector, size: tuple[int, int], side: int | None, shape: tuple[int, int]
+) -> None:
     found = selector.map(torch.rand((3, *size), generator=torch.Generator().manual_seed(1)), side)
     assert found.labels.shape == found.probabilities.shape == shape
     assert set(found.labels.flat) <= {-2, -1, 0, 1}

@@ -104,7 +104,7 @@ def test_a_restorer_is_what_the_loop_makes_of_its_experiment(experiment: Experim
     assert experiment.validation.psnr(kept.network, (A, B), "cpu") == run.psnr
 
 
-def test_drops(experiment: Experiment, tmp_path: Path) -> None:
+def test_drops_are_what_is_lost_to_single_restorers(experiment: Experiment, tmp_path: Path) -> None:
     evaluator = TrainingEvaluator(experiment, tmp_path)
     answer = evaluator(frozenset(NAMES))
     together = evaluator.run(NAMES)

@@ -230,7 +230,7 @@ def test_a_part_that_cannot_be_asked_for_is_no_result() -> None:
 @each_method
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("fine", [True, False])
-def test_very_few(method: str, n: int, fine: bool) -> None:
+def test_one_or_two_degradations_are_searched_too(method: str, n: int, fine: bool) -> None:
     given = World(np.ones((n, n)) - np.eye(n), np.ones((n, n)) - np.eye(n))
     oracle = Oracle(given)
     found = search_groups(given.similarity, oracle, 5.0 if fine else 0.5, method)
@@ -321,7 +321,7 @@ def test_too_many_groups_are_an_error_and_stay_one(method: str) -> None:
     assert len(search_groups(given.similarity, given_drops(given), 0.7, method, max_groups=4)) == 4
 
 
-def test_wrong_calls() -> None:
+def test_wrong_calls_are_refused() -> None:
     given = world(0, 3)
     with pytest.raises(GridsError, match="at least 1, but is 0"):
         search_groups(given.similarity, given_drops(given), 0.7, max_groups=0)
