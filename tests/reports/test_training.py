@@ -1,3 +1,5 @@
+"""Tests."""
+
 from __future__ import annotations
 
 import csv
@@ -138,14 +140,6 @@ def test_upper_bounds_that_had_not_settled_are_named() -> None:
     assert "settled: 1 upper bound gained less than 0.1 dB" in records.training_text(settled)
     unknown = replace(report, runs=(replace(runs[0], curve=runs[0].curve[-1:]),))
     assert "settled" not in records.training_text(unknown)
-
-
-@pytest.mark.parametrize(
-    "seconds, expected",
-    [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.7, "1 h 0 min"), (7500, "2 h 5 min")],
-)
-def test_times_are_written_in_their_unit(seconds: float, expected: str) -> None:
-    assert records.time_text(seconds) == expected
 
 
 @every_report
