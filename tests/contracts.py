@@ -1,7 +1,6 @@
 """The one suite that every degradation passes, and the one that every network passes, in small checks.
 
-A test module parametrizes over `DEGRADATION_CHECKS` or `NETWORK_CHECKS`; `check_degradation(kind)` and
-`check_network(preset)` run them all.
+A test module parametrizes over `DEGRADATION_CHECKS` or `NETWORK_CHECKS`; `check_degradation(kind)` runs all the former.
 """
 
 from __future__ import annotations
@@ -463,9 +462,3 @@ NETWORK_CHECKS: tuple[Callable[[Preset], None], ...] = (
     check_round_trip,
     check_bad_states,
 )
-
-
-def check_network(preset: Preset) -> None:
-    """The whole contract of a network."""
-    for check in NETWORK_CHECKS:
-        check(preset)

@@ -96,7 +96,7 @@ def test_imports_run_one_way(file: Path) -> None:
         ),
     ],
 )
-def test_the_check_itself(source: str, expected: str | None) -> None:
+def test_the_check_finds_what_is_wrong(source: str, expected: str | None) -> None:
     found = wrong_imports(source, "grids.similarity.matrix", "grids.similarity")
     assert (found == []) if expected is None else (len(found) == 1 and expected in found[0])
 
@@ -144,9 +144,8 @@ def test_public_functions_are_documented(file: Path) -> None:
     assert bare == []
 
 
-def test_every_module_can_be_imported_alone() -> None:
-    for file in MODULES:
-        importlib.import_module(module_name(file))
+def test_every_module_can_be_imported_and_says_what_it_is() -> None:
+    assert all(importlib.import_module(module_name(file)).__doc__ for file in MODULES)
 
 
 def test_importing_the_package_and_the_command_line_is_light() -> None:
@@ -162,3 +161,10 @@ def test_pandas_is_imported_by_frames_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+def test_reading_photographs_imports_no_library_but_pillow_and_numpy() -> None:
+    code = "import sys, grids.images; grids.images.builtin_photos(); "
+    code += "print({'torch', 'cv2', 'skimage', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -95,6 +95,6 @@ def test_images_are_judged_one_by_one_in_float64() -> None:
         assert torch.equal(values[1:], metric(images[1:], targets[1:]))
 
 
-def test_to_8_bit() -> None:
+def test_images_are_rounded_to_8_bit() -> None:
     values = torch.tensor([-1.0, 0.0, 0.4 / 255, 0.6 / 255, 1.0, 7.0])
     assert to_8_bit(values).tolist() == [0, 0, 0, 1, 255, 255]

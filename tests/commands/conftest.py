@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from command_line import KINDS, Call, Output
 def measure(call: Call, here: Path, photos: Path, tiny: Path) -> Call:
     """`grids similarity` on five small photographs with the tiny descriptor."""
 
-    def measure(*arguments: object, images: object = None) -> Output:
+    def measure(*arguments: object, images: Sequence[object] | None = None) -> Output:
         given = [photos] if images is None else images
         small = ("--patches", 12, "--patch-size", 16, "--device", "cpu", "--descriptor", tiny, "--degradations", KINDS)
         return call("similarity", *given, *small, *arguments)

@@ -57,7 +57,7 @@ def test_the_largest_face_of_every_photograph(call: Call) -> None:
         np.testing.assert_array_equal(read_photo(Path("out", row["crop"])).pixels, expected)
 
 
-def test_sides_and_quiet(call: Call) -> None:
+def test_squares_have_the_side_that_was_asked_for_and_quiet_is_quiet(call: Call) -> None:
     assert call("in/a.png", "-o", "out", "--side", 64, "--quiet") == (0, "", "")
     assert read_photo("out/a.png").pixels.shape == (64, 64, 3)
 
@@ -111,7 +111,7 @@ def test_several_boxes_the_largest_first(call: Call) -> None:
         (COLUMNS + "\na.png,200,2,80,80\n", "line 3: the box does not lie in 'in/a.png', which is 256 x 256"),
     ],
 )
-def test_rows_that_are_wrong(call: Call, text: str, reason: str) -> None:
+def test_wrong_rows_are_refused(call: Call, text: str, reason: str) -> None:
     Path("boxes.csv").write_text(text)
     code, out, err = call("in/a.png", "-o", "out", "--boxes", "boxes.csv")
     assert (code, out) == (1, "")

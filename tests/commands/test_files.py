@@ -152,7 +152,9 @@ def test_an_output_path_that_is_a_file(measure: Call, call: Call, here: Path, ph
     assert (here / "file").read_text() == "kept"
 
 
-def test_a_full_disk(measure: Call, call: Call, here: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    measure: Call, call: Call, here: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(handle: int, *_: object) -> object:
         os.close(handle)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

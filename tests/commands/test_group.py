@@ -5,10 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from platform import node
 
@@ -70,7 +67,7 @@ def test_the_published_drops_give_the_published_groups(call: Call, tmp_path: Pat
 
 
 @pytest.mark.parametrize("method", ["paper", "exact"])
-def test_methods_and_json(call: Call, method: str) -> None:
+def test_every_method_prints_json(call: Call, method: str) -> None:
     code, out, err = call("--method", method, "--json", "--all-solutions", "--out", "o")
     assert (code, err) == (0, "")
     found = json.loads(out)
@@ -117,7 +114,7 @@ def test_noise_that_straddles_delta_is_undecided(call: Call, tmp_path: Path) -> 
     assert found["hangs_on"] == [["jpeg", "ringing"]]
 
 
-def test_another_matrix(call: Call, tmp_path: Path) -> None:
+def test_another_matrix_is_searched(call: Call, tmp_path: Path) -> None:
     SimilarityMatrix(("a", "b"), np.array([[0.0, 1.0], [1.0, 0.0]])).save(tmp_path / "similarity.json")
     (tmp_path / "d.csv").write_text("group,degradation,drop\na+b,*,0.2\n")
     code, out, _ = call("--similarity", ".", "--drops", "d.csv", "--json", "--out", "o")
@@ -276,28 +273,3 @@ def test_a_whole_table_is_proved_and_resumed(call: Call, tmp_path: Path) -> None
     assert rows == first["trainings"]
     again = json.loads(call(*given, "--resume")[1])
     assert again == first
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_and_resumed(call: Call, tmp_path: Path) -> None:
-    names = ",".join(builtin_similarity().degradations[:8])
-    given = ("--drops", str(whole_table(tmp_path / "d.csv")), "--degradations", names, "--method", "paper")
-    unbroken = json.loads(call(*given, "--out", "whole", "--json")[1])
-    # dies without any clean-up after so many answers
-    code = (
-        "import os, signal, sys\nfrom grids.search import drop_table as table\nfrom grids.cli import run\n"
-        "left = int(sys.argv[1])\n"
-        "look = table.DropTable.__call__\n"
-        "def dying(self, group):\n    global left\n    left -= 1\n"
-        "    if left < 0: os.kill(os.getpid(), signal.SIGKILL)\n    return look(self, group)\n"
-        "table.DropTable.__call__ = dying\nsys.exit(run(sys.argv[2:]))\n"
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for answers in (0, 3, 4):
-        command = [sys.executable, "-c", code, str(answers), "group", *given, "--out", "cut", "--quiet"]
-        command += ["--resume"] if (tmp_path / "cut").exists() else []
-        died = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
-        assert died.returncode == -signal.SIGKILL
-        assert not (tmp_path / "cut" / "groups.json").exists()
-    resumed = json.loads(call(*given, "--out", "cut", "--resume", "--json")[1])
-    assert resumed == unbroken

@@ -30,7 +30,7 @@ def call(
     return lambda *arguments: call("profile", *arguments, "--device", "cpu")
 
 
-def test_a_run(call: Call, tmp_path: Path) -> None:
+def test_a_profile_of_a_run_is_printed_and_written(call: Call, tmp_path: Path) -> None:
     (tmp_path / "clean" / "text.png").write_text("no image")
     code, out, err = call("clean", "--run", "run")
     assert code == 0
@@ -45,7 +45,7 @@ def test_a_run(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_json_and_quiet(call: Call) -> None:
+def test_json_is_one_record_and_quiet_is_quiet(call: Call) -> None:
     code, out, err = call("clean", "--run", "run", "--json", "--draws", "2", "--seed", "3")
     assert (code, err) == (0, "")
     found = json.loads(out)
@@ -56,7 +56,7 @@ def test_json_and_quiet(call: Call) -> None:
 
 
 @pytest.mark.slow
-def test_examples(call: Call, tmp_path: Path) -> None:
+def test_a_profile_of_examples_is_printed_and_written(call: Call, tmp_path: Path) -> None:
     code, out, err = call(
         "clean", "--run", "own", "--group", "denoise=noisy", "--weights", "denoise=net.safetensors",
         "--network", "denoise=nafnet",
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_in_one_line(call: Call, tmp_path: Path, arguments
     assert not (tmp_path / "run" / FILE).exists()
 
 
-def test_runs_without_groups(call: Call, tmp_path: Path) -> None:
+def test_runs_without_groups_are_one_line(call: Call, tmp_path: Path) -> None:
     for name in ("nowhere", "clean"):
         code, out, err = call("clean", "--run", name)
         assert (code, out) == (1, "")

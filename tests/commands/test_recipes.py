@@ -53,7 +53,7 @@ def test_a_recipe_trains_and_its_file_is_measured(call: Call, name: str) -> None
 
 
 @pytest.mark.slow
-def test_topologies(call: Call) -> None:
+def test_topologies_are_taken_and_kept(call: Call) -> None:
     given = ("train", "photos", "--recipe", "liu-durbm", "--tasks", "haze,jpeg", *SMALL, "--out", "m.safetensors")
     code, _, err = call(*given, "--topology", "jpeg>H")
     assert (code, but_warnings(err)) == (0, "decoders: jpeg>H\n")

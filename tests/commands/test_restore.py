@@ -77,7 +77,7 @@ def _exif() -> Any:
     return exif
 
 
-def test_one_image(call: Call, tmp_path: Path) -> None:
+def test_one_image_is_restored_with_its_group(call: Call, tmp_path: Path) -> None:
     code, out, err = call("in/a.png", "--compare", "side.png", "--report", "page.html")
     assert (code, err) == (0, "")
     first, second = out.splitlines()
@@ -106,7 +106,7 @@ def test_untouched_is_untouched(call: Call, tmp_path: Path, name: str, says: str
     assert (tmp_path / ("out" + source.suffix)).read_bytes() == source.read_bytes()
 
 
-def test_a_folder(call: Call, tmp_path: Path) -> None:
+def test_a_folder_is_restored_and_its_tree_kept(call: Call, tmp_path: Path) -> None:
     code, out, err = call("in", "-o", "done", "--steps", "2")
     assert code == 0
     assert out.splitlines()[-1] == "2 of 4 images restored, 2 clean or unknown, all in done"
@@ -123,7 +123,7 @@ def test_a_folder(call: Call, tmp_path: Path) -> None:
     assert len(records[0]["steps"]) == 2
 
 
-def test_a_head(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_head_of_a_restorer_can_be_named(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = build("martyniuk-resnet-small", ("jpeg", "rain"))
     weights = save_restorer(tmp_path / "c3.safetensors", network, {"preset": "martyniuk-resnet-small"})
     group = SimpleNamespace(id="C3", degradations=("jpeg", "rain"), weights=weights, network=None)
@@ -135,7 +135,7 @@ def test_a_head(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert code == 1 and "unknown task of this restorer 'haze'" in err
 
 
-def test_json(call: Call) -> None:
+def test_json_holds_the_verdict_and_the_steps(call: Call) -> None:
     code, out, err = call("in/sub/bright.png", "--group", "C1", "--json")
     assert (code, err) == (0, "")
     (record,) = json.loads(out)

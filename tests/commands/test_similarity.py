@@ -165,7 +165,7 @@ def test_it_prints_and_writes(measure: Call, here: Path) -> None:
     assert "at severity 0.5" in page
 
 
-def test_json_and_quiet(measure: Call, here: Path) -> None:
+def test_json_is_the_matrix_and_quiet_is_quiet(measure: Call, here: Path) -> None:
     code, out, err = measure("--json", "--out", "one")
     assert (code, err) == (0, "")
     assert SimilarityMatrix.from_json(json.loads(out)).degradations == tuple(KINDS.split(","))

@@ -63,7 +63,7 @@ def call(call: Call, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @pytest.mark.slow
-def test_train_then_evaluate(alone: Call, call: Call, tmp_path: Path) -> None:
+def test_what_was_trained_is_evaluated(alone: Call, call: Call, tmp_path: Path) -> None:
     given = ("train", "photos", "--tasks", "jpeg,gaussian_blur", *SMALL)
     code, out, err = alone(*given)
     assert (code, but_warnings(err)) == (0, "")
@@ -208,7 +208,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("2h", 7200), ("1.5m", 90), ("0.5s", 0.5)])
-def test_times(text: str, seconds: float) -> None:
+def test_times_have_units(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
 
 

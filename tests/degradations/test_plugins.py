@@ -96,7 +96,7 @@ def test_a_location_must_have_both_parts(location: str) -> None:
     raises_line(lambda: load_function("fog", location), "'fog'", "FILE.py:FUNCTION", f"'{location}'")
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     raises_line(lambda: load_function("fog", f"{tmp_path / 'no.py'}:fog"), "no.py", "fog")
     raises_line(lambda: load_function("fog", f"{tmp_path}:fog"), str(tmp_path))
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     raises_line(lambda: load_function("fog", f"{tmp_path / 'my.txt'}:fog"), "my.txt")
 
 
-def test_a_missing_function(tmp_path: Path) -> None:
+def test_a_missing_function_is_named(tmp_path: Path) -> None:
     location = written(tmp_path, FOG + "\nmist = 3\n")
     raises_line(lambda: load_function("fog", location + ":frog"), "my.py", "frog")
     raises_line(lambda: load_function("fog", location + ":mist"), "my.py", "mist")

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def exif_bytes(orientation: int | None = None) -> bytes:
     return exif.tobytes()
 
 
-def pillow_bytes(image: Image.Image, kind: str, **options: object) -> bytes:
+def pillow_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
@@ -71,7 +72,7 @@ def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def tiff(array: np.ndarray, **options: object) -> bytes:
+def tiff(array: np.ndarray, **options: Any) -> bytes:
     out = io.BytesIO()
     tifffile.imwrite(out, array, **options)
     return out.getvalue()

@@ -122,7 +122,7 @@ def test_deep_ppm_is_scaled_to_16_bits(tmp_path: Path, white: int, plain: bool) 
 
 
 @pytest.mark.parametrize("kind", ["png", "pgm", "tiff<", "tiff>", "tiff, white is zero"])
-def test_16_bit_grey(tmp_path: Path, kind: str) -> None:
+def test_16_bit_grey_is_read_exactly(tmp_path: Path, kind: str) -> None:
     grey = noise(channels=0, dtype=np.uint16)
     data = {
         "png": lambda: png(grey, 0),
@@ -181,7 +181,7 @@ def test_animation_gives_its_first_frame(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted({".png", ".jpg", ".bmp", ".tif", ".webp"}))
-def test_one_pixel(tmp_path: Path, suffix: str) -> None:
+def test_one_pixel_comes_back(tmp_path: Path, suffix: str) -> None:
     photo = read_photo(write_photo(tmp_path / f"a{suffix}", Photo(np.full((1, 1, 3), 77, np.uint8))))
     assert np.abs(photo.pixels.astype(int) - 77).max() <= 1
 

@@ -97,7 +97,7 @@ def test_pairs_of_such_links_are_left_out(broken: Path, tmp_path: Path) -> None:
     assert [skipped.path.name for skipped in bad] == [*BROKEN[1:], "p4.png"]
 
 
-def test_folder(tmp_path: Path) -> None:
+def test_a_folder_is_listed_in_order_without_what_is_hidden(tmp_path: Path) -> None:
     names = [
         "b.JPG",
         "a.png",
@@ -145,7 +145,7 @@ def test_hidden_folder_given_by_name_and_circular_links(tmp_path: Path) -> None:
     refusal(folder / "turn.png")
 
 
-def test_nothing_found(tmp_path: Path) -> None:
+def test_nothing_found_is_an_error_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     with pytest.raises(ImageError) as caught:
         list_images([tmp_path])
@@ -158,7 +158,7 @@ def test_nothing_found(tmp_path: Path) -> None:
         list_images([])
 
 
-def test_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: object) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
@@ -182,7 +182,7 @@ def test_they_are_photographs_on_disk() -> None:
         assert photo.alpha is None
 
 
-def test_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImageError, match="scikit-image"):
         builtin_photos()

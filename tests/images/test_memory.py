@@ -20,7 +20,7 @@ def values(count: int, dtype: type = np.uint8) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_arrays(count: int, dtype: type) -> None:
+def test_arrays_are_photographs(count: int, dtype: type) -> None:
     pixels = values(count, dtype)
     photo = photo_from_array(pixels)
     assert photo.pixels.dtype == dtype and photo.grey == (count < 3)
@@ -44,7 +44,7 @@ def test_arrays_that_are_no_pictures() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P", "CMYK", "I;16"])
-def test_images_of_pillow(mode: str) -> None:
+def test_images_of_pillow_are_photographs(mode: str) -> None:
     image = (
         Image.fromarray(values(1, np.uint16)[..., 0]) if mode == "I;16" else Image.fromarray(values(4)).convert(mode)
     )

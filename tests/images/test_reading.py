@@ -37,14 +37,16 @@ def test_samples_are_whole(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.8, 0.95])
-def test_truncated(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, share: float) -> None:
+def test_truncated_files_are_refused_in_silence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, share: float
+) -> None:
     data = SAMPLES[name]
     refusal(stored(tmp_path, data[: max(1, int(len(data) * share))]))
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", ["png", "png16", "jpeg", "jpeg-restarts", "tiff", "tiff16", "bmp", "webp", "ppm"])
-def test_truncated_by_a_few_bytes(tmp_path: Path, name: str) -> None:
+def test_files_that_lack_a_few_bytes_are_refused(tmp_path: Path, name: str) -> None:
     cut = 13 if name.startswith("png") else 3  # the last 12 bytes of a PNG say only that it ends
     message = refusal(stored(tmp_path, SAMPLES[name][:-cut]))
     assert "truncated or damaged" in message or "damaged header" in message
@@ -117,7 +119,7 @@ def test_whatever_the_bytes_nothing_but_an_image_error(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=st.sampled_from([b"", *(sample[:24] for sample in SAMPLES.values())]), tail=st.binary(max_size=300))
-def test_random_bytes(tmp_path: Path, head: bytes, tail: bytes) -> None:
+def test_random_bytes_are_read_or_refused_in_one_line(tmp_path: Path, head: bytes, tail: bytes) -> None:
     reads_or_refuses(stored(tmp_path, head + tail))
 
 
@@ -152,7 +154,7 @@ def test_path_with_a_line_feed_still_gives_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = stored(tmp_path, SAMPLES["png"])
     path.chmod(0)
     if os.geteuid() == 0:  # root reads everything
@@ -182,7 +184,7 @@ def test_huge_webp_by_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_limit_is_exact(tmp_path: Path, name: str) -> None:
+def test_the_limit_of_pixels_is_exact(tmp_path: Path, name: str) -> None:
     path = stored(tmp_path, SAMPLES[name])
     photo = read_photo(path)
     pixels = photo.height * photo.width
@@ -201,12 +203,12 @@ def test_limit_above_that_of_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("height", "width"), [(0, 5), (5, 0)])
-def test_zero_size(tmp_path: Path, height: int, width: int) -> None:
+def test_images_of_no_size_are_refused(tmp_path: Path, height: int, width: int) -> None:
     refusal(stored(tmp_path, png(noise(1, 1), 2, size=(height, width))))
     refusal(stored(tmp_path, b"P6 %d %d 255\n" % (width, height)))
 
 
-def test_floating_point(tmp_path: Path) -> None:
+def test_floating_point_is_refused(tmp_path: Path) -> None:
     values = np.ones((4, 5), np.float32)
     assert "floating" in refusal(stored(tmp_path, tiff(values)))
     assert "floating" in refusal(stored(tmp_path, tiff(np.dstack([values] * 3), photometric="rgb")))
@@ -278,7 +280,7 @@ def test_unusual_tiffs_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("layout", ["strips", "tiles", "planes", "grey"])
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_big_endian_bigtiff(tmp_path: Path, dtype: type, layout: str, compression: str | None) -> None:
+def test_big_endian_bigtiff_is_read(tmp_path: Path, dtype: type, layout: str, compression: str | None) -> None:
     pixels = noise(40, 50, 0 if layout == "grey" else 3, dtype)
     options = {"tile": (16, 16)} if layout == "tiles" else {"rowsperstrip": 7}
     if layout == "planes":
@@ -307,7 +309,7 @@ def test_odd_metadata_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert capfd.readouterr() == ("", "")
 
 
-def test_non_ascii_names(tmp_path: Path) -> None:
+def test_names_of_any_alphabet_are_read(tmp_path: Path) -> None:
     for suffix in (".png", ".tif"):
         photo = Photo(noise(dtype=np.uint16))
         path = write_photo(tmp_path / "Füße" / f"写真 é{suffix}", photo)
@@ -364,7 +366,7 @@ def test_a_single_bad_file_is_raised(folder: Path) -> None:
     assert skipped == []
 
 
-def test_nothing_usable(folder: Path) -> None:
+def test_nothing_usable_is_an_error(folder: Path) -> None:
     with pytest.raises(ImageError, match=r"none of 2 images can be used \(the first, '.*bad\.png': it is not an image"):
         list(read_photos([folder / "bad.png", folder / "missing.png"]))
     with pytest.raises(ImageError, match="no images"):

@@ -29,7 +29,7 @@ def every_value(dtype: type) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 8), (np.uint16, 16)])
-def test_there_and_back(dtype: type, bits: int) -> None:
+def test_every_value_survives_its_tensor(dtype: type, bits: int) -> None:
     pixels = every_value(dtype)
     tensor = to_tensor(pixels)
     assert tensor.shape == (3, len(pixels), 1) and tensor.dtype == torch.float32 and tensor.is_contiguous()
@@ -57,7 +57,9 @@ def test_sixteen_bits_are_rounded_to_eight() -> None:
 def test_values_are_clipped_and_rounded() -> None:
     values = torch.tensor([-0.5, 0.0, 0.4 / 255, 0.6 / 255, 1.0, 7.0])
     assert round_to_8_bit(values).mul(255).tolist() == [0, 0, 0, 1, 255, 255]
-    assert to_pixels(values.expand(3, 1, 6))[0, :, 1].tolist() == [0, 0, 0, 1, 255, 255]
+    images = values.expand(3, 1, 6)
+    assert to_pixels(images)[0, :, 1].tolist() == [0, 0, 0, 1, 255, 255]
+    assert to_pixels(images.double().requires_grad_(), bits=16)[0, -1].tolist() == [65535] * 3
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_what_is_no_image(image: torch.Tensor, says: str) -> None:
             function(image)
 
 
-def test_the_middle() -> None:
+def test_the_middle_is_cropped() -> None:
     ramp = torch.arange(100.0).view(10, 10).expand(3, -1, -1)
     assert torch.equal(crop_middle(ramp, 4), ramp[:, 3:7, 3:7])
     assert torch.equal(crop_middle(ramp, 20), ramp)

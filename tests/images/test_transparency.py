@@ -237,7 +237,7 @@ def test_nothing_visible_is_said(tmp_path: Path, picture: np.ndarray) -> None:
     assert [(one.path, says in one.reason) for one in skipped] == [(path, True)]
 
 
-def test_put_back(picture: np.ndarray) -> None:
+def test_the_seen_part_is_put_back_where_it_was(picture: np.ndarray) -> None:
     photo = on_canvas(picture)
     seen = seen_part(photo)
     again = with_seen(photo, seen, seen.photo)
@@ -245,7 +245,7 @@ def test_put_back(picture: np.ndarray) -> None:
     assert with_seen(photo, seen, replace(seen.photo, pixels=255 - picture)).pixels[40, 60, 0] == 255 - picture[3, 9, 0]
 
 
-def test_on_white() -> None:
+def test_transparent_pixels_are_laid_on_white() -> None:
     pixels = np.full((1, 3, 3), 100, np.uint8)
     alpha = np.array([[0, 128, 255]], np.uint8)
     assert on_white(Photo(pixels, alpha))[0, :, 0].tolist() == [255, 177, 100]  # 100 + 155 * 127 / 255 = 177.2

@@ -26,7 +26,7 @@ def test_bytes_are_deterministic(suffix: str, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", ".gif", ".txt", "png"])
-def test_unknown_suffix(tmp_path: Path, suffix: str) -> None:
+def test_an_unknown_suffix_is_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(ImageError, match=r"\.png, \.jpg, \.jpeg, \.bmp, \.tif, \.tiff, \.webp"):
         encode(Photo(noise()), suffix)
 

@@ -34,7 +34,7 @@ def test_attention_is_between_channels() -> None:
     assert torch.allclose(attention(x), expected, atol=1e-5)
 
 
-def test_gated_feed_forward() -> None:
+def test_the_gated_feed_forward_follows_its_equation() -> None:
     block = GatedFeedForward(8)
     assert block.project.in_channels == 21  # floor(2.66 x 8)
     x = torch.randn(1, 8, 4, 4)
@@ -42,7 +42,7 @@ def test_gated_feed_forward() -> None:
     assert torch.allclose(block(x), block.project(F.gelu(both[:, :21]) * both[:, 21:]), atol=1e-6)
 
 
-def test_padding() -> None:
+def test_padding_repeats_the_border_up_to_a_multiple() -> None:
     images = noise_images(1, 3, 5, 9)
     larger = pad_to_multiple(images, 4)
     assert larger.shape == (1, 3, 8, 12)

@@ -13,7 +13,7 @@ from grids.networks.pooling import InstanceNorm
 from grids.networks.table import parameters
 
 
-def test_parameters_as_published() -> None:
+def test_the_sizes_are_the_published_ones() -> None:
     with torch.device("meta"):
         assert parameters(PatchCritic()) == 2_764_737
         assert round(parameters(ConvCritic()) / 1e6, 2) == 2.79

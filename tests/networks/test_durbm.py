@@ -44,7 +44,7 @@ def test_weight_layers_as_published() -> None:
     assert layers(small(gap=False, tv=False).stages[0]) == layers(small(fusion=False).stages[0]) == 11
 
 
-def test_parameters() -> None:
+def test_the_sizes_are_the_papers() -> None:
     """Kernels alone: 18 C^2 each for two SE-ResNet modules, 36 + k^2 for T1, 9 + 9 for shrinking, 18 for the fusion."""
     with torch.device("meta"):
         network = build("liu-durbm", ("rain",))
@@ -56,7 +56,7 @@ def test_parameters() -> None:
     assert parameters(longer) - parameters(network) == pytest.approx(1.245e6, rel=0.003)
 
 
-def test_multiply_adds() -> None:
+def test_multiply_adds_are_counted_by_hand() -> None:
     """Each convolution at its size: the blocks' x at a quarter, r at half of it, the decoder up to the whole."""
     c = 96
     with torch.device("meta"):
@@ -67,7 +67,7 @@ def test_multiply_adds() -> None:
     assert multiply_adds(network, 64) == pytest.approx(64 * 64 * (stem + block + decoder), rel=1e-3)
 
 
-def test_total_variation() -> None:
+def test_the_total_variation_is_eq_6() -> None:
     """Eq. 6: 0 for a constant map, s^3 for a ramp of slope s, blind to what is added; else as a plain loop has it."""
     variation = TotalVariation()
     assert float(variation(torch.full((1, 1, 5, 7), 3.7))) == 0
@@ -206,7 +206,7 @@ def test_states_with_wrong_stages() -> None:
     raises_line(lambda: DuRBM.from_state(headless), "no decoder", kind=WeightsError)
 
 
-def test_features() -> None:
+def test_features_are_those_of_fig_9() -> None:
     """Fig. 9: behind the first two ReLUs, and behind the first, the third and the fifth block."""
     network, images = small(kernels=(3,) * 5), noise_images(2, 3, 16, 24)
     features = network.features(images)
@@ -225,7 +225,7 @@ def test_features() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 31), (8, 8), (17, 5)])
-def test_any_size(size: tuple[int, int]) -> None:
+def test_images_of_any_size_pass(size: tuple[int, int]) -> None:
     images = noise_images(1, 3, *size)
     for task in TASKS:
         output = small(kernels=(11,))(images, task)
@@ -233,7 +233,7 @@ def test_any_size(size: tuple[int, int]) -> None:
         assert bool(torch.isfinite(output).all())
 
 
-def test_reach() -> None:
+def test_no_pixel_acts_farther_than_is_said() -> None:
     """No pixel acts farther than is said, but through means; and some act nearly so far."""
     network = small(tasks=("rain",), topology=None, kernels=(5,)).double()
     for name, value in network.named_parameters():  # all positive, so that nothing cancels and no ReLU closes

@@ -37,7 +37,7 @@ def built(name: str) -> MultiHead:
         ("martyniuk-fpn", 30_754_272 + 880_640 + 1_769_472, 665_475),
     ],
 )
-def test_parameters_as_published(name: str, encoder: int, decoder: int) -> None:
+def test_the_sizes_are_the_published_ones(name: str, encoder: int, decoder: int) -> None:
     with torch.device("meta"):
         network = built(name)
     assert parameters(network.encoder) == encoder  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def tiny() -> ShenFace:
     return ShenFace(8, 2)
 
 
-def test_parameters_as_published() -> None:
+def test_the_sizes_are_the_published_ones() -> None:
     with torch.device("meta"):
         network = build("shen-face")
         assert parameters(network) == 1_900_780
@@ -78,7 +78,7 @@ def test_both_streams_teach_the_trunk(tiny: ShenFace) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 8), (7, 3), (16, 15)])
-def test_odd_sizes(tiny: ShenFace, size: tuple[int, int]) -> None:
+def test_images_of_odd_sizes_pass(tiny: ShenFace, size: tuple[int, int]) -> None:
     images = noise_images(1, 3, *size)
     coarse, fine = tiny(images, every_scale=True)
     assert fine.shape == images.shape
@@ -109,7 +109,7 @@ def test_wrong_options_and_states_are_named() -> None:
 
 
 @pytest.mark.parametrize("scales", [1, 2])
-def test_reach(scales: int) -> None:
+def test_a_pixel_acts_so_far_and_no_farther(scales: int) -> None:
     """So far, and no farther, does a pixel act: what tiles must share."""
     torch.manual_seed(0)
     network = ShenFace(8, 1, scales, structure=False).double()

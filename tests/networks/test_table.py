@@ -30,7 +30,7 @@ LARGE = (
 
 @pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in LARGE])
-def test_contract(name: str, check: Callable[[Preset], None]) -> None:
+def test_the_contract_is_kept(name: str, check: Callable[[Preset], None]) -> None:
     check(TABLE[name])
 
 
@@ -38,7 +38,7 @@ def test_contract(name: str, check: Callable[[Preset], None]) -> None:
     ("name", "expected"),
     [("restormer", 26_126_644), ("srresnet", 1_222_147), ("nafnet-32", 29_159_715), ("drunet", 32_640_960 - 576)],
 )
-def test_parameters_as_published(name: str, expected: int) -> None:
+def test_the_sizes_are_the_published_ones(name: str, expected: int) -> None:
     with torch.device("meta"):
         assert parameters(build(name)) == expected
 
@@ -53,7 +53,7 @@ def test_a_unet_begins_with_its_input_and_enlarges_as_drunet_does() -> None:
     torch.testing.assert_close(up(maps), F.conv_transpose2d(maps, kernel, stride=2), atol=1e-6, rtol=0)
 
 
-def test_multiply_adds_as_published() -> None:
+def test_multiply_adds_are_the_published_ones() -> None:
     with torch.device("meta"):
         # the NAFNet paper: 16 G for width 32, at 256 x 256
         assert multiply_adds(NAFNet(32, (1, 1, 1, 28), 1, (1, 1, 1, 1))) == pytest.approx(16e9, rel=0.01)

@@ -28,7 +28,7 @@ FOUR = (*THREE, "jpeg")
         ("haze", ("haze",), (("haze",),)),
     ],
 )
-def test_meaning(text: str, tasks: tuple[str, ...], stages: tuple[tuple[str, ...], ...]) -> None:
+def test_a_text_means_its_stages(text: str, tasks: tuple[str, ...], stages: tuple[tuple[str, ...], ...]) -> None:
     assert parse(text, tasks) == stages
     assert parse(write(stages), tasks) == stages
 
@@ -56,7 +56,7 @@ def test_the_thirteen_of_three_tasks() -> None:
 
 
 @given(st.data())
-def test_round_trip(data: st.DataObject) -> None:
+def test_a_topology_survives_its_text(data: st.DataObject) -> None:
     tasks = data.draw(st.permutations([*LETTERS.values(), "snow", "gaussian_noise"]))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(tasks) - 1))))
     stages = tuple(tuple(tasks[a:b]) for a, b in itertools.pairwise([0, *cuts, len(tasks)]))

@@ -239,7 +239,7 @@ def test_16_bit_pairs_keep_their_depth(tmp_path: Path, scenes: list[np.ndarray])
     assert np.any(pixels(tmp_path / "o" / "LQ" / "a.png") % 257 != 0)
 
 
-def test_a_contact_sheet(photo: Path) -> None:
+def test_a_contact_sheet_shows_every_kind(photo: Path) -> None:
     kinds = all_degradations()
     data = contact_sheet_of(read_photo(photo), kinds, severity=0.5, seed=1)
     assert data == contact_sheet_of(read_photo(photo), kinds, severity=0.5, seed=1)

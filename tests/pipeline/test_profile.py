@@ -87,7 +87,7 @@ def test_gains_are_predicted_where_the_restorers_are_there(clean: Path, tmp_path
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 7])
-def test_too_few_photographs(crops: list[Tensor], run: Path, tmp_path: Path, count: int) -> None:
+def test_too_few_photographs_are_refused(crops: list[Tensor], run: Path, tmp_path: Path, count: int) -> None:
     few = save_images(tmp_path / "few", crops[:count])
     raises_line(lambda: profile_run(few, run, device="cpu"), "too few photographs", str(count), "at least 8")
     assert not (run / FILE).exists()
@@ -265,7 +265,7 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
     wrong("", given={**examples, "a name": str(clean)})
 
 
-def test_too_few_examples(
+def test_too_few_examples_are_refused(
     examples: dict[str, str], clean: Path, tmp_path: Path, crops: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seven = str(save_images(tmp_path / "seven", crops[:7], "gaussian_noise"))

@@ -58,7 +58,7 @@ def test_what_is_wrong_with_the_only_image_or_with_all_is_raised(tmp_path: Path)
         select_images(tmp_path, selector=FakeSelector())
 
 
-def test_a_map(tmp_path: Path) -> None:
+def test_a_map_is_written(tmp_path: Path) -> None:
     photo = paint(tmp_path / "a.png", 99, (600, 500))
     written = write_map(photo, tmp_path / "new" / "map.png", selector=FakeSelector())
     with Image.open(written) as page:

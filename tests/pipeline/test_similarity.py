@@ -247,7 +247,7 @@ def test_bad_images_are_reported_and_change_nothing(run: Run, photos: Path) -> N
     assert [bad.path.name for bad in skipped] == ["a.png"]
 
 
-def test_intervals(run: Run) -> None:
+def test_intervals_hold_the_matrix_and_leave_it(run: Run) -> None:
     found = run(SimilaritySettings(patches=12, patch_size=16, precision="fp32", intervals=True))
     assert found.low is not None
     assert found.high is not None
@@ -340,14 +340,14 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], reason: str
         SimilaritySettings(**settings)
 
 
-def test_the_published_settings() -> None:
+def test_the_published_settings_are_the_papers() -> None:
     paper = SimilaritySettings.paper()
     assert (paper.patches, paper.used_components, paper.patch_size, paper.precision) == (800, 300, 32, "fp32")
     assert SimilaritySettings.paper(seed=3, patches=400).seed == 3
     assert SimilaritySettings(patches=800).used_components == 300
 
 
-def test_a_large_seed(run: Run) -> None:
+def test_the_largest_seed_is_taken(run: Run) -> None:
     found = run(SimilaritySettings(patches=8, patch_size=8, precision="fp32", seed=2**63 - 1))
     assert found.settings["seed"] == 2**63 - 1
 

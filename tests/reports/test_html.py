@@ -84,7 +84,7 @@ def test_a_picture_must_be_a_png() -> None:
         similarity_page(random_matrix(2), title="t", pictures={"photo": b"GIF89a"})
 
 
-def test_comparison_page() -> None:
+def test_the_page_of_a_comparison_holds_its_numbers() -> None:
     first, second = eleven(), eleven(2).subset(NAMES[:9])
     result = compare(first, second, ("paper", "ours_v2"))
     page = Page(comparison_page([result], [("paper", first), ("ours_v2", second)], title="Two runs"))

@@ -16,6 +16,7 @@ from reports.sample_records import (
 )
 
 from grids.errors import GridsError
+from grids.reports import colors
 from grids.reports.graph import draw_graph
 from grids.reports.partition import PALETTE, look_of
 

@@ -1,3 +1,5 @@
+"""Tests."""
+
 from __future__ import annotations
 
 import io
@@ -11,7 +13,6 @@ from PIL import Image
 from grids.errors import GridsError
 from grids.reports.selection import advice, selection_text, selections_table, short_name
 from grids.reports.selection_map import paint_map
-from grids.reports.text import percent
 from grids.results import HIDDEN_CELL, Ranked, Selection
 
 NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
@@ -65,7 +66,7 @@ NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
         ),
     ],
 )
-def test_advice(selection: Selection, expected: str) -> None:
+def test_advice_is_that_of_the_verdict(selection: Selection, expected: str) -> None:
     assert advice(selection) == expected
 
 
@@ -131,14 +132,6 @@ def test_names_that_a_terminal_would_choke_on_or_that_are_long() -> None:
         assert all(line.isprintable() for line in text.splitlines()) and "\N{REPLACEMENT CHARACTER}[31m" in text
     name = short_name("some/very/deep/folder" * 9 + "/photo.png")
     assert len(name) == 48 and name.startswith("some/very") and name.endswith("/photo.png") and "…" in name
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(0, "0 %"), (0.009, "<1 %"), (0.71, "71 %"), (0.999, ">99 %"), (1, "100 %"), (math.nan, "-")],
-)
-def test_percent(value: float, expected: str) -> None:
-    assert percent(value) == expected
 
 
 def opened(data: bytes) -> np.ndarray:

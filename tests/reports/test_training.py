@@ -1,3 +1,5 @@
+"""Tests."""
+
 from __future__ import annotations
 
 import csv
@@ -29,7 +31,6 @@ from grids.reports import training as records
 from grids.reports import training_text
 from grids.reports.curves import drop_bars, learning_curves
 from grids.reports.painting import figure_bytes
-from grids.reports.text import time_text
 from grids.results import SETTLED, TrainingReport
 
 MANY = [f"degradation_{k}" for k in range(62)]
@@ -130,7 +131,7 @@ def test_nearly_no_drop_is_not_negative() -> None:
     assert "-0.00" not in training_text.training_text(report)
 
 
-def test_what_had_settled() -> None:
+def test_upper_bounds_that_had_not_settled_are_named() -> None:
     runs = [training((name,), [30.0], [gain]) for name, gain in (("a", SETTLED + 1e-9), ("b", SETTLED - 1e-9))]
     report = TrainingReport("nafnet", "scratch", {}, {"a": 20.0, "b": 20.0}, tuple(runs))
     assert list(records.unsettled(report)) == ["a"]
@@ -140,14 +141,6 @@ def test_what_had_settled() -> None:
     assert "settled: 1 upper bound gained less than 0.1 dB" in training_text.training_text(settled)
     unknown = replace(report, runs=(replace(runs[0], curve=runs[0].curve[-1:]),))
     assert "settled" not in training_text.training_text(unknown)
-
-
-@pytest.mark.parametrize(
-    "seconds, expected",
-    [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.7, "1 h 0 min"), (7500, "2 h 5 min")],
-)
-def test_times(seconds: float, expected: str) -> None:
-    assert time_text(seconds) == expected
 
 
 @every_report

@@ -52,7 +52,7 @@ def test_the_record_can_be_read_alone(tmp_path: Path) -> None:
     assert read_record(saved(tmp_path)) == RECORD
 
 
-def test_no_record(tmp_path: Path) -> None:
+def test_files_without_a_record_have_none(tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     assert read_record(file) is None
     file.write_bytes(b"nothing of the kind")
@@ -72,7 +72,7 @@ def test_no_record(tmp_path: Path) -> None:
     ],
     ids=lambda text: text[:30],
 )
-def test_a_damaged_record(tmp_path: Path, text: str) -> None:
+def test_a_damaged_record_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.safetensors"
     save_file(initialize("tiny", 5).state_dict(), file, {"grids_restorer": text})
     assert read_record(file) is None
@@ -92,7 +92,7 @@ def test_foreign_weights_of_a_network_that_is_named(tmp_path: Path, suffix: str)
     assert (found.preset, found.tasks, found.record) == ("tiny", ("jpeg",), {})
 
 
-def test_foreign_files(tmp_path: Path) -> None:
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     raises_line(lambda: load_restorer(file, "tiny"), f"'{file}'", "No such file", kind=WeightsError)
     file.write_bytes(b"nothing of the kind")
@@ -133,7 +133,7 @@ def test_records_are_json_in_the_metadata(tmp_path: Path) -> None:
     assert json.loads(header["__metadata__"]["grids_restorer"]) == RECORD
 
 
-def test_fresh_networks() -> None:
+def test_initial_weights_hang_on_the_seed() -> None:
     before = torch.get_rng_state()
     assert same_weights(initialize("tiny", 1), initialize("tiny", 1))
     assert not same_weights(initialize("tiny", 1), initialize("tiny", 2))

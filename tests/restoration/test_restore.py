@@ -139,7 +139,7 @@ def test_selection_sees_what_a_file_holds_and_restoring_more() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 300), (300, 10)])
-def test_odd_sizes(size: tuple[int, int]) -> None:
+def test_images_of_odd_sizes_are_restored(size: tuple[int, int]) -> None:
     photo = Photo(np.full((*size, 3), 9, np.uint8))
     network = NAFNet(4, (1, 1), 1, (1, 1)).eval()
     found = restore_photo(photo, lambda _: BEARS, lambda _: network, tile=128, overlap=16)
@@ -158,7 +158,7 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
         (lambda photo: restore_photo(photo, None, None, strength=1.5), "0 to 1, but is 1.5"),  # type: ignore[arg-type]
     ],
 )
-def test_wrong_values(photo: Photo, call: Callable[[Photo], object], reason: str) -> None:
+def test_wrong_values_are_refused(photo: Photo, call: Callable[[Photo], object], reason: str) -> None:
     raises_line(lambda: call(photo), reason)
 
 

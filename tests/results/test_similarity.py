@@ -68,7 +68,7 @@ def test_intervals_have_both_ends(end: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_json_round_trip(data: st.DataObject) -> None:
+def test_a_matrix_survives_json(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 6))
     entries = data.draw(st.lists(st.floats(0, 10), min_size=n * n, max_size=n * n))
     upper = np.triu(np.array(entries).reshape(n, n), 1)
@@ -81,7 +81,7 @@ def test_json_round_trip(data: st.DataObject) -> None:
     assert after.to_json() == before.to_json()
 
 
-def test_files_round_trip_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_matrix_survives_its_file_byte_for_byte(tmp_path: Path) -> None:
     first = sample().save(tmp_path / "a" / "similarity.json")
     loaded = SimilarityMatrix.load(first)
     assert_equal(loaded, sample())
@@ -250,7 +250,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 ODD_NAMES = ("jpeg", "ringing", "a,b")
 
 
-def test_a_similarity_matrix() -> None:
+def test_a_matrix_is_a_data_frame_and_csv() -> None:
     values = np.array([[0, 1.25, 3], [1.25, 0, 2.00005], [3, 2.00005, 0]])
     matrix = SimilarityMatrix(ODD_NAMES, values)
     frame = matrix.to_frame()

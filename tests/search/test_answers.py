@@ -134,7 +134,7 @@ def test_supposing_leaves_the_original_alone() -> None:
     assert (known.known(ABC), known.known(AB)) == (None, "within")
 
 
-def test_total_drops() -> None:
+def test_total_drops_bound_what_is_not_known() -> None:
     known = answers()
     known.add(ABC, Answer({"d0": 0.5, "d1": -0.25, "d2": 0.125}))
     known.add(AB, Answer({"*": 0.5}))

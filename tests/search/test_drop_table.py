@@ -46,7 +46,7 @@ def test_files_that_say_the_same(text: str) -> None:
     assert table(frozenset({"jpeg", "blur"})) is None
 
 
-def test_noise() -> None:
+def test_noise_is_read_where_it_is_given() -> None:
     text = "group,degradation,drop,noise\na+b,a,0.5,0.25\na+b,b,0.1,\na+c,*,1,0\n"
     assert DropTable.parse(text, "t.csv").answers == {
         frozenset("ab"): Answer({"a": 0.5, "b": 0.1}, {"a": 0.25}),
@@ -101,7 +101,7 @@ def test_a_malformed_row_is_named(row: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("noise", ["-0.1", "nan", "inf", "little"])
-def test_wrong_noise(noise: str) -> None:
+def test_wrong_noise_is_refused(noise: str) -> None:
     with pytest.raises(GridsError, match=f"line 2: the noise must be a number of dB, 0 or more, not '{noise}'"):
         DropTable.parse(f"group,degradation,drop,noise\na+b,a,0.5,{noise}\n", "t.csv")
 
@@ -113,18 +113,18 @@ def test_wrong_noise(noise: str) -> None:
         *("group,degradation,drop,delta", "group,degradation,drop,"),
     ],
 )
-def test_a_wrong_header(header: str) -> None:
+def test_a_wrong_header_is_refused(header: str) -> None:
     with pytest.raises(GridsError, match=r"'t.csv', line 2: the columns must be group, degradation, drop"):
         DropTable.parse(f"# comment\n{header}\na+b,a,0.5\n", "t.csv")
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", HEADER, "\ufeff", HEADER + "# a+b,a,0.5\n"])
-def test_an_empty_table(text: str) -> None:
+def test_an_empty_table_is_refused(text: str) -> None:
     with pytest.raises(GridsError, match=r"'t.csv' holds no drops"):
         DropTable.parse(text, "t.csv")
 
 
-def test_files(tmp_path: Path) -> None:
+def test_only_files_in_utf_8_are_read(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     assert DropTable.load(path).answers == DropTable.load(str(path)).answers == ANSWERS

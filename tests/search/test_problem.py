@@ -117,7 +117,7 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
         problem(delta_for={"jpg": 1.0})
 
 
-def test_distances() -> None:
+def test_the_distance_of_a_group_is_the_mean_of_its_pairs() -> None:
     given = problem()
     assert given.distance(0b0001) == 0.0
     assert given.distance(0b0011) == 1.0
@@ -126,19 +126,19 @@ def test_distances() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf, -math.inf])
-def test_wrong_deltas(wrong: float) -> None:
+def test_wrong_deltas_are_refused(wrong: float) -> None:
     with pytest.raises(GridsError, match=r"^delta must be a number of dB, 0 or more"):
         problem(wrong)
     with pytest.raises(GridsError, match=r"^the delta for blur must be a number of dB, 0 or more"):
         problem(delta_for={"blur": wrong})
 
 
-def test_no_degradations() -> None:
+def test_no_degradations_are_refused() -> None:
     with pytest.raises(GridsError, match="must be 1 to 62, but is 0"):
         Problem(SimilarityMatrix((), np.zeros((0, 0))), 0.7)
 
 
-def test_a_negative_seed() -> None:
+def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(GridsError, match="seed"):
         problem(seed=-1)
 
@@ -154,14 +154,14 @@ def test_answers_that_are_not_finite(part: int, wrong: float) -> None:
 
 @pytest.mark.parametrize("part", [0, 1, 2])
 @pytest.mark.parametrize("name", ["noise", "fog", ""])
-def test_answers_about_others(part: int, name: str) -> None:
+def test_answers_about_others_are_refused(part: int, name: str) -> None:
     parts: list[dict[str, float]] = [{}, {}, {}]
     parts[part] = {name: 0.1}
     with pytest.raises(UnknownNameError, match=f"'{name}', not in the group"):
         problem().normalize(PAIR, Answer(*parts))
 
 
-def test_negative_noise() -> None:
+def test_negative_noise_is_refused() -> None:
     with pytest.raises(GridsError, match="must not be negative"):
         problem().normalize(PAIR, Answer({"jpeg": 0.1}, {"jpeg": -0.1}))
 

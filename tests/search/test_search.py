@@ -59,7 +59,7 @@ def is_verified(search: Search, given: World, delta: float = 0.7) -> bool:
 
 
 @each_method
-def test_ask_and_tell(method: str) -> None:
+def test_asking_and_telling_ends_as_a_search_does(method: str) -> None:
     search = Search(problem(), method)
     seen = []
     while not search.is_finished():
@@ -133,7 +133,7 @@ def test_the_second_that_is_asked_is_what_the_likely_answer_leads_to() -> None:
 
 
 @each_method
-def test_telling_without_asking(method: str) -> None:
+def test_answers_may_be_told_without_being_asked_for(method: str) -> None:
     search = Search(problem(), method)
     wanted = search.ask()
     assert wanted is not None
@@ -152,7 +152,7 @@ def test_telling_without_asking(method: str) -> None:
         assert len(every.result()) == fewest_groups(GIVEN.within(0.7), 6)
 
 
-def test_wrong_answers() -> None:
+def test_wrong_answers_are_refused() -> None:
     search = Search(problem(), "exact")
     group = search.ask()
     assert group is not None
@@ -225,7 +225,7 @@ def test_what_an_evaluator_may_return(at_once: int) -> None:
 
 @each_method
 @pytest.mark.parametrize("seed", range(2))
-def test_four_at_once(method: str, seed: int) -> None:
+def test_four_at_once_find_a_verified_partition(method: str, seed: int) -> None:
     given = world(seed, 6)
     lock, running, most = threading.Lock(), 0, 0
     asked: list[int] = []
@@ -459,7 +459,7 @@ def test_more_groups_than_wanted_are_told_as_soon_as_that_is_known() -> None:
     assert len(limited.asked) < len(whole.asked)
 
 
-def test_too_many_degradations() -> None:
+def test_too_many_degradations_are_refused() -> None:
     names = tuple(f"d{i}" for i in range(63))
     with pytest.raises(GridsError, match="1 to 62, but is 63"):
         Problem(SimilarityMatrix(names, np.zeros((63, 63))), 0.7)

@@ -50,7 +50,7 @@ def test_farther_and_larger_groups_are_likelier_beyond_before_anything_is_known(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_learns(seed: int) -> None:
+def test_the_surrogate_learns(seed: int) -> None:
     given = world(seed, 8)
     masks = some_masks(seed, 8, 200)
     told, rest = masks[:80], masks[80:]

@@ -96,7 +96,7 @@ def one_line(caught: pytest.ExceptionInfo[GridsError], path: Path) -> str:
     return text
 
 
-def test_round_trip(path: Path) -> None:
+def test_answers_survive_the_log(path: Path) -> None:
     drops = {"b": np.float32(0.5), "c": np.float64(1 / 3)}
     with TrialLog(path, IDENTITY) as log:
         assert log.answers() == {}
@@ -426,7 +426,7 @@ def test_a_process_killed_while_it_takes_over_leaves_format_1(path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"garbage", b"garbage" * 5000, b"SQLite format 3\0", b"SQLite format 3\0" * 300])
-def test_garbage(path: Path, content: bytes) -> None:
+def test_garbage_is_refused(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     for use in (lambda: TrialLog(path, IDENTITY), lambda: TrialLog.identity_of(path)):
@@ -440,7 +440,7 @@ def test_garbage(path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("kept", [0.9, 0.7, 0.3])
-def test_a_truncated_log(path: Path, kept: float) -> None:
+def test_a_truncated_log_is_refused(path: Path, kept: float) -> None:
     fill(path, 60)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])

@@ -36,7 +36,7 @@ def test_it_is_one_of_the_values() -> None:
 
 
 @pytest.mark.parametrize(("coverage", "least"), [(0.9, 9), (0.99, 99), (0.95, 19), (0.8, 4), (0.5, 1), (0.7, 3)])
-def test_too_few_values(coverage: float, least: int) -> None:
+def test_too_few_values_are_refused(coverage: float, least: int) -> None:
     upper_quantile(np.zeros(least), coverage)
     raises_line(
         lambda: upper_quantile(np.zeros(least - 1), coverage),

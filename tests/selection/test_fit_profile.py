@@ -38,7 +38,7 @@ def squares(profile: Profile, statistics: FloatArray) -> FloatArray:
     return profile.discriminant.squared_distances(profile.discriminant.whiten(statistics)).min(1)
 
 
-def test_what_is_learnt() -> None:
+def test_a_profile_tells_new_samples_apart() -> None:
     profile = learnt()
     assert (profile.kinds, profile.groups, profile.descriptor_sha256) == (KINDS, GROUPS, "d")
     assert np.bincount(profile.discriminant.owners).tolist() == [1, 8, 8]  # a centre for each eighth of the severities
@@ -86,5 +86,5 @@ def test_calibration_without_clean_images_takes_even_odds() -> None:
     ("groups", "expected"),
     [(GROUPS, [[0, 0], [0, 1], [1, 0]]), ((Candidate("x", ("dark", "red")),), [[0], [1], [1]])],
 )
-def test_membership(groups: tuple[Candidate, ...], expected: list[list[int]]) -> None:
+def test_kinds_belong_to_the_groups_that_name_them(groups: tuple[Candidate, ...], expected: list[list[int]]) -> None:
     assert group_membership(KINDS, groups).tolist() == expected

@@ -29,7 +29,7 @@ def test_a_distortion_keeps_the_form_and_depends_on_the_seed(number: int, image:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 60), (9, 2)])
-def test_any_size(size: tuple[int, int]) -> None:
+def test_images_of_any_size_are_distorted(size: tuple[int, int]) -> None:
     for number in range(len(OUTLIERS)):
         found = distort(torch.rand(3, *size, generator=seeded(1)), number, seeded(2))
         assert found.shape == (3, *size) and bool(found.isfinite().all())

@@ -1,3 +1,5 @@
+"""Tests."""
+
 from __future__ import annotations
 
 import math
@@ -13,7 +15,6 @@ from torch import Tensor, nn
 from grids.degradations import degradation
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
-from grids.selection.drawings import draw_over
 from grids.selection.features import describe
 from grids.selection.samples import (
     LEAST,
@@ -122,7 +123,7 @@ def test_reducing_by_parts_of_pixels_keeps_the_mean() -> None:
     assert torch.equal(reduce_photo(torch.full((3, 9, 9), 1.0), 100.0), torch.ones(3, 1, 1))
 
 
-def test_gains() -> None:
+def test_the_gain_of_a_mean_is_that_of_nine_pixels() -> None:
     clean = torch.full((3, 40, 50), 0.5)
     noisy = degraded(clean, "gaussian_noise", 0.5)
     drawn = Drawn(clean, noisy, 0.5, 1.0, 0)
@@ -236,16 +237,3 @@ def test_drawings_are_clean_and_their_damage_is_known(descriptor: Descriptor) ->
 
 def _drawn(image: Tensor) -> Drawn:
     return draw(image, None, seed_for(0, "clean 0 a"), data=PHOTOGRAPHS, drawings=True)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (8, 300), (150, 200)])
-def test_what_is_drawn_over_is_an_image(size: tuple[int, int]) -> None:
-    image = torch.rand((3, *size), generator=seeded(0)).mul(255).round().div(255)
-    kept = image.clone()
-    made = [draw_over(image, seeded(seed)) for seed in range(12)]
-    assert torch.equal(image, kept)
-    for one in made:
-        assert one.shape == image.shape and 0 <= one.min() <= one.max() <= 1
-        assert torch.equal(one.mul(255).round().div(255), one)
-    assert torch.equal(made[3], draw_over(image, seeded(3)))
-    assert size == (1, 1) or not torch.equal(made[0], made[1])

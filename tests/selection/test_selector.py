@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import shutil
@@ -29,7 +28,6 @@ from grids.restoration.models import save_restorer
 from grids.restoration.tiling import restore_image
 from grids.results import CLEAN, KNOWN, SELECTION_VERDICTS, UNKNOWN, Candidate, Selection
 from grids.selection.fit_profile import fit_profile
-from grids.selection.judge import judge
 from grids.selection.profile import FILE, read_profile
 from grids.selection.samples import make_samples
 from grids.selection.selector import Selector
@@ -166,43 +164,6 @@ def test_methods_that_cannot_be_used(selector: Selector, tmp_path: Path) -> None
     raises_line(lambda: bare.select(image, method="paper"), "generalized Gaussians")
 
 
-def test_a_map_shows_what_is_where(selector: Selector, crops: list[Tensor]) -> None:
-    scene = torch.cat((crops[16], crops[17]), 2)  # 60 x 144, beside one another in one photograph
-    scene = torch.cat((scene, crops[18].repeat(1, 1, 2)), 1)[:, :120]
-    noisy, blurred = degraded(scene, "gaussian_noise", 0.9), degraded(scene, "gaussian_blur", 0.9)
-    mixed = torch.cat((noisy[..., :72], blurred[..., 72:]), 2)
-    found = selector.map(mixed, side=64)
-    assert (found.height, found.width) == (120, 144)
-    assert found.labels.shape == found.probabilities.shape == (2, 2)
-    assert found.labels.dtype.kind == "i"
-    assert found.labels[:, 0].tolist() == [0, 0]
-    assert found.labels[:, 1].tolist() == [1, 1]
-    assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
-
-
-@pytest.mark.parametrize(
-    ("size", "side", "shape"),
-    [((1, 1), None, (1, 1)), ((40, 20), 64, (1, 1)), ((10, 200), 64, (1, 3)), ((150, 60), None, (2, 1))],
-)
-def test_cells_of_maps(selector: Selector, size: tuple[int, int], side: int | None, shape: tuple[int, int]) -> None:
-    found = selector.map(torch.rand((3, *size), generator=torch.Generator().manual_seed(1)), side)
-    assert found.labels.shape == found.probabilities.shape == shape
-    assert set(found.labels.flat) <= {-2, -1, 0, 1}
-
-
-def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
-    zeros = np.zeros(968)
-    monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image, visible: zeros)
-    for size in ((3000, 3000), (100, 60000), (2000, 4100)):
-        labels = selector.map(torch.zeros(1).expand(3, *size)).labels
-        assert 350 < labels.size <= 400
-
-
-@pytest.mark.parametrize("side", [63, 0, -5])
-def test_cells_that_are_too_small(selector: Selector, side: int) -> None:
-    raises_line(lambda: selector.map(torch.rand(3, 90, 90), side), "at least 64", str(side))
-
-
 def test_the_built_in_selector(shipped: None, selector: Selector, profile_file: Path) -> None:
     found = Selector.builtin("cpu")
     assert [group.id for group in found.groups] == ["C1", "C2"]
@@ -274,18 +235,6 @@ def test_the_descriptor_can_be_named(swift_files: dict[str, Path], tmp_path: Pat
     check(found.select(torch.rand(3, 50, 50)), found)
     raises_line(lambda: Selector(read_profile(profile), tmp_path, "cpu"), "another descriptor", kind=WeightsError)
     raises_line(lambda: Selector(read_profile(profile_file), tmp_path, "abacus"), "abacus")
-
-
-def test_several_are_judged_as_each_alone(selector: Selector) -> None:
-    rows = np.random.default_rng(0).normal(size=(5, 968)) * selector.profile.discriminant.scale
-    rows += selector.profile.discriminant.mean
-    together = judge(selector.profile, rows, "abcde")
-    assert [one.image for one in together] == list("abcde")
-    for row, one in zip(rows, together, strict=True):
-        alone = judge(selector.profile, row[None], (one.image,))[0]
-        assert alone.verdict == one.verdict
-        assert alone.degradations == pytest.approx(one.degradations)
-    assert all(first.ranking != second.ranking for first, second in itertools.pairwise(together))
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ def measured(crops: Crops, tiny: Path) -> DegradationRow:
     return measure_row(crops, "jpeg", degradation("jpeg"), Descriptor(tiny), "body", 0)
 
 
-def test_a_measured_row(measured: DegradationRow, crops: Crops) -> None:
+def test_a_measured_row_is_a_gram_matrix_of_its_patches(measured: DegradationRow, crops: Crops) -> None:
     assert measured.name == "jpeg"
     assert measured.gram.shape == (10, 10)
     assert measured.gram.dtype == np.float64

@@ -150,7 +150,7 @@ def test_no_usable_photograph_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 300), (17, 40), (64, 63), (255, 256), (257, 16)])
-def test_small_photographs(tmp_path: Path, height: int, width: int) -> None:
+def test_crops_of_small_photographs_stay_inside(tmp_path: Path, height: int, width: int) -> None:
     write(tmp_path / "a.png", height, width)
     crops = drawn(tmp_path, 9)
     shape = (min(height, 256), min(width, 256), 3)

@@ -53,7 +53,7 @@ def test_a_checkpoint_of_another_training(checkpoint: Path) -> None:
         (lambda data: data.split(b"\n", 2)[2], "is not a checkpoint"),
     ],
 )
-def test_a_spoilt_checkpoint(checkpoint: Path, spoil: Callable[[bytes], bytes], fragment: str) -> None:
+def test_a_spoilt_checkpoint_is_refused(checkpoint: Path, spoil: Callable[[bytes], bytes], fragment: str) -> None:
     checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
     raises_line(lambda: gone_on(checkpoint), f"'{checkpoint}'", fragment, "remove it", kind=RunError)
 

@@ -90,8 +90,11 @@ def test_unknown_names_are_named(changes: dict[str, Any], fragments: tuple[str, 
 
 
 def test_the_extremes_are_allowed() -> None:
-    TrainingConfig(iterations=1, batch=1, accumulate=1, crop=16, learning_rate=1.0, seed=2**63 - 1)
-    TrainingConfig(crop=1024, final=0.0, warm_up=0.0, weight_decay=0.0, clip=0.0, average=0.0)
+    for extremes in (
+        {"iterations": 1, "batch": 1, "accumulate": 1, "crop": 16, "learning_rate": 1.0, "seed": 2**63 - 1},
+        {"crop": 1024, "final": 0.0, "warm_up": 0.0, "weight_decay": 0.0, "clip": 0.0, "average": 0.0},
+    ):
+        assert extremes.items() <= TrainingConfig(**extremes).to_json().items()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,7 @@ def test_json_without_a_part_is_refused() -> None:
     raises_line(lambda: TrainingConfig.from_json(data), "wrong form", "betas")
 
 
-def test_budgets() -> None:
+def test_budgets_are_the_plain_settings() -> None:
     assert plain_config("quick") == TrainingConfig(loss="log-mse")
     changed = plain_config("standard", iterations=7, seed=None)
     assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)

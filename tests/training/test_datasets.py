@@ -31,7 +31,7 @@ def equal(first: Batch, second: Batch) -> bool:
     return all(torch.equal(getattr(first, name), getattr(second, name)) for name in ("inputs", "targets", "tasks"))
 
 
-def test_a_batch(photographs: Photographs) -> None:
+def test_a_batch_has_inputs_targets_and_tasks(photographs: Photographs) -> None:
     batch = batches(photographs)(3)
     assert batch.inputs.shape == batch.targets.shape == (5, 3, 16, 16)
     assert batch.inputs.dtype == batch.targets.dtype == torch.float32
@@ -109,7 +109,7 @@ def test_a_batch_in_parts(photographs: Photographs, parts: int) -> None:
     assert equal(joined, batch)
 
 
-def test_generators_of_numbers() -> None:
+def test_generators_differ_with_every_number() -> None:
     states = [
         generator_for(*numbers).get_state() for numbers in ((0, 1, 2), (0, 2, 1), (0, 1, 3), (0, 1, 2), (9, 1, 2))
     ]

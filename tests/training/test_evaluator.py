@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from contracts import raises_line
-from training import killed_evaluator
 from training.tiny_trainings import NAMES, TINY, furthest, same_weights, small, tiny_experiment, train
 
 from grids import networks
@@ -104,7 +100,7 @@ def test_a_restorer_is_what_the_loop_makes_of_its_experiment(experiment: Experim
     assert experiment.validation.psnr(kept.network, (A, B), "cpu") == run.psnr
 
 
-def test_drops(experiment: Experiment, tmp_path: Path) -> None:
+def test_drops_are_what_is_lost_to_single_restorers(experiment: Experiment, tmp_path: Path) -> None:
     evaluator = TrainingEvaluator(experiment, tmp_path)
     answer = evaluator(frozenset(NAMES))
     together = evaluator.run(NAMES)
@@ -282,31 +278,6 @@ def test_long_names_make_short_files(experiment: Experiment, tmp_path: Path) -> 
 def test_a_folder_that_is_a_file(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file")
     raises_line(lambda: TrainingEvaluator(experiment, tmp_path), f"'{tmp_path / 'models'}'", "it is a file")
-
-
-# ---------------------------------------------------------------- killed
-
-
-@pytest.mark.slow
-def test_a_killed_evaluator_ends_with_the_same(files: list[Path], tmp_path: Path) -> None:
-    """Processes that make all restorers are killed at three moments, in a step or while it is kept."""
-    moments = [f"{steps}:{random.Random(steps).uniform(0, 0.03):.4f}" for steps in (4, 6, 3)]
-    done = subprocess.run(
-        [sys.executable, killed_evaluator.__file__, str(tmp_path / "killed"), ",".join(moments), *map(str, files)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "killed" / "models").glob("*.safetensors"))) == 3
-    whole = killed_evaluator.work(tmp_path / "whole", files)
-    again = killed_evaluator.work(tmp_path / "killed", files)
-    assert [run.curve for run in again.runs.values()] == [run.curve for run in whole.runs.values()]
-    for run in whole.runs.values():
-        one, two = (load_restorer(tmp_path / name / run.file).network for name in ("killed", "whole"))
-        assert same_weights(one, two)
-    assert list((tmp_path / "killed" / "checkpoints").glob("*.ckpt")) == []
-    assert again(frozenset(NAMES)) == whole(frozenset(NAMES))
 
 
 # ---------------------------------------------------------------- stopping and repeating, with made-up curves

@@ -168,7 +168,7 @@ def test_a_window_draws_as_much_whatever_comes_out() -> None:
     st.sampled_from([8, 16]),
     st.integers(1, 14),
 )
-def test_fixed_windows(sizes: list[tuple[int, int]], side: int, count: int) -> None:
+def test_fixed_windows_are_even_and_inside(sizes: list[tuple[int, int]], side: int, count: int) -> None:
     found = fixed_windows(sizes, side, count)
     assert found == fixed_windows(sizes, side, count)
     assert len(found) == count
@@ -186,7 +186,7 @@ def test_fixed_windows_of_many_images_are_spread_over_them() -> None:
     assert [number for number, _, _ in fixed_windows([(20, 20)] * 100, 16, 4)] == [0, 25, 50, 75]
 
 
-def test_windows(photographs: Photographs) -> None:
+def test_windows_hold_the_pixels_of_their_photographs(photographs: Photographs) -> None:
     windows = photographs.windows(24, 6)
     assert windows.shape == (6, 3, 24, 24)
     assert windows.dtype == torch.uint8

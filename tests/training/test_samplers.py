@@ -64,9 +64,9 @@ def test_a_temperature_draws_by_size() -> None:
         ("temperature:-1", "above 0"),
     ],
 )
-def test_bad_texts(text: str, reason: str) -> None:
+def test_bad_texts_are_refused(text: str, reason: str) -> None:
     raises_line(lambda: sampler(text, NAMES, SIZES), reason, kind=GridsError)
 
 
-def test_an_unknown_sampler() -> None:
+def test_an_unknown_sampler_is_refused() -> None:
     raises_line(lambda: sampler("mixd", NAMES, SIZES), "did you mean 'mixed'", kind=UnknownNameError)

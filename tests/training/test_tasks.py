@@ -64,7 +64,7 @@ def test_examples_of_a_synthesized_task_are_fixed(photographs: Photographs) -> N
     assert not torch.equal(inputs, task.examples(photographs, 24, 5, seed=8)[0])
 
 
-def test_identities() -> None:
+def test_tasks_are_told_apart_by_their_identities() -> None:
     first, second = Synthesized(degradation("jpeg")), Synthesized(degradation("gaussian_noise"))
     assert first.identity() == Synthesized(degradation("jpeg")).identity() != second.identity()
     assert fingerprint([first, second]) == fingerprint([first, second])
@@ -173,7 +173,7 @@ def test_partners_of_different_sizes_are_named(tmp_path: Path) -> None:
     assert "32 x 36 and 36 x 32" in message  # width x height
 
 
-def test_too_few_pairs(tmp_path: Path) -> None:
+def test_too_few_pairs_are_refused(tmp_path: Path) -> None:
     raises_line(lambda: folders(tmp_path, 1), "'mine' are too few", "2 are needed", "there is 1")
 
 

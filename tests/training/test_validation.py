@@ -84,7 +84,7 @@ def test_crops_are_made_once_and_are_the_same_for_all(photographs: Photographs) 
     assert torch.equal(one.examples("jpeg")[1], one.examples("salt_pepper")[1])
 
 
-def test_the_digest(photographs: Photographs, files: list[Path]) -> None:
+def test_the_digest_changes_with_what_is_measured_on(photographs: Photographs, files: list[Path]) -> None:
     digests = [
         made(photographs).digest,
         made(photographs, side=32).digest,

@@ -49,7 +49,7 @@ def assert_state(path: Path) -> None:
         lambda state: {"model": {"params": state}},
     ],
 )
-def test_containers(wrap: Callable[[dict[str, Tensor]], object], tmp_path: Path) -> None:
+def test_containers_are_opened(wrap: Callable[[dict[str, Tensor]], object], tmp_path: Path) -> None:
     assert_state(stored(tmp_path / "net.pth", wrap(STATE)))
 
 
@@ -57,7 +57,7 @@ def test_containers(wrap: Callable[[dict[str, Tensor]], object], tmp_path: Path)
     "prefix",
     ["module.", "model.", "generator.", "netG.", "net_g.", "_orig_mod.", "module._orig_mod.", "model.netG.module."],
 )
-def test_prefixes(prefix: str, tmp_path: Path) -> None:
+def test_prefixes_are_taken_off(prefix: str, tmp_path: Path) -> None:
     named = {f"{prefix}{key}": value for key, value in STATE.items()}
     assert_state(stored(tmp_path / "net.pth", named))
     # a critic, a loss, a counter of averages beside them

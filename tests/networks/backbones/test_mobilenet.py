@@ -20,7 +20,7 @@ def state() -> dict[str, Tensor]:
     return dict(MobileNetV2(8).state_dict())
 
 
-def test_size_as_published() -> None:
+def test_the_size_is_the_published_one() -> None:
     with torch.device("meta"):
         network = MobileNetV2()
         assert parameters(network) == 3_504_872

@@ -63,6 +63,6 @@ def test_a_larger_budget_is_never_worse() -> None:
 
 
 @pytest.mark.parametrize(("n", "budget", "said"), [(4, 0, "at least 1"), (4, -1, "at least 1"), (13, 2, "1 to 12")])
-def test_what_it_refuses(n: int, budget: int, said: str) -> None:
+def test_budgets_that_make_no_sense_are_refused(n: int, budget: int, said: str) -> None:
     with pytest.raises(GridsError, match=said):
         tag_selection(matrix(0, n), budget)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from search.brute_force import KINDS, Oracle, World, fewest_groups, least_total, world
+from search.brute_force import KINDS, Oracle, World, fewest_groups, world
+from search.promises import MODES, PAPER_GROUPS, answering, check, check_certificate, each_method, given_drops, is_sure
 
 from grids.errors import GridsError, UnknownNameError
 from grids.results import Grouping, SimilarityMatrix
@@ -27,87 +27,6 @@ from grids.search import (
 )
 from grids.search.answers import Answers
 from grids.search.methods.base import Ask, Done, SearchMethod
-
-MODES = ("full", "worst", "noisy", "from below", "failing")
-each_method = pytest.mark.parametrize("method", METHODS)
-PAPER_GROUPS = {
-    frozenset({"gaussian_blur", "motion_blur", "richardson_lucy"}),
-    frozenset({"super_resolution", "ringing", "defocus_blur"}),
-    frozenset({"jpeg", "poisson_noise", "inpainting"}),
-    frozenset({"gaussian_noise", "salt_pepper"}),
-}
-
-
-def answering(given: World, mode: str, delta: float) -> Callable[[int], Mapping[str, float] | Answer | None]:
-    """Ways of answering; none of them tells what is not true."""
-
-    def answer(mask: int) -> Mapping[str, float] | Answer | None:
-        drops = given.drops(mask)
-        kind = mode if mask % 3 else "full"
-        if kind == "worst":
-            return {"*": given.worst(mask)}
-        if kind == "noisy":
-            return Answer(drops, dict.fromkeys(drops, 0.04))
-        if kind == "from below" and given.worst(mask) > delta:
-            name = max(drops, key=lambda name: drops[name])
-            return Answer({}, {}, {name: (delta + drops[name]) / 2})
-        if kind == "failing":
-            return None
-        return drops
-
-    return answer
-
-
-def is_sure(given: World, mode: str, mask: int, delta: float) -> bool:
-    """Whether an answer of that mode puts a group within delta for certain."""
-    if mask & (mask - 1) == 0:
-        return True
-    if mode == "failing" and mask % 3:
-        return False
-    return given.worst(mask) <= delta - (0.08 if mode == "noisy" and mask % 3 else 0) + 1e-9
-
-
-def check(found: Grouping, oracle: Oracle, delta: float, delta_for: Mapping[str, float] | None = None) -> None:
-    """A verified partition, and no question that was not worth it."""
-    given = oracle.world
-    masks = [given.mask(group.degradations) for group in found.groups]
-    assert sum(masks) == np.bitwise_or.reduce(masks) == (1 << given.n) - 1
-    for group, mask in zip(found.groups, masks, strict=True):
-        assert given.is_within(mask, delta, delta_for)
-        assert mask in oracle.asked or len(group.degradations) == 1
-        assert group.distance == pytest.approx(given.similarity.group_distance(group.degradations))
-    assert [given.mask(trial.group) for trial in found.trials] == oracle.asked
-    assert found.trainings == len(oracle.asked)
-    verdicts = {given.mask(trial.group): trial.verdict for trial in found.trials}
-    for group in found.groups:
-        assert len(group.degradations) == 1 or verdicts[given.mask(group.degradations)] == "within"
-    if found.settings["shortcuts"]:
-        check_spared(found, given)
-
-
-def check_spared(found: Grouping, given: World) -> None:
-    """Nothing was asked for that a part had ruled out; a part of one within only as a group of the result-to-be."""
-    known: dict[int, str] = {}
-    for trial in found.trials:
-        mask = given.mask(trial.group)
-        assert not any(verdict == "beyond" and part & mask == part for part, verdict in known.items())
-        if any(verdict == "within" and whole & mask == mask for whole, verdict in known.items()):
-            assert any(why in trial.why for why in ("verify", "total drop", "every group that can be asked for"))
-        known[mask] = trial.verdict
-
-
-def check_certificate(found: Grouping, given: World, kind: str, truth: float) -> None:
-    """`truth`: the fewest groups of all partitions within delta."""
-    assert len(found) >= truth
-    assert 1 <= found.lower_bound <= len(found)
-    assert found.lower_bound <= truth  # whatever is assumed
-    if found.certificate == "proved":
-        assert len(found) == truth == found.lower_bound
-    if kind == "monotone":
-        assert found.lower_bound <= found.lower_bound_if_monotone <= truth
-        assert found.contradictions == 0
-        if found.certificate == "proved-if-monotone":
-            assert len(found) == truth == found.lower_bound_if_monotone
 
 
 @given(
@@ -135,33 +54,6 @@ def test_every_result_is_verified_and_no_certificate_is_false(
         if mode in ("full", "worst", "from below"):
             assert found.certificate != "heuristic"
             assert shortcuts or found.certificate == "proved"
-
-
-@pytest.mark.parametrize("shortcuts", [True, False])
-@pytest.mark.parametrize("seed", range(6))
-def test_exact_is_minimal_for_seven(seed: int, shortcuts: bool) -> None:
-    kind = "monotone" if shortcuts else KINDS[seed % 3]
-    given = world(seed, 7, kind)
-    delta = (0.4, 0.7, 1.0)[seed // 2]
-    oracle = Oracle(given)
-    found = search_groups(given.similarity, oracle, delta, "exact", shortcuts=shortcuts)
-    check(found, oracle, delta)
-    assert len(found) == fewest_groups(given.within(delta), 7)
-    assert found.certificate in (("proved", "proved-if-monotone") if shortcuts else ("proved",))
-    assert found.lower_bound_if_monotone == len(found)
-    assert len(oracle.asked) < 120  # of 120 groups of two or more: all of them is no search
-
-
-def test_exact_asks_for_fewer_than_the_others_would_need_to_be_sure() -> None:
-    asked = []
-    for seed in range(8):
-        given = world(seed, 7)
-        asked.append(len(search_groups(given.similarity, given_drops(given), 0.7, "exact").trials))
-    assert np.mean(asked) < 30
-
-
-def given_drops(given: World) -> Callable[[frozenset[str]], Mapping[str, float]]:
-    return lambda group: given.drops(given.mask(group))
 
 
 @given(
@@ -230,7 +122,7 @@ def test_a_part_that_cannot_be_asked_for_is_no_result() -> None:
 @each_method
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("fine", [True, False])
-def test_very_few(method: str, n: int, fine: bool) -> None:
+def test_one_or_two_degradations_are_searched_too(method: str, n: int, fine: bool) -> None:
     given = World(np.ones((n, n)) - np.eye(n), np.ones((n, n)) - np.eye(n))
     oracle = Oracle(given)
     found = search_groups(given.similarity, oracle, 5.0 if fine else 0.5, method)
@@ -258,33 +150,6 @@ def test_nothing_depends_on_chance(method: str) -> None:
         again = search_groups(given.similarity, given_drops(given), 0.7, method)
         assert first.to_json() == again.to_json()
         assert [(trial.group, trial.why) for trial in first.trials] == [(t.group, t.why) for t in again.trials]
-
-
-@given(st.integers(0, 10**6), st.integers(2, 6), st.sampled_from(["monotone", "helping"]), st.booleans())
-@settings(max_examples=25, deadline=None)
-def test_least_drop_is_the_least(seed: int, n: int, kind: str, shortcuts: bool) -> None:
-    shortcuts = shortcuts and kind == "monotone"
-    given = world(seed, n, kind)
-    oracle = Oracle(given)
-    found = search_groups(given.similarity, oracle, 0.7, "exact", least_drop=True, shortcuts=shortcuts)
-    check(found, oracle, 0.7)
-    total = sum(sum(group.drops.values()) for group in found.groups)
-    assert total == pytest.approx(least_total(given.within(0.7), given.total, n))
-
-
-def test_without_least_drop_it_is_the_least_of_the_answers_at_hand() -> None:
-    for seed in range(5):
-        given = world(seed, 6)
-        found = search_groups(given.similarity, given_drops(given), 1.0, "exact", all_solutions=True)
-        known = {given.mask(trial.group) for trial in found.trials if trial.verdict == "within"}
-        known |= {1 << i for i in range(6)}
-        total = sum(sum(group.drops.values()) for group in found.groups)
-        assert total == pytest.approx(least_total(known, given.total, 6))
-        solutions = {frozenset(map(frozenset, partition)) for partition in found.alternatives}
-        assert len(solutions) == len(found.alternatives)
-        assert found.alternatives[0] == found.partition
-        assert all(given.mask(group) in known for partition in found.alternatives for group in partition)
-        assert {len(partition) for partition in found.alternatives} == {len(found)}
 
 
 def test_answers_at_hand_count_for_the_certificate() -> None:
@@ -321,7 +186,7 @@ def test_too_many_groups_are_an_error_and_stay_one(method: str) -> None:
     assert len(search_groups(given.similarity, given_drops(given), 0.7, method, max_groups=4)) == 4
 
 
-def test_wrong_calls() -> None:
+def test_wrong_calls_are_refused() -> None:
     given = world(0, 3)
     with pytest.raises(GridsError, match="at least 1, but is 0"):
         search_groups(given.similarity, given_drops(given), 0.7, max_groups=0)
@@ -356,15 +221,6 @@ def test_one_that_nothing_covers(method: str, n: int) -> None:
     search.tell({"d0"}, {"d0": 2.5})
     with pytest.raises(GridsError, match=r"no group within delta covers 'd0': the drop of its own restorer is 2.50 dB"):
         run_search(search, Oracle(given))
-
-
-def test_a_table_of_many_that_holds_nothing_within_delta() -> None:
-    given = world(0, 16)
-    search = Search(Problem(given.similarity, 0.7, askable=frozenset()), "exact")
-    for name in given.names:
-        search.tell({name}, {name: 1.0})
-    with pytest.raises(GridsError, match="no group within delta covers 'd0'"):
-        search.ask()
 
 
 @each_method
@@ -459,47 +315,6 @@ def test_the_published_groups_come_out_of_the_published_table(method: str) -> No
     assert max(group.max_drop for group in found.groups) == 0.68
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_exact_finds_the_published_groups_whatever_the_distances(seed: int) -> None:
-    noise = np.random.default_rng(seed).uniform(2, 4, (11, 11))
-    distances = (noise + noise.T) / 2
-    np.fill_diagonal(distances, 0)
-    found = over_the_paper("exact", SimilarityMatrix(printed_distances().degradations, distances), seed)
-    assert {frozenset(group) for group in found.partition} == PAPER_GROUPS
-
-
-@pytest.mark.parametrize(("n", "plants", "seed"), [(16, 4, 0), (17, 3, 1), (20, 4, 2)])
-def test_exact_with_many(n: int, plants: int, seed: int) -> None:
-    # pairs of different families are beyond, families within: exactly `plants` groups
-    given = world(seed, n, plants=plants)
-    oracle = Oracle(given)
-    found = search_groups(given.similarity, oracle, 0.7, "exact")
-    check(found, oracle, 0.7)
-    assert len(found) >= plants
-    assert found.lower_bound <= plants
-    if found.certificate != "heuristic":
-        assert len(found) == plants
-
-
-def test_one_of_many_that_is_better_with_others() -> None:
-    given = world(0, 16, plants=2)
-    search, oracle = Search(Problem(given.similarity, 0.7), "exact"), Oracle(given)
-    search.tell({"d0"}, {"d0": 1.0})
-    search.tell({"d1"}, {"d1": 0.7}, {"d1": 0.1})
-    run_search(search, oracle)
-    assert len(search.result()) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("kind", "shortcuts"), [("bumpy", True), ("helping", True), ("helping", False)])
-def test_exact_with_many_that_are_not_monotone(kind: str, shortcuts: bool) -> None:
-    given = world(3, 16, kind)
-    oracle = Oracle(given)
-    found = search_groups(given.similarity, oracle, 1.0, "exact", shortcuts=shortcuts)
-    check(found, oracle, 1.0)
-    assert found.certificate != "proved" or len(found) <= 2
-
-
 def test_agglomerative_and_paper_with_many() -> None:
     given = world(0, 16, plants=4)
     for method in ("agglomerative", "paper"):
@@ -507,40 +322,6 @@ def test_agglomerative_and_paper_with_many() -> None:
         found = search_groups(given.similarity, oracle, 0.7, method)
         check(found, oracle, 0.7)
         assert found.lower_bound <= 4 <= len(found)
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_exact_over_a_table_of_many(seed: int) -> None:
-    n = 18
-    given = world(seed, n, plants=3)
-    rng = np.random.default_rng(seed)
-    families = [sum(1 << i for i in range(k, n, 3)) for k in range(3)]
-    askable = {1 << i | 1 << j for i in range(n) for j in range(i) if rng.random() < 0.5}
-    askable |= {family & int(rng.integers(1 << n)) for family in families * 30}
-    askable = {mask for mask in askable if mask.bit_count() > 1}
-    for more, expected in (([], None), (families, 3)):
-        problem = Problem(given.similarity, 0.7, askable=frozenset([*askable, *more]))
-        search, oracle = Search(problem, "exact"), Oracle(given)
-        run_search(search, oracle)
-        found = search.result()
-        check(found, oracle, 0.7)
-        assert set(oracle.asked) <= problem.askable  # type: ignore[operator]
-        assert found.lower_bound <= 3
-        assert expected is None or len(found) == expected
-
-
-def test_the_least_drop_over_a_table_of_many() -> None:
-    # two ways of making 9 pairs of 18, their totals 0.02 dB apart; all answers at hand
-    n = 18
-    distances = np.ones((n, n)) - np.eye(n)
-    given = World(distances, np.zeros((n, n)))
-    even = [0b11 << i for i in range(0, n, 2)]
-    odd = [0b11 << i for i in range(1, n - 1, 2)] + [1 | 1 << (n - 1)]
-    search = Search(Problem(given.similarity, 0.7, askable=frozenset([*even, *odd])), "exact")
-    for pairs, drop in ((even, 0.3), (odd, 0.3)):
-        for at, mask in enumerate(pairs):
-            search.tell(given.group(mask), dict.fromkeys(given.group(mask), drop - 0.01 * (at == 0 and pairs is odd)))
-    assert {given.mask(group.degradations) for group in search.result().groups} == set(odd)
 
 
 @each_method

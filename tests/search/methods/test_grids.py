@@ -36,7 +36,7 @@ def test_every_group_of_every_size_in_order(seed: int, n: int) -> None:
     assert sorted(ranked.size(1)) == [1 << i for i in range(n)]
 
 
-def test_moments() -> None:
+def test_moments_of_all_groups_are_those_of_their_pairs() -> None:
     given = world(4, 8)
     groups = np.arange(1, 256)
     mean, variance = moments(given.distances, groups)

@@ -47,7 +47,7 @@ def disc(radius: float) -> Tensor:
     ],
     ids=["black", "one pixel", "flat", "strip", "noise", "checks"],
 )
-def test_78_finite_numbers(image: Tensor) -> None:
+def test_there_are_78_finite_numbers(image: Tensor) -> None:
     found = spectrum_statistics(image)
     assert found.shape == (78,)
     assert bool(torch.isfinite(found).all())

@@ -37,7 +37,7 @@ def patch_critic() -> nn.Module:
 REAL, FAKE = noise_images(4, 3, 6, 5), noise_images(4, 3, 6, 5, seed=1)
 
 
-def test_wasserstein() -> None:
+def test_the_wasserstein_losses_are_their_closed_forms() -> None:
     real, fake = torch.tensor([1.0, 3.0]), torch.tensor([[0.5], [-1.5]])
     assert float(critic_wgan(real, fake)) == -2.5
     assert float(generator_wgan(fake)) == 0.5
@@ -121,7 +121,7 @@ def test_a_critic_that_ignores_the_image_has_a_penalty_of_one_and_finite_gradien
     assert bool(torch.isfinite(weights.grad).all())
 
 
-def test_logistic() -> None:
+def test_the_logistic_losses_are_their_closed_forms() -> None:
     real, fake = torch.tensor([[1.0], [-2.0]]), torch.tensor([0.5, 3.0, -1.0])
 
     def sigmoid(x: float) -> float:

@@ -144,7 +144,7 @@ def test_a_ramp_has_its_slope_everywhere_but_at_the_far_border() -> None:
     torch.testing.assert_close(found[..., :-1, -1], torch.full((1, 3, 5), 0.04), atol=1e-5, rtol=0)
 
 
-def test_the_largest_value() -> None:
+def test_the_largest_gradient_is_that_of_a_corner() -> None:
     corner = torch.zeros(1, 3, 2, 2)
     corner[..., 0, 0] = 1
     assert float(gradient_magnitude(corner).max()) == pytest.approx(math.sqrt(2 + 1e-6))

@@ -17,7 +17,7 @@ from grids.training.recipes import TABLE, Extras, get_recipe
 from grids.training.systems.makers import PLAIN, prepare_maker
 
 
-def test_hierarchies() -> None:
+def test_hierarchies_are_chosen_and_said() -> None:
     recipe, said = get_recipe("liu-durbm"), list[str]()
     maker = prepare_maker("liu-durbm", recipe.small, recipe.tasks, Extras(say=said.append))
     assert maker.options == {"topology": (("rain",), ("motion_blur",), ("jpeg",), ("haze",))}

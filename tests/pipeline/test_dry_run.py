@@ -1,0 +1,25 @@
+"""The plan of a grouping that trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grids.pipeline.dry_run import plan_training
+from grids.pipeline.experiments import TrainingSettings
+from grids.training.config import TrainingConfig
+
+NAMES = ("gaussian_blur", "jpeg", "gaussian_noise")
+SMALL = TrainingSettings(config=TrainingConfig(iterations=4, crop=16, batch=2), validation_side=32, validation_count=4)
+
+
+def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    planned = plan_training(photos, SMALL, tasks=NAMES)
+    assert [step.group for step in planned[1:4]] == [(name,) for name in NAMES]
+    assert sum(not step.group for step in planned) == 2 and planned[0].seconds > 0
+    assert planned[4].seconds == pytest.approx(3 * planned[1].seconds)  # of three tasks
+    alike = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
+    planned = plan_training(photos, alike, tasks=NAMES)
+    assert planned[4].seconds == pytest.approx(planned[1].seconds)

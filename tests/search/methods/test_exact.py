@@ -1,0 +1,117 @@
+"""The exact method: against enumeration, and against the published groups."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from search.brute_force import KINDS, Oracle, fewest_groups, least_total, world
+from search.promises import PAPER_GROUPS, check, given_drops
+
+from grids.results import Grouping, SimilarityMatrix
+from grids.search import (
+    DropTable,
+    Problem,
+    Search,
+    run_search,
+    search_groups,
+)
+
+
+@pytest.mark.parametrize("shortcuts", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_exact_is_minimal_for_seven(seed: int, shortcuts: bool) -> None:
+    kind = "monotone" if shortcuts else KINDS[seed % 3]
+    given = world(seed, 7, kind)
+    delta = (0.4, 0.7, 1.0)[seed // 2]
+    oracle = Oracle(given)
+    found = search_groups(given.similarity, oracle, delta, "exact", shortcuts=shortcuts)
+    check(found, oracle, delta)
+    assert len(found) == fewest_groups(given.within(delta), 7)
+    assert found.certificate in (("proved", "proved-if-monotone") if shortcuts else ("proved",))
+    assert found.lower_bound_if_monotone == len(found)
+    assert len(oracle.asked) < 120  # of 120 groups of two or more: all of them is no search
+
+
+def test_exact_asks_for_fewer_than_the_others_would_need_to_be_sure() -> None:
+    asked = []
+    for seed in range(8):
+        given = world(seed, 7)
+        asked.append(len(search_groups(given.similarity, given_drops(given), 0.7, "exact").trials))
+    assert np.mean(asked) < 30
+
+
+@given(st.integers(0, 10**6), st.integers(2, 6), st.sampled_from(["monotone", "helping"]), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_least_drop_is_the_least(seed: int, n: int, kind: str, shortcuts: bool) -> None:
+    shortcuts = shortcuts and kind == "monotone"
+    given = world(seed, n, kind)
+    oracle = Oracle(given)
+    found = search_groups(given.similarity, oracle, 0.7, "exact", least_drop=True, shortcuts=shortcuts)
+    check(found, oracle, 0.7)
+    total = sum(sum(group.drops.values()) for group in found.groups)
+    assert total == pytest.approx(least_total(given.within(0.7), given.total, n))
+
+
+def test_without_least_drop_it_is_the_least_of_the_answers_at_hand() -> None:
+    for seed in range(5):
+        given = world(seed, 6)
+        found = search_groups(given.similarity, given_drops(given), 1.0, "exact", all_solutions=True)
+        known = {given.mask(trial.group) for trial in found.trials if trial.verdict == "within"}
+        known |= {1 << i for i in range(6)}
+        total = sum(sum(group.drops.values()) for group in found.groups)
+        assert total == pytest.approx(least_total(known, given.total, 6))
+        solutions = {frozenset(map(frozenset, partition)) for partition in found.alternatives}
+        assert len(solutions) == len(found.alternatives)
+        assert found.alternatives[0] == found.partition
+        assert all(given.mask(group) in known for partition in found.alternatives for group in partition)
+        assert {len(partition) for partition in found.alternatives} == {len(found)}
+
+
+def printed_distances() -> SimilarityMatrix:
+    """Distances whose means over the groups of the paper's Table 2 are those printed there, else about 3.3."""
+    gb, mb, rl, sr, ring, db, jpeg, pn, inp, gn, sp = range(11)
+    names = (
+        *("gaussian_blur", "motion_blur", "richardson_lucy", "super_resolution", "ringing", "defocus_blur"),
+        *("jpeg", "poisson_noise", "inpainting", "gaussian_noise", "salt_pepper"),
+    )
+    printed = [
+        ([sr, db], 2.75),
+        ([ring, rl, db], 2.20),
+        ([gb, jpeg, sp], 4.33),
+        ([ring, rl, db, mb], 2.52),
+        ([gb, gn, sp, mb], 4.10),
+        ([sr, jpeg, ring, rl, db], 2.88),
+        ([gb, inp, sp, pn, mb], 4.00),
+        ([jpeg, pn, gn], 3.49),
+        ([jpeg, pn, inp], 3.61),
+    ]
+    pairs = list(itertools.combinations(range(11), 2))
+    inside = np.array([[set(pair) <= set(rows) for pair in pairs] for rows, _ in printed], dtype=float)
+    inside /= inside.sum(axis=1, keepdims=True)
+    usual = np.full(len(pairs), 3.3)
+    fitted = usual + np.linalg.lstsq(inside, np.array([mean for _, mean in printed]) - inside @ usual, rcond=None)[0]
+    distances = np.zeros((11, 11))
+    for (i, j), value in zip(pairs, fitted, strict=True):
+        distances[i, j] = distances[j, i] = value
+    return SimilarityMatrix(names, distances)
+
+
+def over_the_paper(method: str, similarity: SimilarityMatrix, seed: int = 0) -> Grouping:
+    table = DropTable.load("paper")
+    askable = frozenset(Problem(similarity, 0.7).mask(group) for group in table.answers)
+    search = Search(Problem(similarity, 0.7, askable=askable, seed=seed), method)
+    run_search(search, table)
+    return search.result()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_exact_finds_the_published_groups_whatever_the_distances(seed: int) -> None:
+    noise = np.random.default_rng(seed).uniform(2, 4, (11, 11))
+    distances = (noise + noise.T) / 2
+    np.fill_diagonal(distances, 0)
+    found = over_the_paper("exact", SimilarityMatrix(printed_distances().degradations, distances), seed)
+    assert {frozenset(group) for group in found.partition} == PAPER_GROUPS
