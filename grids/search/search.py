@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, look_up
 from grids.results import WORST, Grouping, Trial, Verdict
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.certificate import lower_bound, spared
@@ -305,6 +305,4 @@ def find_method(name: str) -> type[SearchMethod]:
     Raises:
         UnknownNameError: there is no such method; the message lists those there are.
     """
-    if name not in METHODS:
-        raise unknown_name("method", name, METHODS)
-    return METHODS[name]
+    return look_up("method", name, METHODS)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, look_up
 
 BEST_QUALITY = 100
 
@@ -81,6 +81,4 @@ def pair_settings(name: str) -> PairSettings:
     Raises:
         UnknownNameError: there is no such choice.
     """
-    if name not in DATA:
-        raise unknown_name("kind of data", name, DATA)
-    return DATA[name]
+    return look_up("kind of data", name, DATA)

@@ -24,7 +24,7 @@ from grids.restoration.models import initialize, load_start
 from grids.training.datasets import Batch
 from grids.training.losses.adversarial import critic_wgan, generator_wgan
 from grids.training.losses.pixel import gradient_magnitude
-from grids.training.recipes import TABLE, Extras, get_recipe
+from grids.training.recipes import TABLE, Extras, get_recipe, resolve_config
 from grids.training.systems.adversarial import PENALTY, Adversarial, Terms, restoration_loss
 from grids.training.systems.base import SupervisedSystem, System
 from grids.training.systems.faces import FaceDeblurring, Stages
@@ -297,3 +297,15 @@ def test_a_trunk_of_another_shape_is_named(tmp_path: Path) -> None:
     maker = prepare_maker("walha-mtlgan", recipe.small, TASKS, Extras(trunk=file))
     network = networks.build(recipe.small, TASKS)
     raises_line(lambda: maker.make(network, TASKS, recipe.get_config()), "features.", kind=GridsError)
+
+
+def test_an_unknown_loss() -> None:
+    raises_line(
+        lambda: SupervisedSystem(nn.Identity(), "l2"), "unknown loss 'l2'; did you mean 'l1'", kind=UnknownNameError
+    )
+
+
+def test_settings_that_are_none_are_the_budgets() -> None:
+    assert resolve_config("shen-face", iterations=None, learning_rate=None) == resolve_config("shen-face")
+    assert resolve_config("shen-face", learning_rate=1e-2)[1].learning_rate == 1e-2
+    raises_line(lambda: resolve_config(None, network="unett", learning_rate=1e-3), "'unett'", kind=UnknownNameError)

@@ -14,6 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor, nn
 
 from grids.degradations import degradation
+from grids.errors import UnknownNameError
 from grids.restoration import forward as module
 from grids.restoration.forward import restore
 from grids.training.photographs import Photographs
@@ -46,6 +47,11 @@ def test_sides_are_what_the_smallest_photograph_holds(photographs: Photographs) 
     assert made(photographs, 24).side == 24
     assert made(photographs, 128).side == 40
     assert made(photographs, 128).examples("jpeg")[0].shape == (3, 3, 40, 40)
+
+
+def test_an_unknown_task(photographs: Photographs) -> None:
+    with pytest.raises(UnknownNameError, match="unknown task 'jpg'; did you mean 'jpeg'"):
+        made(photographs).psnr(None, ["jpg"], "cpu")
 
 
 def test_inputs_are_measured_against_scikit_image(photographs: Photographs) -> None:
