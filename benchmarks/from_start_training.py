@@ -202,7 +202,7 @@ class FromStart:
         self, group: Group, config: TrainingConfig, checkpointing: Checkpointing, callbacks: Callbacks
     ) -> TrainingResult:
         experiment, device = self.experiment, torch.device(self.settings.device)
-        batches = experiment.make_batches([experiment.task(name) for name in group], config.seed, device)
+        batches = experiment.make_batches(group, config.seed, device)
         return train(
             experiment.make_system(group, config.seed),
             batches,
