@@ -25,9 +25,9 @@ from grids.search import (
     trials_at_hand,
 )
 from grids.search.drop_table import STUDY
+from grids.search.methods.base import too_many
 from grids.search.problem import ENUMERATED
 from grids.search.run import plan_search
-from grids.search.search import too_many
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _problem(
     table.check_names(matrix.degradations)
     if degradations is not None:
         matrix = matrix.subset(tuple(degradations))
-        table = table.within(matrix.degradations)
+        table = table.subset(matrix.degradations)
     problem = search.problem(matrix)
     held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
     return table, replace(problem, askable=held)

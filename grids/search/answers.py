@@ -94,6 +94,11 @@ class Answers:
         """
         return sorted(mask for mask, v in self.verdicts.items() if v == verdict and mask & (mask - 1))
 
+    @property
+    def verified(self) -> list[int]:
+        """The groups whose own answer is within delta, those of one too: masks, in increasing order."""
+        return sorted(mask for mask, verdict in self.verdicts.items() if verdict == WITHIN)
+
     def direct(self, mask: int) -> Verdict | None:
         """The verdict of a group's own answer, whatever shortcuts imply.
 
@@ -197,7 +202,7 @@ class Table:
                 self.beyond |= masks & mask == mask
             self.within &= ~self.beyond
         self.direct = np.zeros(len(masks), dtype=bool)
-        self.open = np.zeros(len(masks), dtype=bool)  # no certain answer can be had
+        self.open = np.zeros(len(masks), dtype=bool)
         for mask, verdict in answers.verdicts.items():
             self.direct[mask] = verdict == WITHIN
             self.within[mask] = verdict == WITHIN

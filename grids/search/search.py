@@ -11,7 +11,7 @@ from grids.results import WORST, Grouping, Trial, Verdict
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.certificate import lower_bound, spared
 from grids.search.methods.agglomerative import Agglomerative
-from grids.search.methods.base import Ask, Done, SearchMethod
+from grids.search.methods.base import Ask, Done, SearchMethod, too_many
 from grids.search.methods.exact import Exact
 from grids.search.methods.grids import GridsSearch
 from grids.search.problem import ENUMERATED, Answer, Problem, label
@@ -272,25 +272,6 @@ class Search:
             return 0
         table = Table(self._answers)
         return int((table.within | table.beyond).sum())
-
-
-def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
-    """The error for more groups than are wanted; it is returned, not raised.
-
-    Args:
-        found: how many groups it takes.
-        most: how many are wanted at most.
-        delta: of the problem, dB.
-        hint: what to do about it, appended as it is.
-
-    Returns:
-        The error, for the caller to raise.
-
-    >>> print(too_many(3, 2, 0.25))
-    at most 2 groups are wanted, but within delta 0.25 dB it takes 3
-    """
-    wanted = f"{most} group{'s are' if most > 1 else ' is'}"
-    return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
 
 
 def find_method(name: str) -> type[SearchMethod]:

@@ -152,14 +152,32 @@ def no_partition(answers: Answers) -> GridsError:
         drop of its own restorer; if there is none, it names all.
     """
     names = answers.problem.similarity.degradations
-    within = [mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN]
     for i, name in enumerate(names):
-        if not any(mask >> i & 1 for mask in within):
+        if not any(mask >> i & 1 for mask in answers.verified):
             return GridsError(
                 f"no group within delta covers '{name}': the drop of its own restorer is {_own_drop(answers, i)}, "
                 f"and every group with others in it is beyond delta, unknown or passed over by the method"
             )
     return GridsError(f"no partition of {label(names)} within delta was found by this method")
+
+
+def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
+    """The error for more groups than are wanted; it is returned, not raised.
+
+    Args:
+        found: how many groups it takes.
+        most: how many are wanted at most.
+        delta: of the problem, dB.
+        hint: what to do about it, appended as it is.
+
+    Returns:
+        The error, for the caller to raise.
+
+    >>> print(too_many(3, 2, 0.25))
+    at most 2 groups are wanted, but within delta 0.25 dB it takes 3
+    """
+    wanted = f"{most} group{'s are' if most > 1 else ' is'}"
+    return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
 
 
 def _own_drop(answers: Answers, row: int) -> str:

@@ -93,7 +93,7 @@ class ExactMilp(SearchMethod):
         merged = Agglomerative(answers.problem).next(answers)
         if isinstance(merged, Ask):
             return merged
-        best = solve_set_partition(_verified(answers), answers.problem.n)
+        best = solve_set_partition(answers.verified, answers.problem.n)
         return merged if best is None or len(best.groups) >= len(merged.groups) else Done(best.groups)
 
 
@@ -115,17 +115,13 @@ class ExactListed(SearchMethod):
         if missing:
             nearest = min(missing, key=lambda mask: (problem.distance(mask), mask))
             return Ask(nearest, "every group that can be asked for")
-        groups = _verified(answers)
+        groups = answers.verified
         fewest = solve_set_partition(groups, problem.n)
         if fewest is None:
             raise no_partition(answers)
         drops = np.array([answers.total_drop(mask) for mask in groups])
         best = solve_set_partition(groups, problem.n, drops, count=len(fewest.groups)) or fewest
         return Done(best.groups, fewest=fewest.proved)
-
-
-def _verified(answers: Answers) -> list[int]:
-    return sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
 
 
 class Solver:
