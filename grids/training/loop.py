@@ -6,17 +6,16 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from grids.errors import GridsError, RunError
+from grids.errors import GridsError
 from grids.results import Point
-from grids.training import checkpoint
 from grids.training.callbacks import Callbacks
+from grids.training.checkpoint import load_optimizer
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.fabric import make_fabric
@@ -155,7 +154,7 @@ class TrainingLoop:
             GridsError: it is needed once more after five times from the same snapshot.
         """
         self._unchecked = 0
-        if bool(torch.isfinite(self._total + self._sum_norms())):
+        if bool(torch.isfinite(self._total + self.system.sum_norms())):
             return False
         what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
         if self._failures >= RETRIES:
@@ -168,12 +167,6 @@ class TrainingLoop:
         self._failures += 1
         self.callbacks.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
         return True
-
-    def _sum_norms(self) -> Tensor:
-        """The norms of all weights added up, without waiting for a GPU; not finite where a weight is not."""
-        states = [module.state_dict() for module in self.system.modules.values()]
-        values = [value for state in states for value in state.values() if value.is_floating_point()]
-        return torch.stack(torch._foreach_norm(values)).sum()
 
     def add_point(self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str]) -> None:
         """Measure the averaged weights, and add a point to the learning curve. Then a snapshot is taken.
@@ -193,54 +186,37 @@ class TrainingLoop:
         self.seconds += time.monotonic() - start
         self._take_snapshot()
 
-    def save(self, path: Path, identity: str) -> None:
-        """Write a checkpoint: all that the training needs to go on as if there had been no break.
-
-        Args:
-            path: the file; its folder must exist.
-            identity: a text that stands for the training; `resume` compares it.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        checkpoint.save(path, {"identity": identity, **self._get_state()})
-
-    def resume(self, path: Path, identity: str) -> None:
-        """Go on from a checkpoint.
-
-        Args:
-            path: a file that `save` wrote.
-            identity: of this training.
-
-        Raises:
-            RunError: the checkpoint is of another training, damaged, or cannot be read. The loop must then not be used.
-        """
-        state = checkpoint.load(path)
-        if state.pop("identity", None) != identity:
-            raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
-        try:
-            self._load(state)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # modules and optimizers raise whatever a wrong state makes of them
-            raise checkpoint.damaged(path) from error
-        self._take_snapshot()
-
-    def take_network(self) -> nn.Module:
-        """The kept module with its averaged weights, in evaluation mode.
-
-        It ends the training: the module is not copied, but leaves the device.
+    def get_state(self) -> dict[str, Any]:
+        """All that a training needs to go on from here as if there had been no break.
 
         Returns:
-            the module, moved to the CPU.
+            tensors, numbers and texts, in dicts and lists. The tensors are those that are trained, no copies.
+        """
+        return {
+            "step": self.step,
+            "retry": self.retry,
+            "parts": self.parts,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
+            "loss": [float(self._total), self._count],
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": self.average.state_dict(),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of another loop of this training.
+
+        Args:
+            state: what its `get_state` gave; it is copied.
 
         Raises:
-            GridsError: a weight is not finite.
+            Exception: whatever modules and optimizers make of a wrong state. The loop must then not be used.
         """
-        network: nn.Module = self.average.module.cpu().eval()
-        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-            raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
-        return network
+        self._load(state)
+        self._take_snapshot()
 
     def _try_step(self, batch: Batch) -> bool:
         """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
@@ -296,24 +272,8 @@ class TrainingLoop:
 
     def _take_snapshot(self) -> None:
         """Keep the state to go back to; that is progress, so that failures are counted anew."""
-        self._snapshot = copy.deepcopy(self._get_state())
+        self._snapshot = copy.deepcopy(self.get_state())
         self._failures = 0
-
-    def _get_state(self) -> dict[str, Any]:
-        """All that a training goes on from; its tensors are those that are trained, no copies."""
-        return {
-            "step": self.step,
-            "retry": self.retry,
-            "parts": self.parts,
-            "seconds": self.seconds,
-            "stopped": self.stopped,
-            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
-            "loss": [float(self._total), self._count],
-            "precision": self.fabric.strategy.precision.state_dict(),
-            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "average": self.average.state_dict(),
-        }
 
     def _load(self, state: Mapping[str, Any]) -> None:
         state = copy.deepcopy(dict(state))
@@ -327,5 +287,5 @@ class TrainingLoop:
         for name, module in self.system.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self.optimizers.items():
-            checkpoint.load_optimizer(optimizer.optimizer, state["optimizers"][name])
+            load_optimizer(optimizer.optimizer, state["optimizers"][name])
         self.average.load_state_dict(state["average"])

@@ -52,7 +52,7 @@ class Recipe:
         network: the preset of the paper's size.
         small: a preset that trains on a CPU in minutes.
         losses: in words.
-        budgets: the settings behind --budget by name; "paper" takes the network, the others the small one.
+        budgets: its settings by the name of a budget; "paper" takes the network, the others the small one.
         system: the kind of system that is trained.
         terms: of "with critics", what differs from `grids.training.systems.adversarial.Terms`.
         topology: of "hierarchy", where the decoders of exactly its tasks attach; "" for other systems.

@@ -162,8 +162,9 @@ def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:
 
 def _soften(sizes: Sequence[int], temperature: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Chances in proportion to the sizes to the power 1 / temperature."""
-    logarithms = np.log(np.asarray(sizes, dtype=float)) / temperature
-    powers = np.exp(logarithms - logarithms.max())
+    logarithms = np.log(np.asarray(sizes, dtype=float))
+    with np.errstate(over="ignore"):  # a temperature near 0 leaves the largest alone
+        powers = np.exp((logarithms - logarithms.max()) / temperature)
     return powers / powers.sum()
 
 

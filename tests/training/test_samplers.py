@@ -50,6 +50,7 @@ def test_a_temperature_draws_by_size() -> None:
     for heat, expected in ((1, (1, 1, 4)), (2, (1, 1, 2))):
         drawn = np.bincount(np.concatenate(batches(f"temperature:{heat}", 2000)), minlength=3) / 12000
         assert drawn == pytest.approx(np.array(expected) / sum(expected), abs=0.02)
+    assert sampler("temperature:1e-310", NAMES, (1, 1, 4))(0, 9, 0) == [2] * 9
 
 
 @pytest.mark.parametrize(

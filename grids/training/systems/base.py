@@ -61,6 +61,16 @@ class System(ABC):
             a name of `optimizers`, and a loss of shape () that can be differentiated.
         """
 
+    def sum_norms(self) -> Tensor:
+        """Add up the norms of all weights, without waiting for a GPU.
+
+        Returns:
+            (), not finite where a weight is not.
+        """
+        states = [module.state_dict() for module in self.modules.values()]
+        values = [value for state in states for value in state.values() if value.is_floating_point()]
+        return torch.stack(torch._foreach_norm(values)).sum()
+
     def started(self) -> None:
         """Hear that the kept module has been given the weights of another training: none of them is random.
 
