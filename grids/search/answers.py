@@ -193,16 +193,13 @@ class Table:
         assert problem.n <= ENUMERATED
         masks = np.arange(1 << problem.n)
         follow = problem.shortcuts if shortcuts is None else shortcuts
-        self.within = np.zeros(len(masks), dtype=bool)
-        self.beyond = np.zeros(len(masks), dtype=bool)
+        self.within, self.beyond, self.direct, self.open = np.zeros((4, len(masks)), dtype=bool)
         if follow:
             for mask in answers.having(WITHIN):
                 self.within |= masks & mask == masks
             for mask in answers.having(BEYOND):
                 self.beyond |= masks & mask == mask
             self.within &= ~self.beyond
-        self.direct = np.zeros(len(masks), dtype=bool)
-        self.open = np.zeros(len(masks), dtype=bool)
         for mask, verdict in answers.verdicts.items():
             self.direct[mask] = verdict == WITHIN
             self.within[mask] = verdict == WITHIN

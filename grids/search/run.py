@@ -146,8 +146,7 @@ def _tell(search: Search, group: frozenset[str], done: Future[Any], on_trial: On
     else:
         answer = _answer(found)
         seconds = seconds if answer.seconds is None else answer.seconds
-        bounds = answer.at_least or None
-        search.tell(group, answer.drops, answer.noise, at_least=bounds, seconds=seconds, file=answer.file)
+        search.tell(group, answer.drops, answer.noise, at_least=answer.at_least, seconds=seconds, file=answer.file)
     if on_trial is not None:
         on_trial(search.trials[-1])
 

@@ -117,6 +117,8 @@ class TrainingConfig:
         for name, value in (("average", self.average), *(("betas", beta) for beta in self.betas)):
             if not 0 <= value < 1:
                 raise GridsError(f"{name} must be at least 0 and less than 1, but is {value}")
+        if len(self.betas) != 2:
+            raise GridsError(f"betas must be two numbers, but are {self.betas}")
 
     def steps(self, tasks: int) -> int:
         """The optimizer steps of a model.

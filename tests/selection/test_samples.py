@@ -11,6 +11,7 @@ from skimage.transform import downscale_local_mean
 from torch import Tensor, nn
 
 from grids.degradations import degradation
+from grids.errors import GridsError
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
 from grids.selection.drawings import draw_over
@@ -26,6 +27,7 @@ from grids.selection.samples import (
     make_samples,
     measure_gains,
     reduce_photo,
+    stack_samples,
 )
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE
@@ -249,3 +251,8 @@ def test_what_is_drawn_over_is_an_image(size: tuple[int, int]) -> None:
         assert torch.equal(one.mul(255).round().div(255), one)
     assert torch.equal(made[3], draw_over(image, seeded(3)))
     assert size == (1, 1) or not torch.equal(made[0], made[1])
+
+
+def test_no_samples_at_all() -> None:
+    with pytest.raises(GridsError, match="one photograph or more"):
+        stack_samples([])
