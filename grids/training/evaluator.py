@@ -136,10 +136,8 @@ class TrainingEvaluator:
             run = run_of(record, f"models/{file.name}")
             if record.get("key") == self.experiment.key(run.group, run.repeat, self.device):
                 self.runs.setdefault((frozenset(run.group), run.repeat), run)
-        place = {name: i for i, name in enumerate(self.names)}
-        return tuple(
-            sorted(self.runs.values(), key=lambda r: (len(r.group), [place[name] for name in r.group], r.repeat))
-        )
+        place = self.names.index
+        return tuple(sorted(self.runs.values(), key=lambda r: (len(r.group), [*map(place, r.group)], r.repeat)))
 
     def drop(self, task: str, group: Iterable[str], seeds: int = 1) -> float:
         """What a task loses in a group: the PSNR of its single-task restorer less that of the group's.

@@ -180,7 +180,7 @@ def _counts(given: str, text: str) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for part in filter(None, given.split(",")):
         name, sign, number = part.partition("=")
-        if not sign or not number.isdecimal() or not 1 <= int(number) <= MOST:
+        if not sign or not number.isdecimal() or len(number) > 4 or not 1 <= int(number) <= MOST:
             form = f"{text.partition(':')[0]}:motion_blur=3"
             raise GridsError(f"a sampler counts tasks as in '{form}', 1 to {MOST} each, not '{text}'")
         if name in found:

@@ -226,11 +226,10 @@ def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = Non
     wholes |= {1 << i for i in range(answers.problem.n) if usable and answers.direct(1 << i) != WITHIN}
     if not follow:
         return Conflicts((), tuple(sorted(wholes | set(beyond))))
-    within = answers.having(WITHIN)
     smallest = [mask for mask in beyond if not any(o != mask and o & mask == o for o in beyond)]
     # a part of a group that is within delta: the assumption does not hold there, so only what was asked for is out
-    broken = {mask for mask in smallest if any(mask & whole == mask for whole in within)}
-    parts = tuple(mask for mask in smallest if mask not in broken)
+    within = answers.having(WITHIN)
+    parts = tuple(mask for mask in smallest if not any(mask & whole == mask for whole in within))
     rest = {mask for mask in beyond if not any(part & mask == part for part in parts)}
     return Conflicts(parts, tuple(sorted(wholes | rest)))
 
