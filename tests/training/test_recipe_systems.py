@@ -251,7 +251,7 @@ def test_what_recipes_refuse(tmp_path: Path) -> None:
         lambda: prepare_maker("liu-durbm", "nafnet", TASKS, Extras()), "trains liu-durbm-small or", kind=GridsError
     )
     vgg = Extras(vgg=Path("v.pth"))
-    raises_line(lambda: prepare_maker("liu-durbm", "liu-durbm", TASKS, vgg), "no use for --vgg", kind=GridsError)
+    raises_line(lambda: prepare_maker("liu-durbm", "liu-durbm", TASKS, vgg), "no use for `vgg`", kind=GridsError)
     raises_line(
         lambda: prepare_maker("shen-face", "shen-face", TASKS, Extras(vgg=tmp_path / "v.pth")), "v.pth", kind=GridsError
     )
