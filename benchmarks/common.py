@@ -55,9 +55,9 @@ def add_work_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--threads", type=int, help="of PyTorch")
 
 
-def parse_work(options: argparse.ArgumentParser) -> argparse.Namespace:
+def parse_work(options: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options that were given, `threads` heeded, `worker` as two numbers."""
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
     given.worker = tuple(map(int, given.worker.split("/")))

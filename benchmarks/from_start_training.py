@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from grids.training.callbacks import Callbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.experiment import Experiment
-from grids.training.trainer import TrainingResult, train
+from grids.training.trainer import Measuring, TrainingResult, train
 from grids.weights import sha256
 
 SKIPPED, TIMED = 20, 200
@@ -70,6 +70,7 @@ class Measured:
         return cls(**{**record, "tasks": tuple(record["tasks"])})
 
 
+@cache
 def paper_groups() -> tuple[Group, ...]:
     """The groups that the paper's drops lead to."""
     return group_degradations(drops="paper", degradations=TASKS).partition
@@ -199,8 +200,14 @@ class FromStart:
         return found
 
     def fit(
-        self, group: Group, config: TrainingConfig, checkpointing: Checkpointing, callbacks: Callbacks
+        self,
+        group: Group,
+        config: TrainingConfig,
+        checkpointing: Checkpointing,
+        callbacks: Callbacks,
+        measuring: Measuring | None = None,
     ) -> TrainingResult:
+        """Train a restorer of these kinds from the start."""
         experiment, device = self.experiment, torch.device(self.settings.device)
         batches = experiment.make_batches(group, config.seed, device)
         return train(
@@ -208,6 +215,7 @@ class FromStart:
             batches,
             config,
             device=device,
+            measuring=measuring,
             checkpointing=checkpointing,
             callbacks=callbacks,
         )

@@ -55,7 +55,7 @@ def _face() -> torch.Tensor:
 
 
 def features(folder: Path) -> None:
-    """docs/pictures/features.png, like Fig. 9 of paper 002: t-SNE of what the encoder of liu-durbm makes of each task.
+    """docs/pictures/features.png, like Fig. 9 of Liu et al.: t-SNE of what the encoder of liu-durbm makes of each task.
 
     An image stands for the means and standard deviations of every channel of a layer. Beside the picture: how many
     images have a nearest neighbour (of the standardised numbers) under the same degradation, of another photograph.

@@ -44,7 +44,8 @@ LEARNT_SETS, KEPT_SETS = ("fit", "more", DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *EVALUATED)
 DISTORTED = 2
 MIX, START_FILE = "mix", "unet_start.safetensors"
-"""The restorer for all eleven, a candidate beside the groups; until there is one of this network, its start."""
+LETTERS = {"found": "C", "paper": "P"}
+"""What the names of candidates begin with."""
 GGD_PHOTOGRAPHS = 60
 """Of fit, whose generalized Gaussians the paper's rule compares with."""
 
@@ -144,11 +145,11 @@ def learnt_from(folder: Path, sets: Sequence[str] = LEARNT_SETS) -> Samples:
 
 
 def groups_of(partition: str) -> tuple[Candidate, ...]:
-    """The groups of our study ("found") or the paper's ("paper"), with the restorers that ship."""
+    """The groups that a search found ("found": C1, ...) or the paper's ("paper": P1, ...), with their restorers."""
     entries = weights.manifest().items()
     files = sorted(file for file, entry in entries if partition in entry.get("partition", "").split("+"))
     found = tuple(
-        Candidate(f"C{number}", load_restorer(weights.builtin(file)).tasks, Path(file))
+        Candidate(f"{LETTERS[partition]}{number}", load_restorer(weights.builtin(file)).tasks, Path(file))
         for number, file in enumerate(files, 1)
     )
     if sorted(kind for group in found for kind in group.degradations) != sorted(ELEVEN):
@@ -157,10 +158,19 @@ def groups_of(partition: str) -> tuple[Candidate, ...]:
 
 
 def candidates() -> tuple[Candidate, ...]:
-    """All that an image may be restored with: the groups that were found, and the restorer of all eleven."""
+    """All that an image may be restored with: the groups found, the paper's, and the restorer of all eleven, last.
+
+    A group of both partitions is a candidate once.
+    """
+    found = groups_of("found")
+    paper = [one for one in groups_of("paper") if one.weights not in {other.weights for other in found}]
+    return (*found, *paper, Candidate(MIX, ELEVEN, mix_file()))
+
+
+def mix_file() -> Path:
+    """The restorer of all eleven; the start of trainings until there is one of its network."""
     mixes = [file for file, entry in weights.manifest().items() if entry.get("partition") == MIX]
-    newest = next((file for file in mixes if not file.startswith("nafnet")), START_FILE)
-    return (*groups_of("found"), Candidate(MIX, ELEVEN, Path(newest)))
+    return Path(next((file for file in mixes if not file.startswith("nafnet")), START_FILE))
 
 
 def network_of(candidate: Candidate) -> nn.Module:

@@ -116,19 +116,30 @@ def regret(profile: Profile, samples: Sets) -> None:
         found = choose(profile, some)
         degraded = (some.kinds > 0) & np.isfinite(some.gains).all(1)
         mix, best = some.gains[:, -1], some.gains.max(1)
-        own = some.gains[np.arange(len(some)), members("found")[some.kinds].argmax(1)]
+        own, paper = (gains_of_own_group(some, partition) for partition in ("found", "paper"))
         forced, got = found.true, np.where(found.restored, found.true, 0.0)
         oracle = np.maximum(best, 0)
-        difference = (own - mix)[degraded]
-        error = clustered_error(difference, some.photographs[degraded])
-        means = [float(one[degraded].mean()) for one in (mix, own, oracle, forced, got)]
+        means = [float(one[degraded].mean()) for one in (mix, own, paper, oracle, forced, got)]
         row = [name, f"1/{factor:g}", *(f"{mean:.2f}" for mean in means)]
         row += [f"{(best - forced)[degraded].mean():.3f}", f"{(oracle - got)[degraded].mean():.3f}"]
-        rows.append([*row, f"{difference.mean():+.3f} ± {error:.3f}"])
+        for group in (own, paper):
+            difference = (group - mix)[degraded]
+            error = clustered_error(difference, some.photographs[degraded])
+            row.append(f"{difference.mean():+.3f} ± {error:.3f}")
+        rows.append(row)
     print("\nmean gain over the input, dB, of degraded images; an image left untouched gains 0\n")
-    head = ["images of", "size", "mix", "own group", "best or untouched", "chosen", "chosen or untouched"]
-    head += ["regret of the choice", "regret, untouched ones too", "own group - mix"]
+    head = ["images of", "size", "mix", "own group found", "the paper's", "best or untouched", "chosen"]
+    head += ["chosen or untouched", "regret of the choice", "regret, untouched ones too"]
+    head += ["own group found - mix", "the paper's - mix"]
     print(table(head, rows))
+
+
+def gains_of_own_group(samples: Samples, partition: str) -> np.ndarray:
+    """(N,): what each image gains by the restorer that a partition has for its kind, dB; for clean ones any."""
+    numbers = {one.weights: number for number, one in enumerate(source.candidates())}
+    columns = np.array([numbers[one.weights] for one in source.groups_of(partition)])
+    own = columns[members(partition)[samples.kinds].argmax(1)]
+    return np.asarray(samples.gains[np.arange(len(samples)), own])
 
 
 def clustered_error(values: np.ndarray, photographs: np.ndarray) -> float:

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import selecting
+import small_profiles
 import torch
+from command_line import Call, Output
 from hypothesis import settings
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
+from training import tiny_trainings
 
 from grids import weights
+from grids.cli import run
 from grids.images import builtin_photos, read_photo
-from grids.networks import SRResNetX4
 from grids.networks.table import TABLE
 from grids.selection.profile import read_profile
 from grids.selection.selector import Selector
@@ -51,24 +52,37 @@ def photos(tmp_path: Path, scenes: list[np.ndarray]) -> Path:
     return folder
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command in this process: its exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> Output:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return (code, *capsys.readouterr())
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a descriptor so small that a measurement takes a moment: random, but a real SRResNet x4."""
-    return tiny_descriptor(tmp_path_factory.mktemp("weights") / "tiny.safetensors", seed=0)
-
-
-def tiny_descriptor(path: Path, seed: int, blocks: int = 1) -> Path:
-    """Write random weights of an 8-channel SRResNet x4."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        save_file(SRResNetX4(channels=8, blocks=blocks).state_dict(), path)
-    return path
+    return small_profiles.save_descriptor(tmp_path_factory.mktemp("weights") / "tiny.safetensors", seed=0)
 
 
 @pytest.fixture(scope="session")
 def crops(scenes: list[np.ndarray]) -> list[Tensor]:
     """24 pieces of photographs, (3, 60, 72) in [0, 1]; profiles are learnt from the first 12."""
-    return selecting.crops(scenes)
+    return small_profiles.crops(scenes)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +95,7 @@ def descriptor() -> Descriptor:
 def profile_file(crops: list[Tensor], descriptor: Descriptor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A profile of two groups and three degradations, learnt from 12 small photographs."""
     path = tmp_path_factory.mktemp("profile") / weights.PROFILE
-    return selecting.learnt(crops[:12], descriptor).write(path)
+    return small_profiles.learnt(crops[:12], descriptor).write(path)
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +108,16 @@ def selector(profile_file: Path) -> Selector:
 def swift_files(crops: list[Tensor], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A descriptor of 8 channels that takes a moment, and a profile that was learnt with it."""
     folder = tmp_path_factory.mktemp("swift")
-    file = tiny_descriptor(folder / weights.DESCRIPTOR, seed=0, blocks=16)
-    profile = selecting.learnt(crops[:12], Descriptor(file)).write(folder / weights.PROFILE)
+    file = small_profiles.save_descriptor(folder / weights.DESCRIPTOR, seed=0, blocks=16)
+    profile = small_profiles.learnt(crops[:12], Descriptor(file)).write(folder / weights.PROFILE)
     return {weights.DESCRIPTOR: file, weights.PROFILE: profile}
+
+
+@pytest.fixture
+def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a network of 1,687 weights, in the table while a test runs."""
+    monkeypatch.setitem(TABLE, "tiny", tiny_trainings.TINY)
+    return "tiny"
 
 
 @pytest.fixture
@@ -109,7 +130,7 @@ def shipped(profile_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def swift(swift_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """The swift descriptor and its profile in the place of those that ship, and `nafnet` is a tiny network."""
     _ship(monkeypatch, swift_files)
-    monkeypatch.setitem(TABLE, "nafnet", selecting.TINY)
+    monkeypatch.setitem(TABLE, "nafnet", small_profiles.TINY)
 
 
 def _ship(monkeypatch: pytest.MonkeyPatch, files: dict[str, Path]) -> None:

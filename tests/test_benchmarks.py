@@ -80,6 +80,70 @@ def test_the_study(data: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "records").iterdir())
 
 
+MIXING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import mixing, mixing_trials
+"""
+
+
+def test_the_study_of_mixing_goes_on_where_its_hours_ended(data: Path, tmp_path: Path) -> None:
+    code = """
+from dataclasses import replace
+from grids.networks.table import TABLE
+from grids.restoration.models import initialize, save_restorer
+mixing.FILE = Path("none.jsonl")
+TABLE["unet"] = replace(TABLE["unet"], options={"width": 4, "levels": 1, "blocks": 1})
+start = save_restorer(Path(sys.argv[2]) / "start.safetensors", initialize("unet", 1), {"preset": "unet", "tasks": []})
+plan = [mixing.Asked(("jpeg",), 0, 4), mixing.Asked(("jpeg", "ringing"), 0, 4), mixing.Asked(("ringing",), 0, 4)]
+mixing.first_plan, mixing.last_plan = lambda: iter(plan), lambda found: iter(())
+mixing.partition_at, mixing.is_measured_half_way = lambda deltas, records: (), lambda asked: True
+given = ("--folder", sys.argv[2], "--start", str(start), "--crop", "32", "--batch", "2", "--crops", "2")
+mixing.main(["train", *given, "--hours", "1e-9"])
+mixing.main(["train", *given, "--worker", "1/2"])
+mixing.main(["train", *given])
+mixing.main(["train", *given])
+"""
+    told = ran(data, "-c", MIXING + code, SCRIPTS, tmp_path)
+    assert told.count("jpeg.4.task.0") == 1 and told.count("jpeg+ringing.4.task.0") == 1
+    assert "hours are spent" in told and "trainings of other workers" in told and told.count("all is trained") == 2
+    records = [json.loads(line) for file in tmp_path.glob("records-*.jsonl") for line in file.read_text().splitlines()]
+    assert sorted(len(one["asked"]["group"]) for one in records) == [1, 1, 2]
+    assert all(len(values) == 3 for one in records for way in one["psnr"].values() for values in way.values())
+    assert all(set(one["half"]) == set(one["asked"]["group"]) for one in records)
+
+
+def test_the_report_on_mixing_finds_the_law_that_drops_were_made_by(data: Path, tmp_path: Path) -> None:
+    code = """
+import json
+import numpy as np
+from mixing_trials import TASKS, WAYS, Trained, first_plan, last_plan, paper_groups
+rng = np.random.default_rng(0)
+mix = dict(zip(TASKS, np.linspace(0.2, 2.2, 11)))
+def made(asked):
+    share = (1 - 1 / len(asked.group)) / (1 - 1 / 11)
+    lost = {task: mix[task] * share + 0.02 * rng.normal() for task in asked.group}
+    psnr = {task: (30 - lost[task] + 0.1 * rng.normal(size=60)).round(3).tolist() for task in asked.group}
+    return Trained(asked, {way: psnr for way in WAYS}, {task: 29 - lost[task] for task in asked.group}, 0.01, "here")
+records = {one: made(one) for one in (*first_plan(), *last_plan(paper_groups()))}
+mixing.FILE, mixing.TABLE = Path(sys.argv[2]) / "all.jsonl", Path(sys.argv[2]) / "drops.csv"
+mixing.export(records)
+mixing.main(["report", "--folder", sys.argv[2]])
+found = mixing_trials.partition_at((5.0, 0.7), records)
+print("found", len(found), max(mix[task] * (1 - 1 / len(g)) * 1.1 for g in found for task in g if len(g) > 1))
+"""
+    told = ran(data, "-c", MIXING + code, SCRIPTS, tmp_path)
+    tables = {line.split("|")[1].strip(): line for line in told.splitlines() if line.startswith("|")}
+    assert "1.00" in tables["share law with drops of tasks"]
+    assert float(re.search(r"error of the share law, dB \| ([0-9.]+)", told)[1]) < 0.05  # type: ignore[index]
+    assert re.search(r"\| as made \| \d+ \| 0\.0[12]\d \| 0\.01\d \| 0\.0[23]\d", told), told
+    groups, worst = map(float, re.search(r"found (\d+) ([0-9.]+)", told).groups())  # type: ignore[union-attr]
+    assert groups >= 2 and worst < 0.75
+    lines = (tmp_path / "drops.csv").read_text().splitlines()
+    assert lines[4] == "group,degradation,drop,noise" and len(lines) > 240
+
+
 def test_hours_add_up_over_slices_of_a_process(tmp_path: Path) -> None:
     code = """
 import sys

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from grids import devices
-from grids.devices import SMALL, for_each, spread, usable_cpus, use_threads
+from grids.devices import SMALL, exact_float32, for_each, spread, usable_cpus, use_threads
 from grids.errors import GridsError
 
 
@@ -182,3 +182,19 @@ def test_spread_stops_at_the_first_error() -> None:
     with pytest.raises(ValueError, match="three"):
         next(made)
     assert len(done) < 20 and torch.get_num_threads() == 2
+
+
+def test_switches_are_as_before_whoever_leaves_last() -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    try:
+        matmul.allow_tf32 = True
+        first, second = exact_float32(), exact_float32()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert not matmul.allow_tf32
+        second.__exit__(None, None, None)
+        assert matmul.allow_tf32
+    finally:
+        matmul.allow_tf32 = before

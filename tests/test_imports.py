@@ -154,3 +154,11 @@ def test_importing_the_package_and_the_command_line_is_light() -> None:
     code = f"import sys, grids, grids.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_pandas_is_imported_by_frames_only() -> None:
+    code = (
+        "import sys, grids.results, grids.pipeline.group, grids.pipeline.train_groups; print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"

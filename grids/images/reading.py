@@ -27,13 +27,13 @@ MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How photographs are read, and who is told what was noticed about them.
+    """How photographs are read, and which functions are called with remarks on them.
 
     Args:
-        max_pixels: larger ones are refused by their header, before anything is decoded.
-        on_skip: called with every file of several that cannot be used (`list.append` will do); None to tell nobody.
-        on_note: called with a file and what a user should know of it, such as that one of several pages is used; None
-            to tell nobody.
+        max_pixels: larger photographs are rejected by their header, before anything is decoded.
+        on_skip: called with each unusable file among several (`list.append` works); None to ignore them.
+        on_note: called with a file and a remark for the user, such as that only one of several pages is used; None to
+            ignore remarks.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -41,43 +41,43 @@ class ReadOptions:
     on_note: Callable[[Path, str], object] | None = None
 
     def skip(self, path: Path, reason: str) -> None:
-        """Report a file that cannot be used, to `on_skip` if there is one.
+        """Report an unusable file to `on_skip`, if it is set.
 
         Args:
             path: the file.
-            reason: why, in a line that does not repeat the path.
+            reason: the reason, in one line that does not repeat the path.
         """
         if self.on_skip is not None:
             self.on_skip(Skipped(path, reason))
 
     def note(self, path: Path, text: str) -> None:
-        """Report what a user should know of a file, to `on_note` if there is one.
+        """Report a remark on a file to `on_note`, if it is set.
 
         Args:
             path: the file.
-            text: a remark in a line that does not repeat the path.
+            text: the remark, in one line that does not repeat the path.
         """
         if self.on_note is not None:
             self.on_note(path, text)
 
 
 def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read one photograph: whole and upright, or not at all.
+    """Read one photograph, whole and upright. A file that cannot be read completely is an error.
 
-    Grey and 1-bit images have three equal channels, and `Photo.grey` is set; palette and CMYK ones become RGB; of
-    animations the first frame is read. 16 bits a channel are kept for grey and colour PNG, TIFF, PGM and PPM; deeper
-    AVIF, JPEG 2000 and CMYK arrive with 8.
+    Grey and 1-bit images get three equal channels, and `Photo.grey` is set. Palette and CMYK images become RGB. Of
+    animations the first frame is read. Grey and colour PNG, TIFF, PGM and PPM keep 16 bits a channel; AVIF, JPEG 2000
+    and CMYK images with more than 8 bits are reduced to 8.
 
     Args:
         path: the file; "-" for standard input.
-        max_pixels: refuse larger ones by their header, before anything is decoded.
+        max_pixels: larger photographs are rejected by their header, before anything is decoded.
 
     Returns:
         The photo, with its metadata. Colour profiles are kept, not applied.
 
     Raises:
-        ImageError: missing, not a readable image, truncated, damaged, of floating point, wholly transparent, or too
-            large.
+        ImageError: the file is missing, not a readable image, truncated, damaged, of floating point, fully transparent,
+            or too large.
     """
     try:
         return _read(Path(path), max_pixels)
@@ -86,21 +86,20 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
 
 
 def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_side: int = 1) -> Iterator[Photo]:
-    """Read photographs one after another, passing over those that cannot be used.
+    """Read photographs one after another, skipping those that cannot be used.
 
-    It is a generator: a photograph is read when it is asked for.
+    This is a generator: each photograph is read when it is needed.
 
     Args:
-        paths: the files. A single one is not passed over: what is wrong with it is raised.
-        reading: the largest size, and what is called with every file passed over; the defaults if None.
-        min_side: pixels that both sides must have, those of the rectangle around what is not wholly transparent.
+        paths: the files. If there is only one, it is not skipped: its error is raised.
+        reading: the size limit, and the function called with each skipped file; the defaults if None.
+        min_side: the shortest allowed side, pixels, of the rectangle around all pixels that are not fully transparent.
 
     Yields:
-        Those that can be used, in the order of the paths.
+        The usable photographs, in the order of the paths.
 
     Raises:
-        ImageError: the only file, or every one of several, cannot be used, or there are no files; of several it is
-            raised at the end.
+        ImageError: there are no files, or none can be used; with several files this is raised at the end.
     """
     reading = reading or ReadOptions()
     used, first = 0, ""
@@ -121,11 +120,11 @@ def read_photos(paths: Sequence[Path], reading: ReadOptions | None = None, min_s
 
 
 def read_or_skip(path: Path, max_pixels: int, min_side: int = 1) -> Photo | Skipped:
-    """A photograph, or why it cannot be used. Nothing is raised for it, and nobody is told.
+    """Read a photograph, or return why it cannot be used. Neither raises an `ImageError` nor reports anything.
 
     Args:
         path: the file; "-" for standard input.
-        max_pixels: larger ones are refused by their header.
+        max_pixels: larger photographs are rejected by their header.
         min_side: as for `read_photos`.
 
     Returns:
@@ -142,49 +141,50 @@ def read_or_skip(path: Path, max_pixels: int, min_side: int = 1) -> Photo | Skip
 
 
 def count_pixels(path: Path, max_pixels: int) -> int:
-    """How many pixels a file has by its header, to reckon with its memory before it is read.
+    """Read the number of pixels from a file's header, to estimate its memory before it is read.
 
     Args:
         path: the file.
-        max_pixels: files of more than about so many may count as 0, as reading them is refused anyway.
+        max_pixels: a file with clearly more pixels may give 0, because reading it is rejected anyway.
 
     Returns:
-        Width times height; 0 where that cannot be read, or only once (standard input). Nothing is raised.
+        Width times height; 0 if the header cannot be read, or for standard input, which can be read only once. Nothing
+        is raised.
     """
     if path == STDIO:
         return 0
     try:
         with _open(path) as stream, strict_pillow(max_pixels):
             return header_pixels(stream)
-    except Exception:  # damaged bytes raise nearly anything in Pillow; who reads the photograph says what is wrong
+    except Exception:  # Pillow raises nearly anything for damaged files; reading it later says what is wrong
         return 0
 
 
 def note_pages(photo: Photo, reading: ReadOptions) -> None:
-    """Report that a photo is the first of several in its file; of others nothing is said.
+    """Report a photo that is only the first of several pages or frames in its file.
 
     Args:
-        photo: what was read; one without a path is passed over.
-        reading: whose `on_note` is called.
+        photo: the photo; nothing is reported for one without a path or of a single page.
+        reading: the options whose `on_note` is called.
     """
     if photo.pages > 1 and photo.path is not None:
         reading.note(photo.path, f"only the first of its {photo.pages} pages or frames is used")
 
 
 def unusable(bad: Skipped) -> ImageError:
-    """The error for a file without which there is nothing to do; it is returned, not raised.
+    """Make the error for a file that was needed but cannot be used. It is returned, not raised.
 
     Args:
         bad: the file and the reason.
 
     Returns:
-        An error whose message names both, in one line.
+        An error whose one-line message names both.
     """
     return ImageError(" ".join(f"cannot use the image '{os.fspath(bad.path)}': {bad.reason}".split()))
 
 
 def _read(path: Path, max_pixels: int) -> Photo:
-    """`read_photo`, whose errors do not name the file."""
+    """As `read_photo`, but the errors do not name the file."""
     with _open(path) as stream, strict_pillow(max_pixels):
         try:
             return decode(stream, path, max_pixels)
@@ -192,12 +192,12 @@ def _read(path: Path, max_pixels: int) -> Photo:
             raise
         except UnidentifiedImageError as error:
             raise ImageError(unidentified(stream)) from error
-        except Image.DecompressionBombError as error:  # WebP checks before its decoder takes memory
+        except Image.DecompressionBombError as error:  # for WebP, checked before its decoder allocates memory
             size = re.search(r"\d+", str(error))
             raise too_large(int(size[0]) if size else 0, max_pixels) from error
         except MemoryError as error:
             raise ImageError("there is not enough memory to decode it") from error
-        except Exception as error:  # damaged bytes raise nearly anything in Pillow, from KeyError to struct.error
+        except Exception as error:  # Pillow raises nearly anything for damaged files, from KeyError to struct.error
             raise ImageError(f"it is truncated or damaged ({' '.join(str(error).split())[:120]})") from error
 
 
@@ -210,7 +210,7 @@ def _open(path: Path) -> IO[bytes]:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise ImageError("it is a folder")
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
             raise ImageError("it is not a regular file")
         if status.st_size == 0:
             raise ImageError("it is an empty file")

@@ -1,4 +1,4 @@
-"""From photographs to verified groups: every group that the search asks for is trained and measured."""
+"""From photographs to verified groups: trains and measures every group that the search asks for."""
 
 from __future__ import annotations
 
@@ -53,30 +53,33 @@ def train_groups(
 ) -> TrainGroupsResult:
     """Group degradations by training and measuring restorers. Source: GRIDS, sections 5.1 and 5.3.
 
-    What was trained before in the run folder with the same settings is used, and what was broken off goes on.
+    Restorers already trained in the run folder with the same settings are reused, and interrupted trainings are
+    resumed.
 
     Args:
-        images: photographs to learn from: a folder, files, or None or "builtin".
+        images: the training photographs: a folder, files, or None or "builtin" for the built-in ones.
         search: delta, and how groups are searched for; the defaults if None.
         settings: network, hyperparameters and so on; the defaults if None.
-        val: photographs to measure on; None keeps one of five of `images` for that.
-        similarity: a matrix, a run folder, a file, or "builtin"; measured on `images` where "builtin" lacks a task.
-        tasks: what to restore, names or `TaskSources`; None for the eleven, or those of the
-            recipe or the partition.
-        partition: train its groups only, and search for none.
-        only: "upper-bounds" trains the single-task restorers and the one for all; "search" asks that these are there.
+        val: the validation photographs; None sets one in five of `images` aside.
+        similarity: a matrix, a run folder, a file, or "builtin". If "builtin" lacks a task, the matrix is measured on
+            `images`.
+        tasks: names of tasks, or `TaskSources`; None for the tasks of the recipe or the partition, else the paper's
+            eleven.
+        partition: train only the groups of this partition, without a search.
+        only: "upper-bounds" trains only the single-task restorers and the one for all tasks; "search" requires that
+            these exist already.
         out: the run folder.
         reading: how photographs are read.
-        control: device, time and callbacks; after its time the best partition so far is the result.
+        control: device, time budget and callbacks. When the time is over, the best partition so far is the result.
         on_trial: called after every answer.
-        on_found: called with the result while no other process may work in `out`.
+        on_found: called with the result while the run folder is still locked against other processes.
 
     Returns:
-        All that was trained, the partition, and whether the run came to its end. The pages of the run folder are not
-        written here: `grids.pipeline.run_report.write_verified` does that.
+        All that was trained, the partition, and whether the run was completed. The report pages of the run folder are
+        written by `grids.pipeline.run_report.write_verified`, not here.
 
     Raises:
-        GridsError: a name, value or file is wrong, there is no partition, or another process works in the folder.
+        GridsError: a name, value or file is invalid, there is no partition, or another process uses the folder.
         OutOfTimeError: the time was over before any restorer was trained.
     """
     if only is not None and only not in get_args(Part):
@@ -142,7 +145,7 @@ def _matrix_for(
     device: str,
     folder: Path,
 ) -> SimilarityMatrix:
-    """S between the tasks: as given, or measured where the one that ships lacks some."""
+    """The similarity matrix of the tasks: as given, or measured if the built-in one lacks some of them."""
     matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
     missing = [name for name in names if name not in matrix.degradations]
     if missing and similarity == BUILTIN:
@@ -162,9 +165,9 @@ def _bounded(
     partition: Grouping | None,
     problem: Problem,
 ) -> tuple[Grouping | None, bool]:
-    """Train the bounds, and the groups of a partition, if one is given; False where the time was over before.
+    """Train the bounds and, if a partition is given, its groups. The flag is False if the time ran out before the end.
 
-    What is trained until then is reported all the same.
+    Restorers trained until then are still reported.
     """
     try:
         for group, repeat in wanted:
@@ -177,7 +180,7 @@ def _bounded(
 
 
 def _claim(folder: RunFolder, experiment: Experiment, settings: TrainingSettings, device: torch.device) -> None:
-    """See, before anything is trained, that the folder is of these settings or new. Raises RunError."""
+    """Check, before any training, that the folder is new or has these settings; else raise RunError."""
     names = [task.name for task in experiment.tasks]
     start = MIX if settings.start is None else str(settings.start)
     if start not in (MIX, SCRATCH):
@@ -219,14 +222,14 @@ def _search(
 
 
 def best_so_far(search: Search) -> Grouping:
-    """Find the best partition into groups that have an answer, whether or not the search is at its end.
+    """Find the best partition into groups that have an answer, whether or not the search is finished.
 
     Args:
         search: not changed.
 
     Returns:
-        The fewest groups; those of one need no answer, so there is always a partition. Its trials are the groups that
-        were answered; its bounds count only what could be asked for.
+        The partition with the fewest groups. There always is one, because groups of one need no answer. Its trials are
+        the groups with an answer, and its bounds are computed from these answers alone.
     """
     problem = search.problem
     trials = [trial for trial in search.trials if trial.verdict != "failed"]
@@ -242,10 +245,10 @@ def remaining(search: Search) -> int:
     """Estimate how many answers a search will still ask for.
 
     Args:
-        search: it may work out its next step.
+        search: the search; this may compute its next step.
 
     Returns:
-        What simulations lead to expect, less what was answered, at least 1; 0 where the search is finished.
+        The number expected from simulations less the answers so far, at least 1; 0 if the search is finished.
     """
     if search.is_finished():
         return 0
@@ -277,7 +280,7 @@ def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, proble
 def _log(
     folder: Path, evaluator: TrainingEvaluator, problem: Problem, settings: TrainingSettings, start: Start
 ) -> TrialLog:
-    """The log of the run folder; one that differs in delta alone is made anew, from the trainings that are there."""
+    """The log of the run folder. If only delta differs, it is replaced and refilled from the existing trainings."""
     experiment = evaluator.experiment
     identity: dict[str, Any] = {
         "evaluator": "training",

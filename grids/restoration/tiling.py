@@ -1,4 +1,4 @@
-"""Whole photographs through a network, in tiles where they are large."""
+"""Restores whole photographs with a network, large ones in tiles."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from grids.networks.blocks import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 
 WHOLE = 2 * 2**20
-"""Pixels of a photograph that a network is given in one piece, at most."""
+"""The most pixels that are restored in one piece, without tiles."""
 TILE, OVERLAP = 512, 32
 SMALLEST = 128
-"""Tiles become no smaller than this where memory runs out."""
+"""The smallest side of a tile that is tried when memory runs out."""
 MEMORY = 2 * 2**30
-"""Bytes that a network may take; it is given fewer pixels at once where it takes more. One with a finite reach may take
-more, up to half of what is free, where tiles would else be mostly margin."""
+"""Memory budget of a network in bytes, which limits the size of its inputs. A network with a finite receptive field may
+use up to half of the free memory, where its tiles would otherwise be mostly margin."""
 SHARE = 4.5
-"""Memory that Restormer takes, in terms of its widest map: 9.3 kB for a pixel with 510 channels of 4 bytes."""
+"""Memory that Restormer needs, as a multiple of its largest feature map: 9.3 kB a pixel, with 510 channels of 4
+bytes."""
 WINDOW = math.ceil(2 / (1 - math.sqrt(2 / 3)))
-"""A window of so many margins leaves two thirds of itself to a tile; larger ones take more memory for little."""
+"""Side of a tile with its margins, in margins: two thirds of its area are then the tile. Larger windows take more
+memory for little gain."""
 PROBE = 32
 SETTLED = 1 / 255
-"""A pass over all tiles that changes no value by more was the last one."""
+"""Passes over the tiles end when no value changes by more than this."""
 FIRST = 16
-"""So many tiles, or a quarter of them, give the means that the first pass over all of them begins with."""
+"""Number of tiles (or a quarter of all, if that is more) that give the initial means for the first full pass."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -61,28 +63,29 @@ def restore_image(
 ) -> Tensor:
     """Restore a photograph of any size.
 
-    A network that says how far it sees (`reach`, with `multiple`) and pools nothing over the image gets every tile with
-    as much around it, so that tiles give the whole's result, up to the rounding of float32. Tiles of others overlap and
-    fade into one another, so that no seam shows.
+    If the network declares its receptive field (attribute `reach`, in pixels to each side; see also `multiple`) and has
+    no global pooling, each tile is computed with that much context around it. The tiled result then equals the untiled
+    one, up to float32 rounding. Tiles of other networks overlap and are blended, so that no seam shows.
 
     Args:
-        network: keeps the size of images; it must lie on the device.
+        network: a network that keeps the size of images; it must be on the device.
         image: (3, H, W), uint8 or uint16, or floating point in [0, 1]. It is not changed.
-        device: where the network lies.
-        tile: side of the tiles; None for what the memory allows: none up to 2 megapixels; beyond, with what is around
-            them, so large that less than a third of the work is done twice, or else 512 at most. Where the memory of
-            the device runs out nevertheless, tiles of half the side are tried, down to 128.
-        overlap: pixels that tiles which fade into one another share at least; less than `tile`. They share more where
-            the network says that it sees farther, up to half a tile.
+        device: where the network is.
+        tile: side of the tiles. With None it depends on the memory that the network needs: there are no tiles up to 2
+            megapixels, or fewer for networks that need much memory. Beyond that, tiles with context are so large that
+            about a third of the computation, or less, is spent on context if memory allows; blended tiles have a side
+            of 512 at most. If the device runs out of memory anyway, tiles of half the side are tried, down to 128.
+        overlap: the least number of pixels that neighbouring blended tiles share; less than `tile`. They share more if
+            the network declares a larger receptive field, up to half a tile.
 
     Returns:
-        (3, H, W) float32, not clipped, on the CPU. Where the network says how far it sees, and takes means from the
-        whole image besides (`GlobalMean`), tiles give the whole's result within 1/255: at first each network pass
-        gathers the means for the next one, until they change nothing any more.
-        Computed in float32: bf16 errs by 1.1 to 3.5 / 255 with the restorers that ship.
+        (3, H, W) float32, not clipped, on the CPU. For a network that declares its receptive field and also takes means
+        over the whole image (`GlobalMean`), the tiled result equals the untiled one within 1/255: the means gathered in
+        one pass over the tiles are used in the next, until the result no longer changes. Everything is computed in
+        float32, because bf16 errs by 1.1 to 3.5 / 255 with the built-in restorers.
 
     Raises:
-        GridsError: the smallest tile is too much for the memory of the device, or the network changes the size.
+        GridsError: the device has too little memory for the smallest tile, or the network changes the size.
     """
     result = torch.empty(image.shape)
     for rows, columns, made in restored_parts(network, image, device, tile=tile, overlap=overlap):
@@ -98,20 +101,20 @@ def restored_parts(
     tile: int | None = None,
     overlap: int = OVERLAP,
 ) -> Iterator[Part]:
-    """Restore a photograph part by part, so that nobody needs to hold the whole of a large one in floating point.
+    """Restore a photograph part by part, so that the caller need not hold all of a large one in floating point.
 
-    All parts together are the whole, as `restore_image` gives it. Where memory runs out on the way, some come again,
-    made from smaller tiles: the later ones count.
+    Together the parts are the result of `restore_image`. If memory runs out on the way, some parts are yielded again,
+    computed from smaller tiles; the later ones replace the earlier ones.
 
     Args:
         network, image, device, tile, overlap: as for `restore_image`.
 
     Yields:
-        Tile by tile for a network that says how far it sees and pools nothing over the image; for others, and for
-        images that fit into one tile, a single part, the whole.
+        One part per tile for a network that declares its receptive field and has no global pooling. For other networks,
+        and for images that fit into one tile, a single part: the whole image.
 
     Raises:
-        GridsError: the smallest tile is too much for the memory of the device.
+        GridsError: as for `restore_image`.
     """
     side = tile or default_side(network, image, device)
     while True:
@@ -131,16 +134,15 @@ def restored_parts(
 
 
 def default_side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
-    """Choose the side of tiles by the memory that the network takes: it is run once on a small image to find out.
+    """Choose the side of the tiles by the memory that the network needs, estimated by running it on a small image.
 
     Args:
         network: it is not changed; a copy is run.
-        image: (3, H, W); only its size counts.
-        device: where the network lies.
+        image: (3, H, W); only its size is used.
+        device: where the network is.
 
     Returns:
-        Pixels, at least 128, but for smaller photographs; the longer side of the photograph where it can go through
-        whole.
+        Pixels. If the photograph can be restored in one piece, its longer side; otherwise at least 128.
     """
     height, width = image.shape[-2:]
     if height * width <= SMALLEST**2:
@@ -156,20 +158,20 @@ def default_side(network: nn.Module, image: Tensor, device: torch.device | str) 
 
 
 def _margin(network: nn.Module) -> int:
-    """What a tile needs around it for the whole's result: pixels, a multiple of the network's; 0 where none will do."""
+    """Context in pixels that a tile needs for the untiled result, a multiple of `multiple`; 0 if no context will do."""
     reach, multiple = getattr(network, "reach", 0), _multiple(network)
     pools = any(isinstance(module, GlobalMean) for module in network.modules())
     return 0 if pools else math.ceil(reach / multiple) * multiple
 
 
 def _multiple(network: nn.Module) -> int:
-    """Images that begin at multiples of this are shrunk alike by the network."""
+    """Tiles must begin at multiples of this to be downsampled by the network in the same way as the whole image."""
     return int(getattr(network, "multiple", 1))
 
 
 def _widest(network: nn.Module, device: torch.device | str) -> float:
-    """Values of the largest map in a network, for each pixel of its input; at least the 3 of the image."""
-    values, own = [3.0], copy.deepcopy(network)  # other threads may use the network, which hooks would change
+    """Values per input pixel of the largest feature map in a network; at least the 3 of the image."""
+    values, own = [3.0], copy.deepcopy(network)  # hooks would change the network, which other threads may use
 
     def note(_module: nn.Module, _given: object, made: object) -> None:
         if isinstance(made, Tensor):
@@ -192,7 +194,7 @@ def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, sid
 
 
 def _restored(network: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
-    """What a network makes of (3, h, w). Raises GridsError where that has another shape."""
+    """The output of a network for an image (3, h, w). Raises GridsError if its shape differs."""
     made = restore(network, image[None], device)[0]
     if made.shape != image.shape:
         shapes = f"{tuple(image.shape)} it made {tuple(made.shape)}"
@@ -201,7 +203,7 @@ def _restored(network: nn.Module, image: Tensor, device: torch.device | str) -> 
 
 
 def _fading(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
-    """Tiles that overlap and fade into one another."""
+    """Restore overlapping tiles and blend them."""
     height, width = image.shape[-2:]
     multiple, reach = _multiple(network), getattr(network, "reach", 0)
     overlap = max(overlap, min(2 * reach, side // 2))
@@ -212,7 +214,7 @@ def _fading(network: nn.Module, image: Tensor, device: torch.device | str, side:
         if passes:
             _one_pass(network, image, device, order[: max(FIRST, len(order) // 4)], means)
         result = _one_pass(network, image, device, order, means)
-        for _ in range(passes):  # the means of a pool are those of the whole once all before it have had theirs
+        for _ in range(passes):  # a pool has the means of the whole image once all pools before it have them
             before, result = result, _one_pass(network, image, device, order, means)
             if _largest_change(before, result) <= SETTLED:
                 break
@@ -222,7 +224,7 @@ def _fading(network: nn.Module, image: Tensor, device: torch.device | str, side:
 def _with_margins(
     network: nn.Module, image: Tensor, device: torch.device | str, side: int, margin: int
 ) -> Iterator[Part]:
-    """Tiles side by side, each made from what is around it, too."""
+    """Restore adjoining tiles, each with context around it."""
     rows, columns = (_cores(size, side, _multiple(network), margin) for size in image.shape[-2:])
     for row, column in itertools.product(rows, columns):
         made = _restored(network, image[:, row.seen, column.seen], device)
@@ -230,7 +232,7 @@ def _with_margins(
 
 
 class _Core(NamedTuple):
-    """Rows or columns of a tile: where it goes, what it is made from, and where it lies in that."""
+    """Rows or columns of a tile: in the image, of the tile with its context, and of the tile within that."""
 
     core: slice
     seen: slice
@@ -238,7 +240,7 @@ class _Core(NamedTuple):
 
 
 def _cores(size: int, side: int, multiple: int, margin: int) -> list[_Core]:
-    """Tiles of equal sides, of `side` or the least multiple; the last may be smaller."""
+    """Tiles of equal sides, at most `side` but at least the multiple; the last may be smaller."""
     count = math.ceil(size / side)
     step = max(1, min(side // multiple, math.ceil(size / (count * multiple)))) * multiple
     found = []
@@ -250,7 +252,7 @@ def _cores(size: int, side: int, multiple: int, margin: int) -> list[_Core]:
 
 
 class _Span(NamedTuple):
-    """Rows or columns of a tile: from `start`, with `weights` for each, `core` (of `padded`) being no other tile's."""
+    """Rows or columns of a tile: its start, their blending weights, and the `core` (of `padded`) of this tile alone."""
 
     start: int
     weights: Tensor
@@ -265,7 +267,7 @@ def _one_pass(
     order: Sequence[tuple[_Span, _Span]],
     means: MeansOfTiles,
 ) -> Tensor:
-    """All tiles once, with the means that the pools know; then these know better ones."""
+    """Restore and blend all tiles with the current means of the pools, then update these means."""
     result = torch.zeros(image.shape)
     for row, column in order:
         window = slice(row.start, row.start + len(row.weights)), slice(column.start, column.start + len(column.weights))
@@ -278,14 +280,14 @@ def _one_pass(
 
 
 def _largest_change(before: Tensor, after: Tensor) -> float:
-    """Between two results as files would hold them; a plane at a time, for less memory."""
+    """The largest difference between two results, clipped as in files; channel by channel, to save memory."""
     return max(float((a.clamp(0, 1) - b.clamp(0, 1)).abs().amax()) for a, b in zip(before, after, strict=True))
 
 
 def _scattered(tiles: list[tuple[_Span, _Span]]) -> list[tuple[_Span, _Span]]:
-    """The tiles in an order in which any few that follow one another come from all over the image.
+    """The tiles in an order that spreads consecutive ones over the image.
 
-    So the means that are gathered on the way soon resemble those of the whole.
+    So the means gathered on the way soon approach those of the whole image.
     """
     places = sorted(range(len(tiles)), key=lambda k: k * GOLDEN % 1)
     return [tiles[k] for k in places]
@@ -295,7 +297,7 @@ def _spans(size: int, tile: int, overlap: int, multiple: int, reach: int) -> lis
     starts = _places(size, tile, overlap, multiple)
     weights = _weights(size, tile, starts, reach)
     ends = [start + len(weight) for start, weight in zip(starts, weights, strict=True)]
-    # between two tiles the cores meet in the middle of what they share
+    # neighbouring cores meet in the middle of the overlap
     meets = [(start + end) // 2 // multiple * multiple for start, end in zip(starts[1:], ends, strict=False)]
     padded = [math.ceil(len(weight) / multiple) * multiple for weight in weights]
     borders = [0, *meets, starts[-1] + padded[-1]]
@@ -306,7 +308,7 @@ def _spans(size: int, tile: int, overlap: int, multiple: int, reach: int) -> lis
 
 
 def _places(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
-    """Where tiles begin: evenly, at multiples, the first at 0; the last may be shorter than a tile."""
+    """The starts of the tiles: evenly spaced, at multiples, from 0; the last tile may be shorter."""
     if size <= tile:
         return [0]
     step = max(1, (tile - overlap) // multiple) * multiple
@@ -315,14 +317,13 @@ def _places(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
 
 
 def _weights(size: int, tile: int, places: Sequence[int], reach: int) -> list[Tensor]:
-    """For each place the weights of its pixels, which add up to 1 everywhere.
+    """The blending weights of each tile's pixels; at every pixel they add up to 1.
 
-    From one tile to the next they fade over the middle quarter of what the two share, or less where the network sees
-    farther than the rest: at its own edge a tile sees too little. At an edge of the image, which no neighbour shares,
-    it sees all there is.
+    Between two tiles the weights change over the middle quarter of the overlap, or over less if the receptive field
+    reaches further in, because a tile lacks context at its edges. At an edge of the image nothing is lacking.
     """
     pixels = torch.arange(size)
-    begun = [torch.ones(size)]  # of each tile and those after it, at every pixel
+    begun = [torch.ones(size)]  # summed weights of each tile and those after it
     for before, start in itertools.pairwise(places):
         shared = min(before + tile, size) - start
         margin = max(3 * shared // 8, reach if 2 * reach <= shared else 0)

@@ -1,4 +1,4 @@
-"""How sure a result is, computed from the answers alone, whichever method asked for them."""
+"""Certificates: how certain a result is, computed from the answers alone, whichever search method asked for them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ PROVED, IF_MONOTONE, HEURISTIC = CERTIFICATES
 
 
 class Certificate(NamedTuple):
-    """How sure it is that a partition has the fewest groups.
+    """How certain it is that a partition has the fewest groups.
+
+    "Monotone" means that a group never does better than any part of it.
 
     Args:
-        word: "proved" (no partition has fewer), "proved-if-monotone" (none has, if a group is never better than a part
-            of it) or "heuristic" (fewer may be possible).
-        lower_bound: so many groups are needed at least, whatever the missing answers would be.
-        if_monotone: the same, if a group is never better than a part of it; `lower_bound` where two answers contradict
-            that.
+        word: "proved" (no partition has fewer groups), "proved-if-monotone" (none has, if drops are monotone) or
+            "heuristic" (fewer may be possible).
+        lower_bound: the number of groups that any partition needs, whatever the missing answers would be.
+        if_monotone: the same bound if drops are monotone; equal to `lower_bound` if two answers contradict that.
     """
 
     word: CertificateKind
@@ -36,17 +37,17 @@ class Certificate(NamedTuple):
 
 
 def certify(answers: Answers, count: int) -> Certificate:
-    """The certificate of a partition, from the answers alone (docs/method.md, section 8).
+    """Compute the certificate of a partition from the answers alone (docs/method.md, section 8).
 
-    Groups without a certain answer count as possible. Which method asked for the answers does not matter.
+    Groups without a certain answer count as possible. The method that asked for the answers does not matter.
 
     Args:
-        answers: what is known; they must allow some partition.
+        answers: what is known; at least one partition must be possible.
         count: the number of groups of the partition.
 
     Returns:
-        "proved" if `count` is at most the lower bound without shortcuts; else "proved-if-monotone" if it is at most the
-        one with them, and no two answers contradict them; else "heuristic".
+        "proved" if `count` is at most the lower bound without shortcuts. Otherwise "proved-if-monotone" if it is at
+        most the bound with shortcuts and no two answers contradict the shortcuts. Otherwise "heuristic".
     """
     sure = lower_bound(answers, shortcuts=False)
     if count <= sure or answers.contradictions():  # with these the assumption is known to be wrong
@@ -56,20 +57,20 @@ def certify(answers: Answers, count: int) -> Certificate:
 
 
 def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
-    """How many groups any partition needs at least, by the answers.
+    """Compute a lower bound on the number of groups of any partition, from the answers.
 
-    With 14 degradations or fewer all partitions are considered; then the answers must allow at least one. With more,
-    the bound with shortcuts comes from integer programs; without shortcuts it is 1 or 2.
+    With 14 degradations or fewer, all partitions are considered and at least one must be possible. With more, the bound
+    with shortcuts comes from integer programs, and the bound without shortcuts is 1 or 2.
 
     Args:
         answers: what is known. Groups that are not refuted count as possible, whether or not they can be asked for.
-        shortcuts: whether a group counts as refuted, too, if a part of it is beyond delta.
+        shortcuts: whether a group also counts as refuted if a part of it is beyond delta.
 
     Returns:
         A number of groups, at least 1.
 
     Raises:
-        GridsError: the answers leave no partition.
+        GridsError: no partition is possible.
     """
     problem = answers.problem
     if problem.n > ENUMERATED:
@@ -81,17 +82,17 @@ def lower_bound(answers: Answers, *, shortcuts: bool) -> int:
 
 
 def hangs_on(answers: Answers, partition: Sequence[int]) -> list[int]:
-    """The groups that would have to be asked for to find a partition with fewer groups.
+    """List the groups whose answers could lead to a partition with fewer groups.
 
     Args:
         answers: what is known.
         partition: masks of the groups of the result.
 
     Returns:
-        Masks of groups that are neither verified nor beyond delta, and that would make a partition with fewer groups if
-        they were within it, the rest being verified; the closest by mean distance first. Only the smallest: none holds
-        another one. With more than 14 degradations, only unions of two groups of the partition are looked at,
-        of which not even a shortcut says on which side they are.
+        Masks of groups that are neither verified nor beyond delta and that, if they were within delta, would form a
+        partition with fewer groups together with verified groups. The closest by mean distance come first. Only
+        minimal groups are listed: none contains another. With more than 14 degradations, only unions of two groups of
+        the partition are considered, and only those that no shortcut settles.
     """
     problem = answers.problem
     if problem.n > ENUMERATED:
@@ -110,14 +111,15 @@ def hangs_on(answers: Answers, partition: Sequence[int]) -> list[int]:
 
 
 def spared(answers: Answers) -> dict[str, int]:
-    """How many groups the shortcuts settled without asking.
+    """Count the groups that shortcuts settled without asking.
 
     Args:
         answers: what is known.
 
     Returns:
-        "a part is beyond" and "part of one within" -> how many groups that could be asked for and have no certain
-        answer of their own; zeros are left out. Empty where the problem has no shortcuts or more than 14 degradations.
+        For "a part is beyond" and "part of one within", how many groups the shortcut settled, counting only groups that
+        could be asked for and have no certain answer of their own. Zeros are omitted. Empty if the problem has no
+        shortcuts or more than 14 degradations.
     """
     problem = answers.problem
     if not problem.shortcuts or problem.n > ENUMERATED:

@@ -49,7 +49,8 @@ def search_groups(
         method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
         delta_for: degradations with a delta of their own, dB; None for none.
         shortcuts: take a group to be never better than a part of it, which saves most questions.
-        least_drop: with "exact": ask on until the total drop is the least of all partitions with as few groups.
+        least_drop: with "exact" and at most 14 degradations: go on asking until the total drop is the least of all
+            partitions with the same number of groups.
         max_groups: more groups are an error; None for no limit.
         all_solutions: list every partition with as few groups that the answers allow.
         at_once: how many groups are evaluated at the same time, each in a thread; 1 for the calling thread.

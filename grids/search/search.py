@@ -1,4 +1,4 @@
-"""The search: it asks for groups, is told their drops, and ends with a partition and its certificate."""
+"""The ask-and-tell search: it requests the drops of groups and ends with a partition and its certificate."""
 
 from __future__ import annotations
 
@@ -24,28 +24,30 @@ METHODS: dict[str, type[SearchMethod]] = {
     "exact": Exact,
     "agglomerative": Agglomerative,
 }
-"""The search methods by name; a new one is a class and a line."""
+"""The search methods by name. To add one, write a class and add a line here."""
 SUPPOSITIONS = 16
-"""So many ways in which pending answers may come out are tried for something worth asking meanwhile."""
+"""How many possible outcomes of the pending answers are tried when looking for another group to ask for."""
 
 
 class Search:
-    """A search as an object, for those who bring their own evaluator. `search_groups` wraps it.
+    """A search as an object, for callers with their own evaluator. `search_groups` wraps it.
 
         search = Search(problem, "exact")
         while not search.is_finished():
-            group = search.ask()              # None while all that could be asked for is out
+            group = search.ask()              # None while nothing can be asked for before a pending answer arrives
             search.tell(group, drops_of(group))
         grouping = search.result()
 
-    What it asks follows from the answers alone. It is to be used from one thread; answers may be worked out in others.
+    What it asks for depends only on the answers so far. Use the object from one thread; the answers may be computed in
+    other threads.
 
     Args:
         problem: what to group.
         method: "exact", "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
-        max_groups: a result with more groups is an error, raised as soon as it is clear; None for no limit.
-        log: keeps every answer for a group of two or more. Those that it holds are taken in now, as far as they are of
-            this problem's degradations, and are not asked for again. None to keep nothing.
+        max_groups: the most groups that the result may have. An error is raised as soon as more are known to be needed.
+            None for no limit.
+        log: stores every answer for a group of two or more. Answers that it already holds for this problem's
+            degradations are loaded now and not asked for again. None to store nothing.
 
     Raises:
         UnknownNameError: the method is unknown.
@@ -72,12 +74,12 @@ class Search:
                 self._take(mask, problem.normalize(mask, answer))
 
     def is_finished(self) -> bool:
-        """Work out whether the result is there.
+        """Compute whether the search has its result.
 
-        It may take long with many degradations. What was found is kept until the next answer comes in.
+        This may take long with many degradations. The outcome is cached until the next answer arrives.
 
         Returns:
-            True where `result` gives a partition; False where more answers are needed for it.
+            True if `result` can give a partition; False if more answers are needed.
 
         Raises:
             GridsError: the answers leave no partition within delta, or more than max_groups are needed.
@@ -86,19 +88,19 @@ class Search:
 
     @property
     def pending(self) -> frozenset[frozenset[str]]:
-        """The groups that were asked for and neither told of nor withdrawn yet."""
+        """The groups that were asked for and neither answered nor withdrawn yet."""
         return frozenset(frozenset(self.problem.names(mask)) for mask in self._pending)
 
     def ask(self) -> frozenset[str] | None:
-        """The next group whose drops are needed. It is pending from now on, until `tell` or `withdraw`.
+        """Return the next group whose drops are needed, and mark it as pending until `tell` or `withdraw`.
 
-        It may be called again before `tell`, to work on several groups at once: while answers are pending, up to 16
-        ways in which they may come out are supposed, the likeliest first, and a group is asked for that one of them
-        needs.
+        It may be called again before `tell`, to evaluate several groups in parallel. While answers are pending, up to
+        16 possible outcomes of them are tried, the likeliest first, until one of them leads to another group to ask
+        for.
 
         Returns:
-            The names of the group; None where there is nothing to ask for now: the search is finished, or a pending
-            group has to be told first.
+            The names of the group; None if there is nothing to ask for now: the search is finished, or it needs the
+            answer of a pending group first.
 
         Raises:
             GridsError: as `is_finished`; not raised while answers are pending.
@@ -121,29 +123,30 @@ class Search:
         seconds: float | None = None,
         file: str = "",
     ) -> Verdict:
-        """Answer for a group, asked for or not.
+        """Give the answer for a group, whether it was asked for or not.
 
-        A group of one may be told, too, where its drop is not 0; it counts neither as a trial nor for the log, and may
-        be told again.
+        A group of one may also be answered, if its drop is not 0. Such an answer is neither a trial nor logged, and it
+        may be replaced later.
 
         Args:
             group: its degradations, in any order.
-            drops: dB for each degradation; "*" for the worst of them; may be known in part. Negative is a gain.
-            noise: the standard errors of the drops, dB, 0 or more; None where they are exact.
-            at_least: lower bounds in dB, of a training stopped early: by name, or a number for the worst.
-            failed: why there is no answer; the group is then left out, and drops are not kept. The log does not keep
-                it: it may be asked again by a later search.
-            seconds: how long the answer took; None where that is not known.
-            file: what the answer left behind, such as the restorer, for the log.
+            drops: dB for each degradation, or under "*" the largest of them; some may be missing. Negative is a gain.
+            noise: the standard errors of the drops, dB, 0 or more; None if they are exact.
+            at_least: lower bounds in dB, from a training that was stopped early: by name, or one number for the largest
+                drop.
+            failed: why there is no answer. The group is then excluded and its drops are dropped. Failures are not
+                logged, so a later search may ask for the group again.
+            seconds: how long the evaluation took; None if unknown.
+            file: a file that the evaluation produced, such as the restorer; it is recorded in the log.
 
         Returns:
             The verdict: "within", "beyond", "undecided" or "failed".
 
         Raises:
             UnknownNameError: a name is unknown or not in the group.
-            GridsError: the group has an answer already, or holds a name twice or none; or a value is not finite, a
-                standard error is negative, or there is no answer at all.
-            RunError: the log cannot be written; the answer is not taken.
+            GridsError: the group has an answer already, contains a name twice or is empty; or a value is not finite, a
+                standard error is negative, or no answer is given.
+            RunError: the log cannot be written; the answer is then not recorded.
         """
         mask = self.problem.mask(group)
         names = self.problem.names(mask)
@@ -161,16 +164,15 @@ class Search:
         return self._take(mask, answer)
 
     def know(self, at_hand: Mapping[frozenset[str], Answer]) -> None:
-        """Take in answers that need not be asked for, and count neither as trials nor for the log.
+        """Add known answers, which are then not asked for. They are neither trials nor logged.
 
         Args:
-            at_hand: answers by the names of the group. Groups that have an answer keep theirs; groups of one are passed
-                over.
+            at_hand: answers by the names of the group. Groups that have an answer keep it; groups of one are ignored.
 
         Raises:
             UnknownNameError: a name is unknown or not in its group.
-            GridsError: a group is empty, or a value is not finite or a standard error negative. Answers before it are
-                kept.
+            GridsError: a group is empty, a value is not finite, or a standard error is negative. The answers before it
+                stay added.
         """
         self._answers.know(at_hand)
         self._step = None
@@ -178,22 +180,23 @@ class Search:
     def result(
         self, *, all_solutions: bool = False, at_hand: Mapping[frozenset[str], Answer] | None = None
     ) -> Grouping:
-        """The partition that was found. It may be called again, with other arguments, too.
+        """The partition that was found. It may be called repeatedly, also with different arguments.
 
         Args:
-            all_solutions: list every partition with as few groups that the answers allow, 1000 at most.
-            at_hand: answers that need not be asked for (a table's). They count for the certificate, for what the result
-                hangs on and, with "exact", for the least total drop; not for the number of answers asked for. The
-                search does not keep them.
+            all_solutions: also list every partition with the same number of groups that the answers allow, at most
+                1000.
+            at_hand: further known answers, such as those of a table. They are used for the certificate, for the list of
+                groups that could change the result and, with "exact", for the least total drop. They do not count as
+                answers asked for, and the search does not keep them.
 
         Returns:
             The groups in the order of their first degradations, with the certificate, all trials and the number of
-            groups that shortcuts spared.
+            groups that shortcuts settled.
 
         Raises:
             GridsError: the search is not finished, no partition is within delta, or more than max_groups are needed; or
-                an answer at hand has a wrong value.
-            UnknownNameError: an answer at hand has a name that is unknown or not in its group.
+                an answer in at_hand has an invalid value.
+            UnknownNameError: an answer in at_hand has a name that is unknown or not in its group.
         """
         step, answers = self._next(), self._answers
         if not isinstance(step, Done):
@@ -209,16 +212,16 @@ class Search:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """What was answered so far, in that order: groups of two or more, failed ones, too.
+        """All answers so far, in order, for groups of two or more, including failed ones.
 
-        Answers that the log held come first; those taken in by `know` are not among them.
+        Answers loaded from the log come first. Those added by `know` are not included.
         """
         return tuple(self._trials.values())
 
     def withdraw(self) -> None:
-        """Take back the questions that are pending: nobody works on them any more, and they may be asked again.
+        """Withdraw all pending groups: nobody evaluates them any more, so they may be asked for again.
 
-        Answers that come in for them later are still taken.
+        Answers that arrive for them later are still accepted.
         """
         self._pending.clear()
 
@@ -239,20 +242,20 @@ class Search:
             raise too_many(needed, most, self.problem.delta)
 
     def _step_supposing(self, suppositions: Mapping[int, Verdict]) -> Ask | Done | None:
-        """The step after answers that are only supposed; None where these would leave no partition."""
+        """The next step if the pending answers came out as supposed; None if that would leave no partition."""
         try:
             return self._method.next(self._answers.supposing(suppositions))
         except GridsError:
             return None
 
     def _suppose_pending(self) -> Iterator[dict[int, Verdict]]:
-        """Ways in which the pending answers may come out, the likeliest first."""
+        """Possible outcomes of the pending answers, the likeliest first."""
         pending = list(self._pending)
         if not pending:
             yield {}
             return
         chance = BeyondSurrogate(self.problem, self._answers).beyond(pending)
-        order = sorted(range(len(pending)), key=lambda i: abs(chance[i] - 0.5))  # the least sure are flipped first
+        order = sorted(range(len(pending)), key=lambda i: abs(chance[i] - 0.5))  # flip the least certain ones first
         flips = (f for size in range(len(pending) + 1) for f in itertools.combinations(order, size))
         for flipped in itertools.islice(flips, SUPPOSITIONS):
             yield {mask: BEYOND if (chance[i] > 0.5) != (i in flipped) else WITHIN for i, mask in enumerate(pending)}
@@ -275,7 +278,7 @@ class Search:
 
 
 def find_method(name: str) -> type[SearchMethod]:
-    """The search method of a name.
+    """Look up a search method by name.
 
     Args:
         name: one of `METHODS`: "paper", "exact" or "agglomerative".
@@ -284,6 +287,6 @@ def find_method(name: str) -> type[SearchMethod]:
         Its class, to be called with a `Problem`.
 
     Raises:
-        UnknownNameError: there is no such method; the message lists those there are.
+        UnknownNameError: there is no such method; the message lists the available ones.
     """
     return look_up("method", name, METHODS)

@@ -19,21 +19,21 @@ from grids.selection.profile import Profile, Thresholds
 from grids.selection.samples import Samples
 
 PARTS = 8
-"""Centres of a degradation, each for an eighth of its severities: a mild and a strong blur are far apart. Images that
-were saved as JPEG share them: with centres of their own fewer kinds were told."""
+"""Centres per degradation, each for an eighth of its severity range, because a mild and a strong blur are far apart.
+Images saved as JPEG share these centres; with centres of their own, fewer kinds were recognized."""
 RANK = 160
-"""Directions of the whitened space; the verdict on what is unknown takes those beyond the centres too."""
+"""Dimensions of the whitened space. The unknown verdict also uses dimensions beyond those that the centres span."""
 CLEAN_KEPT = 0.985
-"""Share of clean photographs whose probability of "clean" is enough for that verdict, where this is below even odds."""
+"""Share of clean calibration photographs that the threshold for "clean" accepts; the threshold is at most 0.5."""
 CLEAN_KNOWN, DEGRADED_KNOWN = 0.965, 0.995
-"""Shares of the clean and of the degraded images that are not called unknown for their probability of "other": a clean
-one that is called unknown stays as it is either way, but a degraded one would not be restored."""
+"""Shares of the clean and of the degraded calibration images that the threshold for "other" accepts. A clean image that
+is wrongly called unknown is left unchanged either way, but a degraded one would go unrestored."""
 NEAR_KEPT = 0.999
-"""Share of all of them that are not called unknown for their distance."""
+"""Share of both kinds of images that the distance threshold accepts."""
 MARGIN = 1.5
-"""Where there are too few of them to tell: times the largest distance among them."""
+"""If there are too few images for that share, the threshold is the largest distance among them times this factor."""
 COVERAGE = 0.9
-"""Of the intervals of predicted gains."""
+"""Coverage of the intervals of predicted gains."""
 
 
 def fit_profile(
@@ -50,22 +50,22 @@ def fit_profile(
     """Fit a profile: the classifier, its thresholds, and the model of gains.
 
     Args:
-        examples: of all kinds, to learn from.
-        calibration: of other photographs, for temperature, thresholds and intervals; some must not be "other". Gains
-            are not predicted where it measured too few of them for an interval.
-        kinds: the names that the samples' indices stand for, "clean" first and "other", if there are such, last.
+        examples: the training samples, of all kinds.
+        calibration: samples of other photographs, for temperature, thresholds and intervals; at least some must not be
+            "other". Gains are predicted only if enough of these samples have measured gains for an interval.
+        kinds: the names that the samples' indices stand for: "clean" first and, if present, "other" last.
         groups: the candidates, in the order of the samples' gains.
-        descriptor_sha256: of the network that described the samples.
-        shrinkage: of the covariance, see `grids.selection.classifier.fit_discriminant`.
-        ggd: for equation 7 of GRIDS.
-        record: of how the samples were made.
+        descriptor_sha256: checksum of the network that described the samples.
+        shrinkage: shrinkage of the covariance; see `grids.selection.classifier.fit_discriminant`.
+        ggd: parameters for equation 7 of GRIDS.
+        record: how the samples were made.
 
     Returns:
-        The profile. Its `gains` are None where the examples have none, or too few images of the calibration get a
-        group.
+        The profile. Its `gains` is None if the examples have no gains, or if too few calibration images are assigned to
+        a group.
 
     Raises:
-        GridsError: a kind has no examples, there is only one kind, or a group holds a name that is not among the kinds.
+        GridsError: a kind has no examples, there is only one kind, or a group contains a name that is not a kind.
     """
     for number, name in enumerate(kinds):
         if not (examples.kinds == number).any():
@@ -87,7 +87,7 @@ def fit_profile(
     profile = Profile(
         tuple(kinds), tuple(groups), discriminant, thresholds, None, ggd or {}, descriptor_sha256, record or {}
     )
-    # a gain is predicted for those images alone that a group is chosen for
+    # gains are only predicted for images with a chosen group, so calibrate on these
     found = judge(profile, calibration.statistics, ("",) * len(calibration))
     shown = np.array([one.verdict == KNOWN for one in found]) & np.isfinite(calibration.gains).all(1)
     measured = examples.gains.shape[1] > 0 and np.isfinite(examples.gains).all(1).any()
@@ -99,15 +99,15 @@ def fit_profile(
 
 
 def assign_centres(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:
-    """Say which centre of its kind each sample helps to place.
+    """Assign each sample to one of the centres of its kind, by severity.
 
     Args:
-        samples: whose kinds are indices of `kinds`.
+        samples: samples whose kinds are indices into `kinds`.
         kinds: the names of the kinds.
-        parts: how many centres a kind has. Its severities, 0 to 1, are cut into as many equal parts.
+        parts: the number of centres per kind; the severity range [0, 1] is divided into as many equal parts.
 
     Returns:
-        (N,): 0 to parts - 1; for a sample of "other" the number of its distortion.
+        (N,): 0 to parts - 1; for a sample of "other" the index of its distortion.
     """
     found = np.minimum((samples.severities * parts).astype(np.int64), parts - 1)
     if OTHER in kinds:
@@ -129,5 +129,5 @@ def _other_threshold(others: FloatArray, samples: Samples, kinds: Sequence[str])
 
 
 def _upper(values: FloatArray, share: float, margin: float = 1.0) -> float:
-    """The value that so large a share stays below; the largest, times a margin, where there are too few to tell."""
+    """The conformal quantile of the values; if there are too few for it, the largest value times the margin."""
     return margin * float(values.max()) if len(values) < fewest_values(share) else upper_quantile(values, share)

@@ -1,4 +1,4 @@
-"""From the statistics of images to verdicts, rankings and predicted gains, by a profile alone."""
+"""Computes verdicts, rankings and predicted gains from image statistics, using a profile alone."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
     """Choose a group for every image.
 
     Args:
-        profile: what images are compared with.
-        statistics: (N, D), of `grids.selection.features.describe`.
-        images: N names, which the selections bear.
+        profile: the profile that images are compared with.
+        statistics: (N, D), from `grids.selection.features.describe`.
+        images: N names for the selections.
 
     Returns:
-        N selections, in the order of the images. All have a ranking; those that are clean or unknown have no predicted
-        gain of a chosen group.
+        N selections, in the order of the images. Each has a ranking of all groups. Clean and unknown images have no
+        chosen group, and so no predicted gain.
 
     Raises:
-        GridsError: the profile is of other statistics.
+        GridsError: the profile was fitted to another number of statistics.
     """
     if statistics.shape[1] != (size := len(profile.discriminant.mean)):
         raise GridsError(f"the profile knows images by {size} statistics, but there are {statistics.shape[1]}")
@@ -56,7 +56,7 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
 
 
 def _distance(profile: Profile, chances: FloatArray, square: float) -> float:
-    """How unlike anything known an image is, as the ratio to what still counts as known."""
+    """How far an image is from everything known, relative to the threshold: above 1 it is unknown."""
     far = square / profile.thresholds.distance
     if profile.kinds[-1] != OTHER:
         return far
@@ -70,14 +70,14 @@ def _verdict(profile: Profile, members: FloatArray, chances: FloatArray, distanc
     likeliest = max((k for k, kind in enumerate(profile.kinds) if kind != OTHER), key=lambda k: float(chances[k]))
     if profile.kinds[likeliest] == CLEAN:
         return CLEAN if chances[likeliest] >= profile.thresholds.clean else KNOWN
-    # the built-in profile may know kinds that no group of a run restores
+    # the built-in profile may know degradations that no group of the run restores
     return KNOWN if members[likeliest].any() else UNKNOWN
 
 
 def _rank(
     profile: Profile, members: FloatArray, divergences: FloatArray, chances: FloatArray, gains: FloatArray | None
 ) -> tuple[Ranked, ...]:
-    """All groups: that of the largest gain first, or the likeliest where gains are not known."""
+    """All groups, by predicted gain, largest first; by probability if the profile predicts no gains."""
     ranked = []
     for number, group in enumerate(profile.groups):
         own = np.flatnonzero(members[:, number])
@@ -90,7 +90,7 @@ def _rank(
 
 
 def _with_forecast(profile: Profile, selection: Selection, forecast: Forecast, row: int) -> Selection:
-    """The selection with what is expected of its group, where one is chosen."""
+    """The selection with the forecast for its chosen group, if it has one."""
     if selection.group is None or profile.gains is None:
         return selection
     gain, low, high, probability = (float(values[row]) for values in forecast)

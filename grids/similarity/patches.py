@@ -1,4 +1,4 @@
-"""Clean crops drawn from photographs, degraded, and the patches cut from them."""
+"""Drawing clean crops from photographs, degrading them, and cutting patches from the results."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ Uint8Array = np.ndarray[Any, np.dtype[np.uint8]]
 
 @dataclass(frozen=True)
 class Crops:
-    """N clean crops, each with the place of its patch: degraded is the crop, described is the patch alone.
+    """N clean crops, each with the position of its patch. The whole crop is degraded; only the patch is described.
 
     Args:
-        pixels: N arrays (H, W, 3), uint8 RGB, 256 x 256 where the photograph is large enough, or 48 pixels more than
-            the patch where that is more.
+        pixels: N arrays (H, W, 3), uint8 RGB. Their sides are 256, or the side of the patch plus 48 if that is more;
+            less if the photograph is smaller.
         corners: (N, 2), top and left of the patch within its crop, pixels.
-        photo: (N,), which photograph each comes from, an index into `names`.
+        photo: (N,), the photograph of each crop, as an index into `names`.
         names: the photographs' file names, without folders.
         patch_size: side of the patches, pixels.
     """
@@ -54,9 +54,9 @@ class Crops:
 
     @cached_property
     def digest(self) -> str:
-        """A checksum of the pixels and the places, 64 hexadecimal digits, whatever the files are called.
+        """A SHA-256 checksum of the pixels and positions, 64 hexadecimal digits, independent of the file names.
 
-        Computed once, since it reads all pixels; so the arrays must not be changed afterwards.
+        It is computed once and cached, so the arrays must not be changed afterwards.
         """
         digest = hashlib.sha256(f"{self.patch_size} {self.photo.tolist()} {self.corners.tolist()}".encode())
         for crop in self.pixels:
@@ -72,22 +72,23 @@ def draw_crops(
     seed: int,
     reading: ReadOptions | None = None,
 ) -> Crops:
-    """Draw crops evenly from photographs, at random places.
+    """Draw crops at random positions, the same number from each photograph.
 
-    Each photograph gives as many crops as any other, or one more. Where there are more photographs than crops, some are
-    chosen by lot. A photograph that cannot be used is reported and left out, and leaves no trace in what is drawn from
-    the others. Wholly transparent borders are cut off first.
+    The numbers of crops of two photographs differ by at most one. If there are more photographs than crops, a random
+    selection of them is used. A photograph that cannot be used is reported and left out, as if it had not been given.
+    Fully transparent borders are cut off first.
 
     Args:
         paths: the photographs, in any order.
         patches: N, how many crops to draw, at least 1.
-        patch_size: side of the patches, pixels; both sides of a photograph must have as many.
-        seed: of the choice and the places, 0 or more. Names of files count for the choice, too, but not their folders.
-        reading: the largest size, and what is called with every file passed over; the defaults if None.
+        patch_size: side of the patches, pixels; neither side of a photograph may be shorter.
+        seed: for the selection and the positions, 0 or more. The selection also depends on the names of the files, but
+            not on their folders.
+        reading: the size limit, and the function called with each skipped file; the defaults if None.
 
     Returns:
-        The crops, those of one photograph side by side, photographs in the order of their paths; 16-bit ones are
-        rounded to 8 bit.
+        The crops: photographs in the order of their paths, the crops of one photograph next to each other; 16-bit
+        photographs are rounded to 8 bits.
 
     Raises:
         ImageError: no photograph can be used.
@@ -108,7 +109,7 @@ def draw_crops(
         except ImageError as error:
             if set(usable) <= set(skipped) or len(usable) == 1:
                 raise
-            if len(chosen) == 1:  # which `read_photos` raises instead of passing over it
+            if len(chosen) == 1:  # `read_photos` raises for a single file instead of skipping it
                 skip(Skipped(chosen[0], str(error)))
         bad = set(skipped) & set(chosen)
         if not bad:
@@ -117,7 +118,7 @@ def draw_crops(
 
 
 def _choose(paths: Sequence[Path], patches: int, seed: int) -> list[Path]:
-    """At most one photograph per patch, by lot: each name draws its own, so that a bad file changes no other's."""
+    """A random choice of at most one photograph per patch; ranks depend on own names, so bad files affect no others."""
     lots = sorted(paths, key=lambda path: (seed_for(seed, path.name), path))
     return sorted(lots[:patches])
 
@@ -147,28 +148,28 @@ def _cut_one(whole: Uint8Array, patch_size: int, rng: np.random.Generator) -> tu
 
 
 def degraded_patches(crops: Crops, degradation: Degradation | None, seed: int) -> Tensor:
-    """Degrade the crops and cut the patches out of them, each crop with its own random parameters.
+    """Degrade each crop with its own random parameters and cut out the patches.
 
-    The parameters are spread evenly over the degradation's whole range (Latin hypercube sampling, see
-    `Degradation.sample`), and the results are rounded to 8 bit, as files would be.
+    The parameters cover the degradation's whole range evenly (Latin hypercube sampling, see `Degradation.sample`). The
+    results are rounded to 8 bits, as in image files.
 
     Args:
         crops: N clean crops; they are not changed.
         degradation: what to apply; None leaves them clean.
-        seed: of the parameters, 0 to 2^63 - 1.
+        seed: for the parameters, 0 to 2^63 - 1.
 
     Returns:
         (N, 3, patch_size, patch_size), float32 in [0, 1], on the CPU, in the order of the crops.
 
     Raises:
-        GridsError: the seed is outside its range, or the degradation refuses the images, or gives parameters for
-            another number of them.
+        GridsError: the seed is out of range, the degradation rejects the images, or it samples parameters for a wrong
+            number of images.
     """
     size = crops.patch_size
     patches = torch.empty((len(crops), 3, size, size))
     generator = seeded(seed)
     for shape, rows in _rows_by_shape(crops).items():
-        # drawn for all at once, so that the whole range is spread evenly over the crops
+        # drawn for all at once, so that the samples cover the whole range evenly
         parameters = degradation.sample((len(rows), 3, *shape[:2]), generator) if degradation else {}
         check_rows(parameters, len(rows))
         for first in range(0, len(rows), CHUNK):

@@ -1,4 +1,4 @@
-"""One restorer: what it is trained with, its training, and what its file says of it."""
+"""One restorer: what it is trained with, its training, and the record kept in its file."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ CHECKS = (1 / 4, 1 / 2, 1.0)
 
 @dataclass(frozen=True)
 class Experiment:
-    """What restorers are trained with and measured on; each training adds a group of the tasks and a repetition.
+    """Everything that a set of trainings has in common; each training adds a group of tasks and a repetition.
 
     Args:
-        tasks: all of them, in the order of the similarity matrix.
-        photographs: to learn from.
-        validation: to measure on, with crops for every task.
+        tasks: all tasks, in the order of the similarity matrix.
+        photographs: the training photographs.
+        validation: the validation crops, for every task.
         network: a preset of `grids.networks.TABLE`.
-        config: the settings of every restorer.
-        maker: makes the systems that their networks are trained in.
-        start: weights that all restorers start from; None for weights drawn from the seed.
-        start_sha256: the checksum of these, which goes into keys and records; "" for None.
+        config: the hyperparameters of every training.
+        maker: makes the `System` (network, losses, optimizers) of each training.
+        start: the initial weights of all restorers; None to initialize them from the seed.
+        start_sha256: the checksum of `start`, used in keys and records; "" if `start` is None.
     """
 
     tasks: Sequence[Task]
@@ -58,7 +58,7 @@ class Experiment:
     start_sha256: str = ""
 
     def sort_group(self, group: Iterable[str]) -> tuple[str, ...]:
-        """The names of a group in the order of the tasks.
+        """Bring the names of a group into the order of the tasks.
 
         Args:
             group: names of tasks, in any order.
@@ -73,20 +73,21 @@ class Experiment:
         return tuple(task.name for task in self.tasks if task in wanted)
 
     def parts(self, group: Iterable[str], repeat: int, device: torch.device) -> dict[str, Any]:
-        """All that determines a restorer: a training whose parts are equal need not be done again.
+        """Everything that determines a restorer. A training with the same parts need not be repeated.
 
         Args:
-            group: names of its tasks, one at least, in any order.
+            group: names of its tasks, at least one, in any order.
             repeat: the number of the repetition, from 0.
-            device: its kind counts, and the precision that "auto" stands for on it.
+            device: only its type is used, and the precision that "auto" resolves to on it.
 
         Returns:
-            values that JSON can hold: checksums of the tasks, photographs, validation crops and start, the network with
-            the shapes of its weights, the settings.
+            JSON values: the checksums of the tasks, photographs, validation crops and initial weights, the network with
+            the shapes of its weights, and the hyperparameters.
 
         Raises:
-            GridsError: no task or an unknown one is named, fp16 is asked for without an NVIDIA GPU, or the network is
-                unknown or of another scale than the tasks.
+            GridsError: no task is named, fp16 is requested without an NVIDIA GPU, or the scale of the network differs
+                from that of the tasks.
+            UnknownNameError: the network or a task is unknown.
         """
         names = self.sort_group(group)
         members = [self._task(name) for name in names]
@@ -105,29 +106,30 @@ class Experiment:
         }
 
     def half(self, group: Sequence[str]) -> int:
-        """The step after which a restorer is measured half way, where trainings may be stopped early.
+        """The step of the measurement at half of a training, after which the training may be stopped early.
 
         Args:
-            group: its tasks; only their number counts.
+            group: its tasks; only their number is used.
 
         Returns:
-            half of its steps, rounded, at least 1.
+            Half of its steps, rounded, at least 1.
         """
         return max(1, round(self.config.steps(len(group)) / 2))
 
     def make_system(self, group: tuple[str, ...], seed: int) -> System:
-        """What is trained for a group, before its first step.
+        """Make the system of a group before its first step.
 
         Args:
-            group: names of its tasks. The numbers of a batch's tasks follow this order.
-            seed: of the weights that are drawn, and of the model's settings.
+            group: names of its tasks. The task indices of a batch follow this order.
+            seed: for the initialization of the weights and for the settings of the system.
 
         Returns:
-            a new system on the CPU, its weights drawn from the seed, or those of `start`.
+            A new system on the CPU, with weights initialized from the seed or loaded from `start`.
 
         Raises:
-            GridsError: the network is of another scale than the tasks, or the crop is not for the recipe's critic.
-            WeightsError: the start or the trunk is not of this network, or the start lacks the head of a task.
+            GridsError: the scale of the network differs from that of the tasks, or the crop size does not fit the
+                recipe's discriminator.
+            WeightsError: `start` or the trunk does not fit this network, or `start` lacks the head of a task.
         """
         network = initialize(self.network, seed, self._task(group[0]).scale, group, self.maker.options)
         system = self.maker.make(network, group, self.config.of_model(len(group), seed))
@@ -137,9 +139,9 @@ class Experiment:
         return system
 
     def check_system(self) -> None:
-        """See that the system of all tasks can be made, before anything is trained: it is made once and dropped.
+        """Check that the system of all tasks can be made, by making it once and discarding it.
 
-        It takes the time and memory that making the network takes.
+        This takes the time and memory of creating the network.
 
         Raises:
             GridsError: as for `make_system`.
@@ -147,29 +149,29 @@ class Experiment:
         self.make_system(tuple(task.name for task in self.tasks), 0)
 
     def make_batches(self, group: Sequence[str], seed: int, device: torch.device) -> Batches:
-        """The batches that a restorer learns from, made as they are asked for.
+        """Make the training batches of a restorer; each batch is computed on demand.
 
         Args:
-            group: names of its tasks, in the order in which its system counts them.
-            seed: of crops, tasks and degradations; equal seeds give all groups the same crops.
-            device: where the crops are degraded, and where the batches lie.
+            group: names of its tasks, in the order in which its system indexes them.
+            seed: for crops, tasks and degradations; with the same seed all groups see the same crops.
+            device: where the crops are degraded and the batches are placed.
 
         Raises:
-            GridsError: the sampler is wrong.
+            GridsError: the sampler is invalid.
         """
         config, tasks = self.config, [self._task(name) for name in group]
         return Batches(tasks, self.photographs, config.crop, config.batch, seed, device, config.sampler, config.data)
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
-        """All that determines a restorer (`parts`) as one checksum: what has the same key need not be trained again.
+        """Everything that determines a restorer (`parts`), as one checksum.
 
         Args:
-            group: names of its tasks, one at least, in any order.
+            group: names of its tasks, at least one, in any order.
             repeat: the number of the repetition, from 0.
-            device: its kind counts.
+            device: as for `parts`.
 
         Returns:
-            a SHA-256, 64 hexadecimal digits.
+            A SHA-256 checksum, 64 hexadecimal digits.
 
         Raises:
             GridsError: as for `parts`.
@@ -194,30 +196,31 @@ def train_experiment(
     stop: Callable[[Point], str] = lambda point: "",
     callbacks: Callbacks | None = None,
 ) -> TrainingRun:
-    """Train one restorer, from its start or from its checkpoint, and write it into a file.
+    """Train one restorer, from the beginning or from its checkpoint, and write it to a file.
 
     It is measured after a quarter, half and all of its steps (`CHECKS`). The file is written once, at the end.
 
     Args:
         experiment: what to train with.
         group: names of the tasks, in the order of the experiment.
-        repeat: the number of the repetition, from 0: its seed is that of the settings plus this.
-        file: where the weights and their record go; its folder must exist.
-        checkpointing: its checkpoint is removed at the end. Its identity is not used: the key of the training takes its
-            place.
-        name: of the file, in the record; relative to the run folder.
-        device: where the training is done.
-        stop: called after every measurement but the last; a text that is not empty ends the training, and says why.
-        callbacks: hears of the training, but for its end; None for nobody.
+        repeat: the number of the repetition, from 0; it is added to the seed of the configuration.
+        file: where the weights and their record are written; its folder must exist.
+        checkpointing: its checkpoint is removed at the end. Its `identity` is replaced by the key of the training.
+        name: the file's path relative to the run folder, for the record.
+        device: the device to train on.
+        stop: called after every measurement except the last. A non-empty string ends the training and gives the
+            reason.
+        callbacks: notified of the progress of the training, but not of its end; None for no notifications.
 
     Returns:
-        the learning curve on the validation crops, the seconds, and where the weights are.
+        The training's record: the learning curve on the validation crops, its duration, and where the weights are.
 
     Raises:
-        RunError: the file's folder is gone, the file cannot be written, or the checkpoint is of another training.
+        RunError: the file's folder no longer exists, the file cannot be written, or the checkpoint belongs to another
+            training.
         OutOfTimeError: the deadline has passed.
-        GridsError: the training fails, as `grids.training.trainer.train` says.
-        KeyboardInterrupt: Ctrl-C or SIGTERM; where it came after the last step, the file is written before.
+        GridsError: the training fails; see `grids.training.trainer.train`.
+        KeyboardInterrupt: Ctrl-C or SIGTERM. If it came after the last step, the file is written first.
     """
     hears = callbacks or NullCallbacks()
     config = experiment.config.of_model(len(group), experiment.config.seed + repeat)
@@ -238,28 +241,28 @@ def train_experiment(
     )
     saved = experiment.validation.psnr(result.network.to(device), group, device, saved=True)
     result.network.cpu()
-    if not file.parent.is_dir():  # a folder made anew would hold a restorer without its settings
+    if not file.parent.is_dir():  # a folder recreated here would hold a restorer without its settings
         raise RunError(f"cannot write '{file}': its folder was moved or deleted meanwhile")
     run = TrainingRun(group, repeat, tuple(result.curve), result.seconds, result.stopped, name, saved)
     save_restorer(file, result.network, record_of(run, experiment, key))
     if checkpointing.file is not None:
         with contextlib.suppress(OSError):
             checkpointing.file.unlink(missing_ok=True)
-    if result.interrupted:  # after the last step: the restorer comes first
+    if result.interrupted:  # after the last step: save the restorer first
         raise result.interrupted
     return run
 
 
 def record_of(run: TrainingRun, experiment: Experiment, key: str) -> dict[str, Any]:
-    """What the file of a restorer says of it, beside the weights.
+    """Make the record that a restorer's file holds beside the weights.
 
     Args:
         run: the finished training.
         experiment: what it was trained with.
-        key: the checksum of all that determines it (`Experiment.key`).
+        key: the checksum of everything that determines it (`Experiment.key`).
 
     Returns:
-        values that JSON can hold: preset, tasks, settings, learning curve and more. `run_of` reads them back.
+        JSON values: preset, tasks, hyperparameters, learning curve and more. `run_of` reads them back.
     """
     method = {} if experiment.maker is PLAIN else {"method": experiment.maker.name}
     return method | {
@@ -277,14 +280,14 @@ def record_of(run: TrainingRun, experiment: Experiment, key: str) -> dict[str, A
 
 
 def run_of(record: Mapping[str, Any], file: str) -> TrainingRun:
-    """The training that the record of a restorer's file tells of: the inverse of `record_of`.
+    """Read a training from the record in a restorer's file: the inverse of `record_of`.
 
     Args:
-        record: what the file says; entries that a training does not have are passed over.
-        file: its name, for the result and for errors.
+        record: the record; entries that are not fields of `TrainingRun` are ignored.
+        file: the name of the file, for the result and for errors.
 
     Raises:
-        RunError: an entry is missing or of the wrong form.
+        RunError: an entry is missing or malformed.
     """
     try:
         return decode(TrainingRun, {**record, "group": record["tasks"], "file": file})

@@ -1,4 +1,4 @@
-"""The state of a training, and one step of it; when to measure and to write it is for `grids.training.trainer`."""
+"""The state of a training and its single step. `grids.training.trainer` decides when to measure and write it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from grids.training.fabric import make_fabric
 from grids.training.systems.base import System
 
 CHECKED = 10
-"""Steps after which losses are looked at: on a GPU, looking means waiting for it."""
+"""Losses are read once in so many steps, because reading one waits for the GPU."""
 SNAPSHOT = 100
 STEP_SEED = 0x9E3779B1
 RETRIES = 5
@@ -32,24 +32,25 @@ TOO_LARGE = "out of memory: a smaller crop or network needs less"
 class TrainingLoop:
     """The state of a training, and one step of it.
 
-    When to measure, to write and to end is for `grids.training.trainer`. The modules go to the device, in the memory
-    format "channels last". A moving average of the kept module's weights goes along. Now and then the state is copied
-    in memory, as a snapshot that the training can go back to.
+    `grids.training.trainer` decides when to measure, when to write a checkpoint and when to end. The modules are moved
+    to the device in the memory format "channels last". An exponential moving average is kept of the weights of the
+    module that the system keeps (`System.kept`). Snapshots of the state are held in memory, so that the training can
+    roll back.
 
     Args:
         system: what is trained; its modules are changed.
         batches: (step, retry) -> the batch of a step, counted from 0, on the device.
-        config: the settings; `iterations` counts the steps of this training.
-        device: where it is trained.
-        callbacks: told of steps, losses, and what went wrong and was mended.
+        config: the hyperparameters; `iterations` is the number of steps of this training.
+        device: the device to train on.
+        callbacks: notified of steps, losses, and problems that were handled.
 
     Attributes:
-        step: finished steps.
-        retry: how often it went back because of values that were not finite.
-        parts: in how many parts each batch is computed; doubled where memory runs out.
-        curve: the points that were measured.
-        stopped: why it is to end before its last step; empty if it is not.
-        seconds: spent in steps and in measuring, those before a break with them.
+        step: the number of finished steps.
+        retry: the number of roll-backs because of non-finite values.
+        parts: the number of parts in which each batch is computed; doubled when memory runs out.
+        curve: the points of the learning curve so far.
+        stopped: why the training ends before its last step; empty if it does not.
+        seconds: time spent in steps and measurements, including time before an interruption.
 
     Raises:
         GridsError: fp16 on anything but an NVIDIA GPU.
@@ -81,28 +82,28 @@ class TrainingLoop:
         self.stopped = ""
         self.seconds = 0.0
         exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
-        self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # losses since the last point
-        self._recent, self._since = torch.zeros_like(self._total), 0  # losses since they were last told
+        self._total, self._count = torch.zeros((), dtype=exact, device=device), 0  # since the last point of the curve
+        self._recent, self._since = torch.zeros_like(self._total), 0  # losses since the last report
         self._unchecked = 0
-        self._stepped = False  # whether an optimizer did, in the step under way
+        self._stepped = False  # whether any optimizer has stepped within the current step
         self._take_snapshot()
 
     def is_finished(self) -> bool:
-        """Whether no step is left, or the training was stopped."""
+        """Whether no steps are left or the training was stopped."""
         return self.step >= self.config.iterations or bool(self.stopped)
 
     def advance(self) -> bool:
-        """Make one step: every loss of the system, each followed by a step of its optimizer; then the moving average.
+        """Make one step: compute each loss of the system and step its optimizer, then update the moving average.
 
-        Where memory runs out, the batch is computed in twice as many parts from then on. Losses and weights are looked
-        at every ten steps only, since on a GPU that means waiting for it.
+        If memory runs out, batches are computed in twice as many parts from then on. Losses and weights are checked
+        every ten steps only, because checking waits for the GPU.
 
         Returns:
-            False where the training has gone back to its last snapshot instead: a loss or a weight was not finite, or
-            memory ran out after one of several optimizers had stepped. Else True.
+            False if the training was rolled back to its last snapshot instead, because a loss or weight was not finite
+            or memory ran out after one of several optimizers had stepped. Otherwise True.
 
         Raises:
-            GridsError: one crop at a time is too much for the memory of the device, or values stay not finite.
+            GridsError: the device has too little memory even for one crop at a time, or values stay non-finite.
         """
         start = time.monotonic()
         self._stepped = False
@@ -116,7 +117,7 @@ class TrainingLoop:
                 raise GridsError(TOO_LARGE)
             self.parts = min(2 * self.parts, self.config.batch)
             self.callbacks.say(f"out of memory: every batch is computed in {self.parts} parts from now on")
-            if self._stepped:  # one of several optimizers: the step cannot be taken again from here
+            if self._stepped:  # one of several optimizers has: the step cannot be repeated from here
                 self._load(self._snapshot)
                 return False
         self.average.update_parameters(self.system.modules[self.system.kept])
@@ -131,9 +132,9 @@ class TrainingLoop:
         return True
 
     def report(self) -> None:
-        """Tell the callbacks how far the training is, and about every ten steps the mean loss.
+        """Notify the callbacks of the current step and, about every ten steps, of the mean loss.
 
-        To be called after each `advance`. Looking at the loss means waiting for a GPU.
+        Call it after each `advance`. Reading the loss waits for the GPU.
         """
         self.callbacks.step(self.step)
         if self._since >= CHECKED or (self.is_finished() and self._since):
@@ -142,16 +143,16 @@ class TrainingLoop:
             self._since = 0
 
     def roll_back_if_not_finite(self) -> bool:
-        """Go back to the last snapshot if a loss since then, or a weight, is not finite.
+        """Roll back to the last snapshot if a loss since then, or a weight, is not finite.
 
-        A finite loss can have a gradient that is not: weights are looked at, so that no snapshot or checkpoint is ever
-        one that leads back to them. The steps after the snapshot are then made with other crops. It waits for a GPU.
+        Weights are checked as well, because a finite loss can have a non-finite gradient; so snapshots and checkpoints
+        never contain such weights. After a roll-back the steps are repeated with other crops. It waits for the GPU.
 
         Returns:
-            whether it went back.
+            Whether the training was rolled back.
 
         Raises:
-            GridsError: it is needed once more after five times from the same snapshot.
+            GridsError: it would be the sixth roll-back to the same snapshot.
         """
         self._unchecked = 0
         if bool(torch.isfinite(self._total + self.system.sum_norms())):
@@ -169,11 +170,11 @@ class TrainingLoop:
         return True
 
     def add_point(self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str]) -> None:
-        """Measure the averaged weights, and add a point to the learning curve. Then a snapshot is taken.
+        """Measure the averaged weights, add a point to the learning curve and take a snapshot.
 
         Args:
             measure: the kept module with its averaged weights -> PSNR in dB by task.
-            stop: called with the point, but not after the last step; a text that is not empty becomes `stopped`.
+            stop: called with the point, except after the last step; a non-empty string becomes `stopped`.
         """
         start = time.monotonic()
         loss = float(self._total) / self._count if self._count else math.nan
@@ -187,10 +188,10 @@ class TrainingLoop:
         self._take_snapshot()
 
     def get_state(self) -> dict[str, Any]:
-        """All that a training needs to go on from here as if there had been no break.
+        """Collect everything from which the training resumes exactly as if it had not been interrupted.
 
         Returns:
-            tensors, numbers and texts, in dicts and lists. The tensors are those that are trained, no copies.
+            Tensors, numbers and strings, in dicts and lists. The tensors are the ones being trained, not copies.
         """
         return {
             "step": self.step,
@@ -207,22 +208,23 @@ class TrainingLoop:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from the state of another loop of this training.
+        """Resume from the state of another loop of the same training.
 
         Args:
-            state: what its `get_state` gave; it is copied.
+            state: the result of its `get_state`; it is copied.
 
         Raises:
-            Exception: whatever modules and optimizers make of a wrong state. The loop must then not be used.
+            Exception: modules and optimizers raise all kinds of errors for a wrong state. The loop must not be used
+                after that.
         """
         self._load(state)
         self._take_snapshot()
 
     def _try_step(self, batch: Batch) -> bool:
-        """Make the step of a batch; False where memory ran out, all that it was filled with let go."""
+        """Make the step of a batch; False if memory ran out, with everything that was allocated released."""
         devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
         try:
-            # what layers draw (dropout) hangs on the step alone: a training goes on from anywhere
+            # random layers (dropout) depend on the step alone, so that a training can resume anywhere
             with torch.random.fork_rng(devices):
                 torch.manual_seed(self.config.seed ^ (self.step + 1) * STEP_SEED + self.retry)
                 loss = self._update(batch)
@@ -235,7 +237,7 @@ class TrainingLoop:
         return True
 
     def _update(self, batch: Batch) -> Tensor:
-        """One batch, in as many parts as memory asks for: every loss of the parts in turn, then its optimizer."""
+        """Process one batch in `parts` parts: for each loss, the backward passes of all parts, then its optimizer."""
         pieces = batch.split(self.parts)
         shares = [len(piece.tasks) / len(batch.tasks) for piece in pieces]
         running = [self.system.losses(self.modules, piece, self.step) for piece in pieces]
@@ -259,14 +261,14 @@ class TrainingLoop:
     def _step_optimizer(self, name: str) -> None:
         optimizer = self.optimizers[name]
         if self.config.clip:
-            module = next(iter(self.modules.values()))  # only its strategy is used: the parameters are the optimizer's
+            module = next(iter(self.modules.values()))  # Fabric only takes its strategy from it
             self.fabric.clip_gradients(module, optimizer, max_norm=self.config.clip, error_if_nonfinite=False)
         optimizer.step()
         self._stepped = True
 
     def _average_weights(self, old: Sequence[Tensor], new: Sequence[Tensor], _: Tensor | int) -> None:
-        done = self.step  # torch counts as many, on the device: reading that waits for a GPU
-        decay = min(self.config.average, (1 + done) / (10 + done))  # a long memory is wrong at the start
+        done = self.step  # torch keeps the same count on the device, where reading it waits for the GPU
+        decay = min(self.config.average, (1 + done) / (10 + done))  # early weights should not linger in the average
         for a, b in zip(old, new, strict=True):
             a.lerp_(b, 1 - decay)
 
@@ -278,7 +280,7 @@ class TrainingLoop:
     def _load(self, state: Mapping[str, Any]) -> None:
         state = copy.deepcopy(dict(state))
         self.step, self.retry = int(state["step"]), int(state["retry"])
-        self.parts = max(self.parts, state.get("parts", 1))  # back to before memory ran out is not back to more memory
+        self.parts = max(self.parts, state.get("parts", 1))  # a roll-back frees no memory
         self.seconds, self.stopped = float(state["seconds"]), str(state["stopped"])
         self.curve = [Point(*point) for point in state["curve"]]
         self._total.fill_(state["loss"][0])

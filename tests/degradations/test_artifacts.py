@@ -141,3 +141,15 @@ def test_drawn_thickness_and_lines_differ_between_images() -> None:
     assert sorted(drawn["lines"].unique().tolist()) == [5, 6, 7, 8, 9, 10]
     assert float(drawn["thickness"].min()) < 5.1
     assert float(drawn["thickness"].max()) > 9.9
+
+
+def test_a_line_that_is_not_shown_leaves_no_pixel() -> None:
+    ends = torch.tensor([[[2.0, 2.0, 9.0, 9.0], [1.0, 12.0, 14.0, 3.0]]])
+    thickness = torch.full((1, 2), 3.0)
+
+    def drawn(*shown: bool) -> Tensor:
+        return line_mask(ends, thickness, torch.tensor([shown]), 16, 16)
+
+    assert not drawn(False, False).any()
+    assert torch.equal(drawn(True, True), torch.maximum(drawn(True, False), drawn(False, True)))
+    assert drawn(True, False).any() and not torch.equal(drawn(True, False), drawn(False, True))

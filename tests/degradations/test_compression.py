@@ -14,6 +14,7 @@ from torch import Tensor
 from grids.degradations import degradation
 from grids.degradations.compression import CHROMINANCE, LUMINANCE, _table, codec_jpeg, torch_jpeg
 from grids.metrics import image_psnr
+from grids.random import seeded
 
 QUALITIES = (5, 10, 25, 49, 50, 51, 60, 75, 95)
 
@@ -84,3 +85,15 @@ def test_the_quality_is_drawn_evenly_from_10_to_60() -> None:
     assert int(counts[:10].sum()) == 0
     assert len(counts) == 61
     assert float((counts[10:] - 200).abs().max()) < 5 * math.sqrt(200)
+
+
+def test_the_codec_gives_the_same_with_and_without_a_pool() -> None:
+    images = torch.rand(3, 3, 24, 24, generator=seeded(0))
+    quality = torch.tensor([10.0, 35.0, 60.0])
+    alone = codec_jpeg(images, quality)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert torch.equal(codec_jpeg(images, quality), alone)
+    finally:
+        torch.set_num_threads(before)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from contracts import raises_line
 from PIL import Image
-from selecting import Mean
+from small_profiles import Mean
 from torch import Tensor, nn
 
 from grids.degradations import degradation

@@ -10,7 +10,7 @@ import pytest
 import torch
 from contracts import raises_line
 from safetensors.numpy import save_file
-from selecting import degraded, save_grouping, save_image, save_images, save_tiny
+from small_profiles import degraded, save_grouping, save_image, save_images, save_tiny
 from torch import Tensor
 
 from grids.errors import GridsError, RunError

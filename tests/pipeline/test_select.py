@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeSelector
+from fake_selector import FakeSelector
 from PIL import Image
 
 from grids.errors import GridsError, ImageError, UnknownNameError

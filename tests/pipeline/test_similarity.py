@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_descriptor
 from PIL import Image
+from small_profiles import save_descriptor
 
 import grids
 from grids import GridsError, SimilarityMatrix, SimilaritySettings, cli, measure_similarity, weights, write_similarity
@@ -138,7 +138,7 @@ def test_other_settings_reuse_nothing(run: Run, tmp_path: Path, changes: dict[st
 
 def test_another_descriptor_or_photograph_reuses_nothing(run: Run, photos: Path, tmp_path: Path) -> None:
     run(out=tmp_path / "run")
-    run(out=tmp_path / "run", descriptor=tiny_descriptor(tmp_path / "other.safetensors", seed=1))
+    run(out=tmp_path / "run", descriptor=save_descriptor(tmp_path / "other.safetensors", seed=1))
     assert run.reused == []
     run(out=tmp_path / "run")
     photo = read_photo(photos / "p0.png")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from reports.samples import eleven
+from reports.sample_records import eleven
 
 from grids.results import SimilarityMatrix
 

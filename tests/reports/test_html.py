@@ -1,50 +1,17 @@
+"""Tests."""
+
 from __future__ import annotations
 
 import base64
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from reports.samples import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
+from reports.figures_and_pages import HOSTILE, Page, png
+from reports.sample_records import NAMES, comparison_page, eleven, made, random_matrix, similarity_page
 
 from grids.errors import GridsError
-from grids.reports.sheet import contact_sheet
 from grids.reports.tables import compare
-
-HOSTILE = "<script>alert('x')</script>"
-VOID = {"meta", "link", "img", "br"}
-
-
-class Page(HTMLParser):
-    """Tags with attributes, and whether every tag is closed in its turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data.split()
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
-
-
-def png() -> bytes:
-    return contact_sheet([("jpeg", np.zeros((8, 8, 3), np.uint8))])
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from fakes import BRIGHT, DARK, clean, made, unknown
+from fake_selector import BRIGHT, DARK, clean, made, unknown
 from PIL import Image
 
 from grids.errors import GridsError

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reports.samples import NAMES, eleven, made, random_matrix
+from reports.sample_records import NAMES, eleven, made, random_matrix
 
 from grids.errors import GridsError
 from grids.reports import tables

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from reports.samples import (
+from reports.figures_and_pages import HOSTILE, Page, assert_inside, boxes_overlap, png, texts
+from reports.sample_records import (
     BOUNDS,
     INPUTS,
     NAMES,
@@ -22,9 +23,6 @@ from reports.samples import (
     training,
     training_page,
 )
-from reports.test_figures import texts
-from reports.test_grouping import assert_inside, boxes_overlap
-from reports.test_html import HOSTILE, Page, png
 
 from grids.errors import GridsError
 from grids.reports import training as records

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from search.brute import world
+from search.brute_force import world
 
 from grids.search import Answer, Problem
 from grids.search.answers import Answers, Table

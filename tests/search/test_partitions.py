@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
-from search.brute import fewest_groups, partitions_into, set_partitions
+from search.brute_force import fewest_groups, partitions_into, set_partitions
 
 from grids.search.partitions import Best, all_partitions, fewest, shares
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import selecting
+import small_profiles
 from contracts import raises_line
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -33,9 +33,9 @@ def head_of(path: Path) -> dict[str, object]:
 
 def test_what_is_written_is_read(profile_file: Path, tmp_path: Path) -> None:
     first = read_profile(profile_file)
-    assert first.kinds == selecting.KINDS
-    assert first.groups == selecting.GROUPS
-    assert first.ggd == selecting.GGD
+    assert first.kinds == small_profiles.KINDS
+    assert first.groups == small_profiles.GROUPS
+    assert first.ggd == small_profiles.GGD
     assert first.record == {"photographs": 12}
     path = first.write(tmp_path / "again.safetensors")
     again = read_profile(path)
@@ -49,11 +49,11 @@ def test_what_is_written_is_read(profile_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_gives_the_selections_of_what_was_learnt(swift: None, crops: list[Tensor], tmp_path: Path) -> None:
-    made = selecting.learnt(crops[:12], Descriptor())
+    made = small_profiles.learnt(crops[:12], Descriptor())
     read = read_profile(made.write(tmp_path / "profile.safetensors"))
     before, after = (Selector(one, tmp_path, "cpu") for one in (made, read))
     for image in crops[16:20]:
-        noisy = selecting.degraded(image, "salt_pepper")
+        noisy = small_profiles.degraded(image, "salt_pepper")
         one, two = before.select(noisy), after.select(noisy)
         assert (one.verdict, one.group, one.degradation) == (two.verdict, two.group, two.degradation)
         assert one.predicted_gain == pytest.approx(two.predicted_gain, abs=1e-3)
@@ -198,7 +198,7 @@ def thresholds(**changes: object) -> dict[str, object]:
 
 
 HEADS = [
-    ({"kinds": list(selecting.KINDS[:-1])}, "'kinds' must be 4 names"),
+    ({"kinds": list(small_profiles.KINDS[:-1])}, "'kinds' must be 4 names"),
     ({"kinds": ["clean", "clean", "gaussian_noise", "gaussian_blur"]}, "'kinds'"),
     ({"kinds": "abcd"}, "'kinds' must be a list"),
     ({"kinds": [1, 2, 3, 4]}, "'kinds.0' must be a text, not 1"),
@@ -270,7 +270,7 @@ def test_statistics_of_another_version(profile_file: Path, tmp_path: Path, monke
     raises_line(lambda: read_profile(profile_file), str(profile_file), "other statistics", kind=RunError)
     other = tmp_path / "other.safetensors"
     save_file(load_file(profile_file), other, {KEY: json.dumps(head_of(profile_file) | {"statistics": 99})})
-    assert read_profile(other).kinds == selecting.KINDS
+    assert read_profile(other).kinds == small_profiles.KINDS
 
 
 def test_a_profile_that_cannot_be_written(profile_file: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from selecting import Mean, degraded
 from skimage.transform import downscale_local_mean
+from small_profiles import Mean, degraded
 from torch import Tensor, nn
 
 from grids.degradations import degradation

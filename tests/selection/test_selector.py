@@ -6,22 +6,27 @@ import itertools
 import json
 import math
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import selecting
+import small_profiles
 import torch
-from contracts import raises_line
+from contracts import raises_line, scene
 from PIL import Image
-from selecting import GGD, GROUPS, KINDS, degraded, save_grouping, save_image
+from small_profiles import GGD, GROUPS, KINDS, degraded, save_grouping, save_image
 from torch import Tensor, nn
 
 from grids.degradations import degradation
 from grids.errors import GridsError, RunError, UnknownNameError, WeightsError
 from grids.images import photo_from_tensor, read_photo
+from grids.networks.nafnet import NAFNet
+from grids.random import seeded
 from grids.restoration.models import save_restorer
+from grids.restoration.tiling import restore_image
 from grids.results import CLEAN, KNOWN, SELECTION_VERDICTS, UNKNOWN, Candidate, Selection
 from grids.selection.fit_profile import fit_profile
 from grids.selection.judge import judge
@@ -207,8 +212,8 @@ def test_the_built_in_selector(shipped: None, selector: Selector, profile_file: 
 
 def test_a_run_with_a_profile(profile_file: Path, tmp_path: Path, selector: Selector) -> None:
     groups = (
-        replace(selecting.GROUPS[0], weights=Path("c1.safetensors")),
-        replace(selecting.GROUPS[1], network="nafnet-16"),
+        replace(small_profiles.GROUPS[0], weights=Path("c1.safetensors")),
+        replace(small_profiles.GROUPS[1], network="nafnet-16"),
     )
     replace(selector.profile, groups=groups).write(tmp_path / FILE)
     save_grouping(tmp_path, ("jpeg",), ("haze",))
@@ -289,7 +294,7 @@ def test_a_restorer_of_all_is_one_more_candidate(crops: list[Tensor], descriptor
     kinds = {name: None if name == CLEAN else degradation(name) for name in KINDS}
     named = [(f"photo {i}", crop) for i, crop in enumerate(crops)]
     # that of all does nothing, but noise gains by the mean, and blur is harmed by the restorer of its own group
-    restorers = (selecting.Mean(), selecting.Mean(), nn.Identity())
+    restorers = (small_profiles.Mean(), small_profiles.Mean(), nn.Identity())
     parts = [make_samples(some, kinds, descriptor, restorers) for some in (named[:18], named[18:])]
     profile = fit_profile(*parts, KINDS, both, descriptor_sha256=descriptor.sha256, ggd=GGD)
     found = Selector(profile, tmp_path, "cpu")
@@ -313,7 +318,7 @@ def test_sixteen_bits_are_judged_as_they_are(selector: Selector, crops: list[Ten
 
 
 def test_restore_runs_the_chosen_restorer(profile_file: Path, crops: list[Tensor], tmp_path: Path) -> None:
-    restorer = selecting.TINY.network(width=4, encoder=(1,), middle=1, decoder=(1,))
+    restorer = small_profiles.TINY.network(width=4, encoder=(1,), middle=1, decoder=(1,))
     save_restorer(tmp_path / "tiny.safetensors", restorer, {"preset": "nafnet", "tasks": ["gaussian_noise"]})
     profile = replace(read_profile(profile_file), gains=None)
     groups = (replace(profile.groups[0], weights=Path("tiny.safetensors")), profile.groups[1])
@@ -327,3 +332,46 @@ def test_restore_runs_the_chosen_restorer(profile_file: Path, crops: list[Tensor
     clean = read_photo(save_image(tmp_path / "clean.png", crops[17]))
     assert found.select(clean).verdict == CLEAN
     assert np.array_equal(found.restore(clean).photo.pixels, clean.pixels)
+
+
+THREADS = 8
+
+
+def results(shipped_selector: Selector, number: int) -> list[Tensor]:
+    """What a client gets: its image degraded, judged, restored, and in tiles by a network that pools."""
+    image = scene(THREADS, 136)[number]
+    kind = degradation(("gaussian_noise", "jpeg", "gaussian_blur", "salt_pepper")[number % 4])
+    damaged = kind(image[None], seeded(number))[0]
+    judged = shipped_selector.select(damaged)
+    restored = shipped_selector.restore(damaged, group=shipped_selector.groups[number % 4].id, tile=128)
+    tiled = restore_image(POOLS, damaged, tile=64)
+    return [damaged, torch.tensor(list(judged.degradations.values())), restored.photo.tensor(), tiled]
+
+
+def drawn(network: NAFNet) -> NAFNet:
+    """Every block changes what it gets."""
+    for name, value in network.named_parameters():
+        if name.endswith(("beta", "gamma")):
+            torch.nn.init.constant_(value, 0.4)
+    return network.eval()
+
+
+POOLS = drawn(NAFNet(4, (1, 1), 1, (1, 1)))
+
+
+@pytest.fixture(scope="module")
+def shipped_selector() -> Selector:
+    return Selector.builtin("cpu")
+
+
+def together(work: Callable[[int], list[Tensor]]) -> list[list[Tensor]]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, range(THREADS)))
+
+
+@pytest.mark.slow
+def test_eight_threads_get_what_one_after_the_other_would(shipped_selector: Selector) -> None:
+    found = together(lambda number: results(shipped_selector, number))
+    for number, one in enumerate(found):
+        for got, expected in zip(one, results(shipped_selector, number), strict=True):
+            torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-6)

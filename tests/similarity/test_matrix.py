@@ -1,14 +1,32 @@
-"""From rows to the matrix and its intervals, on rows whose distributions are known."""
+"""Rows of a measurement, what of them is kept and used again, and from rows to the matrix and its intervals."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
+from small_profiles import save_descriptor
 
+from grids.degradations import FunctionDegradation, degradation
 from grids.errors import GridsError
+from grids.images import list_images
+from grids.similarity.descriptor import Descriptor
 from grids.similarity.ggd import fit
 from grids.similarity.gram import principal_scores
-from grids.similarity.matrix import LEAST_PHOTOS, DegradationRow, check_photos, fit_rows, intervals, similarity_of
+from grids.similarity.matrix import (
+    LEAST_PHOTOS,
+    DegradationRow,
+    check_photos,
+    fit_rows,
+    intervals,
+    measure_row,
+    row_key,
+    similarity_of,
+)
+from grids.similarity.patches import Crops, draw_crops
 
 
 def row(name: str, scale: float, photos: int, each: int = 2, seed: int = 0, spread: float = 0.3) -> DegradationRow:
@@ -119,3 +137,109 @@ def test_intervals_need_enough_photographs() -> None:
     fewest = rows(LEAST_PHOTOS)
     low, _ = intervals(fewest, similarity_of(fit_rows(fewest, 2), ["a", "b", "c"]), 2, seed=0)
     assert np.all(np.isfinite(low))
+
+
+@pytest.fixture
+def crops(photos: Path) -> Crops:
+    return draw_crops(list_images([photos]), 10, 8, 0)
+
+
+@pytest.fixture
+def measured(crops: Crops, tiny: Path) -> DegradationRow:
+    return measure_row(crops, "jpeg", degradation("jpeg"), Descriptor(tiny), "body", 0)
+
+
+def test_a_measured_row(measured: DegradationRow, crops: Crops) -> None:
+    assert measured.name == "jpeg"
+    assert measured.gram.shape == (10, 10)
+    assert measured.gram.dtype == np.float64
+    assert np.all(np.linalg.eigvalsh(measured.gram) > -1e-4 * np.trace(measured.gram))
+    np.testing.assert_array_equal(measured.photo, crops.photo)
+
+
+def test_a_stored_row_is_bit_equal(measured: DegradationRow, tmp_path: Path) -> None:
+    measured.save(tmp_path / "measured.safetensors")
+    stored = DegradationRow.load(tmp_path / "measured.safetensors", measured.key)
+    assert stored is not None
+    assert (stored.name, stored.key) == (measured.name, measured.key)
+    np.testing.assert_array_equal(stored.gram, measured.gram)
+    assert stored.gram.dtype == measured.gram.dtype
+    np.testing.assert_array_equal(stored.photo, measured.photo)
+
+
+def test_the_same_row_gives_the_same_bytes(measured: DegradationRow, tmp_path: Path) -> None:
+    files = [measured.save(tmp_path / f"{i}.safetensors").read_bytes() for i in range(12)]
+    assert len(set(files)) == 1
+
+
+def test_measuring_again_gives_the_same_row(measured: DegradationRow, crops: Crops, tiny: Path) -> None:
+    again = measure_row(crops, "jpeg", degradation("jpeg"), Descriptor(tiny), "body", 0)
+    assert again.key == measured.key
+    np.testing.assert_array_equal(again.gram, measured.gram)
+
+
+def test_the_key_changes_with_every_ingredient(crops: Crops, tiny: Path, tmp_path: Path, monkeypatch: object) -> None:
+    descriptor, jpeg = Descriptor(tiny), degradation("jpeg")
+    other = Descriptor(save_descriptor(tmp_path / "other.safetensors", seed=1))
+    pixels = [crop.copy() for crop in crops.pixels]
+    pixels[0][0, 0, 0] ^= 1
+    shifted = crops.corners.copy()
+    shifted[0, 0] += 1
+    base = row_key(crops, "jpeg", jpeg, descriptor, "last", 0)
+    keys = [
+        base,
+        row_key(replace(crops, pixels=pixels), "jpeg", jpeg, descriptor, "last", 0),
+        row_key(replace(crops, corners=shifted), "jpeg", jpeg, descriptor, "last", 0),
+        row_key(replace(crops, photo=crops.photo[::-1]), "jpeg", jpeg, descriptor, "last", 0),
+        row_key(crops, "jpeg2", jpeg, descriptor, "last", 0),
+        row_key(crops, "jpeg", None, descriptor, "last", 0),
+        row_key(crops, "jpeg", degradation("ringing"), descriptor, "last", 0),
+        row_key(crops, "jpeg", jpeg, other, "last", 0),
+        row_key(crops, "jpeg", jpeg, Descriptor(tiny, precision="bf16"), "last", 0),
+        row_key(crops, "jpeg", jpeg, descriptor, "body", 0),
+        row_key(crops, "jpeg", jpeg, descriptor, "last", 1),
+    ]
+    monkeypatch.setattr("grids.similarity.matrix.__version__", "9.9.9")
+    keys.append(row_key(crops, "jpeg", jpeg, descriptor, "last", 0))
+    assert len(set(keys)) == len(keys)
+    monkeypatch.undo()
+    renamed = replace(crops, names=tuple(f"x{name}" for name in crops.names))
+    assert row_key(renamed, "jpeg", jpeg, descriptor, "last", 0) == base
+
+
+def test_the_key_changes_with_the_function_of_a_plugin(crops: Crops, tiny: Path) -> None:
+    def function(images: torch.Tensor, severity: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return images / 2
+
+    assert FunctionDegradation("own", function).identity() is None
+    dark = FunctionDegradation("own", function, "my.py:dark", "the text of the file")
+    bright = FunctionDegradation("own", function, "my.py:bright", "the text of the file")
+    descriptor = Descriptor(tiny)
+    assert row_key(crops, "own", dark, descriptor, "last", 0) != row_key(crops, "own", bright, descriptor, "last", 0)
+
+
+def test_a_row_with_another_key_counts_as_none(measured: DegradationRow, tmp_path: Path) -> None:
+    measured.save(tmp_path / "measured.safetensors")
+    assert DegradationRow.load(tmp_path / "measured.safetensors", "another") is None
+    assert DegradationRow.load(tmp_path / "missing.safetensors", measured.key) is None
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut header", "cut data", "folder", "flipped bit"])
+def test_a_damaged_row_counts_as_none(measured: DegradationRow, tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "measured.safetensors"
+    data = measured.save(file).read_bytes()
+    if damage == "folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        flipped = bytearray(data)
+        flipped[-len(data) // 4] ^= 0x40
+        broken = {
+            "empty": b"",
+            "text": b"words",
+            "cut header": data[:60],
+            "cut data": data[:-9],
+            "flipped bit": flipped,
+        }
+        file.write_bytes(broken[damage])
+    assert DegradationRow.load(file, measured.key) is None

@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from training.samples import TINY
 
-from grids import networks
 from grids.training.photographs import Photographs
 
 
@@ -27,7 +25,5 @@ def photographs(files: list[Path]) -> Photographs:
 
 
 @pytest.fixture(autouse=True)
-def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a network of 1,687 weights, in the table while a test runs."""
-    monkeypatch.setitem(networks.TABLE, "tiny", TINY)
-    return "tiny"
+def tiny_preset_everywhere(tiny_preset: str) -> None:
+    """Every test of training knows the tiny network."""

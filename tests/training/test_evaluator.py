@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 from contracts import raises_line
-from training import killed
-from training.samples import NAMES, TINY, furthest, same_weights, small, tiny_experiment, train
+from training import killed_evaluator
+from training.tiny_trainings import NAMES, TINY, furthest, same_weights, small, tiny_experiment, train
 
 from grids import networks
 from grids.degradations.plugins import FunctionDegradation
@@ -302,15 +302,15 @@ def test_a_killed_evaluator_ends_with_the_same(files: list[Path], tmp_path: Path
     """Processes that make all restorers are killed at three moments, in a step or while it is kept."""
     moments = [f"{steps}:{random.Random(steps).uniform(0, 0.03):.4f}" for steps in (4, 6, 3)]
     done = subprocess.run(
-        [sys.executable, killed.__file__, str(tmp_path / "killed"), ",".join(moments), *map(str, files)],
+        [sys.executable, killed_evaluator.__file__, str(tmp_path / "killed"), ",".join(moments), *map(str, files)],
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "killed" / "models").glob("*.safetensors"))) == 3
-    whole = killed.work(tmp_path / "whole", files)
-    again = killed.work(tmp_path / "killed", files)
+    whole = killed_evaluator.work(tmp_path / "whole", files)
+    again = killed_evaluator.work(tmp_path / "killed", files)
     assert [run.curve for run in again.runs.values()] == [run.curve for run in whole.runs.values()]
     for run in whole.runs.values():
         one, two = (load_restorer(tmp_path / name / run.file).network for name in ("killed", "whole"))

@@ -162,13 +162,13 @@ def no_partition(answers: Answers) -> GridsError:
 
 
 def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
-    """The error for more groups than are wanted; it is returned, not raised.
+    """Make the error for needing more groups than allowed. It is returned, not raised.
 
     Args:
-        found: how many groups it takes.
-        most: how many are wanted at most.
-        delta: of the problem, dB.
-        hint: what to do about it, appended as it is.
+        found: how many groups are needed.
+        most: the most groups allowed.
+        delta: the delta of the problem, dB.
+        hint: what the user can do about it, appended verbatim.
 
     Returns:
         The error, for the caller to raise.

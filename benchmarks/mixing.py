@@ -1,0 +1,240 @@
+"""What mixes with what: single tasks, mixes, pairs and larger groups, trained from one start with equal steps a task.
+
+    python benchmarks/mixing.py train [--folder runs/mixing] [--hours 11] [--worker 0/2] [--seconds 480]
+    python benchmarks/mixing.py report [--folder runs/mixing]      # tables, as Markdown
+    python benchmarks/mixing.py export [--folder runs/mixing]      # study/unet-1000.jsonl and the table that ships
+
+Every training that ends is a line of FOLDER/records-K.jsonl; with those of the committed file it is never done again.
+A training that was broken off goes on. After --hours (of one core, all workers together; on a GPU, time on the clock)
+no further one begins. Restorers are measured at their end, on crops of 128 pixels of split val, three a photograph, as
+made and saved as JPEG 90. The weights of the single tasks stay in the folder: `train --only singles` makes them again.
+
+One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/mixing.py train
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from common import WEIGHTS, add_work_options, append_record, machine, parse_work, parser, split_files
+from from_start_search import DELTAS, Settings
+from from_start_training import WAYS, FromStart
+from hours import Told, clock_of
+from mixing_report import report
+from mixing_trials import (
+    FILE,
+    STEPS,
+    Asked,
+    Records,
+    Trained,
+    first_plan,
+    is_measured_half_way,
+    last_plan,
+    partition_at,
+    read,
+    table_of,
+)
+from pairs import example, val_crops
+from torch import Tensor, nn
+
+from grids.degradations import ELEVEN as TASKS
+from grids.images.tensors import to_bytes, to_unit
+from grids.io import write_text
+from grids.metrics import psnr
+from grids.random import seeded
+from grids.restoration.forward import restore
+from grids.restoration.models import save_restorer
+from grids.search.drop_table import JOIN
+from grids.training.checkpoint import Checkpointing
+from grids.training.config import TrainingConfig
+from grids.training.trainer import Measuring, OutOfTimeError
+
+CROPS = 3
+"""Of every photograph that restorers are measured on."""
+TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
+
+
+class Crops:
+    """The degraded crops that all restorers are measured on.
+
+    Args:
+        each: crops of every photograph of split val.
+    """
+
+    def __init__(self, each: int) -> None:
+        self.photographs = len(split_files("val"))
+        self.clean = val_crops(each * self.photographs)
+        self._made: dict[tuple[str, str], tuple[Tensor, Tensor]] = {}
+
+    def examples(self, task: str, way: str) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, uint8: made at the first call."""
+        if (task, way) not in self._made:
+            inputs, targets = example(task, way, self.clean, seeded(11))
+            self._made[task, way] = to_bytes(inputs), to_bytes(targets)
+        return self._made[task, way]
+
+    def psnr(self, network: nn.Module | None, task: str, way: str, device: str) -> list[float]:
+        """The mean over the crops of each photograph, dB; of the inputs where there is no network."""
+        inputs, targets = self.examples(task, way)
+        outputs = to_unit(inputs) if network is None else restore(network, inputs, device)
+        each = psnr(outputs, to_unit(targets)).view(-1, self.photographs).mean(0)
+        return [round(value, 3) for value in each.tolist()]
+
+
+class Mixing:
+    """The trainings of the plan, in their folder.
+
+    Args:
+        chosen: the options of the command line.
+    """
+
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        settings = Settings(
+            chosen.network,
+            chosen.start,
+            STEPS,
+            chosen.hours,
+            0.0,
+            chosen.device,
+            chosen.crop,
+            chosen.batch,
+            chosen.crops,
+        )
+        self.chosen, self.folder = chosen, Path(chosen.folder)
+        self.deadline = time.monotonic() + chosen.seconds
+        self.trainer = FromStart(self.folder, settings)
+
+    @cached_property
+    def crops(self) -> Crops:
+        return Crops(self.chosen.crops)
+
+    def records(self) -> Records:
+        """All that is trained, by this worker and others, here and in the committed file."""
+        return read(FILE, *sorted(self.folder.glob("records-*.jsonl")))
+
+    def train(self) -> None:
+        """The share of this worker: all of equal steps a task, then what hangs on the groups found."""
+        plan = list(dict.fromkeys(first_plan()))  # one of the paper's groups is a pair, too
+        self.train_all(plan)
+        missing = [one for one in plan if one not in self.records()]
+        if missing:
+            print(f"{len(missing)} trainings of other workers come first: the same command goes on after them")
+            return
+        self.train_all(list(last_plan(partition_at(DELTAS, self.records()))))
+        print("all is trained")
+
+    def train_all(self, plan: Sequence[Asked]) -> None:
+        worker, workers = self.chosen.worker
+        for asked in plan[worker::workers]:
+            if asked not in (done := self.records()):
+                spent = sum(one.hours for one in done.values())
+                if spent >= self.chosen.hours:
+                    raise OutOfTimeError(f"{spent:.1f} hours are spent")
+                self.train_one(asked)
+
+    def train_singles(self) -> None:
+        """The restorers of one task, of the first seed, whose weights are not in the folder."""
+        for task in TASKS:
+            asked = Asked((task,))
+            if not self.weights_of(asked).exists():
+                self.train_one(asked)
+
+    def weights_of(self, asked: Asked) -> Path:
+        return self.folder / f"{asked.name}.safetensors"
+
+    def train_one(self, asked: Asked) -> None:
+        """Train a restorer, or go on; measure it, and write its line."""
+        print(f"{time.strftime('%H:%M:%S')} {asked.name}", flush=True)
+        plain = self.trainer.experiment
+        recipe = replace(plain.config, iterations=asked.steps, steps_per=asked.per)
+        experiment = replace(plain, config=recipe)
+        config = recipe.of_model(len(asked.group), recipe.seed + asked.seed)
+        device = self.chosen.device
+        key = experiment.key(asked.group, asked.seed, torch.device(device))
+        checkpoint = self.folder / f"{asked.name}.ckpt"
+        measuring = Measuring((config.iterations // 2,), lambda network: self.means(network, asked))
+        begun = clock_of(device)()
+        result = self.trainer.fit(
+            asked.group,
+            config,
+            Checkpointing(checkpoint, key, deadline=self.deadline),
+            Told(),
+            measuring if is_measured_half_way(asked) else None,
+        )
+        network = result.network.to(device)
+        found = {way: {task: self.crops.psnr(network, task, way, device) for task in asked.group} for way in WAYS}
+        half = dict(result.curve[0].psnr) if result.curve else {}
+        trained = Trained(asked, found, half, round((clock_of(device)() - begun) / 3600, 4), machine())
+        if len(asked.group) == 1 and (asked.seed, asked.steps) == (0, STEPS):
+            save_restorer(
+                self.weights_of(asked), result.network, {**asdict(trained), "preset": plain.network}, half=True
+            )
+        if asked not in self.records():
+            append_record(self.folder / f"records-{self.chosen.worker[0]}.jsonl", trained.to_json())
+        checkpoint.unlink(missing_ok=True)
+        if result.interrupted:
+            raise result.interrupted
+
+    def means(self, network: nn.Module, asked: Asked) -> Mapping[str, float]:
+        """PSNR as made, the mean over all photographs."""
+        each = {task: self.crops.psnr(network, task, WAYS[0], self.chosen.device) for task in asked.group}
+        return {task: sum(values) / len(values) for task, values in each.items()}
+
+
+def export(records: Records) -> None:
+    """Write the committed file, and the table that ships: drops as made, of equal steps for each task."""
+    FILE.write_text("".join(json.dumps(one.to_json()) + "\n" for one in records.values()))
+    answers = table_of(records).answers
+    one = next(iter(records.values()))
+    head = (
+        f"trainings of the grids study: unet, {STEPS:,} steps of 8 crops of 64 pixels for each task, all from the",
+        f"restorer unet_start; 603 photographs to learn from, {len(one.psnr[WAYS[0]][one.asked.group[0]])} others",
+        f"to measure on; {len(records)} trainings; drops of {len(answers)} groups in dB against single-task",
+        "restorers of the same start and steps, with standard errors of seeds and photographs (benchmarks/mixing.py)",
+    )
+    lines = [*(f"# {line}" for line in head), "group,degradation,drop,noise"]
+    for group, answer in answers.items():
+        tasks = [task for task in TASKS if task in group]
+        lines += [f"{JOIN.join(tasks)},{task},{answer.drops[task]:.3f},{answer.noise[task]:.3f}" for task in tasks]
+    write_text(TABLE, "\n".join(lines) + "\n")
+    print(f"{len(records)} trainings, {len(answers)} groups: {TABLE}")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "report", "export"))
+    options.add_argument("--folder", type=Path, default=Path("runs/mixing"))
+    options.add_argument("--only", choices=("singles",), help="the weights of the single tasks that are missing")
+    options.add_argument("--start", type=Path, default=WEIGHTS / "unet_start.safetensors", help="what all start from")
+    options.add_argument("--network", default="unet")
+    options.add_argument("--hours", type=float, default=11.0, help="of all trainings together")
+    options.add_argument("--crop", type=int, default=TrainingConfig.crop)
+    options.add_argument("--batch", type=int, default=TrainingConfig.batch)
+    options.add_argument("--crops", type=int, default=CROPS, help="of every photograph that is measured on")
+    add_work_options(options)
+    chosen = parse_work(options, given)
+    if chosen.what == "train":
+        print(machine(), flush=True)
+        mixing = Mixing(chosen)
+        try:
+            mixing.train_singles() if chosen.only else mixing.train()
+        except OutOfTimeError as error:
+            print(f"{error}: the same command goes on")
+        return
+    records = read(FILE, *sorted(chosen.folder.glob("records-*.jsonl")))
+    if not records:
+        raise SystemExit(f"mixing: nothing is trained yet in '{chosen.folder}'")
+    if chosen.what == "export":
+        export(records)
+    print(report(records))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""The tables of `python benchmarks/mixing.py report`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from common import table
+from from_start_training import WAYS
+from mixing_trials import (
+    LONGER,
+    STEPS,
+    TWICE,
+    Asked,
+    Records,
+    both_seeds,
+    drops_of,
+    larger_groups,
+    mean_distance,
+    seed_errors,
+    table_of,
+)
+
+from grids import SearchSettings, group_degradations
+from grids.degradations import ELEVEN as TASKS
+from grids.search.drop_table import JOIN
+from grids.training.evaluator import LASTING, clearly_lost
+
+DELTAS = (0.3, 0.5, 0.7, 1.0)
+KEYS = ["group", "task"]
+
+
+def report(records: Records) -> str:
+    """All tables, as Markdown."""
+    hours = sum(one.hours for one in records.values())
+    machines = sorted({one.machine for one in records.values()})
+    parts = [*machines, f"{len(records)} trainings, {hours:.1f} hours of one core"]
+    parts += [restorers(records), predictors(records), noise(records), sizes(records), partitions(records)]
+    parts += [longer(records), per_model(records), early(records)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def restorers(records: Records) -> str:
+    """PSNR of the single-task restorers and of the mix, and what the mix loses."""
+    rows = []
+    for task in TASKS:
+        row: list[str] = [task]
+        for way in WAYS:
+            single, mix = records.get(Asked((task,))), records.get(Asked(TASKS))
+            row += [f"{np.mean(one.psnr[way][task]):.2f}" if one else "-" for one in (single, mix)]
+            drops = drops_of(records, way)
+            own = drops[(drops["task"] == task) & (drops["size"] == len(TASKS))]
+            row += [f"{one.drop:.2f} ± {one.noise:.2f}" for one in own.itertuples()] or ["-"]
+        rows.append(row)
+    head = [f"{what}, {way}" for way in WAYS for what in ("single task", "mix", "drop of the mix")]
+    return "PSNR, dB\n\n" + table(("", *head), rows)
+
+
+def predicted(records: Records, way: str) -> pd.DataFrame:
+    """The drops of groups smaller than the mix, with what could be known of them before.
+
+    Returns:
+        the columns of `drops_of`, and distance (mean S), share (the law a (drop in the mix) (1 - 1/k) with the a that
+        fits best) and residual (the drop less the law), dB.
+    """
+    drops = drops_of(records, way)
+    mix = drops[drops["size"] == len(TASKS)].set_index("task")["drop"]
+    part = drops[drops["size"] < len(TASKS)].copy()
+    part["distance"] = [mean_distance(group.split(JOIN)) for group in part["group"]]
+    law = (part["task"].map(mix) * (1 - 1 / part["size"])).to_numpy(float)
+    part["share"] = law * float(law @ part["drop"].to_numpy() / (law @ law)) if len(law) else law
+    part["residual"] = part["drop"] - part["share"]
+    return part
+
+
+def predictors(records: Records) -> str:
+    """Rank correlations of what could be known before with drops, and of the two seeds with one another."""
+    rows = []
+    for way in WAYS:
+        part = predicted(records, way)
+        if part.empty or part["share"].isna().any():
+            continue
+        worst = part.groupby("group", sort=False).agg({"drop": "max", "share": "max", "distance": "first"})
+        seeds = pd.DataFrame(both_seeds(records, way), columns=["group", "task", "first", "second"])
+        mix = seeds["group"] == JOIN.join(TASKS)
+        both = seeds[~mix].merge(part[[*KEYS, "share"]], on=KEYS)
+        residuals = both[["first", "second"]].sub(both["share"], axis=0)
+        error = float(np.sqrt((part["residual"] ** 2).mean()))
+        values = {
+            "the mix, seed 1 with seed 2": spearman(seeds[mix]["first"], seeds[mix]["second"]),
+            f"{TWICE} groups, seed 1 with seed 2": spearman(both["first"], both["second"]),
+            "their residuals of the share law, seed 1 with seed 2": spearman(residuals["first"], residuals["second"]),
+            "mean S with drops of tasks": spearman(part["distance"], part["drop"]),
+            "mean S with worst drops of groups": spearman(worst["distance"], worst["drop"]),
+            "share law with drops of tasks": spearman(part["share"], part["drop"]),
+            "share law with worst drops of groups": spearman(worst["share"], worst["drop"]),
+            "mean S with residuals of the share law": spearman(part["distance"], part["residual"]),
+            "error of the share law, dB": f"{error:.3f}",
+            "standard deviation of drops, dB": f"{part['drop'].std(ddof=0):.3f}",
+        }
+        rows.append(pd.Series(values, name=way))
+    if not rows:
+        return ""
+    frame = pd.DataFrame(rows).T
+    return "rank correlations (Spearman) of drops\n\n" + table(("", *frame), frame.itertuples(name=None))
+
+
+def spearman(first: pd.Series[float], second: pd.Series[float]) -> str:
+    """Rounded; "-" of fewer than three pairs."""
+    return f"{first.corr(second, method='spearman'):.2f}" if len(first) > 2 else "-"
+
+
+def noise(records: Records) -> str:
+    """Standard errors of drops, and what they consist of."""
+    rows = []
+    for way in WAYS:
+        drops = drops_of(records, way)
+        if drops["noise"].notna().any():
+            parts = (np.sqrt((drops[name] ** 2).mean()) for name in ("seed_noise", "photographs", "noise"))
+            rows.append((way, len(drops), *(f"{value:.3f}" for value in parts), f"{drops['noise'].max():.3f}"))
+    head = ("drops", "n", "seeds, dB", "photographs, dB", "together, dB", "largest, dB")
+    return "standard errors of drops (root of the mean square)\n\n" + table(head, rows) if rows else ""
+
+
+def sizes(records: Records) -> str:
+    """What mixing more tasks costs."""
+    drops = drops_of(records)
+    groups = drops.groupby(["size", "group"])["drop"].agg(["mean", "max"]).groupby("size")
+    rows = [
+        (size, len(one), f"{one['mean'].mean():.2f}", f"{one['max'].mean():.2f}", f"{one['max'].max():.2f}")
+        for size, one in groups
+    ]
+    return table(("tasks", "groups", "mean drop", "worst drop, mean", "worst drop, largest"), rows) if rows else ""
+
+
+def partitions(records: Records) -> str:
+    """The fewest groups at every delta, with certificates."""
+    rows = []
+    drops = table_of(records)
+    for delta in DELTAS if drops.answers else ():
+        found = group_degradations(SearchSettings(delta), drops)
+        text = "; ".join(" + ".join(group) for group in found.partition)
+        rows.append((delta, len(found), found.certificate, text))
+    return table(("delta", "groups", "certificate", "partition"), rows) if rows else ""
+
+
+def longer(records: Records) -> str:
+    """Whether twice the steps change the drops."""
+    return compared(records, drops_of(records, steps=LONGER), f"{LONGER:,} steps for each task")
+
+
+def per_model(records: Records) -> str:
+    """What equal steps for each model, whatever its tasks, make of the drops."""
+    return compared(records, drops_of(records, per="model"), f"{STEPS:,} steps for each model")
+
+
+def compared(records: Records, other: pd.DataFrame, what: str) -> str:
+    """Drops of other steps beside those of the study, group by group."""
+    both = drops_of(records).merge(other, on=KEYS, suffixes=("", " other"))
+    if both.empty:
+        return ""
+    rows = [
+        (short(str(group)), f"{one['drop'].mean():.2f}", f"{one['drop other'].mean():.2f}")
+        for group, one in both.groupby("group", sort=False)
+    ]
+    difference = both["drop other"] - both["drop"]
+    same = spearman(both["drop"], both["drop other"])
+    text = f"Rank correlation {same}, mean difference {difference.mean():+.3f} dB over {len(both)} drops."
+    head = ("group", f"mean drop, {STEPS:,} steps for each task", f"mean drop, {what}")
+    return table(head, rows) + "\n\n" + text
+
+
+def short(group: str) -> str:
+    return "all" if group == JOIN.join(TASKS) else group
+
+
+def early(records: Records) -> str:
+    """How often the rule that stops a training half way would have been wrong."""
+    drops, noise_of_seeds = drops_of(records), seed_errors(records)
+    one_restorer = {task: error / math.sqrt(2) for task, error in noise_of_seeds.items()}
+    tried = [group for group in larger_groups()[:TWICE] if JOIN.join(group) in set(drops["group"])]
+    rows = []
+    for delta in DELTAS:
+        stopped = beyond = wrong = 0
+        for group in tried:
+            half = records[Asked(group)].half
+            lost = {task: records[Asked((task,))].half[task] - half[task] for task in group}
+            clear = clearly_lost(lost, dict.fromkeys(group, delta), one_restorer)
+            over = bool((drops[drops["group"] == JOIN.join(group)]["drop"] > delta).any())
+            stopped, beyond, wrong = stopped + bool(clear), beyond + over, wrong + (bool(clear) and not over)
+        rows.append((delta, len(tried), beyond, stopped, wrong))
+    head = ("delta", "groups", "beyond it", "stopped half way", "of these within it")
+    return (
+        f"the rule for stopping early ({LASTING:g} of what is lost half way)\n\n" + table(head, rows) if tried else ""
+    )

@@ -1,0 +1,236 @@
+"""The trainings of the study of mixing: which there are, their records, and the drops that follow from them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from common import read_records
+from from_start_training import WAYS, paper_groups
+
+from grids import SearchSettings, builtin_similarity, group_degradations
+from grids.degradations import ELEVEN as TASKS
+from grids.search import Answer, DropTable
+from grids.search.drop_table import JOIN
+
+Group = tuple[str, ...]
+Per = Literal["task", "model"]
+FILE = Path(__file__).parent / "study" / "unet-1000.jsonl"
+STEPS, LONGER = 1000, 2000
+"""For each task; of the trainings that tell what more of them would change."""
+SEEDS = 2
+"""Of the single tasks, the mix, and the first groups."""
+FIRST_PAIRS, LARGER, TWICE = 15, 25, 10
+"""Pairs that come before larger groups; these, of three to six tasks; of which so many first have two seeds."""
+SIZES = (3, 4, 5, 6)
+APART = 40
+"""The groups that are taken lie at least 1/40 of the ranking apart: neighbours share most of their tasks."""
+PRIOR = 2.0
+"""So many pairs of seeds is what varies over seeds in all tasks worth, beside a task's own."""
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A training of the plan.
+
+    Args:
+        group: the tasks, in the order of `TASKS`.
+        seed: its number, from 0.
+        steps: for each task or for the whole model.
+        per: "task" or "model".
+    """
+
+    group: Group
+    seed: int = 0
+    steps: int = STEPS
+    per: Per = "task"
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        group = "all" if self.group == TASKS else "+".join(self.group)
+        return f"{group}.{self.steps}.{self.per}.{self.seed}"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Args:
+        asked: which it is.
+        psnr: of every photograph, the mean over its crops, dB, by way (`WAYS`) and task.
+        half: mean PSNR as made after half of the steps, dB by task; empty where that was not measured.
+        hours: of one core, or of a GPU on the clock.
+        machine: that it ran on.
+    """
+
+    asked: Asked
+    psnr: Mapping[str, Mapping[str, Sequence[float]]]
+    half: Mapping[str, float]
+    hours: float
+    machine: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Trained:
+        asked = record["asked"]
+        return cls(**{**record, "asked": Asked(**{**asked, "group": tuple(asked["group"])})})
+
+
+Records = dict[Asked, Trained]
+built_in = cache(builtin_similarity)
+
+
+def read(*files: Path) -> Records:
+    """The trainings that are done, of all these files."""
+    found = [Trained.from_json(record) for file in files for record in read_records(file)]
+    return {one.asked: one for one in found}
+
+
+def first_plan() -> Iterator[Asked]:
+    """What is trained with equal steps for each task, in order of worth."""
+    yield from (Asked((task,), seed) for seed in range(SEEDS) for task in TASKS)
+    yield from (Asked(TASKS, seed) for seed in range(SEEDS))
+    yield from map(Asked, paper_groups())
+    pairs = by_similarity(2)
+    first = [pairs[round(place * (len(pairs) - 1) / (FIRST_PAIRS - 1))] for place in range(FIRST_PAIRS)]
+    yield from map(Asked, first)
+    for number, group in enumerate(larger_groups()):
+        yield from (Asked(group, seed) for seed in range(SEEDS if number < TWICE else 1))
+    yield from (Asked(pair) for pair in pairs if pair not in first)
+
+
+def last_plan(found: Sequence[Group]) -> Iterator[Asked]:
+    """What comes after it: equal steps for each model, and twice the steps for each task.
+
+    Args:
+        found: the groups that the drops lead to.
+    """
+    yield from (Asked(group, per="model") for group in dict.fromkeys((TASKS, *paper_groups(), *found)))
+    groups = larger_groups()[:TWICE]
+    yield from (Asked(group, steps=LONGER) for group in groups)
+    yield from (Asked((task,), steps=LONGER) for task in TASKS if any(task in group for group in groups))
+
+
+def is_measured_half_way(asked: Asked) -> bool:
+    """Whether the rule for stopping early is tried on it."""
+    tried = len(asked.group) == 1 or asked.group in larger_groups()[:TWICE]
+    return tried and asked.steps == STEPS and asked.per == "task"
+
+
+def by_similarity(size: int) -> list[Group]:
+    """All groups of so many tasks, the most alike first."""
+    return sorted(itertools.combinations(TASKS, size), key=mean_distance)
+
+
+def mean_distance(group: Sequence[str]) -> float:
+    """The mean of the built-in S over the pairs of a group."""
+    return float(np.mean([built_in().distance(a, b) for a, b in itertools.combinations(group, 2)]))
+
+
+@cache
+def larger_groups() -> list[Group]:
+    """Groups of three to six tasks, near and far in S by turns, none of them one of the paper's."""
+    ranked = {size: by_similarity(size) for size in SIZES}
+    found: list[Group] = []
+    for place in itertools.count():
+        for groups in ranked.values():
+            step = len(groups) // APART
+            for group in (groups[place * step], groups[-1 - place * step]):
+                if group not in (*found, *paper_groups()):
+                    found.append(group)
+                if len(found) == LARGER:
+                    return found
+    raise AssertionError("there are more groups than that")
+
+
+def drops_of(records: Records, way: str = WAYS[0], steps: int = STEPS, per: Per = "task") -> pd.DataFrame:
+    """The drop of every task in every group of two tasks or more whose single tasks are there, too.
+
+    A drop is the PSNR of the restorer of the task alone, less that of the group's, seed by seed on the same crops.
+    Its error is that of seeds (`seed_errors`) and photographs (a paired bootstrap over them) together.
+
+    Returns:
+        columns group (names joined by +), size, task, seeds, drop, noise and its parts photographs and seed_noise, dB.
+    """
+    rows, lost = [], []
+    for group in dict.fromkeys(asked.group for asked in records if (asked.steps, asked.per) == (steps, per)):
+        for task in group if len(group) > 1 else ():
+            seeds = [one for seed in range(SEEDS) if (one := lost_by(records, task, group, seed, way, steps, per))]
+            if seeds:
+                lost.append(np.mean(seeds, 0))
+                rows.append((JOIN.join(group), len(group), task, len(seeds), lost[-1].mean()))
+    frame = pd.DataFrame(rows, columns=["group", "size", "task", "seeds", "drop"])
+    frame["photographs"] = bootstrapped(np.array(lost)) if lost else 0.0
+    frame["seed_noise"] = frame["task"].map(seed_errors(records, way)) / np.sqrt(frame["seeds"])
+    frame["noise"] = np.hypot(frame["photographs"], frame["seed_noise"])
+    return frame
+
+
+def lost_by(
+    records: Records, task: str, group: Group, seed: int, way: str, steps: int, per: Per
+) -> tuple[float, ...] | None:
+    """What a task loses in a group with one seed, on every photograph; None where one of the two is not trained."""
+    single = records.get(Asked((task,), seed, steps))
+    ours = records.get(Asked(group, seed, steps, per))
+    if single is None or ours is None:
+        return None
+    return tuple(np.subtract(single.psnr[way][task], ours.psnr[way][task]))
+
+
+def bootstrapped(values: np.ndarray) -> np.ndarray:
+    """The standard errors of the means of rows, (N, photographs): of the means of draws of photographs."""
+    count = values.shape[1]
+    shares = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWS) / count
+    return np.asarray((values @ shares.T).std(1))
+
+
+def seed_errors(records: Records, way: str = WAYS[0]) -> dict[str, float]:
+    """Standard deviation over seeds of one drop of every task, dB, from all groups with two seeds.
+
+    The variance of a task is drawn towards that of all tasks together, which counts as `PRIOR` pairs of seeds.
+    """
+    squares: dict[str, list[float]] = {task: [] for task in TASKS}
+    for _, task, first, second in both_seeds(records, way):
+        squares[task].append((first - second) ** 2 / 2)
+    every = [value for values in squares.values() for value in values]
+    pooled = float(np.mean(every)) if every else float("nan")
+    return {
+        task: float(np.sqrt((sum(values) + PRIOR * pooled) / (len(values) + PRIOR))) for task, values in squares.items()
+    }
+
+
+def both_seeds(records: Records, way: str = WAYS[0]) -> Iterator[tuple[str, str, float, float]]:
+    """The drops of the groups that were trained with two seeds: group, task, drop with either."""
+    for group in dict.fromkeys(asked.group for asked in records):
+        for task in group if len(group) > 1 else ():
+            lost = [lost_by(records, task, group, seed, way, STEPS, "task") for seed in range(SEEDS)]
+            if lost[0] is not None and lost[1] is not None:
+                yield JOIN.join(group), task, float(np.mean(lost[0])), float(np.mean(lost[1]))
+
+
+def table_of(records: Records, way: str = WAYS[0]) -> DropTable:
+    """The drops with their errors, as searches look them up."""
+    answers = {
+        frozenset(str(group).split(JOIN)): Answer(dict(rows["drop"]), dict(rows["noise"]))
+        for group, rows in drops_of(records, way).set_index("task").groupby("group", sort=False)
+    }
+    return DropTable(answers, "study", "")
+
+
+def partition_at(deltas: Sequence[float], records: Records) -> tuple[Group, ...]:
+    """The partition at the first of these deltas that asks for two groups or more; none where none does."""
+    for delta in deltas:
+        partition = group_degradations(SearchSettings(delta), table_of(records)).partition
+        if len(partition) > 1:
+            return partition
+    return ()
