@@ -59,7 +59,8 @@ class TrainingEvaluator:
         callbacks: Callbacks | None = None,
     ) -> None:
         self.experiment, self.folder, self.device = experiment, folder, torch.device(device)
-        self.problem, self.repeats, self.early = problem, repeats, early
+        self.problem, self.repeats = problem, repeats
+        self.stops = early and problem is not None
         self.every, self.deadline = every, deadline
         self.callbacks: Callbacks = callbacks or NullCallbacks()
         self.runs: dict[tuple[frozenset[str], int], TrainingRun] = {}
@@ -217,9 +218,7 @@ class TrainingEvaluator:
     def _explain_stop(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
         """Why a training ends at this point; empty if it goes on."""
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
-        if not self.early or self.problem is None or repeat or len(group) < 2 or whole:
-            return ""
-        if point.step != self.experiment.half(group):
+        if not self.stops or repeat or whole or len(group) < 2 or point.step != self.experiment.half(group):
             return ""
         lost = self._find_lost(group, point)
         return "; ".join(f"{task} had lost {loss:.2f} dB after {point.step} steps" for task, loss in lost.items())
@@ -246,7 +245,7 @@ class TrainingEvaluator:
     def _train(self, group: tuple[str, ...], repeat: int) -> TrainingRun:
         if time.monotonic() >= self.deadline:
             raise OutOfTimeError("the time is over")
-        if len(group) > 1 and self.early and self.problem is not None:
+        if len(group) > 1 and self.stops:
             for task in group:  # they tell when to stop
                 self.run((task,))
         key = self.experiment.key(group, repeat, self.device)

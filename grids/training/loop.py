@@ -70,12 +70,8 @@ class TrainingLoop:
             module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
         optimizers = system.optimizers(config)
-        self.ratios = {
-            name: optimizer.param_groups[0]["lr"] / config.learning_rate for name, optimizer in optimizers.items()
-        }
-        self.optimizers: dict[str, Any] = {
-            name: self.fabric.setup_optimizers(optimizer) for name, optimizer in optimizers.items()
-        }
+        self.ratios = {name: one.param_groups[0]["lr"] / config.learning_rate for name, one in optimizers.items()}
+        self.optimizers: dict[str, Any] = {name: self.fabric.setup_optimizers(one) for name, one in optimizers.items()}
         self.average = AveragedModel(system.modules[system.kept], multi_avg_fn=self._average_weights)
         self.step, self.retry, self.parts = 0, 0, config.accumulate
         self.curve: list[Point] = []

@@ -128,12 +128,8 @@ class Photographs:
         Raises:
             ImageError: as for `pixels`.
         """
-        return torch.stack(
-            [
-                self.pixels(number)[:, top : top + side, left : left + side]
-                for number, top, left in fixed_windows(self.sizes, side, count)
-            ]
-        )
+        places = fixed_windows(self.sizes, side, count)
+        return torch.stack([self.pixels(i)[:, y : y + side, x : x + side] for i, y, x in places])
 
 
 def _content(pixels: Tensor) -> bytes:
