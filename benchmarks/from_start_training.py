@@ -209,7 +209,7 @@ class FromStart:
     ) -> TrainingResult:
         """Train a restorer of these kinds from the start."""
         experiment, device = self.experiment, torch.device(self.settings.device)
-        batches = experiment.make_batches([experiment.task(name) for name in group], config.seed, device)
+        batches = experiment.make_batches(group, config.seed, device)
         return train(
             experiment.make_system(group, config.seed),
             batches,

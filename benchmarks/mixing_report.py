@@ -25,7 +25,7 @@ from mixing_trials import (
 from grids import SearchSettings, group_degradations
 from grids.degradations import ELEVEN as TASKS
 from grids.search.drop_table import JOIN
-from grids.training.evaluator import LASTING, clearly_lost
+from grids.training.noise import LASTING, clearly_lost
 
 DELTAS = (0.3, 0.5, 0.7, 1.0)
 KEYS = ["group", "task"]

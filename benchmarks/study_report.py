@@ -15,7 +15,8 @@ from grids import SearchSettings, builtin_similarity, group_degradations
 from grids.degradations import ELEVEN
 from grids.search import Answer, DropTable
 from grids.search.drop_table import JOIN
-from grids.training.evaluator import LASTING, TrainingEvaluator, clearly_lost
+from grids.training.evaluator import TrainingEvaluator
+from grids.training.noise import LASTING, clearly_lost
 
 SIZES = {"pairs": (2, 2), "three to five": (3, 5), "all but the eleven": (2, 10)}
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class GridsError(Exception):
@@ -91,3 +94,25 @@ def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameErr
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return UnknownNameError(f"unknown {what} '{name}'{hint} (known: {', '.join(known) or 'none'})")
+
+
+def look_up(what: str, name: str, table: Mapping[str, Entry]) -> Entry:
+    """The entry of a name in a table that a user's name is looked up in.
+
+    Args:
+        what: the kind of thing, for the message: "degradation", "device".
+        name: what was given.
+        table: entries by name.
+
+    Returns:
+        The entry.
+
+    Raises:
+        UnknownNameError: the table does not hold the name; see `unknown_name`.
+
+    >>> look_up("unit", "min", {"s": 1, "min": 60})
+    60
+    """
+    if name not in table:
+        raise unknown_name(what, name, table)
+    return table[name]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from grids.errors import unknown_name
+from grids.errors import look_up
 from grids.networks.durbm import DuRBM
 from grids.networks.heads import ANY, MultiHead
 from grids.networks.martyniuk import MartyniukFPN, MartyniukResNet
@@ -120,9 +120,7 @@ def preset(name: str) -> Preset:
     Raises:
         UnknownNameError: there is no such preset; the nearest name is suggested.
     """
-    if name not in TABLE:
-        raise unknown_name("network", name, TABLE)
-    return TABLE[name]
+    return look_up("network", name, TABLE)
 
 
 def build(name: str, tasks: Iterable[str] = ANY, **options: Any) -> nn.Module:

@@ -133,7 +133,7 @@ def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str,
             times.append(time.monotonic())
 
     config = replace(experiment.config, iterations=TIMED + 2)
-    batches = experiment.make_batches([experiment.task(name) for name in names], config.seed, device)
+    batches = experiment.make_batches(names, config.seed, device)
     trained = train(experiment.make_system(names, 0), batches, config, device=device, callbacks=Clock())
     if trained.interrupted:
         raise trained.interrupted

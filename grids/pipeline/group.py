@@ -7,27 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grids.errors import GridsError, RunError, unknown_name
+from grids.errors import GridsError, RunError
 from grids.io import make_folder
 from grids.pipeline.compare import load_similarity
 from grids.pipeline.outputs import write_grouping
 from grids.pipeline.run_folder import TRIALS, RunFolder
 from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
-    METHODS,
     DropTable,
     Planned,
     Problem,
     Search,
     TrialLog,
+    find_method,
     groups_over_delta,
     run_search,
     trials_at_hand,
 )
 from grids.search.drop_table import STUDY
+from grids.search.methods.base import too_many
 from grids.search.problem import ENUMERATED
 from grids.search.run import plan_search
-from grids.search.search import too_many
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ class SearchSettings:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise unknown_name("method", self.method, METHODS)
+        find_method(self.method)
 
     def problem(self, similarity: SimilarityMatrix, seed: int = 0) -> Problem:
         """The grouping problem over some degradations.
@@ -172,7 +171,7 @@ def _problem(
     table.check_names(matrix.degradations)
     if degradations is not None:
         matrix = matrix.subset(tuple(degradations))
-        table = table.within(matrix.degradations)
+        table = table.subset(matrix.degradations)
     problem = search.problem(matrix)
     held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
     return table, replace(problem, askable=held)

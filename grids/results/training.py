@@ -43,7 +43,7 @@ class TrainingRun:
         saved: PSNR by task at its end, dB, of inputs that were saved as JPEG of quality 90; empty if not measured.
 
     Raises:
-        GridsError: it has no tasks, or no curve.
+        GridsError: it has no tasks or no curve, or a point of the curve is before the first step or not of its tasks.
     """
 
     needed: ClassVar[tuple[str, ...]] = ("stopped", "file")
@@ -59,6 +59,8 @@ class TrainingRun:
     def __post_init__(self) -> None:
         if not self.group or not self.curve:
             raise GridsError(f"a training without its {'curve' if self.group else 'tasks'}")
+        if any(point.step < 1 or point.psnr.keys() != set(self.group) for point in self.curve):
+            raise GridsError(f"the curve of a training must be of {'+'.join(self.group)}, after one step or more")
 
     @property
     def psnr(self) -> Mapping[str, float]:

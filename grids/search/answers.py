@@ -94,6 +94,11 @@ class Answers:
         """
         return sorted(mask for mask, v in self.verdicts.items() if v == verdict and mask & (mask - 1))
 
+    @property
+    def verified(self) -> list[int]:
+        """The groups whose own answer is within delta, those of one too: masks, in increasing order."""
+        return sorted(mask for mask, verdict in self.verdicts.items() if verdict == WITHIN)
+
     def direct(self, mask: int) -> Verdict | None:
         """The verdict of a group's own answer, whatever shortcuts imply.
 
@@ -188,16 +193,13 @@ class Table:
         assert problem.n <= ENUMERATED
         masks = np.arange(1 << problem.n)
         follow = problem.shortcuts if shortcuts is None else shortcuts
-        self.within = np.zeros(len(masks), dtype=bool)
-        self.beyond = np.zeros(len(masks), dtype=bool)
+        self.within, self.beyond, self.direct, self.open = np.zeros((4, len(masks)), dtype=bool)
         if follow:
             for mask in answers.having(WITHIN):
                 self.within |= masks & mask == masks
             for mask in answers.having(BEYOND):
                 self.beyond |= masks & mask == mask
             self.within &= ~self.beyond
-        self.direct = np.zeros(len(masks), dtype=bool)
-        self.open = np.zeros(len(masks), dtype=bool)  # no certain answer can be had
         for mask, verdict in answers.verdicts.items():
             self.direct[mask] = verdict == WITHIN
             self.within[mask] = verdict == WITHIN

@@ -60,8 +60,8 @@ class DropTable:
         is unknown. Lines that begin with # are comments.
 
         Args:
-            path: of the file; or "study" (trainings of our own) or "paper" (what GRIDS published). For a file of
-                one of these two names, give its absolute path.
+            path: of the file; or the text "study" (trainings of our own) or "paper" (what GRIDS published). A file of
+                one of these two names is read where it is given as a Path, or with its folder: "./study".
 
         Returns:
             The table, with groups in the order of their first rows.
@@ -71,8 +71,8 @@ class DropTable:
             GridsError: a row is malformed or repeats another (the message names its line), or there are no rows.
             UnknownNameError: a row is of a degradation that is not in its group.
         """
-        if (shipped := SHIPPED.get(str(path))) is not None:
-            return cls.parse(resources.files("grids.search").joinpath(shipped).read_text("utf-8"), str(path))
+        if isinstance(path, str) and path in SHIPPED:
+            return cls.parse(resources.files("grids.search").joinpath(SHIPPED[path]).read_text("utf-8"), path)
         file = Path(path)
         if file.is_dir():
             raise RunError(f"cannot read '{file}': a table of drops is a CSV file, not a folder")
@@ -116,8 +116,8 @@ class DropTable:
         found = {group: Answer(*known) for group, known in answers.items()}
         return cls(found, source or name, hashlib.sha256(text.encode()).hexdigest())
 
-    def within(self, names: Iterable[str]) -> DropTable:
-        """The part of the table that is about some degradations only. (It has nothing to do with being within delta.)
+    def subset(self, names: Iterable[str]) -> DropTable:
+        """The part of the table that is about some degradations only.
 
         Args:
             names: of the degradations; those that the table does not know are ignored.

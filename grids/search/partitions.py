@@ -46,17 +46,18 @@ class Best:
             self.value[masks[better]] = found[better]
             self._choice[masks[better]] = mask
 
-    def partition(self, mask: int) -> list[int]:
+    def partition(self, mask: int) -> list[int] | None:
         """The groups of the cheapest partition of a subset.
 
         Args:
-            mask: of the subset. Its `value` must be finite, which the caller has to check: where there is no partition,
-                this does not return.
+            mask: of the subset.
 
         Returns:
-            Masks, ordered by their first degradation; empty for 0. Of partitions that cost the same, always the same
-            one.
+            Masks, ordered by their first degradation; empty for 0, None where there is no partition. Of partitions that
+            cost the same, always the same one.
         """
+        if np.isinf(self.value[mask]):
+            return None
         found = []
         while mask:
             found.append(int(self._choice[mask]))

@@ -149,6 +149,17 @@ class Problem:
         """
         return self.askable is None or mask in self.askable
 
+    def limit(self, name: str) -> float:
+        """The largest drop that a degradation may have in its group.
+
+        Args:
+            name: of the degradation.
+
+        Returns:
+            Its entry in `delta_for`, else delta, dB.
+        """
+        return self.delta_for.get(name, self.delta)
+
     def distance(self, mask: int) -> float:
         """How unlike the degradations of a group are: the mean of S over its pairs.
 
@@ -177,7 +188,7 @@ class Problem:
             degradation's drop plus two standard errors is known and at most its limit; else "undecided". Limits are
             widened by 1e-9 dB, for rounding.
         """
-        allowed = {name: self.delta_for.get(name, self.delta) + ROUNDING for name in self.names(mask)}
+        allowed = {name: self.limit(name) + ROUNDING for name in self.names(mask)}
         most = max(allowed.values())
         sure = dict(answer.at_least)
         for name, drop in answer.drops.items():

@@ -9,7 +9,7 @@ import numpy as np
 
 from grids import __version__
 from grids.results import DeltaStep, Group, Grouping, Trial, Verdict
-from grids.search.answers import UNDECIDED, WITHIN, Answers, Table
+from grids.search.answers import UNDECIDED, Answers, Table
 from grids.search.certificate import PROVED, certify, hangs_on
 from grids.search.methods.base import Done
 from grids.search.partitions import all_partitions, count_partitions, fewest
@@ -165,8 +165,7 @@ def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:
 
 def _solutions(answers: Answers, first: list[int]) -> tuple[tuple[tuple[str, ...], ...], ...]:
     """Every partition into as few verified groups: the one that was chosen first, then by total drop."""
-    groups = [mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN]
-    found = [sorted(p) for p in all_partitions(groups, answers.problem.full, len(first), SOLUTIONS)]
+    found = [sorted(p) for p in all_partitions(answers.verified, answers.problem.full, len(first), SOLUTIONS)]
     others = [masks for masks in found if masks != sorted(first)]
     others.sort(key=lambda masks: (sum(answers.total_drop(mask) for mask in masks), masks))
     return tuple(_named(answers, sorted(masks, key=_first)) for masks in [first, *others][:SOLUTIONS])

@@ -72,8 +72,6 @@ def search_groups(
     >>> search_groups(similarity, lambda group: {"*": 0.1 * len(group)}, delta=0.25).partition
     (('blur',), ('haze', 'rain'))
     """
-    if at_once < 1:
-        raise GridsError(f"the number of groups evaluated at once must be at least 1, but is {at_once}")
     problem = Problem(similarity, delta, dict(delta_for or {}), shortcuts, least_drop=least_drop)
     search = Search(problem, method, max_groups=max_groups, log=log)
     run_search(search, evaluate, at_once=at_once, on_trial=on_trial)
@@ -97,6 +95,8 @@ def run_search(search: Search, evaluate: Evaluator, *, at_once: int = 1, on_tria
         RunError: the log cannot be written.
         Exception: whatever `evaluate` raises; the group counts as failed, and the answers before it are kept.
     """
+    if at_once < 1:
+        raise GridsError(f"the number of groups evaluated at once must be at least 1, but is {at_once}")
     running: dict[Future[tuple[Evaluation, float]], frozenset[str]] = {}
     pool: Executor = _Here() if at_once == 1 else ThreadPoolExecutor(at_once)
     try:
@@ -147,8 +147,7 @@ def _tell(search: Search, group: frozenset[str], done: Future[Any], on_trial: On
     else:
         answer = _answer(found)
         seconds = seconds if answer.seconds is None else answer.seconds
-        bounds = answer.at_least or None
-        search.tell(group, answer.drops, answer.noise, at_least=bounds, seconds=seconds, file=answer.file)
+        search.tell(group, answer.drops, answer.noise, at_least=answer.at_least, seconds=seconds, file=answer.file)
     if on_trial is not None:
         on_trial(search.trials[-1])
 
@@ -203,7 +202,8 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
     """
     steps, answers = find_method(method)(problem), Answers(problem)
     surrogate = BeyondSurrogate(problem, answers)
-    held = {problem.mask(group): answer for group, answer in (at_hand or {}).items()}
+    masks = {problem.mask(group): answer for group, answer in (at_hand or {}).items()}
+    held = {mask: problem.normalize(mask, answer) for mask, answer in masks.items()}
     for mask, answer in held.items():
         if not mask & (mask - 1):
             answers.add(mask, answer)
@@ -212,7 +212,7 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
     while isinstance(step := steps.next(answers.supposing(expected)), Ask):
         known = step.mask in held
         if known:
-            verdict = answers.add(step.mask, problem.normalize(step.mask, held[step.mask]))
+            verdict = answers.add(step.mask, held[step.mask])
         else:
             verdict = BEYOND if surrogate.beyond([step.mask])[0] > 0.5 else WITHIN
             expected[step.mask] = verdict

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, look_up
 from grids.results import WORST, Grouping, Trial, Verdict
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.certificate import lower_bound, spared
 from grids.search.methods.agglomerative import Agglomerative
-from grids.search.methods.base import Ask, Done, SearchMethod
+from grids.search.methods.base import Ask, Done, SearchMethod, too_many
 from grids.search.methods.exact import Exact
 from grids.search.methods.grids import GridsSearch
 from grids.search.problem import ENUMERATED, Answer, Problem, label
@@ -277,25 +277,6 @@ class Search:
         return int((table.within | table.beyond).sum())
 
 
-def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
-    """Make the error for needing more groups than allowed. It is returned, not raised.
-
-    Args:
-        found: how many groups are needed.
-        most: the most groups allowed.
-        delta: the delta of the problem, dB.
-        hint: what the user can do about it, appended verbatim.
-
-    Returns:
-        The error, for the caller to raise.
-
-    >>> print(too_many(3, 2, 0.25))
-    at most 2 groups are wanted, but within delta 0.25 dB it takes 3
-    """
-    wanted = f"{most} group{'s are' if most > 1 else ' is'}"
-    return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
-
-
 def find_method(name: str) -> type[SearchMethod]:
     """Look up a search method by name.
 
@@ -308,6 +289,4 @@ def find_method(name: str) -> type[SearchMethod]:
     Raises:
         UnknownNameError: there is no such method; the message lists the available ones.
     """
-    if name not in METHODS:
-        raise unknown_name("method", name, METHODS)
-    return METHODS[name]
+    return look_up("method", name, METHODS)

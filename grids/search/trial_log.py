@@ -16,6 +16,7 @@ from typing import Any
 from grids.errors import GridsError, RunError
 from grids.io import locked, make_folder, parse_json
 from grids.results.record import decode
+from grids.search.identity import describe_differences
 from grids.search.problem import Answer, label
 
 FORMAT = 2
@@ -170,14 +171,15 @@ def _prepare(connection: sqlite3.Connection, path: Path, identity: str) -> None:
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
         if meta["identity"] != identity:
-            raise RunError(f"'{path}' is the log of another problem: {_differences(meta['identity'], identity)}")
+            different = describe_differences(*(_decode(dict[str, Any], text) for text in (meta["identity"], identity)))
+            raise RunError(f"'{path}' is the log of another problem: {different}")
         if meta["format"] == "1":
             _take_over(connection)
         _read_answers(connection)  # fails now if a row was changed
 
 
 def _read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str] | None:
-    """ "format" and "identity" (JSON) of a log; None where nothing was written yet."""
+    """The "format", "identity" (JSON) and its "digest" of a log; None where nothing was written yet."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return None
@@ -277,33 +279,3 @@ def _explained(path: Path) -> Iterator[None]:
         what = what[:80].strip()
         ways = "move it away and begin anew (what was trained lies in models/, and is not trained again)"
         raise RunError(f"'{path}' is corrupt ({what}): {ways}") from error
-
-
-def _differences(there: str, here: str) -> str:
-    """What two identities differ in; `there` is the file's."""
-    old, new = (dict(_leaves(_decode(dict[str, Any], text))) for text in (there, here))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    parts = [
-        f"{'.'.join(name)} is {_shorten(old.get(name), new.get(name))} there"
-        f" and {_shorten(new.get(name), old.get(name))} here"
-        for name in names[:3]
-    ]
-    return "; ".join([*parts, *([f"and {len(names) - 3} more"] if len(names) > 3 else [])])
-
-
-def _leaves(value: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(value, dict) and value:
-        for key, part in value.items():
-            yield from _leaves(part, (*name, key))
-    else:
-        yield name, f"'{value}'" if isinstance(value, str) else json.dumps(value)
-
-
-def _shorten(text: str | None, other: str | None, length: int = 32) -> str:
-    """The piece of a long text around the place where it begins to differ from the other one."""
-    if text is None:
-        return "missing"
-    same = next((i for i, (a, b) in enumerate(zip(text, other or "", strict=False)) if a != b), len(other or ""))
-    start = max(0, min(same - length // 2, len(text) - length))
-    end = start + length
-    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

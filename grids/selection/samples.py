@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from grids.degradations import Degradation
 from grids.degradations.resampling import reduce_size
+from grids.errors import GridsError
 from grids.images.tensors import crop_middle, round_to_8_bit
 from grids.metrics import image_psnr
 from grids.networks.heads import for_task
@@ -111,7 +112,12 @@ def stack_samples(rows: Sequence[Row]) -> Samples:
 
     Returns:
         The samples, in the order of the rows.
+
+    Raises:
+        GridsError: there are no rows.
     """
+    if not rows:
+        raise GridsError("samples need one photograph or more, and one kind or more")
     return Samples(*map(np.array, zip(*rows, strict=True)))
 
 

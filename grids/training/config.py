@@ -117,6 +117,8 @@ class TrainingConfig:
         for name, value in (("average", self.average), *(("betas", beta) for beta in self.betas)):
             if not 0 <= value < 1:
                 raise GridsError(f"{name} must be at least 0 and less than 1, but is {value}")
+        if len(self.betas) != 2:
+            raise GridsError(f"betas must be two numbers, but are {self.betas}")
 
     def steps(self, tasks: int) -> int:
         """The optimizer steps of a model.
@@ -208,14 +210,14 @@ class TrainingConfig:
         """
         given = dict(data)
         if (version := given.pop("version", None)) != VERSION:
-            raise GridsError(f"a recipe of version {version}, but this grids trains by version {VERSION}")
+            raise GridsError(f"settings of a training of version {version}, but this grids trains by version {VERSION}")
         try:
             data = dict(given["data"])
             given.setdefault("steps_per", "model")
             pairs = PairSettings(**{**data, "qualities": tuple(data["qualities"])})
             return cls(**{**given, "betas": tuple(given["betas"]), "data": pairs})
         except (KeyError, TypeError) as error:
-            raise GridsError(f"a recipe of the wrong form ({error})") from error
+            raise GridsError(f"settings of a training of the wrong form ({error})") from error
 
 
 BUDGETS: dict[str, TrainingConfig] = {
@@ -234,4 +236,4 @@ BUDGETS: dict[str, TrainingConfig] = {
         steps_per="model",
     ),
 }
-"""The settings behind --budget."""
+"""The settings of each budget."""

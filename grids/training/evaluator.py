@@ -14,17 +14,13 @@ from grids.io import make_folder
 from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
+from grids.search.answers import UNDECIDED
+from grids.search.problem import STANDARD_ERRORS
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import EVERY, Checkpointing
 from grids.training.experiment import Experiment, run_of, train_experiment
+from grids.training.noise import LASTING, clearly_lost, estimate_drop_noise, estimate_noise
 from grids.training.trainer import OutOfTimeError
-
-LASTING = 0.7
-"""A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
-USUAL = 0.05
-"""dB: what the drop of a small group varied by over seeds in our study (docs/results.md), about."""
-PRIOR = 2.0
-"""So many repetitions is the noise of all tasks together worth, beside a task's own."""
 
 
 class TrainingEvaluator:
@@ -63,7 +59,8 @@ class TrainingEvaluator:
         callbacks: Callbacks | None = None,
     ) -> None:
         self.experiment, self.folder, self.device = experiment, folder, torch.device(device)
-        self.problem, self.repeats, self.early = problem, repeats, early
+        self.problem, self.repeats = problem, repeats
+        self.stops = early and problem is not None
         self.every, self.deadline = every, deadline
         self.callbacks: Callbacks = callbacks or NullCallbacks()
         self.runs: dict[tuple[frozenset[str], int], TrainingRun] = {}
@@ -80,7 +77,7 @@ class TrainingEvaluator:
         seeds = dict.fromkeys(first.group, 1)
         answer = self._compute_answer(seeds)
         for repeat in range(1, self.repeats):
-            if self.problem is None or not (near := self._find_straddling(first.group, answer)):
+            if not (near := self._find_straddling(first.group, answer)):
                 break
             self.run(group, repeat)
             for task in near:
@@ -97,7 +94,7 @@ class TrainingEvaluator:
         stop. One that was stopped under a smaller delta is trained again.
 
         Args:
-            group: names of tasks of the experiment, one at least, in any order; names of other tasks are passed over.
+            group: names of tasks of the experiment, one at least, in any order.
             repeat: the number of the repetition, from 0: its seed is that of the settings plus this.
 
         Returns:
@@ -106,21 +103,20 @@ class TrainingEvaluator:
         Raises:
             OutOfTimeError: the deadline has passed; a checkpoint lets the training go on another time.
             RunError: a file of the run folder cannot be read or written.
-            GridsError: the training fails, as `grids.training.trainer.train` says.
+            UnknownNameError: there is no task of one of the names.
+            GridsError: no task is named, or the training fails, as `grids.training.trainer.train` says.
             KeyboardInterrupt: Ctrl-C or SIGTERM.
         """
-        members = frozenset(group)
-        names = tuple(name for name in self.names if name in members)
-        found = self.runs.get((members, repeat)) or self._load_stored(names, repeat)
-        if found is not None and found.stopped and not self._explain_stop(names, repeat, found.curve[-1]):
-            found = None  # it was stopped under a smaller delta
-        reused = found is not None
-        if found is None:
-            found = self._train(names, repeat)
-        if (members, repeat) not in self.runs or not reused:
-            self.runs[members, repeat] = found
-            self.callbacks.finished(found, reused)
-        return found
+        names = self.experiment.sort_group(group)
+        place = frozenset(names), repeat
+        known = self.runs.get(place) or self._load_stored(names, repeat)
+        if known is not None and known.stopped and not self._explain_stop(names, repeat, known.curve[-1]):
+            known = None  # it was stopped under a smaller delta
+        run = known or self._train(names, repeat)
+        if self.runs.get(place) is not run:
+            self.runs[place] = run
+            self.callbacks.finished(run, known is not None)
+        return run
 
     def recall(self) -> tuple[TrainingRun, ...]:
         """All finished trainings of the folder that are of this experiment, those of earlier searches too.
@@ -141,10 +137,8 @@ class TrainingEvaluator:
             run = run_of(record, f"models/{file.name}")
             if record.get("key") == self.experiment.key(run.group, run.repeat, self.device):
                 self.runs.setdefault((frozenset(run.group), run.repeat), run)
-        place = {name: i for i, name in enumerate(self.names)}
-        return tuple(
-            sorted(self.runs.values(), key=lambda r: (len(r.group), [place[name] for name in r.group], r.repeat))
-        )
+        place = self.names.index
+        return tuple(sorted(self.runs.values(), key=lambda r: (len(r.group), [*map(place, r.group)], r.repeat)))
 
     def drop(self, task: str, group: Iterable[str], seeds: int = 1) -> float:
         """What a task loses in a group: the PSNR of its single-task restorer less that of the group's.
@@ -182,11 +176,9 @@ class TrainingEvaluator:
         return single.psnr[task] - ours.psnr[task]
 
     def noise(self) -> dict[str, float]:
-        """How much a restorer's PSNR varies over seeds, from the first two restorers for all tasks.
+        """How much a restorer's PSNR varies over seeds, from the first two restorers for all tasks (`estimate_noise`).
 
-        Later seeds are not used: they come as groups straddle delta, and would shift the estimate. A task's own
-        difference is drawn towards that of all tasks, which counts as `PRIOR` more of it. Source: docs/method.md,
-        section 12, "Noise".
+        Later seeds are not used: they come as groups straddle delta, and would shift the estimate.
 
         Returns:
             the standard deviation by task, dB, for every task; empty as long as the restorer for all tasks is not in
@@ -194,46 +186,25 @@ class TrainingEvaluator:
         """
         everything = frozenset(self.names)
         first, second = (self.runs.get((everything, repeat)) for repeat in (0, 1))
-        if first is None or second is None:
-            return {}
-        squares = {task: (second.psnr[task] - first.psnr[task]) ** 2 / 2 for task in self.names}
-        pooled = sum(squares.values()) / len(squares)
-        return {task: math.sqrt((own + PRIOR * pooled) / (1 + PRIOR)) for task, own in squares.items()}
+        return {} if first is None or second is None else estimate_noise(first.psnr, second.psnr)
 
     def _compute_answer(self, seeds: Mapping[str, int]) -> Answer:
         """The drops of the group of these tasks, each over so many seeds, with their standard errors."""
         for task in seeds:
             self.run((task,))
         drops = {task: self.drop(task, seeds, count) for task, count in seeds.items()}
-        usual, own = self.noise(), self._estimate_own_noise(seeds)
+        usual = self.noise()
+        own = estimate_drop_noise([[self.drop_of_seed(t, seeds, s) for s in range(n)] for t, n in seeds.items()])
         errors = {t: math.sqrt(2) * usual[t] for t, count in seeds.items() if count == 1 and t in usual}
         return Answer(drops, errors | {t: own / math.sqrt(count) for t, count in seeds.items() if count > 1})
 
-    def _estimate_own_noise(self, seeds: Mapping[str, int]) -> float:
-        """Standard deviation over seeds of this group's drops, dB: the tasks' own, together, drawn towards `USUAL`.
-
-        A restorer for all tasks varies more than one for a few: once a group has seeds of its own, these say more.
-        """
-        squares, free = 0.0, 0
-        for task, count in seeds.items():
-            drops = [self.drop_of_seed(task, seeds, seed) for seed in range(count)]
-            mean = sum(drops) / count
-            squares += sum((drop - mean) ** 2 for drop in drops)
-            free += count - 1
-        return math.sqrt((squares + PRIOR * USUAL**2) / (free + PRIOR))
-
     def _find_straddling(self, group: tuple[str, ...], answer: Answer) -> list[str]:
-        """The tasks that keep a group undecided; none if it is decided."""
-        assert self.problem is not None
-        if self.problem.verdict(self.problem.mask(group), answer) != "undecided":
+        """The tasks that keep a group undecided; none if it is decided, or there is no delta."""
+        problem = self.problem
+        if problem is None or problem.verdict(problem.mask(group), answer) != UNDECIDED:
             return []
-        return [
-            task for task in group if abs(answer.drops[task] - self._get_delta(task)) <= 2 * answer.noise.get(task, 0.0)
-        ]
-
-    def _get_delta(self, task: str) -> float:
-        assert self.problem is not None
-        return self.problem.delta_for.get(task, self.problem.delta)
+        errors = {task: STANDARD_ERRORS * answer.noise.get(task, 0.0) for task in group}
+        return [task for task in group if abs(answer.drops[task] - problem.limit(task)) <= errors[task]]
 
     def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""
@@ -247,17 +218,16 @@ class TrainingEvaluator:
     def _explain_stop(self, group: tuple[str, ...], repeat: int, point: Point) -> str:
         """Why a training ends at this point; empty if it goes on."""
         whole = len(group) == len(self.names)  # the baseline is wanted to its end
-        if not self.early or self.problem is None or repeat or len(group) < 2 or whole:
-            return ""
-        if point.step != self.experiment.half(group):
+        if not self.stops or repeat or whole or len(group) < 2 or point.step != self.experiment.half(group):
             return ""
         lost = self._find_lost(group, point)
         return "; ".join(f"{task} had lost {loss:.2f} dB after {point.step} steps" for task, loss in lost.items())
 
     def _find_lost(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """The tasks that put a group clearly beyond delta half way, with what they have lost."""
+        assert self.problem is not None
         losses = self._compute_early_losses(group, point)
-        return clearly_lost(losses, {task: self._get_delta(task) for task in losses}, self.noise())
+        return clearly_lost(losses, {task: self.problem.limit(task) for task in losses}, self.noise())
 
     def _name_file(self, group: tuple[str, ...], repeat: int) -> str:
         name = "all" if len(group) == len(self.names) and len(group) > 1 else "+".join(group)
@@ -275,7 +245,7 @@ class TrainingEvaluator:
     def _train(self, group: tuple[str, ...], repeat: int) -> TrainingRun:
         if time.monotonic() >= self.deadline:
             raise OutOfTimeError("the time is over")
-        if len(group) > 1 and self.early and self.problem is not None:
+        if len(group) > 1 and self.stops:
             for task in group:  # they tell when to stop
                 self.run((task,))
         key = self.experiment.key(group, repeat, self.device)
@@ -292,29 +262,3 @@ class TrainingEvaluator:
             stop=lambda point: self._explain_stop(group, repeat, point),
             callbacks=self.callbacks,
         )
-
-
-def clearly_lost(
-    losses: Mapping[str, float], deltas: Mapping[str, float], noise: Mapping[str, float]
-) -> dict[str, float]:
-    """The rule for stopping early: which tasks have lost so much half way that the group cannot come within delta.
-
-    A task is among them where `LASTING` of what it loses half way is more than delta plus four standard errors of a
-    drop, sqrt(2) times the noise each.
-
-    Args:
-        losses: dB by task, half way, against the single-task restorer at the same share of its steps.
-        deltas: the largest drops that are allowed, dB by task.
-        noise: standard deviation of a restorer's PSNR over seeds, dB by task; a task without one stops nothing.
-
-    Returns:
-        these tasks, with their losses as given; empty if the training is to go on.
-
-    >>> clearly_lost({"jpeg": 1.0, "haze": 0.2}, {"jpeg": 0.3, "haze": 0.3}, {"jpeg": 0.05, "haze": 0.05})
-    {'jpeg': 1.0}
-    """
-    return {
-        task: loss
-        for task, loss in losses.items()
-        if task in noise and LASTING * loss > deltas[task] + 4 * math.sqrt(2) * noise[task]
-    }

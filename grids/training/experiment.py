@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grids.errors import GridsError, RunError
+from grids.errors import GridsError, RunError, look_up
 from grids.restoration.models import initialize, load_start, save_restorer, state_digest
 from grids.results import Point, TrainingRun
 from grids.results.record import decode
@@ -57,16 +57,20 @@ class Experiment:
     start: Mapping[str, Tensor] | None = None
     start_sha256: str = ""
 
-    def task(self, name: str) -> Task:
-        """Look up a task by name.
+    def sort_group(self, group: Iterable[str]) -> tuple[str, ...]:
+        """Bring the names of a group into the order of the tasks.
 
         Args:
-            name: the name of one of `tasks`.
+            group: names of tasks, in any order.
 
         Raises:
-            StopIteration: there is no task of that name.
+            GridsError: no task is named.
+            UnknownNameError: there is no task of one of the names.
         """
-        return next(task for task in self.tasks if task.name == name)
+        wanted = {self._task(name) for name in group}
+        if not wanted:
+            raise GridsError("a group must name one task or more")
+        return tuple(task.name for task in self.tasks if task in wanted)
 
     def parts(self, group: Iterable[str], repeat: int, device: torch.device) -> dict[str, Any]:
         """Everything that determines a restorer. A training with the same parts need not be repeated.
@@ -81,10 +85,12 @@ class Experiment:
             the shapes of its weights, and the hyperparameters.
 
         Raises:
-            GridsError: fp16 is requested without an NVIDIA GPU, the network is unknown, or its scale differs from that
-                of the tasks.
+            GridsError: no task is named, fp16 is requested without an NVIDIA GPU, or the scale of the network differs
+                from that of the tasks.
+            UnknownNameError: the network or a task is unknown.
         """
-        members = [task for task in self.tasks if task.name in set(group)]
+        names = self.sort_group(group)
+        members = [self._task(name) for name in names]
         config = self.config.to_json() | {"precision": strategy_of(device, self.config.precision)["precision"]}
         method = {} if self.maker is PLAIN else {"method": self.maker.identity()}
         return method | {
@@ -92,7 +98,7 @@ class Experiment:
             "photographs": self.photographs.digest,
             "validation": self.validation.digest,
             "network": self.network,
-            "state": state_digest(self.network, members[0].scale, [task.name for task in members], self.maker.options),
+            "state": state_digest(self.network, members[0].scale, names, self.maker.options),
             "recipe": config,
             "start": self.start_sha256,
             "repeat": repeat,
@@ -125,7 +131,7 @@ class Experiment:
                 recipe's discriminator.
             WeightsError: `start` or the trunk does not fit this network, or `start` lacks the head of a task.
         """
-        network = initialize(self.network, seed, self.task(group[0]).scale, group, self.maker.options)
+        network = initialize(self.network, seed, self._task(group[0]).scale, group, self.maker.options)
         system = self.maker.make(network, group, self.config.of_model(len(group), seed))
         if self.start is not None:  # after `make`, which may give the trunk weights
             load_start(network, self.start)
@@ -142,18 +148,18 @@ class Experiment:
         """
         self.make_system(tuple(task.name for task in self.tasks), 0)
 
-    def make_batches(self, tasks: Sequence[Task], seed: int, device: torch.device) -> Batches:
+    def make_batches(self, group: Sequence[str], seed: int, device: torch.device) -> Batches:
         """Make the training batches of a restorer; each batch is computed on demand.
 
         Args:
-            tasks: the tasks of the restorer, in the order in which its system indexes them.
+            group: names of its tasks, in the order in which its system indexes them.
             seed: for crops, tasks and degradations; with the same seed all groups see the same crops.
             device: where the crops are degraded and the batches are placed.
 
         Raises:
             GridsError: the sampler is invalid.
         """
-        config = self.config
+        config, tasks = self.config, [self._task(name) for name in group]
         return Batches(tasks, self.photographs, config.crop, config.batch, seed, device, config.sampler, config.data)
 
     def key(self, group: Iterable[str], repeat: int, device: torch.device) -> str:
@@ -172,6 +178,10 @@ class Experiment:
         """
         parts = self.parts(group, repeat, device)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _task(self, name: str) -> Task:
+        """The task of a name. Raises UnknownNameError."""
+        return look_up("task", name, {task.name: task for task in self.tasks})
 
 
 def train_experiment(
@@ -216,10 +226,9 @@ def train_experiment(
     config = experiment.config.of_model(len(group), experiment.config.seed + repeat)
     hears.started(group, repeat, config.iterations)
     key = experiment.key(group, repeat, device)
-    tasks = [experiment.task(task) for task in group]
     result = train(
         experiment.make_system(group, config.seed),
-        experiment.make_batches(tasks, config.seed, device),
+        experiment.make_batches(group, config.seed, device),
         config,
         device=device,
         measuring=Measuring(
@@ -281,9 +290,8 @@ def run_of(record: Mapping[str, Any], file: str) -> TrainingRun:
         RunError: an entry is missing or malformed.
     """
     try:
-        run: TrainingRun = decode(TrainingRun, {**record, "group": record["tasks"], "file": file})
+        return decode(TrainingRun, {**record, "group": record["tasks"], "file": file})
     except KeyError as error:
         raise RunError(f"'{file}' does not tell how it was trained: there is no '{error.args[0]}'") from error
     except (TypeError, OverflowError, GridsError) as error:
         raise RunError(f"'{file}' does not tell how it was trained: {error}") from error
-    return run

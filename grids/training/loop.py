@@ -6,18 +6,17 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from grids.errors import GridsError, RunError
+from grids.errors import GridsError
 from grids.random import global_seed
 from grids.results import Point
-from grids.training import checkpoint
 from grids.training.callbacks import Callbacks
+from grids.training.checkpoint import load_optimizer
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
 from grids.training.fabric import make_fabric
@@ -72,12 +71,8 @@ class TrainingLoop:
             module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.modules = {name: self.fabric.setup_module(module) for name, module in system.modules.items()}
         optimizers = system.optimizers(config)
-        self.ratios = {
-            name: optimizer.param_groups[0]["lr"] / config.learning_rate for name, optimizer in optimizers.items()
-        }
-        self.optimizers: dict[str, Any] = {
-            name: self.fabric.setup_optimizers(optimizer) for name, optimizer in optimizers.items()
-        }
+        self.ratios = {name: one.param_groups[0]["lr"] / config.learning_rate for name, one in optimizers.items()}
+        self.optimizers: dict[str, Any] = {name: self.fabric.setup_optimizers(one) for name, one in optimizers.items()}
         self.average = AveragedModel(system.modules[system.kept], multi_avg_fn=self._average_weights)
         self.step, self.retry, self.parts = 0, 0, config.accumulate
         self.curve: list[Point] = []
@@ -157,7 +152,7 @@ class TrainingLoop:
             GridsError: it would be the sixth roll-back to the same snapshot.
         """
         self._unchecked = 0
-        if bool(torch.isfinite(self._total + self._sum_norms())):
+        if bool(torch.isfinite(self._total + self.system.sum_norms())):
             return False
         what = "a weight" if bool(torch.isfinite(self._total)) else "the loss"
         if self._failures >= RETRIES:
@@ -170,12 +165,6 @@ class TrainingLoop:
         self._failures += 1
         self.callbacks.say(f"{what} was not finite after {at} steps: going on from step {self.step} with other crops")
         return True
-
-    def _sum_norms(self) -> Tensor:
-        """The sum of the norms of all weights, without waiting for the GPU; not finite if any weight is not."""
-        states = [module.state_dict() for module in self.system.modules.values()]
-        values = [value for state in states for value in state.values() if value.is_floating_point()]
-        return torch.stack(torch._foreach_norm(values)).sum()
 
     def add_point(self, measure: Callable[[nn.Module], Mapping[str, float]], stop: Callable[[Point], str]) -> None:
         """Measure the averaged weights, add a point to the learning curve and take a snapshot.
@@ -195,55 +184,38 @@ class TrainingLoop:
         self.seconds += time.monotonic() - start
         self._take_snapshot()
 
-    def save(self, path: Path, identity: str) -> None:
-        """Write a checkpoint from which the training resumes exactly as if it had not been interrupted.
-
-        Args:
-            path: the file; its folder must exist.
-            identity: a string that identifies the training; `resume` compares it.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        checkpoint.save(path, {"identity": identity, **self._get_state()})
-
-    def resume(self, path: Path, identity: str) -> None:
-        """Resume from a checkpoint.
-
-        Args:
-            path: a file that `save` wrote.
-            identity: the identity of this training.
-
-        Raises:
-            RunError: the checkpoint belongs to another training, is damaged, or cannot be read. The loop must not be
-                used after that.
-        """
-        state = checkpoint.load(path)
-        if state.pop("identity", None) != identity:
-            raise RunError(f"the checkpoint '{path}' is of another training: remove it to train from the start")
-        try:
-            self._load(state)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # a wrong state makes modules and optimizers raise all kinds of errors
-            raise checkpoint.damaged(path) from error
-        self._take_snapshot()
-
-    def take_network(self) -> nn.Module:
-        """Take the kept module with its averaged weights out of the loop, in evaluation mode.
-
-        This ends the training, because the module is moved off the device, not copied.
+    def get_state(self) -> dict[str, Any]:
+        """Collect everything from which the training resumes exactly as if it had not been interrupted.
 
         Returns:
-            The module, on the CPU.
+            Tensors, numbers and strings, in dicts and lists. The tensors are the ones being trained, not copies.
+        """
+        return {
+            "step": self.step,
+            "retry": self.retry,
+            "parts": self.parts,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
+            "loss": [float(self._total), self._count],
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": self.average.state_dict(),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Resume from the state of another loop of the same training.
+
+        Args:
+            state: the result of its `get_state`; it is copied.
 
         Raises:
-            GridsError: a weight is not finite.
+            Exception: modules and optimizers raise all kinds of errors for a wrong state. The loop must not be used
+                after that.
         """
-        network: nn.Module = self.average.module.cpu().eval()
-        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-            raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
-        return network
+        self._load(state)
+        self._take_snapshot()
 
     def _try_step(self, batch: Batch) -> bool:
         """Make the step of a batch; False if memory ran out, with everything that was allocated released."""
@@ -296,25 +268,9 @@ class TrainingLoop:
             a.lerp_(b, 1 - decay)
 
     def _take_snapshot(self) -> None:
-        """Keep the state for roll-backs. The training has progressed, so the count of failures starts again."""
-        self._snapshot = copy.deepcopy(self._get_state())
+        """Keep the state to go back to; that is progress, so that failures are counted anew."""
+        self._snapshot = copy.deepcopy(self.get_state())
         self._failures = 0
-
-    def _get_state(self) -> dict[str, Any]:
-        """Everything that a training resumes from. The tensors are the live ones, not copies."""
-        return {
-            "step": self.step,
-            "retry": self.retry,
-            "parts": self.parts,
-            "seconds": self.seconds,
-            "stopped": self.stopped,
-            "curve": [[point.step, point.loss, dict(point.psnr)] for point in self.curve],
-            "loss": [float(self._total), self._count],
-            "precision": self.fabric.strategy.precision.state_dict(),
-            "modules": {name: module.state_dict() for name, module in self.system.modules.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "average": self.average.state_dict(),
-        }
 
     def _load(self, state: Mapping[str, Any]) -> None:
         state = copy.deepcopy(dict(state))
@@ -328,5 +284,5 @@ class TrainingLoop:
         for name, module in self.system.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self.optimizers.items():
-            checkpoint.load_optimizer(optimizer.optimizer, state["optimizers"][name])
+            load_optimizer(optimizer.optimizer, state["optimizers"][name])
         self.average.load_state_dict(state["average"])

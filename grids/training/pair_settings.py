@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, look_up
 
 BEST_QUALITY = 100
 
@@ -66,11 +66,11 @@ PRISTINE = PairSettings("pristine", wide=False, saved=0.0, grey=0.0, clean=0.0, 
 JPEG_90 = PairSettings("JPEG 90", wide=False, saved=1.0, qualities=(90, 90), full_colour=0, grey=0, clean=0, reduced=0)
 """What is measured beside images as made: the same, saved once as JPEG of quality 90, 4:2:0."""
 DATA: Mapping[str, PairSettings] = {settings.name: settings for settings in (PHOTOGRAPHS, PRISTINE)}
-"""The choices of --data."""
+"""The kinds of data by name."""
 
 
 def pair_settings(name: str) -> PairSettings:
-    """The settings behind a choice of --data.
+    """The settings of a kind of data.
 
     Args:
         name: "photographs" or "pristine".
@@ -79,8 +79,6 @@ def pair_settings(name: str) -> PairSettings:
         the entry of `DATA`.
 
     Raises:
-        UnknownNameError: there is no such choice.
+        UnknownNameError: there is no such kind.
     """
-    if name not in DATA:
-        raise unknown_name("kind of data", name, DATA)
-    return DATA[name]
+    return look_up("kind of data", name, DATA)

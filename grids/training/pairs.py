@@ -18,8 +18,6 @@ from grids.training.pair_settings import PairSettings
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601), as JPEG has them."""
-
-
 GRAIN, GRAIN_WINDOW = (0.4, 1.2), 9
 """The deviation of the blur of coarse noise, pixels, from and to, and its window."""
 

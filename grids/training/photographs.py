@@ -36,6 +36,7 @@ class Photographs:
 
     Attributes:
         paths: the files that are used, by number.
+        sizes: height and width of each, pixels.
         digests: of each, a checksum of its pixels.
         digest: a checksum of all pixels, whatever the files are called.
 
@@ -55,20 +56,20 @@ class Photographs:
         self._whole = whole
         self.paths: list[Path] = []
         self._kept: list[Tensor | None] = []
-        self._sizes: list[tuple[int, int]] = []
+        self.sizes: list[tuple[int, int]] = []
         self.digests: list[bytes] = []
         self._reading = reading or ReadOptions()
         digest = hashlib.sha256()
         for photo in read_photos(paths, self._reading, least):
             pixels = self._tensor(photo)
-            digest.update(str(tuple(pixels.shape)).encode())
-            digest.update(pixels.numpy().tobytes())
+            content = _content(pixels)
+            digest.update(content)
             memory -= pixels.numel()
             assert photo.path is not None
             self.paths.append(photo.path)
-            self._sizes.append((pixels.shape[1], pixels.shape[2]))
+            self.sizes.append((pixels.shape[1], pixels.shape[2]))
             self._kept.append(pixels if memory >= 0 else None)
-            self.digests.append(_digest(pixels))
+            self.digests.append(hashlib.sha256(content).digest())
         self.digest = digest.hexdigest()
 
     def __len__(self) -> int:
@@ -76,11 +77,6 @@ class Photographs:
 
     def _tensor(self, photo: Photo) -> Tensor:
         return byte_planes((photo if self._whole else seen_part(photo).photo).pixels)
-
-    @property
-    def sizes(self) -> list[tuple[int, int]]:
-        """Height and width of every photograph, pixels, by number."""
-        return self._sizes
 
     def pixels(self, number: int) -> Tensor:
         """The pixels of a photograph, from memory or from its file.
@@ -98,7 +94,7 @@ class Photographs:
         if kept is not None:
             return kept
         pixels = self._tensor(read_photo(self.paths[number], self._reading.max_pixels))
-        if _digest(pixels) != self.digests[number]:
+        if hashlib.sha256(_content(pixels)).digest() != self.digests[number]:
             raise ImageError(f"'{self.paths[number]}' has changed since the training began")
         return pixels
 
@@ -117,7 +113,7 @@ class Photographs:
         Raises:
             ImageError: as for `pixels`.
         """
-        return random_window([self.pixels], self._sizes, side, generator, reduction)[0]
+        return random_window([self.pixels], self.sizes, side, generator, reduction)[0]
 
     def windows(self, side: int, count: int) -> Tensor:
         """Fixed windows of all photographs in turn, the same in every process; see `fixed_windows`.
@@ -132,16 +128,13 @@ class Photographs:
         Raises:
             ImageError: as for `pixels`.
         """
-        return torch.stack(
-            [
-                self.pixels(number)[:, top : top + side, left : left + side]
-                for number, top, left in fixed_windows(self._sizes, side, count)
-            ]
-        )
+        places = fixed_windows(self.sizes, side, count)
+        return torch.stack([self.pixels(i)[:, y : y + side, x : x + side] for i, y, x in places])
 
 
-def _digest(pixels: Tensor) -> bytes:
-    return hashlib.sha256(str(tuple(pixels.shape)).encode() + pixels.numpy().tobytes()).digest()
+def _content(pixels: Tensor) -> bytes:
+    """What a checksum of pixels is of."""
+    return str(tuple(pixels.shape)).encode() + pixels.numpy().tobytes()
 
 
 def fixed_windows(sizes: Sequence[tuple[int, int]], side: int, count: int) -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from grids.builtin import ELEVEN
-from grids.errors import unknown_name
+from grids.errors import look_up
 from grids.training.config import BUDGETS, TrainingConfig
 from grids.training.pair_settings import PRISTINE
 
@@ -52,7 +52,7 @@ class Recipe:
         network: the preset of the paper's size.
         small: a preset that trains on a CPU in minutes.
         losses: in words.
-        budgets: the settings behind --budget by name; "paper" takes the network, the others the small one.
+        budgets: its settings by the name of a budget; "paper" takes the network, the others the small one.
         system: the kind of system that is trained.
         terms: of "with critics", what differs from `grids.training.systems.adversarial.Terms`.
         topology: of "hierarchy", where the decoders of exactly its tasks attach; "" for other systems.
@@ -83,9 +83,8 @@ class Recipe:
             GridsError: a value is out of range.
             TypeError: there is no such field.
         """
-        if budget not in self.budgets:
-            raise unknown_name("budget", budget, self.budgets)
-        return replace(self.budgets[budget], **{key: value for key, value in changes.items() if value is not None})
+        config = look_up("budget", budget, self.budgets)
+        return replace(config, **{key: value for key, value in changes.items() if value is not None})
 
 
 def _make_budgets(paper: TrainingConfig, quick: int = 600, rate: float = 5e-4) -> dict[str, TrainingConfig]:
@@ -192,11 +191,7 @@ def get_recipe(name: str | None) -> Recipe:
     >>> get_recipe("liu-durbm").tasks
     ('haze', 'rain', 'motion_blur', 'jpeg')
     """
-    if name is None:
-        return PLAIN_RECIPE
-    if name not in TABLE:
-        raise unknown_name("recipe", name, TABLE)
-    return TABLE[name]
+    return PLAIN_RECIPE if name is None else look_up("recipe", name, TABLE)
 
 
 def resolve_config(
@@ -210,7 +205,7 @@ def resolve_config(
         name: of the recipe; None for one network and one loss.
         budget: "quick", "standard" or "paper".
         network: a preset; None for the recipe's own of that budget, or the default.
-        changes: fields of `TrainingConfig` with their new values; here None is not passed over.
+        changes: fields of `TrainingConfig` with their new values; None leaves the budget's.
 
     Returns:
         the preset and the settings.
@@ -223,5 +218,8 @@ def resolve_config(
 
     recipe = get_recipe(name)
     chosen = network or (recipe.network if budget == "paper" else recipe.small)
-    config = recipe.get_config(budget)
-    return chosen, replace(config, **{"learning_rate": min(config.learning_rate, preset(chosen).rate), **changes})
+    config = recipe.get_config(budget, **changes)
+    rate = preset(chosen).rate
+    if changes.get("learning_rate") is None:
+        config = replace(config, learning_rate=min(config.learning_rate, rate))
+    return chosen, config

@@ -162,8 +162,9 @@ def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:
 
 def _soften(sizes: Sequence[int], temperature: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Chances in proportion to the sizes to the power 1 / temperature."""
-    logarithms = np.log(np.asarray(sizes, dtype=float)) / temperature
-    powers = np.exp(logarithms - logarithms.max())
+    logarithms = np.log(np.asarray(sizes, dtype=float))
+    with np.errstate(over="ignore"):  # a temperature near 0 leaves the largest alone
+        powers = np.exp((logarithms - logarithms.max()) / temperature)
     return powers / powers.sum()
 
 
@@ -179,7 +180,7 @@ def _counts(given: str, text: str) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for part in filter(None, given.split(",")):
         name, sign, number = part.partition("=")
-        if not sign or not number.isdecimal() or not 1 <= int(number) <= MOST:
+        if not sign or not number.isdecimal() or len(number) > 4 or not 1 <= int(number) <= MOST:
             form = f"{text.partition(':')[0]}:motion_blur=3"
             raise GridsError(f"a sampler counts tasks as in '{form}', 1 to {MOST} each, not '{text}'")
         if name in found:

@@ -184,9 +184,8 @@ class Pairs(Task):
             raise GridsError(f"the pairs of '{name}' hold '{bad[0].path}', which cannot be used: {bad[0].reason}")
         for number, (ours, _) in enumerate(files):
             check_sizes(name, ours, self._inputs.sizes[number], self._targets.sizes[number])
-        held = set(range(0, len(files), self.VALIDATION))
-        self._fit = [number for number in range(len(files)) if number not in held]
-        self._held = sorted(held)
+        self._fit = [number for number in range(len(files)) if number % self.VALIDATION]
+        self._held = list(range(0, len(files), self.VALIDATION))
 
     def size(self, photographs: Photographs) -> int:
         """The pairs that are learnt from; `photographs` are not used."""
@@ -200,10 +199,7 @@ class Pairs(Task):
         """Crops at random places of random pairs, as large as `clean`, of which nothing else is used."""
         side = clean.shape[-1]
         sizes = [self._inputs.sizes[number] for number in self._fit]
-        sources = [
-            lambda i: self._inputs.pixels(self._fit[i]),
-            lambda i: self._targets.pixels(self._fit[i]),
-        ]
+        sources = [lambda i: self._inputs.pixels(self._fit[i]), lambda i: self._targets.pixels(self._fit[i])]
         drawn = [random_window(sources, sizes, side, generator) for _ in range(len(clean))]
         inputs, targets = (to_unit(torch.stack(part).to(clean.device)) for part in zip(*drawn, strict=True))
         return inputs, targets

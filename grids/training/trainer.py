@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from grids.errors import GridsError, RunError
 from grids.results import Point
+from grids.training import checkpoint
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
@@ -110,10 +112,10 @@ def train(
     try:
         loop = TrainingLoop(system, batches, config, torch.device(device), callbacks or NullCallbacks())
         if keep.file is not None and keep.file.exists():
-            loop.resume(keep.file, keep.identity)
+            _resume(loop, keep.file, keep.identity)
         with interrupts_wait() as interrupted:
             _run(loop, measuring, keep, interrupted)
-            network = loop.take_network()
+            network = _take_network(loop)
             return TrainingResult(network, loop.curve, loop.seconds, loop.stopped, loop.retry, interrupted())
     except torch.OutOfMemoryError:
         pass  # its traceback holds what fills the memory: that is free only after this block
@@ -139,10 +141,31 @@ def _run(
         now, broken_off = time.monotonic(), interrupted()
         due = now - saved >= pause or now >= keep.deadline or (keep.every_steps and loop.step % keep.every_steps == 0)
         if keep.file is not None and (broken_off or due) and not loop.roll_back_if_not_finite():
-            loop.save(keep.file, keep.identity)
+            checkpoint.save(keep.file, {"identity": keep.identity, **loop.get_state()})
             saved = time.monotonic()
             pause = max(keep.every, WORTH * (saved - now)) if keep.every else 0.0
         if broken_off:
             raise broken_off
         if now >= keep.deadline:
             raise OutOfTimeError(f"the time is over after {loop.step} of {loop.config.iterations} steps")
+
+
+def _resume(loop: TrainingLoop, file: Path, identity: str) -> None:
+    """Go on from a checkpoint. Raises RunError if it is of another training, damaged, or cannot be read."""
+    state = checkpoint.load(file)
+    if state.pop("identity", None) != identity:
+        raise RunError(f"the checkpoint '{file}' is of another training: remove it to train from the start")
+    try:
+        loop.resume(state)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # modules and optimizers raise whatever a wrong state makes of them
+        raise checkpoint.damaged(file) from error
+
+
+def _take_network(loop: TrainingLoop) -> nn.Module:
+    """The kept module with its averaged weights, no copy, on the CPU. Raises GridsError if one is not finite."""
+    network: nn.Module = loop.average.module.cpu().eval()
+    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        raise GridsError("the weights are not finite at the end of the training: a smaller learning rate helps")
+    return network

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from grids.errors import look_up
 from grids.images.tensors import to_bytes, to_unit
 from grids.metrics import psnr
 from grids.networks.heads import select_head
@@ -56,10 +57,10 @@ class Validation:
             change them.
 
         Raises:
-            KeyError: it is none of the tasks.
+            UnknownNameError: it is none of the tasks.
         """
         if task not in self._made:
-            self._made[task] = self.tasks[task].examples(self.photographs, self.side, self.count, SEED)
+            self._made[task] = look_up("task", task, self.tasks).examples(self.photographs, self.side, self.count, SEED)
         return self._made[task]
 
     @cached_property
@@ -87,8 +88,7 @@ class Validation:
             dB by task; at most 100 for each crop.
 
         Raises:
-            KeyError: a name is none of the tasks.
-            UnknownNameError: the network has heads, but none for a task.
+            UnknownNameError: a name is none of the tasks, or the network has heads, but none for a task.
         """
         found = {}
         for task in tasks:

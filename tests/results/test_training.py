@@ -116,6 +116,11 @@ def test_a_wrong_curve_is_refused(curve: Any) -> None:
     raises_line(lambda: TrainingReport.from_json(data), "wrong form", kind=GridsError)
 
 
+@pytest.mark.parametrize("point", [Point(0, 0.1, {"a": 1.0}), Point(5, 0.1, {}), Point(5, 0.1, {"b": 1.0})])
+def test_a_curve_of_no_steps_or_of_other_tasks_is_refused(point: Point) -> None:
+    raises_line(lambda: TrainingRun(("a",), 0, (point,), 1.0), "must be of a, after one step or more")
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     raises_line(lambda: TrainingReport.load(tmp_path), str(tmp_path / "training.json"), kind=RunError)
     (tmp_path / "training.json").write_text("no json")

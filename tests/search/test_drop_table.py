@@ -124,7 +124,7 @@ def test_an_empty_table_is_refused(text: str) -> None:
         DropTable.parse(text, "t.csv")
 
 
-def test_only_files_in_utf_8_are_read(tmp_path: Path) -> None:
+def test_only_files_in_utf_8_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     assert DropTable.load(path).answers == DropTable.load(str(path)).answers == ANSWERS
@@ -133,6 +133,11 @@ def test_only_files_in_utf_8_are_read(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(RunError, match=said):
             DropTable.load(path)
+    path.write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    path.rename("study")
+    assert DropTable.load(Path("study")).answers == DropTable.load("./study").answers == ANSWERS
+    assert DropTable.load("study").answers != ANSWERS
     with pytest.raises(RunError, match="No such file"):
         DropTable.load(tmp_path / "missing.csv")
     with pytest.raises(RunError, match="not a folder"):
@@ -168,10 +173,10 @@ def test_any_text_is_read_or_refused(header: str, rest: list[tuple[str, str]]) -
 
 def test_the_groups_of_some_degradations() -> None:
     table = DropTable.parse(GOOD, "t.csv")
-    few = table.within(["noise", "jpeg", "fog"])
+    few = table.subset(["noise", "jpeg", "fog"])
     assert few.answers == {PAIR: ANSWERS[PAIR]}
     assert (few.sha256, few.source) == (table.sha256, table.source)
-    assert table.within([]).answers == {}
+    assert table.subset([]).answers == {}
 
 
 def test_names_must_be_known() -> None:

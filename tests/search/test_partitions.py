@@ -84,6 +84,8 @@ def test_best_against_an_integer_program(seed: int) -> None:
 def test_no_groups_at_all() -> None:
     nothing = np.array([], dtype=np.int64)
     assert np.isinf(fewest(nothing, 3)[1:]).all()
+    best = Best(np.array([0b001, 0b010]), np.ones(2), 3)
+    assert (best.partition(0b011), best.partition(0b111), best.partition(0)) == ([1, 2], None, [])
     assert list(all_partitions([], 0b111, 2, 10)) == []
 
 

@@ -19,7 +19,7 @@ from search.brute_force import Oracle, World, fewest_groups, world
 
 from grids.errors import GridsError, RunError, UnknownNameError
 from grids.results import SimilarityMatrix
-from grids.search import Answer, Problem, Search, TrialLog, run_search, search_groups
+from grids.search import Answer, Problem, Search, TrialLog, plan_search, run_search, search_groups
 
 METHODS = ("paper", "exact", "agglomerative")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -463,3 +463,14 @@ def test_too_many_degradations_are_refused() -> None:
     names = tuple(f"d{i}" for i in range(63))
     with pytest.raises(GridsError, match="1 to 62, but is 63"):
         Problem(SimilarityMatrix(names, np.zeros((63, 63))), 0.7)
+
+
+def test_nothing_is_evaluated_by_no_thread() -> None:
+    with pytest.raises(GridsError, match="at least 1, but is 0"):
+        run_search(Search(Problem(GIVEN.similarity, 0.7)), Oracle(GIVEN), at_once=0)
+
+
+def test_a_plan_refuses_wrong_answers_of_groups_of_one() -> None:
+    at_hand = {frozenset({"d0"}): Answer({"d0": float("nan")})}
+    with pytest.raises(GridsError, match="must be finite"):
+        plan_search(Problem(GIVEN.similarity, 0.7), "exact", at_hand)

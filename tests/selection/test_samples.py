@@ -13,6 +13,7 @@ from small_profiles import Mean, degraded
 from torch import Tensor, nn
 
 from grids.degradations import degradation
+from grids.errors import GridsError
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
 from grids.selection.features import describe
@@ -27,6 +28,7 @@ from grids.selection.samples import (
     make_samples,
     measure_gains,
     reduce_photo,
+    stack_samples,
 )
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE
@@ -237,3 +239,8 @@ def test_drawings_are_clean_and_their_damage_is_known(descriptor: Descriptor) ->
 
 def _drawn(image: Tensor) -> Drawn:
     return draw(image, None, seed_for(0, "clean 0 a"), data=PHOTOGRAPHS, drawings=True)
+
+
+def test_no_samples_at_all() -> None:
+    with pytest.raises(GridsError, match="one photograph or more"):
+        stack_samples([])

@@ -112,6 +112,7 @@ def test_json_brings_it_back(config: TrainingConfig) -> None:
         ({"betas": None}, ("wrong form",)),
         ({"iterations": "many"}, ("wrong form",)),
         ({"momentum": 0.9}, ("wrong form", "momentum")),
+        ({"betas": [0.9]}, ("betas must be two numbers",)),
         ({"crop": 8}, ("crop", "8")),
     ],
 )

@@ -17,6 +17,7 @@ from training.tiny_trainings import NAMES, TINY, furthest, same_weights, small, 
 
 from grids import networks
 from grids.degradations.plugins import FunctionDegradation
+from grids.errors import UnknownNameError
 from grids.restoration.models import initialize, load_restorer, read_record
 from grids.results import Point, SimilarityMatrix, TrainingRun
 from grids.search import Answer, Problem
@@ -107,6 +108,15 @@ def test_drops_are_what_is_lost_to_single_restorers(experiment: Experiment, tmp_
     expected = {task: evaluator.run((task,)).psnr[task] - together.psnr[task] for task in NAMES}
     assert answer == Answer(expected, {}, {})
     assert evaluator(frozenset((A,))).drops == {A: 0.0}
+
+
+def test_groups_of_other_tasks(experiment: Experiment, tmp_path: Path) -> None:
+    evaluator = TrainingEvaluator(experiment, tmp_path)
+    for group in ((A, "salt_peper"), ("salt_peper",)):
+        raises_line(lambda group=group: evaluator.run(group), "unknown task 'salt_peper'", B, kind=UnknownNameError)
+    for empty in (evaluator.run, lambda group: experiment.key(group, 0, torch.device("cpu"))):
+        raises_line(lambda empty=empty: empty(()), "one task or more")
+    raises_line(lambda: experiment.make_system(("fog",), 0), "unknown task 'fog'", kind=UnknownNameError)
 
 
 def test_nothing_is_trained_twice(experiment: Experiment, tmp_path: Path) -> None:

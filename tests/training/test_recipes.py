@@ -12,7 +12,7 @@ from training.tiny_systems import TASKS
 
 from grids import networks
 from grids.errors import GridsError, UnknownNameError
-from grids.training.recipes import TABLE, Extras, get_recipe
+from grids.training.recipes import TABLE, Extras, get_recipe, resolve_config
 from grids.training.systems.makers import prepare_maker
 
 
@@ -49,7 +49,13 @@ def test_what_recipes_refuse(tmp_path: Path) -> None:
         lambda: prepare_maker("liu-durbm", "nafnet", TASKS, Extras()), "trains liu-durbm-small or", kind=GridsError
     )
     vgg = Extras(vgg=Path("v.pth"))
-    raises_line(lambda: prepare_maker("liu-durbm", "liu-durbm", TASKS, vgg), "no use for --vgg", kind=GridsError)
+    raises_line(lambda: prepare_maker("liu-durbm", "liu-durbm", TASKS, vgg), "no use for `vgg`", kind=GridsError)
     raises_line(
         lambda: prepare_maker("shen-face", "shen-face", TASKS, Extras(vgg=tmp_path / "v.pth")), "v.pth", kind=GridsError
     )
+
+
+def test_settings_that_are_none_are_the_budgets() -> None:
+    assert resolve_config("shen-face", iterations=None, learning_rate=None) == resolve_config("shen-face")
+    assert resolve_config("shen-face", learning_rate=1e-2)[1].learning_rate == 1e-2
+    raises_line(lambda: resolve_config(None, network="unett", learning_rate=1e-3), "'unett'", kind=UnknownNameError)

@@ -13,6 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor, nn
 
 from grids.degradations import degradation
+from grids.errors import UnknownNameError
 from grids.training.photographs import Photographs
 from grids.training.tasks import Pairs, Reduced, Synthesized
 from grids.training.validation import Validation
@@ -43,6 +44,11 @@ def test_sides_are_what_the_smallest_photograph_holds(photographs: Photographs) 
     assert made(photographs, 24).side == 24
     assert made(photographs, 128).side == 40
     assert made(photographs, 128).examples("jpeg")[0].shape == (3, 3, 40, 40)
+
+
+def test_an_unknown_task(photographs: Photographs) -> None:
+    with pytest.raises(UnknownNameError, match="unknown task 'jpg'; did you mean 'jpeg'"):
+        made(photographs).psnr(None, ["jpg"], "cpu")
 
 
 def test_inputs_are_measured_against_scikit_image(photographs: Photographs) -> None:

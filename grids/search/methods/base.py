@@ -152,14 +152,32 @@ def no_partition(answers: Answers) -> GridsError:
         drop of its own restorer; if there is none, it names all.
     """
     names = answers.problem.similarity.degradations
-    within = [mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN]
     for i, name in enumerate(names):
-        if not any(mask >> i & 1 for mask in within):
+        if not any(mask >> i & 1 for mask in answers.verified):
             return GridsError(
                 f"no group within delta covers '{name}': the drop of its own restorer is {_own_drop(answers, i)}, "
                 f"and every group with others in it is beyond delta, unknown or passed over by the method"
             )
     return GridsError(f"no partition of {label(names)} within delta was found by this method")
+
+
+def too_many(found: int, most: int, delta: float, hint: str = "") -> GridsError:
+    """Make the error for needing more groups than allowed. It is returned, not raised.
+
+    Args:
+        found: how many groups are needed.
+        most: the most groups allowed.
+        delta: the delta of the problem, dB.
+        hint: what the user can do about it, appended verbatim.
+
+    Returns:
+        The error, for the caller to raise.
+
+    >>> print(too_many(3, 2, 0.25))
+    at most 2 groups are wanted, but within delta 0.25 dB it takes 3
+    """
+    wanted = f"{most} group{'s are' if most > 1 else ' is'}"
+    return GridsError(f"at most {wanted} wanted, but within delta {delta:g} dB it takes {found}{hint}")
 
 
 def _own_drop(answers: Answers, row: int) -> str:

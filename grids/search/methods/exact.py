@@ -53,9 +53,8 @@ class Exact(SearchMethod):
         beyond[table.within[groups]] = CERTAIN
         beyond[table.direct[groups]] = 0.0
         best = Best(groups, 1 - TIE * np.log1p(-beyond), problem.n)
-        if not np.isfinite(best.value[problem.full]):
+        if (hopeful := best.partition(problem.full)) is None:
             raise no_partition(answers)
-        hopeful = best.partition(problem.full)
         count = len(hopeful)
         if fewest(table.verified, problem.n)[problem.full] == count:
             return self._finish(answers, table, count)
@@ -88,8 +87,7 @@ def least_total_drop(answers: Answers, table: Table, count: int) -> list[int]:
     Args:
         answers: what is known.
         table: made of the same answers.
-        count: the fewest verified groups of which there is a partition. The caller has to know: where there is no
-            partition at all, this does not return, and where fewer groups are enough, it fails.
+        count: the fewest verified groups of which there is a partition; the caller has to know it.
 
     Returns:
         Masks, ordered by their first degradation.
@@ -100,5 +98,5 @@ def least_total_drop(answers: Answers, table: Table, count: int) -> list[int]:
     # one group more must cost more than any sum of drops could save
     spread = 2 * problem.n * (float(np.abs(drops).max(initial=0.0)) + 1)
     found = Best(groups, drops + spread, problem.n).partition(problem.full)
-    assert len(found) == count
+    assert found is not None and len(found) == count
     return found

@@ -93,7 +93,7 @@ class ExactMilp(SearchMethod):
         merged = Agglomerative(answers.problem).next(answers)
         if isinstance(merged, Ask):
             return merged
-        best = solve_set_partition(_verified(answers), answers.problem.n)
+        best = solve_set_partition(answers.verified, answers.problem.n)
         return merged if best is None or len(best.groups) >= len(merged.groups) else Done(best.groups)
 
 
@@ -115,17 +115,13 @@ class ExactListed(SearchMethod):
         if missing:
             nearest = min(missing, key=lambda mask: (problem.distance(mask), mask))
             return Ask(nearest, "every group that can be asked for")
-        groups = _verified(answers)
+        groups = answers.verified
         fewest = solve_set_partition(groups, problem.n)
         if fewest is None:
             raise no_partition(answers)
         drops = np.array([answers.total_drop(mask) for mask in groups])
         best = solve_set_partition(groups, problem.n, drops, count=len(fewest.groups)) or fewest
         return Done(best.groups, fewest=fewest.proved)
-
-
-def _verified(answers: Answers) -> list[int]:
-    return sorted(mask for mask, verdict in answers.verdicts.items() if verdict == WITHIN)
 
 
 class Solver:
@@ -230,11 +226,10 @@ def conflicts_of(answers: Answers, *, usable: bool, shortcuts: bool | None = Non
     wholes |= {1 << i for i in range(answers.problem.n) if usable and answers.direct(1 << i) != WITHIN}
     if not follow:
         return Conflicts((), tuple(sorted(wholes | set(beyond))))
-    within = answers.having(WITHIN)
     smallest = [mask for mask in beyond if not any(o != mask and o & mask == o for o in beyond)]
     # a part of a group that is within delta: the assumption does not hold there, so only what was asked for is out
-    broken = {mask for mask in smallest if any(mask & whole == mask for whole in within)}
-    parts = tuple(mask for mask in smallest if mask not in broken)
+    within = answers.having(WITHIN)
+    parts = tuple(mask for mask in smallest if not any(mask & whole == mask for whole in within))
     rest = {mask for mask in beyond if not any(part & mask == part for part in parts)}
     return Conflicts(parts, tuple(sorted(wholes | rest)))
 

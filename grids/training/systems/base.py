@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from grids.errors import look_up
 from grids.networks.heads import MultiHead
 from grids.training.config import TrainingConfig
 from grids.training.datasets import Batch
@@ -60,6 +61,16 @@ class System(ABC):
             a name of `optimizers`, and a loss of shape () that can be differentiated.
         """
 
+    def sum_norms(self) -> Tensor:
+        """Add up the norms of all weights, without waiting for a GPU.
+
+        Returns:
+            (), not finite where a weight is not.
+        """
+        states = [module.state_dict() for module in self.modules.values()]
+        values = [value for state in states for value in state.values() if value.is_floating_point()]
+        return torch.stack(torch._foreach_norm(values)).sum()
+
     def started(self) -> None:
         """Hear that the kept module has been given the weights of another training: none of them is random.
 
@@ -77,7 +88,7 @@ class SupervisedSystem(System):
         tasks: that the numbers of a batch stand for, in this order; needed where the network has a head for each.
 
     Raises:
-        KeyError: there is no loss of that name.
+        UnknownNameError: there is no loss of that name.
     """
 
     kept = "network"
@@ -85,7 +96,7 @@ class SupervisedSystem(System):
     def __init__(self, network: nn.Module, loss: str | Loss = "l1", tasks: Sequence[str] = ()) -> None:
         self.modules = {"network": network}
         self.tasks = tuple(tasks)
-        self._loss = LOSSES[loss] if isinstance(loss, str) else loss
+        self._loss = look_up("loss", loss, LOSSES) if isinstance(loss, str) else loss
 
     def optimizers(self, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
         """One, "network"."""

@@ -77,7 +77,7 @@ def prepare_maker(name: str | None, network: str, tasks: tuple[str, ...], extras
     """
     if name is None:
         if extras.given:
-            raise GridsError(f"--{extras.given[0]} goes with --recipe")
+            raise GridsError(f"`{extras.given[0]}` goes with `recipe`")
         return PLAIN
     recipe = get_recipe(name)
     wanted = networks.preset(recipe.network).network
@@ -86,7 +86,7 @@ def prepare_maker(name: str | None, network: str, tasks: tuple[str, ...], extras
         raise GridsError(f"the recipe '{name}' trains {' or '.join(known)}, not '{network}'")
     for what in extras.given:
         if what not in recipe.takes:
-            raise GridsError(f"the recipe '{name}' has no use for --{what}")
+            raise GridsError(f"the recipe '{name}' has no use for `{what}`")
     return _PREPARE[recipe.system](recipe, tasks, extras, network != recipe.network)
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from training.tiny_systems import TASKS, TINY_FACE, Forked, Same, adversarial, batch, forked
 from training.tiny_trainings import same_weights, small, train
 
+from grids.errors import UnknownNameError
 from grids.networks import ShenFace
 from grids.networks.discriminators import PatchCritic
 from grids.restoration.models import initialize, load_start
@@ -78,3 +79,8 @@ def test_systems_go_on_as_if_there_had_been_no_break(tmp_path: Path, precision: 
         train(system(), batches, config, checkpoint=file, every_steps=5, on_step=stop)
     again = train(system(), batches, config, checkpoint=file)
     assert same_weights(again.network, whole.network)
+
+
+def test_an_unknown_loss() -> None:
+    with pytest.raises(UnknownNameError, match="unknown loss 'l2'; did you mean 'l1'"):
+        SupervisedSystem(Same(), "l2")
