@@ -19,6 +19,7 @@ from reports.sample_records import (
 )
 
 from grids.reports import grouping as records
+from grids.reports import grouping_text
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.results import WORST, DeltaStep, Grouping, Trial
 
@@ -110,7 +111,7 @@ def test_page_holds_the_drops_the_search_and_what_it_rests_on() -> None:
             assert f"{name.replace('_', ' ')} {drop:.2f} {'1' if name == 'jpeg' else '0.7'} 31.25" in page.text
     for number, asked in enumerate(found.trials, 1):
         assert f"{number} {' + '.join(asked.group).replace('_', ' ')}" in page.text
-        assert f"{records.worst_text(asked)} {asked.verdict} the next on the list" in page.text
+        assert f"{grouping_text.worst_text(asked)} {asked.verdict} the next on the list" in page.text
     for part in ("out of memory", 'shortcut "a part is beyond" 1520 groups', "and 35 more", "and 5 more.", "seed 17"):
         assert part in page.text
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 2  # no steps were given
