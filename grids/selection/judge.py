@@ -82,7 +82,7 @@ def decide(profile: Profile, chances: FloatArray, distances: FloatArray) -> list
         N verdicts. A kind that no group restores is unknown, too: the built-in profile may know more than a run does.
     """
     kinds = [k for k, kind in enumerate(profile.kinds) if kind != OTHER]
-    restored = group_membership(profile.kinds, profile.groups).any(1)
+    members = group_membership(profile.kinds, profile.groups)
     verdicts: list[SelectionVerdict] = []
     for row, distance in zip(chances, distances, strict=True):
         likeliest = max(kinds, key=row.__getitem__)
@@ -91,7 +91,7 @@ def decide(profile: Profile, chances: FloatArray, distances: FloatArray) -> list
         elif profile.kinds[likeliest] == CLEAN:
             verdicts.append(CLEAN if row[likeliest] >= profile.thresholds.clean else KNOWN)
         else:
-            verdicts.append(KNOWN if restored[likeliest] else UNKNOWN)
+            verdicts.append(KNOWN if members[likeliest].any() else UNKNOWN)
     return verdicts
 
 
