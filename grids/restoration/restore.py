@@ -20,7 +20,7 @@ from grids.images.tensors import Pixels, planes_of, to_8_bit, to_pixels, to_unit
 from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
-from grids.restoration.tiling import OVERLAP, Part, restore_parts
+from grids.restoration.tiling import OVERLAP, SMALLEST, Part, restore_parts
 from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
 
 DONE: Literal["done"] = "done"
@@ -29,7 +29,6 @@ TOO_LITTLE: Literal["too little"] = "too little"
 steps are done, or the next is expected to gain less than asked for."""
 Action = Literal["restored", "uncertain", "left"]
 """What became of a photograph: "uncertain" and "left" ones are as they were, the former for want of a likely gain."""
-LEAST_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class RestoreSettings:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        most = (self.tile or LEAST_TILE) // 2
+        most = (self.tile or SMALLEST) // 2
         if self.head is not None and self.group is None:
             raise GridsError("`head` goes with `group`")
         if self.steps < 1:
@@ -133,8 +132,8 @@ class RestoreSettings:
             raise GridsError(f"the strength must be 0 to 1, but is {self.strength:g}")
         if self.overlap < 0:
             raise GridsError(f"the overlap must be at least 0 pixels, but is {self.overlap}")
-        if self.tile is not None and self.tile < LEAST_TILE:
-            raise GridsError(f"the side of the tiles must be at least {LEAST_TILE} pixels, but is {self.tile}")
+        if self.tile is not None and self.tile < SMALLEST:
+            raise GridsError(f"the side of the tiles must be at least {SMALLEST} pixels, but is {self.tile}")
         if self.overlap > most:
             side = f", {self.tile} pixels" if self.tile else f" ({most} pixels without `tile`)"
             raise GridsError(f"the overlap must be at most half the side of the tiles{side}, but is {self.overlap}")

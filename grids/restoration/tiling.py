@@ -22,7 +22,7 @@ WHOLE = 2 * 2**20
 """Pixels of a photograph that a network is given in one piece, at most."""
 TILE, OVERLAP = 512, 32
 SMALLEST = 128
-"""Tiles become no smaller than this where memory runs out."""
+"""Sides of tiles, at least: they become no smaller where memory runs out."""
 MEMORY = 2 * 2**30
 """Bytes that a network may take; it is given fewer pixels at once where it takes more. One with a finite reach may take
 more, up to half of what is free, where tiles would else be mostly margin."""

@@ -229,7 +229,9 @@ def _check_same_groups(profile: Profile, folder: Path) -> None:
         return
     here = {(group.id, group.degradations) for group in Grouping.load(folder).groups}
     if here != {(group.id, group.degradations) for group in profile.groups}:
-        raise RunError(f"'{folder / FILE}' is of other groups than groups.json beside it: make it again: grids profile")
+        raise RunError(
+            f"'{folder / FILE}' is of other groups than groups.json beside it: make it again with `grids profile`"
+        )
 
 
 def _pixels(image: Image, max_pixels: int) -> tuple[Tensor, Tensor | None, str]:
