@@ -183,12 +183,12 @@ def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = No
     file = folder / f"ggd-{name}@{factor or 0:g}.npy"
     if file.exists():
         return np.load(file)
-    descriptor = Descriptor()
+    descriptor, settings = Descriptor(), SampleSettings(factor=factor, data=PRISTINE)
     rows = []
     for path in photographs(name)[:: 1 if limit is None else max(1, len(photographs(name)) // limit)]:
         clean, row = read_photo(path).tensor(), []
         for label, kind in kinds_of(False).items():
-            drawn = draw(clean, kind, seed_for(2, f"{label} 0 {path.name}"), factor)
+            drawn = draw(clean, kind, seed_for(2, f"{label} 0 {path.name}"), settings)
             fitted = fit_image_ggd(descriptor, drawn.degraded)
             assert fitted is not None  # no photograph is flat
             row.append((fitted.alpha, fitted.sigma))

@@ -10,6 +10,7 @@ import selection as source
 from scipy.special import softmax
 
 from grids.results import OTHER
+from grids.selection.judge import measure_distances
 from grids.selection.profile import Profile, group_membership
 from grids.selection.samples import Samples
 
@@ -34,10 +35,9 @@ def members(partition: str) -> np.ndarray:
 def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whitened statistics, probabilities of the kinds, and the distance that verdicts hang on (above 1: unknown)."""
     whitened = profile.discriminant.whiten(samples.statistics)
-    chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
-    far = profile.discriminant.squared_distances(whitened).min(1) / profile.thresholds.distance
-    ratio = chances[:, -1] / profile.thresholds.other
-    return whitened, chances, np.where(far > 1, np.maximum(far, ratio), ratio)
+    squares = profile.discriminant.squared_distances(whitened)
+    chances = softmax(profile.discriminant.log_densities(squares) / profile.thresholds.temperature, axis=1)
+    return whitened, chances, measure_distances(profile, squares, chances)
 
 
 def called_clean(profile: Profile, chances: np.ndarray, distance: np.ndarray) -> np.ndarray:

@@ -165,7 +165,8 @@ def ablation(folder: Path, samples: Sets) -> None:
         )
         row = [what, len(columns), len(examples)]
         for some in sets.values():
-            densities = discriminant.log_densities(discriminant.whiten(some.statistics[:, columns]))
+            whitened = discriminant.whiten(some.statistics[:, columns])
+            densities = discriminant.log_densities(discriminant.squared_distances(whitened))
             chances = np.zeros((len(some), len(source.KINDS) + 1))
             chances[:, : densities.shape[1]] = softmax(densities, axis=1)
             right = 100 * float((densities.argmax(1) == some.kinds).mean())

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from grids.pipeline.outputs import write_similarity as write_similarity
     from grids.pipeline.profile import profile_examples as profile_examples
     from grids.pipeline.profile import profile_run as profile_run
-    from grids.pipeline.restore import RestoreSettings as RestoreSettings
     from grids.pipeline.restore import restore_files as restore_files
     from grids.pipeline.run_report import write_verified as write_verified
     from grids.pipeline.select import select_images as select_images
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from grids.pipeline.train import train_restorer as train_restorer
     from grids.pipeline.train_groups import train_groups as train_groups
     from grids.restoration.restore import Restoration as Restoration
+    from grids.restoration.restore import RestoreSettings as RestoreSettings
     from grids.results import Evaluation as Evaluation
     from grids.results import GGDParams as GGDParams
     from grids.results import Grouping as Grouping
@@ -69,7 +69,7 @@ _PUBLIC = {
     "TrainingConfig": "grids.training.config",
     "Grouping": "grids.results",
     "ReadOptions": "grids.images",
-    "RestoreSettings": "grids.pipeline.restore",
+    "RestoreSettings": "grids.restoration.restore",
     "RunControl": "grids.pipeline.experiments",
     "SearchSettings": "grids.pipeline.group",
     "SimilarityMatrix": "grids.results",

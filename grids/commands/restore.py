@@ -75,7 +75,8 @@ def restore(
       curl -s https://example.org/photo.jpg | grids restore - -o - > out.png
       grids restore photo.png --run runs/liu --group C1 --head rain
     """
-    from grids.pipeline.restore import RestoreSettings, restore_files
+    from grids.pipeline.restore import restore_files
+    from grids.restoration.restore import RestoreSettings
     from grids.restoration.tiling import OVERLAP
     from grids.selection.selector import Selector
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +23,7 @@ from grids.pipeline.targets import check_apart, check_targets, result_name, resu
 from grids.reports.selection import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, as_jpeg, contact_sheet
 from grids.reports.text import counted
-from grids.restoration.restore import Restoration, check_settings, loader, restore_photo, view_of
-from grids.restoration.tiling import OVERLAP
+from grids.restoration.restore import Restoration, RestoreSettings, choose_head, make_loader, restore_photo
 from grids.results import Candidate, Selection
 
 RECORDS, REPORT = "restored.json", "report.html"
@@ -42,35 +41,6 @@ class Selecting(Protocol):
     @property
     def groups(self) -> Sequence[Candidate]: ...
     def select(self, image: Photo, /) -> Selection: ...
-
-
-@dataclass(frozen=True)
-class RestoreSettings:
-    """How images are restored.
-
-    Args:
-        group: the id of a group to use instead of the one that is selected.
-        head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
-        tile: side of the tiles that large photographs are restored in, pixels, at least 128; None for what fits.
-        overlap: pixels that tiles which fade into one another share, at most half of a tile.
-        steps: how often an image is restored at most, at least 1.
-        min_gain: the least gain that must be expected, dB, at least 0.
-        strength: 0 to 1, how much of the result is blended with what went in.
-
-    Raises:
-        GridsError: a value is out of range, or there is a head without a group.
-    """
-
-    group: str | None = None
-    head: str | None = None
-    tile: int | None = None
-    overlap: int = OVERLAP
-    steps: int = 1
-    min_gain: float = 0.0
-    strength: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_settings(**asdict(self))
 
 
 @dataclass(frozen=True)
@@ -150,7 +120,7 @@ def restore_files(
     """
     used, reading = settings or RestoreSettings(), reading or ReadOptions()
     where = devices.resolve(device)
-    restorers = loader(selector.groups, where)
+    restorers = make_loader(selector.groups, where)
     _check_chosen(restorers, used.group, used.head)
     targets, folder = _targets(images, out)
     _check_pages(compare, report, folder)
@@ -165,7 +135,7 @@ def restore_files(
     def run(photo: Photo) -> Restoration | None:
         assert photo.path is not None
         try:
-            return restore_photo(photo, selector.select, restorers, device=where, **asdict(used))
+            return restore_photo(photo, selector.select, restorers, used, where)
         except GridsError as error:
             if len(targets) == 1:
                 raise
@@ -194,7 +164,7 @@ def _check_chosen(restorers: Callable[[str], nn.Module], group: str | None, head
     if group is not None:
         network = restorers(group)
         if head is not None:
-            view_of(network, group, head)
+            choose_head(network, group, head)
 
 
 class _Account:

@@ -138,7 +138,9 @@ def load_restorer(path: str | Path, preset: str | None = None, tasks: tuple[str,
     with prefix_errors(f"cannot use '{file}'"):
         network = load_network(state, None if name is None else networks.preset(name).network)
     if network is None:
-        raise WeightsError(f"'{file}' does not say which network it holds, and its entries do not tell: see --network")
+        raise WeightsError(
+            f"'{file}' does not say which network it holds, and its entries do not tell: name the `network`"
+        )
     if name is None:
         name = _name_preset(network)
     network.requires_grad_(False)
@@ -294,5 +296,5 @@ def load_start(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
         state = network.keep_tasks(state, network.tasks)
         places = {key: value for key, value in network.state_dict().items() if key.endswith(".stage")}
         if any(not torch.equal(state[key], value) for key, value in places.items()):
-            raise WeightsError("cannot start from these weights: their heads attach at other places (--topology)")
+            raise WeightsError("cannot start from these weights: their heads attach at other places: see `topology`")
     return load_strict(network, state, "the network to be trained")

@@ -20,7 +20,7 @@ from grids.images.tensors import Pixels, planes_of, to_8_bit, to_pixels, to_unit
 from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
-from grids.restoration.tiling import OVERLAP, Part, restored_parts
+from grids.restoration.tiling import OVERLAP, SMALLEST, Part, restore_parts
 from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
 
 DONE: Literal["done"] = "done"
@@ -29,7 +29,6 @@ TOO_LITTLE: Literal["too little"] = "too little"
 steps are done, or the next is expected to gain less than asked for."""
 Action = Literal["restored", "uncertain", "left"]
 """What became of a photograph: "uncertain" and "left" ones are as they were, the former for want of a likely gain."""
-LEAST_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -96,21 +95,58 @@ class Restoration:
         )
 
 
+@dataclass(frozen=True)
+class RestoreSettings:
+    """How images are restored.
+
+    Args:
+        group: the id of a group to use for the first step, whatever the selection says; later steps are free.
+        head: the degradation whose head of that group's restorer to use; None leaves it to the selection.
+        tile: side of the tiles that large photographs are restored in, pixels, at least 128; None for what fits.
+        overlap: pixels that tiles which fade into one another share, at most half of a tile (64 without one).
+        steps: how often an image is restored at most, at least 1.
+        min_gain: the least gain that must be expected, dB, at least 0; see `Selection.promises`.
+        strength: 0 to 1, how much of the result of each step is blended with what went in.
+
+    Raises:
+        GridsError: a value is out of range, or there is a head without a group. The first of them is told.
+    """
+
+    group: str | None = None
+    head: str | None = None
+    tile: int | None = None
+    overlap: int = OVERLAP
+    steps: int = 1
+    min_gain: float = 0.0
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        most = (self.tile or SMALLEST) // 2
+        if self.head is not None and self.group is None:
+            raise GridsError("`head` goes with `group`")
+        if self.steps < 1:
+            raise GridsError(f"the number of steps must be at least 1, but is {self.steps}")
+        if not (self.min_gain >= 0 and math.isfinite(self.min_gain)):
+            raise GridsError(f"the least gain must be a number of dB of at least 0, but is {self.min_gain:g}")
+        if not 0 <= self.strength <= 1:
+            raise GridsError(f"the strength must be 0 to 1, but is {self.strength:g}")
+        if self.overlap < 0:
+            raise GridsError(f"the overlap must be at least 0 pixels, but is {self.overlap}")
+        if self.tile is not None and self.tile < SMALLEST:
+            raise GridsError(f"the side of the tiles must be at least {SMALLEST} pixels, but is {self.tile}")
+        if self.overlap > most:
+            side = f", {self.tile} pixels" if self.tile else f" ({most} pixels without `tile`)"
+            raise GridsError(f"the overlap must be at most half the side of the tiles{side}, but is {self.overlap}")
+
+
 def restore_photo(
     photo: Photo,
     select: Callable[[Photo], Selection],
     restorers: Callable[[str], nn.Module],
-    *,
-    group: str | None = None,
-    head: str | None = None,
-    tile: int | None = None,
-    overlap: int = OVERLAP,
-    steps: int = 1,
-    min_gain: float = 0.0,
-    strength: float = 1.0,
+    settings: RestoreSettings | None = None,
     device: torch.device | str = "cpu",
 ) -> Restoration:
-    """Select and restore, up to `steps` times.
+    """Select and restore, once or several times.
 
     It ends earlier where the image is clean or unknown, where a gain is not likely, and where a restorer would run
     again for the same degradation: it has not learnt from its own results.
@@ -123,65 +159,55 @@ def restore_photo(
         select: what a photograph needs. It is shown what a file would hold, its values rounded to the bits of the
             photograph (from step to step 16 are kept), but of a partly transparent one only the rectangle around what
             is visible.
-        restorers: the network of a group's id, on the device, such as `loader` gives.
-        group: the id of the group for the first step, whatever the selection says; later steps are free.
-        head: the degradation whose head of that group's restorer is used; None leaves it to the selection.
-        tile, overlap: pixels, as for `restore_image`; a tile has at least 128, an overlap at most half a tile.
-        steps: how often to restore at most, 1 or more.
-        min_gain: the least gain that must be expected, dB, at least 0; see `Selection.promises`.
-        strength: of the result of each step that is blended with what went in, 0 to 1.
+        restorers: the network of a group's id, on the device, such as `make_loader` gives.
+        settings: which group and head to use instead of those selected, how often, and how; the defaults if None.
         device: where the networks lie.
 
     Returns:
         The result, and every look at the photograph with what was done.
 
     Raises:
-        GridsError: nothing is visible, a value is wrong, a least gain is asked for where none is predicted, a network
-            is missing, gives values that are not finite, or needs too much memory.
+        GridsError: nothing is visible, a least gain is asked for where none is predicted, a network is missing, gives
+            values that are not finite, or needs too much memory.
     """
-    check_settings(steps, tile, overlap, group, head, min_gain, strength)
-    seen = seen_part(photo)
-    pixels, bits = seen.photo.pixels, 16 if steps > 1 else seen.photo.bits
+    settings, seen = settings or RestoreSettings(), seen_part(photo)
+    pixels, bits = seen.photo.pixels, 16 if settings.steps > 1 else seen.photo.bits
     done = list[Step]()
-    why: str = DONE
-    while sum(step.group is not None for step in done) < steps:
-        selection = select(replace(_holding(seen.photo, pixels), path=None))
-        forced = group if not done else None
-        stop = None if forced else _reason_to_stop(selection, min_gain)
-        if stop is not None:
+    for number in range(settings.steps):
+        selection = select(replace(_with_pixels(seen.photo, pixels), path=None))
+        forced, head = (None, None) if number else (settings.group, settings.head)
+        why = None if forced is not None else _find_reason_to_stop(selection, settings.min_gain)
+        if why is None:
+            chosen = selection.group if forced is None else forced
+            assert chosen is not None
+            network = restorers(chosen)
+            # with a head for each degradation, that of the likeliest one
+            network = for_task(network, *selection.degradations) if head is None else choose_head(network, chosen, head)
+            used = network.task if isinstance(network, TaskView) else None
+            run = (chosen, used, selection.degradation)
+            if run in ((step.group, step.head, step.selection.degradation) for step in done):
+                why = UNCERTAIN
+        if why is not None:
             done.append(Step(selection))
-            why = stop
-            break
-        chosen = forced or selection.group
-        assert chosen is not None
-        # with a head for each degradation, that of the likeliest one
-        network = restorers(chosen)
-        network = view_of(network, chosen, head) if forced and head else for_task(network, *selection.degradations)
-        used = network.task if isinstance(network, TaskView) else None
-        if (chosen, used, selection.degradation) in (
-            (step.group, step.head, step.selection.degradation) for step in done
-        ):
-            done.append(Step(selection))
-            why = UNCERTAIN
             break
         begun = time.perf_counter()
-        parts = restored_parts(network, planes_of(pixels), device, tile=tile, overlap=overlap)
+        parts = restore_parts(network, planes_of(pixels), device, tile=settings.tile, overlap=settings.overlap)
         try:
-            pixels = _with_parts(pixels, parts, strength, bits)
+            pixels = _blend_parts(pixels, parts, settings.strength, bits)
         except ImageError as error:
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
-    restored = any(step.group is not None for step in done)
-    result = with_seen(photo, seen, _holding(seen.photo, pixels)) if restored else photo
-    return Restoration(result, tuple(done), why)
+    restored = done[0].group is not None
+    result = with_seen(photo, seen, _with_pixels(seen.photo, pixels)) if restored else photo
+    return Restoration(result, tuple(done), why or DONE)
 
 
-def _holding(photo: Photo, pixels: Pixels) -> Photo:
+def _with_pixels(photo: Photo, pixels: Pixels) -> Photo:
     """A photo with other pixels, of its own bits or more."""
     return replace(photo, pixels=pixels if pixels.dtype == photo.pixels.dtype else to_8_bit(pixels))
 
 
-def _with_parts(pixels: Pixels, parts: Iterable[Part], strength: float, bits: int) -> Pixels:
+def _blend_parts(pixels: Pixels, parts: Iterable[Part], strength: float, bits: int) -> Pixels:
     """Pixels blended with what a restorer made of them, clipped and rounded. Raises ImageError for NaN."""
     planes, grey = planes_of(pixels), has_equal_channels(pixels)
     result = np.empty(pixels.shape, np.uint8 if bits == 8 else np.uint16)
@@ -193,7 +219,7 @@ def _with_parts(pixels: Pixels, parts: Iterable[Part], strength: float, bits: in
     return result
 
 
-def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
+def choose_head(network: nn.Module, group: str, head: str) -> nn.Module:
     """Take one head of a group's restorer.
 
     Args:
@@ -209,51 +235,12 @@ def view_of(network: nn.Module, group: str, head: str) -> nn.Module:
         GridsError: it has one head for all its degradations.
     """
     if not isinstance(network, MultiHead):
-        raise GridsError(
-            f"the restorer of the group '{group}' has one head for all its degradations: --head has no use"
-        )
+        raise GridsError(f"the restorer of the group '{group}' has one head for all degradations: `head` has no use")
     return TaskView(network, head)
 
 
-def check_settings(
-    steps: int,
-    tile: int | None,
-    overlap: int,
-    group: str | None = None,
-    head: str | None = None,
-    min_gain: float = 0.0,
-    strength: float = 1.0,
-) -> None:
-    """Check the settings of `restore_photo`, so that a wrong one is told before any photograph is read.
-
-    Args:
-        steps, tile, overlap, group, head, min_gain, strength: as for `restore_photo`.
-
-    Raises:
-        GridsError: a head without a group, fewer than 1 step, a least gain that is negative or not finite, a strength
-            outside [0, 1], an overlap below 0 or above half a tile (64 pixels where no tile is given), or a tile of
-            fewer than 128 pixels. The first of them is told.
-    """
-    if head is not None and group is None:
-        raise GridsError("--head goes with --group")
-    if steps < 1:
-        raise GridsError(f"the number of steps must be at least 1, but is {steps}")
-    if not (min_gain >= 0 and math.isfinite(min_gain)):
-        raise GridsError(f"the least gain must be a number of dB of at least 0, but is {min_gain:g}")
-    if not 0 <= strength <= 1:
-        raise GridsError(f"the strength must be 0 to 1, but is {strength:g}")
-    if overlap < 0:
-        raise GridsError(f"the overlap must be at least 0 pixels, but is {overlap}")
-    if tile is not None and tile < LEAST_TILE:
-        raise GridsError(f"the side of the tiles must be at least {LEAST_TILE} pixels, but is {tile}")
-    if overlap > (tile or LEAST_TILE) // 2:
-        raise GridsError(
-            f"the overlap must be at most half the side of the tiles"
-            f"{f', {tile} pixels' if tile else f' ({LEAST_TILE // 2} pixels without --tile)'}, but is {overlap}"
-        )
-
-
-def _reason_to_stop(selection: Selection, min_gain: float) -> str | None:
+def _find_reason_to_stop(selection: Selection, min_gain: float) -> str | None:
+    """None where a restorer is to be run. Raises GridsError for a least gain where no gains are predicted."""
     if selection.verdict == CLEAN:
         return CLEAN
     if selection.group is None:
@@ -267,7 +254,7 @@ def _reason_to_stop(selection: Selection, min_gain: float) -> str | None:
     return None if selection.promises(min_gain) else TOO_LITTLE
 
 
-def loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:
+def make_loader(groups: Sequence[Candidate], device: torch.device) -> Callable[[str], nn.Module]:
     """Make a function that gives the restorer of a group's id.
 
     It reads the file when a group is first asked for, then keeps the network.

@@ -16,12 +16,13 @@ from grids import devices
 from grids.errors import GridsError
 from grids.networks.pooling import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
+from grids.restoration.layout import Span, scatter_tiles, split_with_margins, split_with_overlaps
 
 WHOLE = 2 * 2**20
 """The most pixels that are restored in one piece, without tiles."""
 TILE, OVERLAP = 512, 32
 SMALLEST = 128
-"""The smallest side of a tile that is tried when memory runs out."""
+"""The smallest side of tiles: it is not halved further when memory runs out."""
 MEMORY = 2 * 2**30
 """Memory budget of a network in bytes, which limits the size of its inputs. A network with a finite receptive field may
 use up to half of the free memory, where its tiles would otherwise be mostly margin."""
@@ -36,7 +37,6 @@ SETTLED = 1 / 255
 """Passes over the tiles end when no value changes by more than this."""
 FIRST = 16
 """Number of tiles (or a quarter of all, if that is more) that give the initial means for the first full pass."""
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Part(NamedTuple):
@@ -88,12 +88,12 @@ def restore_image(
         GridsError: the device has too little memory for the smallest tile, or the network changes the size.
     """
     result = torch.empty(image.shape)
-    for rows, columns, made in restored_parts(network, image, device, tile=tile, overlap=overlap):
+    for rows, columns, made in restore_parts(network, image, device, tile=tile, overlap=overlap):
         result[:, rows, columns] = made
     return result
 
 
-def restored_parts(
+def restore_parts(
     network: nn.Module,
     image: Tensor,
     device: torch.device | str = "cpu",
@@ -116,10 +116,10 @@ def restored_parts(
     Raises:
         GridsError: as for `restore_image`.
     """
-    side = tile or default_side(network, image, device)
+    side = tile or choose_side(network, image, device)
     while True:
         try:
-            yield from _in_tiles(network, image, device, side, min(overlap, side - 1))
+            yield from _restore_in_tiles(network, image, device, side, min(overlap, side - 1))
             return
         except (MemoryError, RuntimeError) as error:
             # PyTorch has no exception of its own for the memory of CPUs and of Apple's GPUs
@@ -133,7 +133,7 @@ def restored_parts(
         side = max(SMALLEST, min(TILE, side // 2))
 
 
-def default_side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
+def choose_side(network: nn.Module, image: Tensor, device: torch.device | str) -> int:
     """Choose the side of the tiles by the memory that the network needs, estimated by running it on a small image.
 
     Args:
@@ -183,17 +183,19 @@ def _widest(network: nn.Module, device: torch.device | str) -> float:
     return max(values)
 
 
-def _in_tiles(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Iterator[Part]:
+def _restore_in_tiles(
+    network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int
+) -> Iterator[Part]:
     height, width = image.shape[-2:]
     if max(height, width) <= side:
-        yield Part(slice(0, height), slice(0, width), _restored(network, image, device))
+        yield Part(slice(0, height), slice(0, width), _restore_tile(network, image, device))
     elif margin := _margin(network):
-        yield from _with_margins(network, image, device, side, margin)
+        yield from _restore_with_margins(network, image, device, side, margin)
     else:
-        yield Part(slice(0, height), slice(0, width), _fading(network, image, device, side, overlap))
+        yield Part(slice(0, height), slice(0, width), _restore_fading(network, image, device, side, overlap))
 
 
-def _restored(network: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
+def _restore_tile(network: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
     """The output of a network for an image (3, h, w). Raises GridsError if its shape differs."""
     made = restore(network, image[None], device)[0]
     if made.shape != image.shape:
@@ -202,79 +204,49 @@ def _restored(network: nn.Module, image: Tensor, device: torch.device | str) -> 
     return made
 
 
-def _fading(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
+def _restore_fading(network: nn.Module, image: Tensor, device: torch.device | str, side: int, overlap: int) -> Tensor:
     """Restore overlapping tiles and blend them."""
-    height, width = image.shape[-2:]
     multiple, reach = _multiple(network), getattr(network, "reach", 0)
     overlap = max(overlap, min(2 * reach, side // 2))
-    rows, columns = (_spans(size, max(side, multiple), overlap, multiple, reach) for size in (height, width))
-    order = _scattered(list(itertools.product(rows, columns)))
+    tile = max(side, multiple)
+    order = scatter_tiles(*(split_with_overlaps(size, tile, overlap, multiple, reach) for size in image.shape[-2:]))
     passes = sum(isinstance(module, GlobalMean) for module in network.modules())
     with MeansOfTiles() as means:
         if passes:
-            _one_pass(network, image, device, order[: max(FIRST, len(order) // 4)], means)
-        result = _one_pass(network, image, device, order, means)
+            _run_pass(network, image, device, order[: max(FIRST, len(order) // 4)], means)
+        result = _run_pass(network, image, device, order, means)
         for _ in range(passes):  # a pool has the means of the whole image once all pools before it have them
-            before, result = result, _one_pass(network, image, device, order, means)
+            before, result = result, _run_pass(network, image, device, order, means)
             if _largest_change(before, result) <= SETTLED:
                 break
     return result
 
 
-def _with_margins(
+def _restore_with_margins(
     network: nn.Module, image: Tensor, device: torch.device | str, side: int, margin: int
 ) -> Iterator[Part]:
     """Restore adjoining tiles, each with context around it."""
-    rows, columns = (_cores(size, side, _multiple(network), margin) for size in image.shape[-2:])
+    rows, columns = (split_with_margins(size, side, _multiple(network), margin) for size in image.shape[-2:])
     for row, column in itertools.product(rows, columns):
-        made = _restored(network, image[:, row.seen, column.seen], device)
+        made = _restore_tile(network, image[:, row.seen, column.seen], device)
         yield Part(row.core, column.core, made[:, row.inner, column.inner])
 
 
-class _Core(NamedTuple):
-    """Rows or columns of a tile: in the image, of the tile with its context, and of the tile within that."""
-
-    core: slice
-    seen: slice
-    inner: slice
-
-
-def _cores(size: int, side: int, multiple: int, margin: int) -> list[_Core]:
-    """Tiles of equal sides, at most `side` but at least the multiple; the last may be smaller."""
-    count = math.ceil(size / side)
-    step = max(1, min(side // multiple, math.ceil(size / (count * multiple)))) * multiple
-    found = []
-    for start in range(0, size, step):
-        end, first = min(size, start + step), max(0, start - margin)
-        seen = slice(first, min(size, end + margin))
-        found.append(_Core(slice(start, end), seen, slice(start - first, end - first)))
-    return found
-
-
-class _Span(NamedTuple):
-    """Rows or columns of a tile: its start, their blending weights, and the `core` (of `padded`) of this tile alone."""
-
-    start: int
-    weights: Tensor
-    core: tuple[int, int]
-    padded: int
-
-
-def _one_pass(
+def _run_pass(
     network: nn.Module,
     image: Tensor,
     device: torch.device | str,
-    order: Sequence[tuple[_Span, _Span]],
+    order: Sequence[tuple[Span, Span]],
     means: MeansOfTiles,
 ) -> Tensor:
     """Restore and blend all tiles with the current means of the pools, then update these means."""
     result = torch.zeros(image.shape)
     for row, column in order:
-        window = slice(row.start, row.start + len(row.weights)), slice(column.start, column.start + len(column.weights))
+        rows, columns = (slice(span.start, span.start + len(span.weights)) for span in (row, column))
         top, bottom, left, right = (edge / span.padded for span in (row, column) for edge in span.core)
         means.window = top, bottom, left, right
-        made = _restored(network, image[:, window[0], window[1]], device)
-        result[:, window[0], window[1]] += made.mul_(row.weights[:, None]).mul_(column.weights)
+        made = _restore_tile(network, image[:, rows, columns], device)
+        result[:, rows, columns] += made.mul_(row.weights[:, None]).mul_(column.weights)
     means.fix_gathered()
     return result
 
@@ -282,52 +254,3 @@ def _one_pass(
 def _largest_change(before: Tensor, after: Tensor) -> float:
     """The largest difference between two results, clipped as in files; channel by channel, to save memory."""
     return max(float((a.clamp(0, 1) - b.clamp(0, 1)).abs().amax()) for a, b in zip(before, after, strict=True))
-
-
-def _scattered(tiles: list[tuple[_Span, _Span]]) -> list[tuple[_Span, _Span]]:
-    """The tiles in an order that spreads consecutive ones over the image.
-
-    So the means gathered on the way soon approach those of the whole image.
-    """
-    places = sorted(range(len(tiles)), key=lambda k: k * GOLDEN % 1)
-    return [tiles[k] for k in places]
-
-
-def _spans(size: int, tile: int, overlap: int, multiple: int, reach: int) -> list[_Span]:
-    starts = _places(size, tile, overlap, multiple)
-    weights = _weights(size, tile, starts, reach)
-    ends = [start + len(weight) for start, weight in zip(starts, weights, strict=True)]
-    # neighbouring cores meet in the middle of the overlap
-    meets = [(start + end) // 2 // multiple * multiple for start, end in zip(starts[1:], ends, strict=False)]
-    padded = [math.ceil(len(weight) / multiple) * multiple for weight in weights]
-    borders = [0, *meets, starts[-1] + padded[-1]]
-    return [
-        _Span(start, weight, (borders[k] - start, borders[k + 1] - start), padded[k])
-        for k, (start, weight) in enumerate(zip(starts, weights, strict=True))
-    ]
-
-
-def _places(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
-    """The starts of the tiles: evenly spaced, at multiples, from 0; the last tile may be shorter."""
-    if size <= tile:
-        return [0]
-    step = max(1, (tile - overlap) // multiple) * multiple
-    count = math.ceil((size - tile) / step)
-    return [math.ceil(k * (size - tile) / (count * multiple)) * multiple for k in range(count + 1)]
-
-
-def _weights(size: int, tile: int, places: Sequence[int], reach: int) -> list[Tensor]:
-    """The blending weights of each tile's pixels; at every pixel they add up to 1.
-
-    Between two tiles the weights change over the middle quarter of the overlap, or over less if the receptive field
-    reaches further in, because a tile lacks context at its edges. At an edge of the image nothing is lacking.
-    """
-    pixels = torch.arange(size)
-    begun = [torch.ones(size)]  # summed weights of each tile and those after it
-    for before, start in itertools.pairwise(places):
-        shared = min(before + tile, size) - start
-        margin = max(3 * shared // 8, reach if 2 * reach <= shared else 0)
-        begun.append((pixels + 1 - start - margin).clamp(0, width := shared + 1 - 2 * margin) / width)
-    begun.append(torch.zeros(size))
-    found = [these - later for these, later in itertools.pairwise(begun)]
-    return [weights[place : place + tile] for place, weights in zip(places, found, strict=True)]

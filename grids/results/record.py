@@ -132,7 +132,7 @@ def encode(value: Any) -> Any:
 
     Args:
         value: of any type. Dataclasses become dicts of their fields, named tuples lists, mappings dicts; lists and
-            tuples keep their type, and their parts are encoded likewise.
+            tuples keep their type, and their parts are encoded likewise; paths become texts.
 
     Returns:
         A new value; what is of another type, such as a text or a number, is returned as it is, and not checked.
@@ -147,7 +147,7 @@ def encode(value: Any) -> Any:
         return {key: encode(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return (list if hasattr(value, "_fields") else type(value))(encode(part) for part in value)
-    return value
+    return str(value) if isinstance(value, Path) else value
 
 
 def decode(kind: Any, value: Any, name: str = "") -> Any:
@@ -156,7 +156,7 @@ def decode(kind: Any, value: Any, name: str = "") -> Any:
     Parts that have a default may be missing, but for those that the class lists as `needed`.
 
     Args:
-        kind: a record, a named tuple, a type of text or numbers, or one of lists or mappings of these.
+        kind: a record, a named tuple, a path, a type of text or numbers, or one of lists or mappings of these.
         value: what JSON holds for it.
         name: of the entry, for messages.
 
@@ -178,6 +178,8 @@ def decode(kind: Any, value: Any, name: str = "") -> Any:
     if origin is tuple:
         parts = enumerate(_expect(list, value, name))
         return tuple(decode(inner[0], part, f"{name}.{i}") for i, part in parts)
+    if kind is Path:
+        return Path(_expect(str, value, name))
     if origin is Literal:  # whose words the record checks
         return _expect(str, value, name)
     if origin is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from grids.cells import frame_to_csv
 
@@ -41,6 +41,8 @@ class Candidate:
             absolute.
         network: the preset of that file, where it does not say so itself.
     """
+
+    needed: ClassVar[tuple[str, ...]] = ("weights", "network")
 
     id: str
     degradations: tuple[str, ...]

@@ -42,34 +42,50 @@ def upper_quantile(values: FloatArray, coverage: float) -> float:
 
     Args:
         values: (n,), in any order; they are not changed.
-        coverage: the probability, above 0 and below 1 (not checked).
+        coverage: the probability, above 0 and below 1.
 
     Returns:
         One of the values.
 
     Raises:
-        GridsError: there are too few values for such a coverage.
+        GridsError: there are too few values for such a coverage, or there is no such coverage.
 
     >>> upper_quantile(np.arange(1.0, 20.0), 0.9)
     18.0
     """
-    rank = math.ceil((len(values) + 1) * coverage)
-    if rank > len(values):
-        least = fewest_values(coverage)
-        raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(values)}")
-    return float(np.sort(values)[rank - 1])
+    check_enough(len(values), coverage)
+    return float(np.sort(values)[math.ceil((len(values) + 1) * coverage) - 1])
 
 
 def fewest_values(coverage: float) -> int:
     """Count how many values `upper_quantile` needs for a coverage.
 
     Args:
-        coverage: below 1 (not checked: it does not return for 1 or more).
+        coverage: above 0 and below 1.
 
     Returns:
         The smallest number that is enough, at least 1.
 
+    Raises:
+        GridsError: there is no such coverage.
+
     >>> fewest_values(0.9), fewest_values(0.999)
     (9, 999)
     """
+    if not 0 < coverage < 1:
+        raise GridsError(f"a coverage must be above 0 and below 1, but is {coverage:g}")
     return next(n for n in itertools.count(1) if math.ceil((n + 1) * coverage) <= n)
+
+
+def check_enough(count: int, coverage: float) -> None:
+    """Check that there are as many values as `fewest_values` asks for.
+
+    Args:
+        count: of the values.
+        coverage: above 0 and below 1.
+
+    Raises:
+        GridsError: there are fewer, or there is no such coverage.
+    """
+    if count < (least := fewest_values(coverage)):
+        raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {count}")

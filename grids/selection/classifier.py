@@ -130,18 +130,17 @@ class Discriminant:
         squares = (whitened**2).sum(1)[:, None] + (self.centres**2).sum(1)
         return np.asarray(np.maximum(squares - 2 * cross, 0))
 
-    def log_densities(self, whitened: FloatArray) -> FloatArray:
+    def log_densities(self, squares: FloatArray) -> FloatArray:
         """How likely images are in every class, as logarithms. The centres of a class are equally likely.
 
         Args:
-            whitened: (N, R), from `whiten`.
+            squares: (N, M), from `squared_distances`.
 
         Returns:
             (N, K), nats, but for a constant that is the same for all: a softmax over K gives probabilities of classes
             that are equally frequent.
         """
-        halves = -self.squared_distances(whitened) / 2
-        columns = [logsumexp(halves[:, self.owners == k], axis=1) for k in range(self.classes)]
+        columns = [logsumexp(-squares[:, self.owners == k] / 2, axis=1) for k in range(self.classes)]
         return np.asarray(np.stack(columns, 1) - np.log(np.bincount(self.owners)))
 
 

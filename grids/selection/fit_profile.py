@@ -14,7 +14,7 @@ from grids.results import CLEAN, KNOWN, OTHER, Candidate, FloatArray, GGDParams
 from grids.selection.calibration import fewest_values, fit_temperature, upper_quantile
 from grids.selection.classifier import SHRINKAGE, Indices, fit_discriminant
 from grids.selection.gain_model import Described, fit_gains
-from grids.selection.judge import judge
+from grids.selection.judge import decide, measure_distances
 from grids.selection.profile import Profile, Thresholds
 from grids.selection.samples import Samples
 
@@ -73,23 +73,23 @@ def fit_profile(
     centres = assign_centres(examples, kinds)
     discriminant = fit_discriminant(examples.statistics, examples.kinds, centres, RANK, shrinkage)
     whitened = discriminant.whiten(calibration.statistics)
-    densities = discriminant.log_densities(whitened)
+    squares = discriminant.squared_distances(whitened)
+    densities = discriminant.log_densities(squares)
     temperature = fit_temperature(densities, calibration.kinds)
     chances = softmax(densities / temperature, axis=1)
     known = calibration.kinds != len(kinds) - 1 if kinds[-1] == OTHER else np.full(len(calibration), True)
-    squares = discriminant.squared_distances(whitened[known]).min(1)
     thresholds = Thresholds(
         temperature,
         _clean_threshold(chances, calibration, kinds),
-        _upper(squares, NEAR_KEPT, MARGIN),
+        _upper(squares[known].min(1), NEAR_KEPT, MARGIN),
         _other_threshold(chances[:, -1], calibration, kinds) if kinds[-1] == OTHER else 1.0,
     )
     profile = Profile(
         tuple(kinds), tuple(groups), discriminant, thresholds, None, ggd or {}, descriptor_sha256, record or {}
     )
     # gains are only predicted for images with a chosen group, so calibrate on these
-    found = judge(profile, calibration.statistics, ("",) * len(calibration))
-    shown = np.array([one.verdict == KNOWN for one in found]) & np.isfinite(calibration.gains).all(1)
+    verdicts = decide(profile, chances, measure_distances(profile, squares, chances))
+    shown = np.array([verdict == KNOWN for verdict in verdicts]) & np.isfinite(calibration.gains).all(1)
     measured = examples.gains.shape[1] > 0 and np.isfinite(examples.gains).all(1).any()
     if not measured or shown.sum() < fewest_values(COVERAGE):
         return profile

@@ -11,8 +11,9 @@ from scipy.special import expit, log_expit, logit
 
 from grids.errors import GridsError
 from grids.results import FloatArray
-from grids.selection.calibration import fewest_values
+from grids.selection.calibration import check_enough
 from grids.selection.classifier import Indices, check_array, check_scale
+from grids.selection.mixture import LogisticMixture
 from grids.selection.samples import Samples
 
 PENALTIES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -29,14 +30,10 @@ FEW = 20
 """A kind with fewer calibration samples keeps the spread that it was fitted with."""
 FEWEST = 8
 """A kind with fewer samples has no regression of its own: nothing is expected, and anything may come."""
-LEAST_CHANCE = 1e-6
-"""Of a gain, or of none: a mixture may leave nothing on one side."""
 LEAST_REST = 1e-3
 """Of a row that a regression does not take from the row itself."""
 LEVELS = np.linspace(0, 1, 201)
 """Probabilities at which forecasts are recalibrated."""
-HALVINGS = 50
-"""Of the span in which the end of an interval is looked for."""
 
 
 class Described(NamedTuple):
@@ -65,19 +62,23 @@ class Described(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What is expected of one restorer for each of N images: (N,) each.
+    """What is expected of restorers for each of N images, most of it for the one that is expected to gain most.
 
     Args:
-        gain: the expected gain in PSNR, dB.
-        low: the lower end of the interval that holds the true gain with the `coverage` of the model, dB.
-        high: its upper end, dB; the expected gain lies within the two.
-        probability: of a gain above 0, 0 to 1.
+        gains: (N, G), the expected gain of every restorer in PSNR, dB; negative where harm is expected.
+        gain: (N,), the largest of them.
+        low: (N,), the lower end of the interval that holds its true gain, dB.
+        high: (N,), the upper end, dB; the expected gain lies within the two.
+        probability: (N,), of a gain above 0, 0 to 1.
+        coverage: how often the intervals hold, between 0 and 1.
     """
 
+    gains: FloatArray
     gain: FloatArray
     low: FloatArray
     high: FloatArray
     probability: FloatArray
+    coverage: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +130,8 @@ class GainModel:
         if not (self.levels[0] >= 0 and self.levels[-1] <= 1 and 0 < self.coverage < 1):
             raise GridsError("the 'levels' and the 'coverage' of a model of gains must be within 0 and 1")
 
-    def predict(self, images: Described) -> FloatArray:
-        """Predict the gain of every restorer on every image.
+    def forecast(self, images: Described) -> Forecast:
+        """Predict what every restorer gains on each image, and how sure that is of the one that gains most.
 
         Each kind has a prediction of its own, kept within what was seen when it was learnt; they are averaged by the
         probabilities of the kinds.
@@ -139,28 +140,16 @@ class GainModel:
             images: N of them, with the D, R and K of this model.
 
         Returns:
-            (N, G): the expected gain in PSNR, dB; negative where harm is expected.
+            The expected gains; of the largest the ends of the intervals, and the probability that it is one.
         """
-        return np.asarray(np.einsum("nk,nkg->ng", images.chances, self._parts(images)))
-
-    def forecast(self, images: Described, chosen: Indices) -> Forecast:
-        """Predict what one restorer gains on each image, and how sure that is.
-
-        Args:
-            images: N of them, with the D, R and K of this model.
-            chosen: (N,), the number of the group whose restorer is meant for each image, 0 to G - 1.
-
-        Returns:
-            The expected gains (those of `predict`), the ends of the intervals, and the probabilities of a gain. They
-            hold for restorers that are chosen for the largest expected gain, as `calibrate` chooses them.
-        """
-        mixture = self._mixture(images, chosen)
+        parts = self._parts(images)
+        gains = _average(images.chances, parts)
+        mixture = _mix(images.chances, parts, self.spread, gains.argmax(1))
         share, gain = (1 - self.coverage) / 2, mixture.mean()
         low, high = (mixture.quantile(float(np.interp(level, LEVELS, self.levels))) for level in (share, 1 - share))
         # the mean of a few far values may lie outside
-        return Forecast(
-            gain, np.minimum(low, gain), np.maximum(high, gain), expit(_line(self.odds, mixture.log_odds()))
-        )
+        low, high = np.minimum(low, gain), np.maximum(high, gain)
+        return Forecast(gains, gain, low, high, expit(_line(self.odds, mixture.log_odds())), self.coverage)
 
     def calibrate(self, images: Described, kinds: Indices, gains: FloatArray, coverage: float) -> GainModel:
         """The same model with probabilities and intervals that held for samples which it was not fitted on.
@@ -178,13 +167,13 @@ class GainModel:
             GridsError: there are too few samples for such a coverage.
         """
         known = np.flatnonzero(np.isfinite(gains).all(1))
-        if len(known) < (least := fewest_values(coverage)):
-            raise GridsError(f"a coverage of {coverage:g} needs at least {least} examples, but there are {len(known)}")
+        check_enough(len(known), coverage)
         images, kinds, gains = images.only(known), kinds[known], gains[known]
-        chosen = self.predict(images).argmax(1)
+        parts = self._parts(images)
+        chosen = _average(images.chances, parts).argmax(1)
         true = gains[np.arange(len(gains)), chosen]
-        spread = self.spread * self._factors(images, kinds, chosen, true)[:, None]
-        mixture = replace(self, spread=spread)._mixture(images, chosen)
+        spread = self.spread * self._factors(parts, kinds, chosen, true)[:, None]
+        mixture = _mix(images.chances, parts, spread, chosen)
         below = np.sort(mixture.below(true))
         # what a further sample of the same kind stays below: between the order statistics, 0 and 1 at the ends; of few
         # samples an interval ends beyond all of them, by the mixture itself
@@ -193,10 +182,10 @@ class GainModel:
         odds = _fit_odds(mixture.log_odds(), true > 0)
         return replace(self, spread=spread, levels=levels, odds=odds, coverage=coverage)
 
-    def _factors(self, images: Described, kinds: Indices, chosen: Indices, true: FloatArray) -> FloatArray:
+    def _factors(self, parts: FloatArray, kinds: Indices, chosen: Indices, true: FloatArray) -> FloatArray:
         """(K,): by which the spread of each kind is to be multiplied, so that it holds for these samples."""
         rows = np.arange(len(kinds))
-        error = np.abs(true - self._parts(images)[rows, kinds, chosen]) / self.spread[kinds, chosen]
+        error = np.abs(true - parts[rows, kinds, chosen]) / self.spread[kinds, chosen]
         found = np.ones(len(self.spread))
         for kind in np.unique(kinds):
             own = error[kinds == kind]
@@ -210,9 +199,15 @@ class GainModel:
         parts = np.einsum("nr,krg->nkg", rows, self.weights[:, :-1], optimize=True) + self.weights[:, -1]
         return np.asarray(parts.clip(self.limits[:, 0], self.limits[:, 1]))
 
-    def _mixture(self, images: Described, chosen: Indices) -> _Mixture:
-        rows = np.arange(len(chosen))
-        return _Mixture(images.chances, self._parts(images)[rows, :, chosen], self.spread.T[chosen])
+
+def _average(chances: FloatArray, parts: FloatArray) -> FloatArray:
+    """(N, G), dB: the predictions of the kinds, averaged by their probabilities."""
+    return np.asarray(np.einsum("nk,nkg->ng", chances, parts))
+
+
+def _mix(chances: FloatArray, parts: FloatArray, spread: FloatArray, chosen: Indices) -> LogisticMixture:
+    """How the gains of the chosen restorers are distributed, (N,) of them."""
+    return LogisticMixture(chances, parts[np.arange(len(chosen)), :, chosen], spread.T[chosen])
 
 
 def _line(parameters: FloatArray, values: FloatArray) -> FloatArray:
@@ -235,36 +230,6 @@ def _fit_odds(log_odds: FloatArray, gained: NDArray[np.bool_]) -> FloatArray:
 def _rows(statistics: FloatArray, whitened: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
     """(N, D + R): what regressions are on."""
     return np.concatenate(((statistics - centre) / scale, WHITENED * whitened), 1)
-
-
-class _Mixture(NamedTuple):
-    """Logistic distributions, mixed: (N, K) each."""
-
-    shares: FloatArray
-    centres: FloatArray
-    scales: FloatArray
-
-    def mean(self) -> FloatArray:
-        return np.asarray((self.shares * self.centres).sum(1))
-
-    def below(self, values: FloatArray) -> FloatArray:
-        """The probability of at most such a value: (N,) -> (N,)."""
-        return np.asarray((self.shares * expit((values[:, None] - self.centres) / self.scales)).sum(1))
-
-    def log_odds(self) -> FloatArray:
-        """The logarithm of the odds of a gain above 0: (N,)."""
-        below = self.below(np.zeros(len(self.shares))).clip(LEAST_CHANCE, 1 - LEAST_CHANCE)
-        return np.asarray(-logit(below))
-
-    def quantile(self, level: float) -> FloatArray:
-        """(N,), by halving a span that holds all but nothing of the parts."""
-        low = (self.centres - 40 * self.scales).min(1)
-        high = (self.centres + 40 * self.scales).max(1)
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            under = self.below(middle) < level
-            low, high = np.where(under, middle, low), np.where(under, high, middle)
-        return np.asarray((low + high) / 2)
 
 
 def fit_gains(whitened: FloatArray, samples: Samples, kinds: int) -> GainModel:

@@ -59,7 +59,7 @@ def select_by_rule(
         GridsError: a degradation has no generalized Gaussian.
     """
     if any(member not in params for group in groups for member in group.degradations):
-        raise GridsError("this profile holds no generalized Gaussians, so --method paper cannot be used with it")
+        raise GridsError("this profile holds no generalized Gaussians: the method 'paper' cannot be used with it")
     averages = {group.id: average_ggd([params[member] for member in group.degradations]) for group in groups}
     fitted = fit_image_ggd(descriptor, image)
     if fitted is None:

@@ -31,47 +31,69 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
     """
     if statistics.shape[1] != (size := len(profile.discriminant.mean)):
         raise GridsError(f"the profile knows images by {size} statistics, but there are {statistics.shape[1]}")
-    members = group_membership(profile.kinds, profile.groups)
     whitened = profile.discriminant.whiten(statistics)
     squares = profile.discriminant.squared_distances(whitened)
-    chances = softmax(profile.discriminant.log_densities(whitened) / profile.thresholds.temperature, axis=1)
-    gains = forecast = None
-    if profile.gains is not None:
-        described = Described(statistics, whitened, chances)
-        gains = profile.gains.predict(described)
-        forecast = profile.gains.forecast(described, gains.argmax(1))
-    found = []
+    chances = softmax(profile.discriminant.log_densities(squares) / profile.thresholds.temperature, axis=1)
+    distances = measure_distances(profile, squares, chances)
+    verdicts = decide(profile, chances, distances)
+    described = Described(statistics, whitened, chances)
+    forecast = None if profile.gains is None else profile.gains.forecast(described)
+    members, found = group_membership(profile.kinds, profile.groups), []
     for row, image in enumerate(images):
-        distance = _distance(profile, chances[row], float(squares[row].min()))
-        divergences = squares[row] / whitened.shape[1]
+        gains = None if forecast is None else forecast.gains[row]
         selection = Selection(
             image,
-            _verdict(profile, members, chances[row], distance),
-            _rank(profile, members, divergences, chances[row], None if gains is None else gains[row]),
+            verdicts[row],
+            _rank(profile, members, squares[row] / whitened.shape[1], chances[row], gains),
             dict(sorted(zip(profile.kinds, map(float, chances[row]), strict=True), key=lambda item: -item[1])),
-            distance=distance,
+            distance=float(distances[row]),
         )
-        found.append(selection if forecast is None else _with_forecast(profile, selection, forecast, row))
+        found.append(selection if forecast is None else _add_forecast(selection, forecast, row))
     return found
 
 
-def _distance(profile: Profile, chances: FloatArray, square: float) -> float:
-    """How far an image is from everything known, relative to the threshold: above 1 it is unknown."""
-    far = square / profile.thresholds.distance
+def measure_distances(profile: Profile, squares: FloatArray, chances: FloatArray) -> FloatArray:
+    """Measure how far images are from everything known, relative to the threshold.
+
+    Args:
+        profile: its thresholds are used.
+        squares: (N, M), the squared distances to the centres.
+        chances: (N, K), the probabilities of the kinds.
+
+    Returns:
+        (N,), at least 0; above 1 an image is unknown.
+    """
+    far = squares.min(1) / profile.thresholds.distance
     if profile.kinds[-1] != OTHER:
-        return far
-    ratio = float(chances[-1] / profile.thresholds.other)
-    return max(far, ratio) if far > 1 else ratio
+        return np.asarray(far)
+    ratio = chances[:, -1] / profile.thresholds.other
+    return np.where(far > 1, np.maximum(far, ratio), ratio)
 
 
-def _verdict(profile: Profile, members: FloatArray, chances: FloatArray, distance: float) -> SelectionVerdict:
-    if distance > 1:
-        return UNKNOWN
-    likeliest = max((k for k, kind in enumerate(profile.kinds) if kind != OTHER), key=lambda k: float(chances[k]))
-    if profile.kinds[likeliest] == CLEAN:
-        return CLEAN if chances[likeliest] >= profile.thresholds.clean else KNOWN
-    # the built-in profile may know degradations that no group of the run restores
-    return KNOWN if members[likeliest].any() else UNKNOWN
+def decide(profile: Profile, chances: FloatArray, distances: FloatArray) -> list[SelectionVerdict]:
+    """Decide on the verdicts for images.
+
+    Args:
+        profile: what the images are compared with.
+        chances: (N, K), the probabilities of the kinds.
+        distances: (N,), of `measure_distances`.
+
+    Returns:
+        N verdicts. A kind that no group restores also counts as unknown: the built-in profile may know degradations
+        that no group of a run restores.
+    """
+    kinds = [k for k, kind in enumerate(profile.kinds) if kind != OTHER]
+    members = group_membership(profile.kinds, profile.groups)
+    verdicts: list[SelectionVerdict] = []
+    for row, distance in zip(chances, distances, strict=True):
+        likeliest = max(kinds, key=row.__getitem__)
+        if distance > 1:
+            verdicts.append(UNKNOWN)
+        elif profile.kinds[likeliest] == CLEAN:
+            verdicts.append(CLEAN if row[likeliest] >= profile.thresholds.clean else KNOWN)
+        else:
+            verdicts.append(KNOWN if members[likeliest].any() else UNKNOWN)
+    return verdicts
 
 
 def _rank(
@@ -89,15 +111,14 @@ def _rank(
     return tuple(ranked[number] for number in np.argsort(-gains, kind="stable"))
 
 
-def _with_forecast(profile: Profile, selection: Selection, forecast: Forecast, row: int) -> Selection:
-    """The selection with the forecast for its chosen group, if it has one."""
-    if selection.group is None or profile.gains is None:
+def _add_forecast(selection: Selection, forecast: Forecast, row: int) -> Selection:
+    """The selection with what is expected of its group, where one is chosen."""
+    if selection.group is None:
         return selection
-    gain, low, high, probability = (float(values[row]) for values in forecast)
     return replace(
         selection,
-        predicted_gain=gain,
-        interval=(low, high),
-        coverage=profile.gains.coverage,
-        gain_probability=probability,
+        predicted_gain=float(forecast.gain[row]),
+        interval=(float(forecast.low[row]), float(forecast.high[row])),
+        coverage=forecast.coverage,
+        gain_probability=float(forecast.probability[row]),
     )

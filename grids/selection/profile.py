@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from grids.errors import GridsError, RunError
 from grids.io import parse_json, write_bytes
 from grids.results import Candidate, FloatArray, GGDParams, Grouping
-from grids.results.record import decode
+from grids.results.record import decode, encode
 from grids.selection.classifier import Discriminant, check_array
 from grids.selection.features import VERSION
 from grids.selection.gain_model import GainModel
@@ -142,20 +142,16 @@ class Profile:
         arrays = _to_arrays("discriminant", self.discriminant)
         if self.gains is not None:
             arrays |= _to_arrays("gains", self.gains)
-        head = {
-            "statistics": VERSION,
-            "kinds": self.kinds,
-            "groups": [
-                {**asdict(group), "weights": None if group.weights is None else str(group.weights)}
-                for group in self.groups
-            ],
-            "thresholds": asdict(self.thresholds),
-            "gains": None if self.gains is None else {"coverage": self.gains.coverage},
-            "ggd": {name: asdict(value) for name, value in self.ggd.items()},
-            "descriptor_sha256": self.descriptor_sha256,
-            "record": dict(self.record),
-        }
-        return write_bytes(path, save(arrays, {_KEY: json.dumps(head)}))
+        head = _Head(
+            self.kinds,
+            self.groups,
+            self.thresholds,
+            None if self.gains is None else _Gains(self.gains.coverage),
+            dict(self.ggd),
+            self.descriptor_sha256,
+            dict(self.record),
+        )
+        return write_bytes(path, save(arrays, {_KEY: json.dumps({"statistics": VERSION, **encode(head)})}))
 
 
 def group_membership(kinds: Sequence[str], groups: Sequence[Candidate]) -> FloatArray:
@@ -222,16 +218,6 @@ def read_profile(path: Path) -> Profile:
 
 
 @dataclass(frozen=True)
-class _Group:
-    """A candidate, as it is stored."""
-
-    id: str
-    degradations: tuple[str, ...]
-    weights: str | None
-    network: str | None
-
-
-@dataclass(frozen=True)
 class _Gains:
     """What is stored of a model of gains beside its arrays."""
 
@@ -243,7 +229,7 @@ class _Head:
     """What is stored of a profile beside its arrays."""
 
     kinds: tuple[str, ...]
-    groups: tuple[_Group, ...]
+    groups: tuple[Candidate, ...]
     thresholds: Thresholds
     gains: _Gains | None
     ggd: dict[str, GGDParams]
@@ -252,13 +238,9 @@ class _Head:
 
 
 def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
-    groups = (
-        Candidate(group.id, group.degradations, None if group.weights is None else Path(group.weights), group.network)
-        for group in head.groups
-    )
     return Profile(
         head.kinds,
-        tuple(groups),
+        head.groups,
         Discriminant(**_from_arrays("discriminant", Discriminant, arrays)),
         head.thresholds,
         None if head.gains is None else GainModel(**_from_arrays("gains", GainModel, arrays), **vars(head.gains)),

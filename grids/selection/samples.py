@@ -15,7 +15,7 @@ from grids.degradations.resampling import reduce_size
 from grids.errors import GridsError
 from grids.images.tensors import crop_middle, round_to_8_bit
 from grids.metrics import image_psnr
-from grids.networks.heads import for_task
+from grids.networks.heads import MultiHead, for_task
 from grids.random import seed_for, seeded
 from grids.restoration.tiling import restore_image
 from grids.results import OTHER, FloatArray
@@ -24,7 +24,7 @@ from grids.selection.drawings import draw_over
 from grids.selection.features import describe
 from grids.selection.outlier_exposure import OUTLIERS, distort, shift_channels
 from grids.similarity.descriptor import Descriptor
-from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE, PairSettings
+from grids.training.pair_settings import PHOTOGRAPHS, PairSettings
 from grids.training.pairs import make_pairs, save_some
 
 REDUCTION = 4.0
@@ -82,9 +82,11 @@ class SampleSettings:
 
     Args:
         draws: of severity and size, for each photograph and kind.
-        factor: every photograph is reduced by this factor; None draws it, 1 to 4.
+        factor: every photograph is reduced by this factor; None draws it, 1 to 4, 1 for about a third of the seeds. A
+            drawn one leaves at least 64 pixels of the shorter side, where there are so many.
         most: sides of a degraded photograph, at most, pixels; a larger one is cut to its middle.
-        data: how degraded ones are made of photographs.
+        data: how degraded ones are made of photographs; the kind decides whether one is clean, and factors are those
+            above.
         seed: of all draws.
         drawings: text and shapes are drawn over every photograph before it is degraded (`drawings.py`).
     """
@@ -99,23 +101,12 @@ class SampleSettings:
 
 DEFAULT = SampleSettings()
 
-
 Row = tuple[FloatArray, int, float, int, list[float], float]
 """The statistics of one sample, its kind, severity, photograph, gains and quality."""
 
 
-def stack_samples(rows: Sequence[Row]) -> Samples:
-    """Put single samples together into arrays.
-
-    Args:
-        rows: at least one, with as many statistics and gains each.
-
-    Returns:
-        The samples, in the order of the rows.
-
-    Raises:
-        GridsError: there are no rows.
-    """
+def _stack(rows: Sequence[Row]) -> Samples:
+    """Put single samples together into arrays. Raises GridsError if there are none."""
     if not rows:
         raise GridsError("samples need one photograph or more, and one kind or more")
     return Samples(*map(np.array, zip(*rows, strict=True)))
@@ -139,26 +130,14 @@ class Drawn(NamedTuple):
     quality: int
 
 
-def draw(
-    clean: Tensor,
-    degradation: Degradation | None,
-    seed: int,
-    factor: float | None = None,
-    most: int | None = None,
-    data: PairSettings = PRISTINE,
-    drawings: bool = False,
-) -> Drawn:
+def draw(clean: Tensor, degradation: Degradation | None, seed: int, settings: SampleSettings = DEFAULT) -> Drawn:
     """Reduce a photograph by a factor between 1 and 4 and degrade it at a severity, both drawn from the seed.
 
     Args:
         clean: (3, H, W) in [0, 1].
         degradation: None leaves it clean.
-        seed: of everything.
-        factor: reduce by this factor; None draws it, 1 for about a third of the seeds. A drawn one leaves at least 64
-            pixels of the shorter side, where there are so many.
-        most: take no more than so many rows and columns, from the middle; None takes all.
-        data: how the degraded one is made; its kind decides whether it is clean, and factors are those above.
-        drawings: draw over the photograph before it is degraded.
+        seed: of everything, in place of that of the settings.
+        settings: what is drawn, and how.
 
     Returns:
         The degraded photograph, with its target and all that was drawn. Where both sides are above 16 pixels, 8 rows
@@ -167,20 +146,21 @@ def draw(
     """
     generator = seeded(seed)
     reduces, size, severity = torch.rand(3, generator=generator).tolist()
-    if factor is None:
+    if (factor := settings.factor) is None:
         factor = REDUCTION**size if reduces >= AS_IT_IS else 1.0
         factor = max(1.0, min(factor, min(clean.shape[-2:]) / LEAST))
     top, left = torch.randint(SHIFT, (2,), generator=generator).tolist()
-    whole = reduce_photo(clean if most is None else crop_middle(clean, round(most * factor)), factor)
-    if drawings:
+    part = clean if settings.most is None else crop_middle(clean, round(settings.most * factor))
+    whole = reduce_photo(part, factor)
+    if settings.drawings:
         whole = draw_over(whole, seeded(seed_for(seed, "drawing")))
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
         top = left = 0
-    made = make_pairs(whole[None], degradation, replace(data, clean=0.0, saved=0.0), generator, severity)
+    made = make_pairs(whole[None], degradation, replace(settings.data, clean=0.0, saved=0.0), generator, severity)
     # cut after the damage and before it is saved: the blocks of a file begin at its corner
-    worse, quality = save_some(made.inputs[..., top:, left:], data, generator)
+    worse, quality = save_some(made.inputs[..., top:, left:], settings.data, generator)
     target = made.targets[0, ..., top:, left:]
     return Drawn(target, worse[0], 0.0 if degradation is None else severity, factor, int(quality))
 
@@ -220,7 +200,8 @@ def make_samples(
         photographs: names and pixels, (3, H, W) in [0, 1]; what is drawn depends on the seed, the name and the kind.
         kinds: the degradation of each name; None for clean.
         descriptor: describes them.
-        restorers: networks that lie on the device; their gains are measured on the first draw of each kind.
+        restorers: networks that lie on the device; their gains are measured on the first draw of each kind. One with
+            heads, but none for a kind, uses any of them, which is drawn: it is not known which will be chosen.
         settings: how often and how photographs are drawn.
         device: of the restorers.
         on_done: called after every photograph.
@@ -231,15 +212,14 @@ def make_samples(
     rows: list[Row] = []
     for number, (name, clean) in enumerate(photographs):
         for kind, (label, degradation) in enumerate(kinds.items()):
-            heads = [for_task(one, label) for one in restorers]
             for again in range(settings.draws):
                 seed = seed_for(settings.seed, f"{label} {again} {name}")
-                drawn = draw(clean, degradation, seed, settings.factor, settings.most, settings.data, settings.drawings)
-                gains = measure_gains(drawn, heads, device) if again == 0 else [np.nan] * len(heads)
+                drawn, networks = draw(clean, degradation, seed, settings), _views(restorers, label, seed)
+                gains = measure_gains(drawn, networks, device) if again == 0 else [np.nan] * len(networks)
                 statistics = describe(descriptor, drawn.degraded)
                 rows.append((statistics, kind, drawn.severity, number, gains, float(drawn.quality)))
         on_done()
-    return stack_samples(rows)
+    return _stack(rows)
 
 
 def make_outliers(
@@ -269,12 +249,12 @@ def make_outliers(
         gains are measured on every draw.
     """
     rows: list[Row] = []
-    heads = [for_task(one) for one in restorers]
+    drawing = SampleSettings(most=settings.most, data=replace(settings.data, saved=0.0))
     for number, (name, clean) in enumerate(photographs):
         for again in range(settings.draws):
             own = seed_for(settings.seed, f"{OTHER} {again} {name}")
             which = own % len(OUTLIERS)
-            whole = draw(clean, None, own, most=settings.most, data=replace(settings.data, saved=0.0)).clean
+            whole = draw(clean, None, own, drawing).clean
             grey = bool((whole == whole[:1]).all())
             if grey and OUTLIERS[which] is shift_channels:  # which it cannot show
                 which = (which + 1) % len(OUTLIERS)
@@ -283,11 +263,19 @@ def make_outliers(
                 worse = worse[1:2].expand_as(worse)
             saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
             made = Drawn(whole, saved[0], float(which), 1.0, int(quality))
-            gains = measure_gains(made, heads, device)
+            gains = measure_gains(made, _views(restorers, OTHER, own), device)
             statistics = describe(descriptor, made.degraded)
             rows.append((statistics, kind, made.severity, number, gains, float(quality)))
         on_done()
-    return stack_samples(rows)
+    return _stack(rows)
+
+
+def _views(restorers: Sequence[nn.Module], kind: str, seed: int) -> list[nn.Module]:
+    """Restorers as they would meet an image of a kind: by its head, or else by one that the seed decides on."""
+    return [
+        for_task(one, kind, one.tasks[seed_for(seed, "head") % len(one.tasks)]) if isinstance(one, MultiHead) else one
+        for one in restorers
+    ]
 
 
 def measure_gains(drawn: Drawn, restorers: Sequence[nn.Module], device: torch.device | str) -> list[float]:

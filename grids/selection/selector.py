@@ -19,7 +19,7 @@ from grids.errors import GridsError, RunError, WeightsError, unknown_name
 from grids.images import MAX_PIXELS, Photo, photo_from_array, photo_from_pillow, photo_from_tensor, read_photo
 from grids.images.tensors import checked_image, to_unit
 from grids.images.transparency import seen_part
-from grids.restoration.restore import Restoration, loader, restore_photo
+from grids.restoration.restore import Restoration, RestoreSettings, make_loader, restore_photo
 from grids.restoration.tiling import OVERLAP
 from grids.results import Candidate, Grouping, Selection
 from grids.selection.features import describe
@@ -149,7 +149,7 @@ class Selector:
 
         Args:
             image: as for `select`; the pixels of a tensor are rounded to 8 bit.
-            group, head, tile, overlap, steps, min_gain, strength: as for `restore_photo`.
+            group, head, tile, overlap, steps, min_gain, strength: as for `RestoreSettings`.
             max_pixels: refuse larger files.
 
         Returns:
@@ -158,23 +158,13 @@ class Selector:
         Raises:
             GridsError: the image or a value cannot be used, or the group has no restorer.
         """
-        return restore_photo(
-            photo_from_tensor(image) if isinstance(image, Tensor) else _photo(image, max_pixels),
-            self.select,
-            self._restorers,
-            group=group,
-            head=head,
-            tile=tile,
-            overlap=overlap,
-            steps=steps,
-            min_gain=min_gain,
-            strength=strength,
-            device=self.descriptor.device,
-        )
+        settings = RestoreSettings(group, head, tile, overlap, steps, min_gain, strength)
+        photo = photo_from_tensor(image) if isinstance(image, Tensor) else _photo(image, max_pixels)
+        return restore_photo(photo, self.select, self._restorers, settings, self.descriptor.device)
 
     @cached_property
     def _restorers(self) -> Callable[[str], nn.Module]:
-        return loader(self.groups, self.descriptor.device)
+        return make_loader(self.groups, self.descriptor.device)
 
     def map(self, image: Image, side: int | None = None, max_pixels: int = MAX_PIXELS) -> SelectionMap:
         """Choose a group for every cell of an image, where damage differs from place to place.
@@ -239,7 +229,9 @@ def _check_same_groups(profile: Profile, folder: Path) -> None:
         return
     here = {(group.id, group.degradations) for group in Grouping.load(folder).groups}
     if here != {(group.id, group.degradations) for group in profile.groups}:
-        raise RunError(f"'{folder / FILE}' is of other groups than groups.json beside it: make it again: grids profile")
+        raise RunError(
+            f"'{folder / FILE}' is of other groups than groups.json beside it: make it again with `grids profile`"
+        )
 
 
 def _pixels(image: Image, max_pixels: int) -> tuple[Tensor, Tensor | None, str]:

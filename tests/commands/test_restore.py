@@ -149,7 +149,7 @@ def test_json_holds_the_verdict_and_the_steps(call: Call) -> None:
     [
         (["in/a.png", "--group", "C9"], "unknown group 'C9' (known: C1, C2)"),
         (["in/a.png", "--group", "C2"], "'C2' (ringing) has no restorer"),
-        (["in/a.png", "--head", "jpeg"], "--head goes with --group"),
+        (["in/a.png", "--head", "jpeg"], "goes with"),
         (["in/a.png", "--group", "C1", "--head", "jpeg"], "'C1' has one head for all"),
         (["in/a.png", "--tile", "128", "--overlap", "80"], "half the side of the tiles, 128 pixels"),
         (["in/a.png", "--steps", "0"], "at least 1"),

@@ -20,7 +20,7 @@ from grids.images.grey import average_channels, has_equal_channels, take_one_cha
 from grids.images.png import encode_16_bit
 from grids.metrics import image_psnr
 from grids.pipeline.degrade import degrade_file, degrade_folder
-from grids.restoration.restore import restore_photo
+from grids.restoration.restore import RestoreSettings, restore_photo
 from grids.results.selection import KNOWN, Ranked, Selection
 
 C1 = Selection("", KNOWN, (Ranked("C1", ("jpeg",), 0.1, 0.9, 1.0),), {"jpeg": 0.9}, 1.0)
@@ -144,7 +144,7 @@ def test_a_grey_picture_is_grey_after_restoring(dtype: type, in_file: bool, step
     turns = iter(
         C1 if step == 0 else Selection("", KNOWN, (Ranked(f"C{step}", (), 0, 1, 1),), {}, 1) for step in range(9)
     )
-    after = restore_photo(photo, lambda _: next(turns), lambda _: Tints(), steps=steps).photo
+    after = restore_photo(photo, lambda _: next(turns), lambda _: Tints(), RestoreSettings(steps=steps)).photo
     expected = photo.tensor()[0]
     for _ in range(steps):
         expected = expected * 0.9 + 0.03

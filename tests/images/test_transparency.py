@@ -19,7 +19,7 @@ from grids.errors import ImageError
 from grids.images import Photo, ReadOptions, Skipped, read_photo, read_photos, write_photo
 from grids.images.transparency import NEAR, fill_hidden, on_white, seen_part, with_seen
 from grids.pipeline.degrade import degrade_file
-from grids.restoration.restore import Restoration, restore_photo
+from grids.restoration.restore import Restoration, RestoreSettings, restore_photo
 from grids.results import HIDDEN_CELL
 from grids.results.selection import KNOWN, Ranked, Selection
 from grids.selection.features.color import color_statistics
@@ -51,7 +51,7 @@ def disc(height: int = 120, width: int = 144) -> np.ndarray:
 
 
 def run(photo: Photo, network: nn.Module | None = None, steps: int = 1) -> Restoration:
-    return restore_photo(photo, lambda _: C1, lambda _: network or Mean(), steps=steps)
+    return restore_photo(photo, lambda _: C1, lambda _: network or Mean(), RestoreSettings(steps=steps))
 
 
 @pytest.fixture
@@ -114,7 +114,9 @@ def test_steps_go_on_from_what_is_visible(scenes: list[np.ndarray]) -> None:
         turns = iter([C1, replace(C1, ranking=(C1.ranking[0]._replace(group="C2"),))])
         pixels = np.where(shown[..., None], scenes[1], junk(scenes[1].shape, seed=seed))
         photo = Photo(pixels, shown.astype(np.uint8))
-        made = restore_photo(photo, lambda _, turns=turns: next(turns), lambda _: Mean(), steps=2).photo
+        made = restore_photo(
+            photo, lambda _, turns=turns: next(turns), lambda _: Mean(), RestoreSettings(steps=2)
+        ).photo
         np.testing.assert_array_equal(made.pixels[~shown], pixels[~shown])
         found.append(made.pixels[shown])
     np.testing.assert_array_equal(*found)

@@ -256,7 +256,7 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
     wrong("'dehaze'", "--group dehaze=", networks={"dehaze": "nafnet"})
     wrong("'denoise'", "--weights denoise=", networks={"denoise": "nafnet"})
     save_file({"layer.weight": np.zeros(2, np.float32)}, tmp_path / "strange.safetensors")
-    wrong("strange.safetensors", "--network", restorers={"denoise": tmp_path / "strange.safetensors"})
+    wrong("strange.safetensors", "`network`", restorers={"denoise": tmp_path / "strange.safetensors"})
     wrong("nafnit", restorers={"denoise": bare}, networks={"denoise": "nafnit"})
     wrong("text.pt", restorers={"denoise": tmp_path / "text.pt"})
     wrong("none.pt", restorers={"denoise": tmp_path / "none.pt"})

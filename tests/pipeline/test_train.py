@@ -372,7 +372,7 @@ def test_models_that_do_not_say_what_they_are(photos: Path, tmp_path: Path) -> N
     torch.save({"params": initialize("unet", 0).state_dict()}, bare)
     strange = tmp_path / "strange.pth"
     torch.save({"params": {"layer.weight": torch.zeros(2)}}, strange)
-    with pytest.raises(GridsError, match="--network"):
+    with pytest.raises(GridsError, match="`network`"):
         grids.evaluate_restorer(strange, photos)
     with pytest.raises(GridsError, match="not the weights of a Restormer"):
         grids.evaluate_restorer(bare, photos, network="restormer")

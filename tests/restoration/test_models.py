@@ -101,7 +101,7 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     save_file(SRResNetX4(channels=8, blocks=1).state_dict(), file)
     raises_line(lambda: load_restorer(file, "tiny"), f"cannot use '{file}'", kind=WeightsError)
     save_file({"layer.weight": torch.zeros(2)}, file)
-    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "--network", kind=WeightsError)
+    raises_line(lambda: load_restorer(file), f"'{file}'", "does not say which network", "`network`", kind=WeightsError)
     raises_line(lambda: load_restorer(saved(tmp_path), "nafnett"), "nafnett", kind=UnknownNameError)
     raises_line(lambda: load_restorer(tmp_path, "tiny"), f"'{tmp_path}'", kind=WeightsError)
 

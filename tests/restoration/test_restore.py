@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from contracts import raises_line
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from grids.errors import GridsError
 from grids.images import Metadata, Photo
 from grids.networks import NAFNet
 from grids.networks.heads import MultiHead
-from grids.restoration.restore import Restoration, restore_photo
+from grids.restoration.restore import Restoration, RestoreSettings, make_loader, restore_photo
 from grids.results.selection import CLEAN, KNOWN, UNKNOWN, Ranked, Selection
 
 
@@ -35,7 +36,8 @@ class Brighter(nn.Module):
 def restored(photo: Photo, *answers: Selection, group: str | None = None, steps: int = 1) -> Restoration:
     """With a selector that gives these answers one after another."""
     left = list(answers)
-    return restore_photo(photo, lambda _: left.pop(0), lambda _: Brighter(), group=group, steps=steps)
+    settings = RestoreSettings(group, steps=steps)
+    return restore_photo(photo, lambda _: left.pop(0), lambda _: Brighter(), settings)
 
 
 @pytest.fixture
@@ -88,14 +90,15 @@ def test_restored_where_a_gain_is_likely(
     photo: Photo, gain: float | None, probability: float | None, least: float, action: str
 ) -> None:
     answer = replace(selection(KNOWN, gain=gain), gain_probability=probability)
-    found = restore_photo(photo, lambda _: answer, lambda _: Brighter(), min_gain=least)
+    found = restore_photo(photo, lambda _: answer, lambda _: Brighter(), RestoreSettings(min_gain=least))
     assert action in (found.action, found.why)
     assert found.action in ("restored", "uncertain")
 
 
 def test_a_least_gain_needs_predictions(photo: Photo) -> None:
     answer = selection(KNOWN, gain=None)
-    call = lambda: restore_photo(photo, lambda _: answer, lambda _: Brighter(), min_gain=0.5)  # noqa: E731
+    settings = RestoreSettings(min_gain=0.5)
+    call = lambda: restore_photo(photo, lambda _: answer, lambda _: Brighter(), settings)  # noqa: E731
     raises_line(call, "needs predicted gains", "grids profile")
 
 
@@ -107,7 +110,10 @@ def test_what_resembles_several_a_little_is_uncertain(photo: Photo) -> None:
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
 def test_the_result_is_blended_with_what_went_in(photo: Photo, strength: float) -> None:
-    whole, part = (restore_photo(photo, lambda _: BEARS, lambda _: Brighter(), strength=s) for s in (1.0, strength))
+    whole, part = (
+        restore_photo(photo, lambda _: BEARS, lambda _: Brighter(), RestoreSettings(strength=s))
+        for s in (1.0, strength)
+    )
     before, after, blended = (one.tensor() for one in (photo, whole.photo, part.photo))
     assert blended == pytest.approx(before + strength * (after - before), abs=1e-5)
 
@@ -116,6 +122,11 @@ def test_the_result_is_blended_with_what_went_in(photo: Photo, strength: float) 
 def test_a_group_can_be_forced_for_the_first_step(photo: Photo, verdict: str) -> None:
     found = restored(photo, selection(verdict), selection(CLEAN), group="C7", steps=2)
     assert (found.groups, found.why) == (("C7",), "clean")
+
+
+def test_a_group_without_a_name_is_none(photo: Photo) -> None:
+    call = lambda: restore_photo(photo, lambda _: BEARS, make_loader((), torch.device("cpu")), RestoreSettings(""))  # noqa: E731
+    raises_line(call, "unknown group ''")
 
 
 def test_all_but_the_pixels_is_kept(photo: Photo) -> None:
@@ -133,7 +144,7 @@ def test_selection_sees_what_a_file_holds_and_restoring_more() -> None:
         return selection(KNOWN, f"C{len(seen)}")
 
     photo = Photo(np.full((8, 9, 3), 100, np.uint8))
-    after = restore_photo(photo, select, lambda _: Brighter(), steps=4).photo
+    after = restore_photo(photo, select, lambda _: Brighter(), RestoreSettings(steps=4)).photo
     assert [round(float(image.mean()) * 255, 3) for image in seen] == [100, 100, 101, 101]
     assert after.pixels.max() == after.pixels.min() == 101
 
@@ -142,24 +153,24 @@ def test_selection_sees_what_a_file_holds_and_restoring_more() -> None:
 def test_images_of_odd_sizes_are_restored(size: tuple[int, int]) -> None:
     photo = Photo(np.full((*size, 3), 9, np.uint8))
     network = NAFNet(4, (1, 1), 1, (1, 1)).eval()
-    found = restore_photo(photo, lambda _: BEARS, lambda _: network, tile=128, overlap=16)
+    found = restore_photo(photo, lambda _: BEARS, lambda _: network, RestoreSettings(tile=128, overlap=16))
     assert found.photo.pixels.shape == (*size, 3)
 
 
 @pytest.mark.parametrize(
-    ("call", "reason"),
+    ("given", "reason"),
     [
-        (lambda photo: restored(photo, steps=0), "steps must be at least 1"),
-        (lambda photo: restore_photo(photo, None, None, tile=128, overlap=65), "half the side of the tiles"),  # type: ignore[arg-type]
-        (lambda photo: restore_photo(photo, None, None, tile=8), "tiles must be at least 128"),  # type: ignore[arg-type]
-        (lambda photo: restore_photo(photo, None, None, overlap=-1), "at least 0"),  # type: ignore[arg-type]
-        (lambda photo: restore_photo(photo, None, None, min_gain=-0.5), "of at least 0, but is -0.5"),  # type: ignore[arg-type]
-        (lambda photo: restore_photo(photo, None, None, min_gain=float("nan")), "of at least 0"),  # type: ignore[arg-type]
-        (lambda photo: restore_photo(photo, None, None, strength=1.5), "0 to 1, but is 1.5"),  # type: ignore[arg-type]
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"tile": 128, "overlap": 65}, "half the side of the tiles"),
+        ({"tile": 8}, "tiles must be at least 128"),
+        ({"overlap": -1}, "at least 0"),
+        ({"min_gain": -0.5}, "of at least 0, but is -0.5"),
+        ({"min_gain": float("nan")}, "of at least 0"),
+        ({"strength": 1.5}, "0 to 1, but is 1.5"),
     ],
 )
-def test_wrong_values_are_refused(photo: Photo, call: Callable[[Photo], object], reason: str) -> None:
-    raises_line(lambda: call(photo), reason)
+def test_wrong_values_are_refused(given: dict[str, Any], reason: str) -> None:
+    raises_line(lambda: RestoreSettings(**given), reason)
 
 
 def test_too_little_memory_is_said(photo: Photo) -> None:
@@ -196,9 +207,10 @@ def test_the_head_of_the_likeliest_degradation_restores(photo: Photo) -> None:
 
 
 def test_a_head_can_be_asked_for_with_its_group(photo: Photo) -> None:
-    found = restore_photo(photo, lambda _: BEARS, lambda _: Headed(), group="C1", head="rain", steps=2)
+    settings = RestoreSettings("C1", "rain", steps=2)
+    found = restore_photo(photo, lambda _: BEARS, lambda _: Headed(), settings)
     assert found.restorers == ("C1 (rain)", "C1 (haze)")  # what follows is left to the selection
     for head, network in {"snow": Headed(), "rain": nn.Identity()}.items():
         message = "unknown task of this restorer 'snow'" if head == "snow" else "has one head for all"
-        given = {"group": "C1", "head": head}
-        raises_line(lambda n=network, g=given: restore_photo(photo, lambda _: BEARS, lambda _: n, **g), message)
+        settings = RestoreSettings("C1", head)
+        raises_line(lambda n=network, s=settings: restore_photo(photo, lambda _: BEARS, lambda _: n, s), message)

@@ -14,17 +14,8 @@ from grids import devices
 from grids.networks import NAFNet, Restormer, SRResNet, UNet, build
 from grids.networks.pooling import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
-from grids.restoration.tiling import (
-    PROBE,
-    TILE,
-    _cores,
-    _margin,
-    _places,
-    _weights,
-    _widest,
-    default_side,
-    restore_image,
-)
+from grids.restoration.layout import _places, _weights, split_with_margins
+from grids.restoration.tiling import PROBE, TILE, _margin, _widest, choose_side, restore_image
 
 
 class Shares(nn.Module):
@@ -123,10 +114,10 @@ def test_wide_networks_get_smaller_tiles() -> None:
     """Restormer's widest map has 510 channels at the full size: 2 GiB are enough for 480 x 480 pixels of it."""
     assert _widest(Restormer(), "cpu") == 510
     wide = nn.Sequential(nn.Conv2d(3, 510, 1), nn.Conv2d(510, 3, 1))
-    assert default_side(wide, torch.zeros(1).expand(3, 480, 481), "cpu") == 481
-    assert default_side(wide, torch.zeros(1).expand(3, 512, 512), "cpu") == 480
-    assert default_side(NAFNet(), torch.zeros(1).expand(3, 1024, 2048), "cpu") == 2048
-    assert default_side(NAFNet(), torch.zeros(1).expand(3, 2048, 2048), "cpu") == TILE
+    assert choose_side(wide, torch.zeros(1).expand(3, 480, 481), "cpu") == 481
+    assert choose_side(wide, torch.zeros(1).expand(3, 512, 512), "cpu") == 480
+    assert choose_side(NAFNet(), torch.zeros(1).expand(3, 1024, 2048), "cpu") == 2048
+    assert choose_side(NAFNet(), torch.zeros(1).expand(3, 2048, 2048), "cpu") == TILE
 
 
 FINITE = {"unet": UNet(4, 2, 1), "deep": UNet(4, 3, 1, bias=False), "srresnet": SRResNet(4, 3)}
@@ -172,8 +163,8 @@ def test_how_far_a_network_sees(name: str) -> None:
 def test_tiles_of_finite_networks_compute_little_twice() -> None:
     for name in ("unet", "unet-m", "drunet"):
         network, pixels = build(name), 0
-        side, margin = default_side(network, torch.zeros(1).expand(3, 6000, 8000), "cpu"), _margin(network)
-        rows, columns = (_cores(size, side, network.multiple, margin) for size in (6000, 8000))
+        side, margin = choose_side(network, torch.zeros(1).expand(3, 6000, 8000), "cpu"), _margin(network)
+        rows, columns = (split_with_margins(size, side, network.multiple, margin) for size in (6000, 8000))
         for row, column in itertools.product(rows, columns):
             pixels += (row.seen.stop - row.seen.start) * (column.seen.stop - column.seen.start)
         assert 1 - 6000 * 8000 / pixels < 1 / 3, name
@@ -182,9 +173,9 @@ def test_tiles_of_finite_networks_compute_little_twice() -> None:
 
 def test_where_memory_is_short_tiles_of_finite_networks_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     large = torch.zeros(1).expand(3, 6000, 8000)
-    usual = default_side(UNet(), large, "cpu")
+    usual = choose_side(UNet(), large, "cpu")
     monkeypatch.setattr(devices, "free_memory", lambda device: 2**27)
-    assert 128 <= default_side(UNet(), large, "cpu") < usual // 2
+    assert 128 <= choose_side(UNet(), large, "cpu") < usual // 2
 
 
 class Crowded(nn.Module):

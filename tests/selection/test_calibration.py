@@ -5,7 +5,7 @@ import pytest
 from contracts import raises_line
 from scipy.special import softmax
 
-from grids.selection.calibration import fit_temperature, upper_quantile
+from grids.selection.calibration import fewest_values, fit_temperature, upper_quantile
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 7.0, 60.0])
@@ -42,3 +42,9 @@ def test_too_few_values_are_refused(coverage: float, least: int) -> None:
         lambda: upper_quantile(np.zeros(least - 1), coverage),
         f"a coverage of {coverage:g} needs at least {least} examples, but there are {least - 1}",
     )
+
+
+@pytest.mark.parametrize("coverage", [-0.1, 0.0, 1.0, 1.5, float("nan")])
+def test_coverages_that_cannot_be(coverage: float) -> None:
+    for call in (lambda: fewest_values(coverage), lambda: upper_quantile(np.arange(9.0), coverage)):
+        raises_line(call, f"a coverage must be above 0 and below 1, but is {coverage:g}")

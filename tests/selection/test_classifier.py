@@ -63,7 +63,7 @@ def test_examples_scatter_about_their_centre_with_variance_1() -> None:
 def test_densities_are_those_of_mixtures() -> None:
     found = fitted()
     new = examples(5, seed=2)[0]
-    logs = found.log_densities(found.whiten(new))
+    logs = found.log_densities(found.squared_distances(found.whiten(new)))
     assert logs.shape == (20, 3)
     expected = np.stack(
         [
@@ -92,8 +92,9 @@ def test_it_composes_after_a_basis() -> None:
     second = fit_discriminant(basis.whiten(statistics), OWNERS[centre], PARTS[centre], 4, 0.3)
     whole = second.compose(basis)
     steps = second.whiten(basis.whiten(statistics))
-    assert whole.squared_distances(whole.whiten(statistics)) == pytest.approx(second.squared_distances(steps), abs=1e-8)
-    assert whole.log_densities(whole.whiten(statistics)) == pytest.approx(second.log_densities(steps), abs=1e-8)
+    squares, expected = whole.squared_distances(whole.whiten(statistics)), second.squared_distances(steps)
+    assert squares == pytest.approx(expected, abs=1e-8)
+    assert whole.log_densities(squares) == pytest.approx(second.log_densities(expected), abs=1e-8)
     assert whole.whiten(statistics) - steps == pytest.approx(
         np.broadcast_to(whole.centres[0] - second.centres[0], steps.shape)
     )
@@ -107,7 +108,7 @@ def test_more_statistics_than_examples() -> None:
     found = fit_discriminant(statistics, classes, np.zeros(24, np.int64), 128, 0.1)
     assert found.projection.shape == (60, 23)  # 24 examples span no more
     new = 3 * directions[classes] + generator.normal(size=(24, 60))
-    logs = found.log_densities(found.whiten(new))
+    logs = found.log_densities(found.squared_distances(found.whiten(new)))
     assert np.isfinite(logs).all()
     assert (logs.argmax(1) == classes).mean() > 0.9
 
@@ -133,7 +134,7 @@ def test_constant_statistics_and_classes_that_do_not_differ() -> None:
     classes = np.arange(40) % 2
     for given in (statistics, np.concatenate((statistics[::2], statistics[::2])), np.zeros((40, 6))):
         found = fit_discriminant(given, classes, np.zeros(40, np.int64), 4)
-        assert np.isfinite(found.log_densities(found.whiten(given))).all()
+        assert np.isfinite(found.log_densities(found.squared_distances(found.whiten(given)))).all()
 
 
 @pytest.mark.parametrize("classes", [[0, 0, 0, 0], [0, 0, 2, 2], [1, 1, 2, 2], []])

@@ -35,7 +35,8 @@ def learnt(count: int = 900, gains: bool = True) -> Profile:
 
 
 def squares(profile: Profile, statistics: FloatArray) -> FloatArray:
-    return profile.discriminant.squared_distances(profile.discriminant.whiten(statistics)).min(1)
+    """(N, M), to all centres."""
+    return profile.discriminant.squared_distances(profile.discriminant.whiten(statistics))
 
 
 def test_a_profile_tells_new_samples_apart() -> None:
@@ -43,7 +44,7 @@ def test_a_profile_tells_new_samples_apart() -> None:
     assert (profile.kinds, profile.groups, profile.descriptor_sha256) == (KINDS, GROUPS, "d")
     assert np.bincount(profile.discriminant.owners).tolist() == [1, 8, 8]  # a centre for each eighth of the severities
     new = made(600, 2)
-    logs = profile.discriminant.log_densities(profile.discriminant.whiten(new.statistics))
+    logs = profile.discriminant.log_densities(squares(profile, new.statistics))
     assert (logs.argmax(1) == new.kinds).mean() > 0.97
     assert 0.5 < profile.thresholds.temperature < 2  # these classes are what the model takes them for
     assert profile.gains is not None
@@ -54,14 +55,14 @@ def test_thresholds_keep_what_they_say() -> None:
     profile = learnt()
     assert 0 < profile.thresholds.clean <= 0.5
     new = made(6000, 3)
-    assert (squares(profile, new.statistics) <= profile.thresholds.distance).mean() > 0.99
-    assert (squares(profile, new.statistics + 30) > profile.thresholds.distance).all()
+    assert (squares(profile, new.statistics).min(1) <= profile.thresholds.distance).mean() > 0.99
+    assert (squares(profile, new.statistics + 30).min(1) > profile.thresholds.distance).all()
 
 
 def test_none_of_few_is_unknown() -> None:
     few = made(30, 5)
     profile = fit_profile(made(300, 0), few, KINDS, GROUPS, descriptor_sha256="")
-    assert profile.thresholds.distance == pytest.approx(MARGIN * squares(profile, few.statistics).max())
+    assert profile.thresholds.distance == pytest.approx(MARGIN * squares(profile, few.statistics).min(1).max())
 
 
 def test_gains_that_were_not_measured_are_not_predicted() -> None:

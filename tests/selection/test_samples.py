@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from grids.degradations import degradation
 from grids.errors import GridsError
 from grids.metrics import image_psnr
+from grids.networks.heads import MultiHead
 from grids.random import seed_for, seeded
 from grids.selection.features import describe
 from grids.selection.samples import (
@@ -31,7 +32,7 @@ from grids.selection.samples import (
     stack_samples,
 )
 from grids.similarity.descriptor import Descriptor
-from grids.training.pair_settings import PHOTOGRAPHS, PRISTINE
+from grids.training.pair_settings import PRISTINE
 
 SAVED = replace(PRISTINE, saved=1.0)
 NOISE = degradation("gaussian_noise")
@@ -59,7 +60,7 @@ def test_everything_is_drawn_from_the_seed() -> None:
 def test_what_is_drawn(kind: object) -> None:
     image, factors, severities = photograph(), [], []
     for seed in range(40):
-        drawn = draw(image, kind, seed)  # type: ignore[arg-type]
+        drawn = draw(image, kind, seed, SampleSettings(data=PRISTINE))  # type: ignore[arg-type]
         assert drawn.clean.shape == drawn.degraded.shape
         assert drawn.clean.shape[0] == 3
         assert 0 <= float(drawn.degraded.min()) <= float(drawn.degraded.max()) <= 1
@@ -80,7 +81,7 @@ def test_what_is_drawn(kind: object) -> None:
 
 def test_the_severity_is_that_of_the_image() -> None:
     for seed in range(6):
-        drawn = draw(photograph(), NOISE, seed, factor=1.0)
+        drawn = draw(photograph(), NOISE, seed, SampleSettings(factor=1.0, data=PRISTINE))
         half = [image_psnr(degraded(drawn.clean, "gaussian_noise", drawn.severity, k), drawn.clean) for k in range(2)]
         assert image_psnr(drawn.degraded, drawn.clean) == pytest.approx(half[0], abs=0.3)
 
@@ -88,19 +89,19 @@ def test_the_severity_is_that_of_the_image() -> None:
 def test_the_factor_and_the_largest_side_are_respected() -> None:
     image = photograph()
     for seed in range(5):
-        drawn = draw(image, NOISE, seed, factor=2.0)
+        drawn = draw(image, NOISE, seed, SampleSettings(factor=2.0, data=PRISTINE))
         assert drawn.factor == 2
         assert 130 - SHIFT <= drawn.clean.shape[1] <= 130
-        drawn = draw(image, NOISE, seed, factor=1.0, most=96)
+        drawn = draw(image, NOISE, seed, SampleSettings(factor=1.0, most=96, data=PRISTINE))
         assert 88 <= min(drawn.clean.shape[-2:]) <= max(drawn.clean.shape[-2:]) <= 96
-        drawn = draw(image, NOISE, seed, most=70)
+        drawn = draw(image, NOISE, seed, SampleSettings(most=70, data=PRISTINE))
         assert max(drawn.clean.shape[-2:]) <= 70
 
 
 @pytest.mark.parametrize("size", [(65, 300), (64, 64), (40, 90), (1, 1), (17, 15)])
 def test_small_photographs_stay_as_they_are(size: tuple[int, int]) -> None:
     for seed in range(12):
-        drawn = draw(photograph(*size), NOISE, seed)
+        drawn = draw(photograph(*size), NOISE, seed, SampleSettings(data=PRISTINE))
         assert 1 <= drawn.factor <= max(1.0, min(size) / LEAST)
         if min(size) <= 2 * SHIFT:
             assert drawn.clean.shape[-2:] == size
@@ -134,6 +135,32 @@ def test_the_gain_of_a_mean_is_that_of_nine_pixels() -> None:
     assert mean == pytest.approx(10 * math.log10(9), abs=1.2)  # the variance of a mean of nine pixels
     assert measure_gains(drawn, (), "cpu") == []
     assert np.isnan(measure_gains(Drawn(clean, clean, 0.0, 1.0, 0), (nn.Identity(), Mean()), "cpu")).all()
+
+
+class Headed(MultiHead):
+    """Gives back its input, and notes whose head was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("gaussian_noise", "haze", "rain"))
+        self.used: list[str] = []
+
+    def forward(self, images: Tensor, task: str | None = None) -> Tensor:
+        self.used.append(self.get_head(task))
+        return images
+
+
+def test_kinds_without_a_head_are_measured_with_any(crops: list[Tensor], descriptor: Descriptor) -> None:
+    kinds = {"gaussian_noise": NOISE, "jpeg": degradation("jpeg")}
+    photographs = [(f"{k}.png", crops[0]) for k in range(8)]
+    networks = Headed(), Headed(), Headed()
+    settings = SampleSettings(most=40, data=PRISTINE)
+    for network in networks[:2]:
+        make_samples(photographs, kinds, descriptor, (network,), settings)
+    assert set(networks[0].used[::2]) == {"gaussian_noise"}
+    assert len(set(networks[0].used[1::2])) > 1
+    assert networks[0].used == networks[1].used
+    make_outliers(photographs, descriptor, 2, (networks[2],), settings)
+    assert len(set(networks[2].used)) > 1
 
 
 def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: Descriptor) -> None:
@@ -173,16 +200,16 @@ def test_the_statistics_are_those_of_the_degraded_image(crops: list[Tensor], des
     settings = SampleSettings(most=60, factor=1.0, data=SAVED)
     samples = make_samples([("a", crops[0])], {"clean": None}, descriptor, settings=settings)
     assert samples.gains.shape == (1, 0)
-    drawn = draw(crops[0], None, seed_for(0, "clean 0 a"), 1.0, 60, data=SAVED)
+    drawn = draw(crops[0], None, seed_for(0, "clean 0 a"), settings)
     assert samples.qualities.tolist() == [drawn.quality]
     assert np.array_equal(samples.statistics[0], describe(descriptor, drawn.degraded))
 
 
 def test_some_are_saved_as_jpeg() -> None:
     image, found = photograph(), []
-    data = replace(PRISTINE, saved=0.5)
+    pristine, data = SampleSettings(factor=1.0, data=PRISTINE), replace(PRISTINE, saved=0.5)
     for seed in range(60):
-        plain, drawn = draw(image, NOISE, seed, factor=1.0), draw(image, NOISE, seed, factor=1.0, data=data)
+        plain, drawn = draw(image, NOISE, seed, pristine), draw(image, NOISE, seed, replace(pristine, data=data))
         assert plain.quality == 0
         assert torch.equal(plain.clean, drawn.clean)
         assert torch.equal(plain.degraded, drawn.degraded) == (drawn.quality == 0)
@@ -211,7 +238,7 @@ def test_outliers_are_grey_as_often_as_known_kinds(descriptor: Descriptor, monke
 
 def test_photographs_may_be_grey_and_faintly_damaged_but_never_bear_the_wrong_name() -> None:
     image = photograph()
-    drawn = [draw(image, NOISE, seed, factor=1.0, data=PHOTOGRAPHS) for seed in range(80)]
+    drawn = [draw(image, NOISE, seed, SampleSettings(factor=1.0)) for seed in range(80)]
     grey = [bool((one.degraded == one.degraded[:1]).all()) for one in drawn]
     assert 2 <= sum(grey) <= 18
     assert [bool((one.clean == one.clean[:1]).all()) for one in drawn] == grey
@@ -222,23 +249,24 @@ def test_photographs_may_be_grey_and_faintly_damaged_but_never_bear_the_wrong_na
 
 def test_a_clean_photograph_is_known_as_it_was_before_it_was_saved() -> None:
     for seed in range(20):
-        drawn = draw(photograph(), None, seed, data=PHOTOGRAPHS)
+        drawn = draw(photograph(), None, seed)
         assert torch.equal(drawn.clean, drawn.degraded) == (drawn.quality == 0)
         assert image_psnr(drawn.degraded, drawn.clean) > 10  # pixels at random
 
 
 def test_drawings_are_clean_and_their_damage_is_known(descriptor: Descriptor) -> None:
     image = photograph()
-    plain, drawn = draw(image, NOISE, 5), draw(image, NOISE, 5, drawings=True)
+    settings = SampleSettings(data=PRISTINE, drawings=True)
+    plain, drawn = draw(image, NOISE, 5, replace(settings, drawings=False)), draw(image, NOISE, 5, settings)
     assert drawn[2:] == plain[2:] and drawn.clean.shape == plain.clean.shape
     assert not torch.equal(drawn.clean, plain.clean)
-    assert torch.equal(drawn.clean, draw(image, NOISE, 5, drawings=True).clean)
+    assert torch.equal(drawn.clean, draw(image, NOISE, 5, settings).clean)
     made = make_samples([("a", image)], {"clean": None}, descriptor, settings=SampleSettings(drawings=True))
     assert np.array_equal(made.statistics[0], describe(descriptor, _drawn(image).degraded))
 
 
 def _drawn(image: Tensor) -> Drawn:
-    return draw(image, None, seed_for(0, "clean 0 a"), data=PHOTOGRAPHS, drawings=True)
+    return draw(image, None, seed_for(0, "clean 0 a"), SampleSettings(drawings=True))
 
 
 def test_no_samples_at_all() -> None:

@@ -1,6 +1,6 @@
 """What describes an image: the statistics that a selector compares.
 
-Moments of the descriptor's features, and the spectrum, the colours and what stands out of what the descriptor is given.
+Moments of the descriptor's features; the spectrum, the colours and what stands out of the image itself.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def describe(descriptor: Descriptor, image: Tensor, visible: Tensor | None = Non
         visible: (H, W) bool, at least one of them: which pixels count; None for all.
 
     Returns:
-        (D,), float64: 13 moments of each of the descriptor's channels, 78 of its spectrum,
-        26 of brightness and colour, and 32 of what stands out.
+        (D,), float64: 13 moments of each of the descriptor's channels, then of the image 78 numbers of its spectrum, 26
+        of brightness and colour, and 32 of what stands out.
     """
     (features,) = descriptor.maps(choose_patches(image, COUNT, visible=visible), (DEPTH,))
     parts = [measure(image, visible) for measure in (spectrum_statistics, color_statistics, defect_statistics)]

@@ -15,8 +15,6 @@ LEAST_STRIDE = 8
 """Pixels between candidates, at least; at most they stand side by side, with enough of them to choose from."""
 DETAILED = 0.5
 """Of the candidates, the share with the most detail: flat ones tell sharp and blurred images apart badly."""
-
-
 VISIBLE = 0.9
 """Of what the most visible part of an image shows, the least that a part must show to be looked at."""
 

@@ -30,9 +30,8 @@ def spectrum_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
 
     Of the grey image: rings of frequency, each near the axes and between them (square and round kernels differ there);
     three wide rings in eight orientations, each ring sorted by power, so that a streak's direction does not count but
-    its presence does; and the multiples of 1/8 along the axes against their neighbours (JPEG
-    blocks may show there). Of the colour
-    differences blue - green and red - green: rings.
+    its presence does; and the multiples of 1/8 along the axes against their neighbours (JPEG blocks may show there).
+    Of the colour differences blue - green and red - green: rings.
 
     Args:
         image: (3, H, W), floating point in [0, 1], uint8 or uint16.
