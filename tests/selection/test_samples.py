@@ -29,7 +29,6 @@ from grids.selection.samples import (
     make_samples,
     measure_gains,
     reduce_photo,
-    stack_samples,
 )
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PRISTINE
@@ -269,6 +268,6 @@ def _drawn(image: Tensor) -> Drawn:
     return draw(image, None, seed_for(0, "clean 0 a"), SampleSettings(drawings=True))
 
 
-def test_no_samples_at_all() -> None:
+def test_samples_of_no_photographs_are_refused(descriptor: Descriptor) -> None:
     with pytest.raises(GridsError, match="one photograph or more"):
-        stack_samples([])
+        make_samples([], {"clean": None}, descriptor)
