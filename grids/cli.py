@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from grids import __version__
-from grids.errors import GridsError, unknown_name
+from grids.errors import GridsError, to_flags, unknown_name
 from grids.reports.text import visible
 from grids.training.interrupts import Terminated, terminate
 
@@ -131,7 +131,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         cli.main(args=list(arguments) if arguments is not None else None, prog_name="grids", standalone_mode=False)
     except GridsError as error:
-        return _fail(str(error), 1)
+        return _fail(to_flags(str(error)), 1)
     except (click.NoSuchOption, click.MissingParameter) as error:
         return _fail(error.format_message(), 2)
     except click.ClickException as error:

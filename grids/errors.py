@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -14,7 +15,8 @@ class GridsError(Exception):
 
     Args:
         message: what is wrong, and where possible what to do. Line breaks and repeated blanks become single blanks, so
-            that it is one line.
+            that it is one line. Arguments that it names stand in backticks; the command line makes them flags by
+            `to_flags`.
     """
 
     def __init__(self, message: str) -> None:
@@ -50,6 +52,24 @@ class RunError(GridsError):
     The disk is full, the folder is read-only, the path is something other than a regular file, or another process is
     using the run folder.
     """
+
+
+_FLAGS = {"functions": "degradation"}  # where it has another name than the argument
+
+
+def to_flags(message: str) -> str:
+    """A message of the library as the command line says it: an argument in backticks becomes its flag.
+
+    Args:
+        message: of an error, or of an image that was skipped. Commands in backticks, of several words, stay.
+
+    Returns:
+        The message with "--" before such names and "-" for "_" in them; `functions` has a flag of another name.
+
+    >>> print(to_flags("raise `max_pixels`, or see `grids degrade`"))
+    raise --max-pixels, or see `grids degrade`
+    """
+    return re.sub("`([a-z_]+)`", lambda found: "--" + _FLAGS.get(found[1], found[1]).replace("_", "-"), message)
 
 
 def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameError:

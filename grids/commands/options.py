@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from grids.errors import GridsError
+from grids.errors import GridsError, to_flags
 from grids.io import STDIO
 from grids.reports.text import visible
 
@@ -234,7 +234,7 @@ class Reading:
     def on_skip(self, bad: Skipped) -> None:
         """Say on stderr that an image cannot be used, also with --quiet, and keep it in `skipped`."""
         self.skipped.append(bad)
-        note(visible(f"skipped {bad.path}: {bad.reason}", keep=""))
+        note(visible(f"skipped {bad.path}: {to_flags(bad.reason)}", keep=""))
 
     def on_note(self, path: Path, text: str) -> None:
         """Say on stderr what should be known of an image, unless --quiet; the same text of the same image only once."""

@@ -49,7 +49,7 @@ def too_large(pixels: int, max_pixels: int) -> ImageError:
         An error whose message gives both in megapixels.
     """
     found, limit = f"{pixels / 1e6:,.6g}", f"{max_pixels / 1e6:,.6g}"
-    return ImageError(f"{found} megapixels are more than the {limit} allowed (raise it with --max-pixels)")
+    return ImageError(f"{found} megapixels are more than the {limit} allowed (raise `max_pixels`)")
 
 
 @functools.cache

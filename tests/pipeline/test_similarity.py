@@ -291,7 +291,7 @@ def test_photographs_in_every_form_that_is_taken(run: Run, photos: Path) -> None
         ({"images": []}, ImageError, "no image"),
         ({"extra": {"haze": "nowhere"}}, ImageError, "nowhere"),
         ({"extra": {"jpeg": "nowhere"}}, GridsError, "named twice"),
-        ({"reading": ReadOptions(100)}, ImageError, "--max-pixels"),
+        ({"reading": ReadOptions(100)}, ImageError, "`max_pixels`"),
     ],
 )
 def test_wrong_names_and_values_are_refused(run: Run, options: dict[str, Any], error: type, reason: str) -> None:
