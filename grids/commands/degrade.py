@@ -109,7 +109,7 @@ def _replay(
     images: tuple[str, ...], params: Path, own: dict[str, Degradation], out: Path | None, reading: options.Reading
 ) -> None:
     """`grids degrade --params`."""
-    from grids.pipeline.degrade import replay_folder
+    from grids.pipeline.replay import replay_folder
 
     if out is None:
         raise options.missing("--out", "--params needs a folder for the pairs: --out FOLDER")
