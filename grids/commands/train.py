@@ -12,6 +12,7 @@ import click
 
 from grids.commands import options
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
+from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.results import TrainingReport
@@ -92,16 +93,22 @@ def run_training(
         training: `train_restorer` or `train_descriptor`, with what is trained.
         out: the file of the weights.
         run, reading: the other arguments.
+
+    Raises:
+        GridsError: as the training; or its time is over, with a checkpoint.
     """
     from grids.commands.progress import Steps
     from grids.pipeline.run_folder import RunFolder
     from grids.pipeline.targets import check_targets
+    from grids.training.trainer import OutOfTimeError
 
     folder = RunFolder.of_model(out)
     check_targets([run.log], [out, folder.settings, folder.checkpoint])
     try:
         with Steps(reading.quiet, run.log) as steps:
             return training(reading=reading.options, control=run.control(steps))
+    except OutOfTimeError as error:
+        raise GridsError(f"{error}: the same command goes on from there") from error
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():
             word = str(interrupt) or "interrupted"

@@ -147,7 +147,7 @@ def split_photographs(
         kept = photo_paths(val)
         # not resolve(): links may go in a circle
         if both := {os.path.realpath(path) for path in paths} & {os.path.realpath(path) for path in kept}:
-            raise ImageError(f"'{min(both)}' is both learnt from and measured on: --val takes other photographs")
+            raise ImageError(f"'{min(both)}' is both learnt from and measured on: `val` takes other photographs")
     learnt, measured = (Photographs(some, least, reading) for some in (paths, kept))
     if both_digests := set(learnt.digests) & set(measured.digests):
         copy = measured.paths[next(i for i, digest in enumerate(measured.digests) if digest in both_digests)]
@@ -182,16 +182,15 @@ def pair_folders(name: str, value: str) -> tuple[Path, Path]:
     Raises:
         GridsError: the text has no such form, or a folder is missing.
     """
-    # a drive letter or a name may hold a colon: the split is where both sides exist
     parts = value.split(":")
     for i in range(1, len(parts)):
         first, second = Path(":".join(parts[:i])), Path(":".join(parts[i:]))
         if first.exists() and second.exists():
             return first, second
     if len(parts) != 2 or not all(parts):
-        raise GridsError(f"--pairs {name} takes INPUT_FOLDER:TARGET_FOLDER, not '{value}'")
+        raise GridsError(f"`pairs` takes INPUT_FOLDER:TARGET_FOLDER, not '{value}' for '{name}'")
     missing = next(part for part in parts if not Path(part).exists())
-    raise GridsError(f"--pairs {name}: there is no folder '{missing}'")
+    raise GridsError(f"`pairs` of '{name}': there is no folder '{missing}'")
 
 
 def pair_files(pairs: Mapping[str, str]) -> list[Path]:

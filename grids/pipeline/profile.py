@@ -212,10 +212,10 @@ def _candidates(
             raise GridsError(f"a group cannot be called '{name}': it stands for images that no group restores")
     for name in (*restorers, *networks):
         if name not in examples:
-            raise GridsError(f"'{name}' is given weights or a network, but no examples: add --group {name}=FOLDER")
+            raise GridsError(f"'{name}' is given weights or a network, but no examples: add `examples` {name}=FOLDER")
     for name in networks:
         if name not in restorers:
-            raise GridsError(f"'{name}' is given a network, but no weights: add --weights {name}=FILE")
+            raise GridsError(f"'{name}' is given a network, but no weights: add `restorers` {name}=FILE")
     for name, file in restorers.items():
         network = load_restorer(file, networks.get(name)).network  # says now what is wrong with it
         if isinstance(network, MultiHead) and name not in network.tasks:
@@ -228,7 +228,7 @@ def _candidates(
 def _groups_of(folder: Path, device: torch.device) -> tuple[tuple[Candidate, ...], list[nn.Module]]:
     """The groups of a run, and their restorers if all of them are there."""
     if not (folder / "groups.json").is_file():
-        raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give --group")
+        raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give `examples`")
     groups = list_candidates(Grouping.load(folder))
     files = [folder / group.weights for group in groups if group.weights]
     if len(files) < len(groups):

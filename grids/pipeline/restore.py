@@ -287,9 +287,9 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
         encode(Photo(_DOT), suffix_of(target))  # says which suffixes there are
         return {source: target}, None
     if out is None:
-        raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+        raise GridsError("a folder of images needs a folder for the results: `out`")
     if Path(out) == STDIO:
-        raise GridsError("standard output takes one image: several need a folder for the results, --out FOLDER")
+        raise GridsError("standard output takes one image: several need a folder for the results, `out`")
     check_apart([str(image) for image in images], out)
     folder = Path(out)
     if folder.is_dir() and any(not path.name.startswith(".lock") for path in folder.iterdir()):
@@ -302,12 +302,10 @@ _DOT = torch.zeros(1, 1, 3, dtype=torch.uint8).numpy()
 
 def _check_pages(compare: str | Path | None, report: str | Path | None, folder: Path | None) -> None:
     if compare is not None and folder is not None:
-        raise GridsError("--compare takes one image; several are compared in the report of their folder")
-    for option, given, suffix in (("--compare", compare, ".png"), ("--report", report, ".html")):
-        if given is None:
-            continue
-        if Path(given).suffix.lower() != suffix:
-            raise GridsError(f"{option} is written as {suffix}, not '{given}'")
+        raise GridsError("`compare` takes one image; several are compared in the report of their folder")
+    for name, given, suffix in (("compare", compare, ".png"), ("report", report, ".html")):
+        if given is not None and Path(given).suffix.lower() != suffix:
+            raise GridsError(f"`{name}` is written as {suffix}, not '{given}'")
 
 
 _SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}

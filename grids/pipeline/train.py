@@ -30,7 +30,6 @@ from grids.training.experiment import Experiment, run_of, train_experiment
 from grids.training.fabric import check_precision
 from grids.training.pair_settings import PRISTINE
 from grids.training.tasks import Reduced
-from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
 DESCRIPTOR = "srresnet-x4"
@@ -168,19 +167,16 @@ class _Training:
         if there is None and (steps := experiment.config.steps(len(names))) >= ESTIMATED:
             each = step_seconds(experiment, self.device, names)
             hears.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
-        try:
-            run = train_experiment(
-                experiment,
-                names,
-                0,
-                self.file,
-                Checkpointing(checkpoint, deadline=self.deadline),
-                name=self.file.name,
-                device=self.device,
-                callbacks=hears,
-            )
-        except OutOfTimeError as error:
-            raise OutOfTimeError(f"{error}: the same command goes on from there") from error
+        run = train_experiment(
+            experiment,
+            names,
+            0,
+            self.file,
+            Checkpointing(checkpoint, deadline=self.deadline),
+            name=self.file.name,
+            device=self.device,
+            callbacks=hears,
+        )
         hears.finished(run, False)
         return run
 

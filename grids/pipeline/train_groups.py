@@ -184,7 +184,7 @@ def _claim(folder: RunFolder, experiment: Experiment, settings: TrainingSettings
         start = sha256(Path(start))
     identity = None if folder.made else TrialLog.identity_of(folder.path / TRIALS)
     if (identity or {}).get("evaluator", "training") != "training":
-        raise RunError(f"'{folder.path}' holds the answers of a table: choose another folder (--out)")
+        raise RunError(f"'{folder.path}' holds the answers of a table: choose another folder (`out`)")
     folder.keep({"names": names, **experiment.parts(names, 0, device), "start": start})
 
 
@@ -192,7 +192,7 @@ def _need_upper_bounds(folder: Path, names: tuple[str, ...]) -> None:
     missing = [name for name in names if not (folder / MODELS / f"{name}.safetensors").exists()]
     if missing:
         raise RunError(
-            f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with --only upper-bounds"
+            f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with `only` upper-bounds"
         )
 
 

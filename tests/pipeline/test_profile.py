@@ -252,9 +252,9 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
         )
         assert not run.exists()
 
-    wrong("'dehaze'", "--group dehaze=", restorers={"dehaze": file})
-    wrong("'dehaze'", "--group dehaze=", networks={"dehaze": "nafnet"})
-    wrong("'denoise'", "--weights denoise=", networks={"denoise": "nafnet"})
+    wrong("'dehaze'", "`examples` dehaze=", restorers={"dehaze": file})
+    wrong("'dehaze'", "`examples` dehaze=", networks={"dehaze": "nafnet"})
+    wrong("'denoise'", "`restorers` denoise=", networks={"denoise": "nafnet"})
     save_file({"layer.weight": np.zeros(2, np.float32)}, tmp_path / "strange.safetensors")
     wrong("strange.safetensors", "--network", restorers={"denoise": tmp_path / "strange.safetensors"})
     wrong("nafnit", restorers={"denoise": bare}, networks={"denoise": "nafnit"})

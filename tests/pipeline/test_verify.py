@@ -229,7 +229,7 @@ def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path:
 
 @pytest.mark.slow
 def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="only upper-bounds"):
+    with pytest.raises(RunError, match="`only` upper-bounds"):
         grouped(photos, tmp_path / "run", only="search")
     bounds = grouped(photos, tmp_path / "run", only="upper-bounds")
     assert bounds.grouping is None and bounds.report.upper_bounds.keys() == set(NAMES)
