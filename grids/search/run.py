@@ -1,4 +1,4 @@
-"""`search_groups`: ask, evaluate, tell, until the partition is there; `plan_search`: what it would ask."""
+"""`search_groups`: ask, evaluate, tell, until the partition is there; what a search would ask, and how far it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from grids.errors import GridsError
@@ -217,3 +218,37 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
             expected[step.mask] = verdict
         found.append(Planned(problem.names(step.mask), problem.distance(step.mask), verdict, known, step.why))
     return found
+
+
+def best_so_far(search: Search) -> Grouping:
+    """Find the best partition into groups that have an answer, whether or not the search is at its end.
+
+    Args:
+        search: not changed.
+
+    Returns:
+        The fewest groups; those of one need no answer, so there is always a partition. Its trials are the groups that
+        were answered; its bounds count only what could be asked for.
+    """
+    problem = search.problem
+    trials = [trial for trial in search.trials if trial.verdict != "failed"]
+    answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
+    held = frozenset(problem.mask(group) for group in answers)
+    rest = Search(replace(problem, askable=held), "exact")
+    rest.know(answers)
+    found = rest.result()
+    return replace(found, method=search.method, trainings=len(trials), trials=tuple(trials))
+
+
+def estimate_remaining(search: Search) -> int:
+    """Estimate how many answers a search will still ask for.
+
+    Args:
+        search: it may work out its next step.
+
+    Returns:
+        What simulations lead to expect, less what was answered, at least 1; 0 where the search is finished.
+    """
+    if search.is_finished():
+        return 0
+    return max(1, round(find_method(search.method).estimate_answers(search.problem.n)) - len(search.trials))

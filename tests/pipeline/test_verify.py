@@ -24,9 +24,9 @@ from grids.pipeline.experiments import RunControl, TrainingSettings
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import TaskSources, make_tasks, split_photographs
 from grids.pipeline.run_report import write_verified
-from grids.pipeline.train_groups import remaining, train_groups
+from grids.pipeline.train_groups import train_groups
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
-from grids.search import METHODS
+from grids.search import METHODS, estimate_remaining
 from grids.search.answers import Answers
 from grids.search.methods.base import Ask, Done, SearchMethod
 from grids.training.callbacks import NullCallbacks
@@ -167,7 +167,9 @@ def test_a_search_method_of_ones_own_trains_too(photos: Path, tmp_path: Path, mo
     monkeypatch.setitem(METHODS, "whole", Whole)
     assert sum(not step.group for step in plan_training(photos, SMALL, tasks=NAMES, method="whole")) == 2
     left: list[int] = []
-    found = grouped(photos, tmp_path / "run", method="whole", on_trial=lambda _, search: left.append(remaining(search)))
+    found = grouped(
+        photos, tmp_path / "run", method="whole", on_trial=lambda _, search: left.append(estimate_remaining(search))
+    )
     assert found.finished and found.grouping.method == "whole" and not any(left)
 
 
@@ -330,6 +332,8 @@ def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path)
     alike = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
     planned = plan_training(photos, alike, tasks=NAMES)
     assert planned[4].seconds == pytest.approx(planned[1].seconds)
+    with pytest.raises(UnknownNameError, match="unknown part 'serch'; did you mean 'search'"):
+        plan_training(photos, SMALL, tasks=NAMES, only="serch")  # type: ignore[arg-type]
 
 
 PROGRAM = """
@@ -339,11 +343,6 @@ from grids.pipeline.experiments import RunControl, TrainingSettings
 from grids.pipeline.run_report import write_verified
 from grids.pipeline.train_groups import train_groups
 from grids.training.callbacks import NullCallbacks
-from grids.pipeline.train_groups import remaining, train_groups
-from grids.training.experiment import NullCallbacks
-from grids.search import METHODS
-from grids.search.answers import Answers
-from grids.search.methods.base import Ask, Done, SearchMethod
 from grids.training.config import TrainingConfig
 
 torch.set_num_threads(1)
