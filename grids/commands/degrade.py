@@ -9,7 +9,6 @@ import click
 
 from grids.commands import options
 from grids.errors import GridsError
-from grids.io import STDIO
 from grids.names import NAMES
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def degrade(
       grids degrade photos/ --params pairs/params.csv -o again/
     """
     from grids.pipeline import degrade as pipeline
-    from grids.pipeline.targets import result_name
+    from grids.pipeline.targets import result_file
 
     reading.use_threads()
     reading.pipe(out)
@@ -77,12 +76,12 @@ def degrade(
     if len(images) > 1 or images[0] == options.BUILTIN or Path(images[0]).is_dir():
         _degrade_folder(images, chosen, out, settings, reading)
     elif len(chosen) > 1:
-        target = _target(out, result_name(Path(images[0]), "degradations"))
+        target = result_file(out, Path(images[0]), "degradations")
         pipeline.degrade_sheet(images[0], target, chosen, severity=severity, seed=seed, reading=reading.options)
         reading.say(str(target))
     else:
         ((name, kind),) = chosen.items()
-        target = _target(out, result_name(Path(images[0]), name))
+        target = result_file(out, Path(images[0]), name)
         found = pipeline.degrade_file(images[0], target, kind, **settings)
         reading.say(f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
 
@@ -126,13 +125,6 @@ def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
 
     check_apart(images, out)
     return photo_paths(options.chosen_images(images))
-
-
-def _target(out: Path | None, name: str) -> Path:
-    """The file to write: `out`, or a name in that folder or the working folder."""
-    if out is None:
-        return Path(name)
-    return out / name if out != STDIO and out.is_dir() else out
 
 
 def _own_kinds(functions: dict[str, str]) -> dict[str, Degradation]:

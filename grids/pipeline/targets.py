@@ -97,18 +97,21 @@ def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator
         yield out
 
 
-def result_name(source: Path, what: str) -> str:
-    """The name for what is made of an image, where the user gives none.
+def result_file(out: str | Path | None, source: Path, what: str) -> Path:
+    """The file for what is made of one image.
 
     Args:
+        out: the file itself ("-" for standard output), or a folder that is there; None for the working folder.
         source: the image; "-" is standard input.
-        what: was done to it.
+        what: was done to it, for a name in the folder.
 
     Example:
-        >>> result_name(Path("photos/cat.jpg"), "restored")
-        'cat_restored.png'
+        >>> print(result_file(None, Path("photos/cat.jpg"), "restored"))
+        cat_restored.png
     """
-    return f"{'stdin' if source == STDIO else source.stem}_{what}.png"
+    if out is not None and (Path(out) == STDIO or not Path(out).is_dir()):
+        return Path(out)
+    return Path(out or "") / f"{'stdin' if source == STDIO else source.stem}_{what}.png"
 
 
 def target_names(sources: Sequence[Path]) -> dict[Path, str]:
