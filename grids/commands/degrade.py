@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.errors import GridsError
 from grids.names import NAMES
 
@@ -73,7 +73,7 @@ def degrade(
         "round_to_8_bit": not no_rounding,
         "reading": reading.options,
     }
-    if len(images) > 1 or images[0] == options.BUILTIN or Path(images[0]).is_dir():
+    if len(images) > 1 or images[0] == values.BUILTIN or Path(images[0]).is_dir():
         _degrade_folder(images, chosen, out, settings, reading)
     elif len(chosen) > 1:
         target = result_file(out, Path(images[0]), "degradations")
@@ -124,7 +124,7 @@ def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
     from grids.pipeline.targets import check_apart
 
     check_apart(images, out)
-    return photo_paths(options.chosen_images(images))
+    return photo_paths(values.chosen_images(images))
 
 
 def _own_kinds(functions: dict[str, str]) -> dict[str, Degradation]:

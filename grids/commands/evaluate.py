@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.io import STDIO, write_text
 
 
@@ -61,7 +61,7 @@ def evaluate(
 
     reading.use_threads()
     reading.pipe(csv, as_json)
-    chosen = options.chosen_images(images)
+    chosen = values.chosen_images(images)
     if csv is not None:
         check_targets([csv], [model, *photo_paths(chosen), *pair_files(pairs)])
     with reading.progress() as bar:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 
 
 @click.command(cls=options.Command)
@@ -38,7 +38,7 @@ def faces(
 
     reading.use_threads()
     check_apart(images, out)
-    sources = photo_paths(options.chosen_images(images))
+    sources = photo_paths(values.chosen_images(images))
     read = 0
     with reading.progress(len(sources)) as bar:
 

@@ -12,6 +12,7 @@ import click
 from grids.commands import options
 from grids.commands.options import declared, record, shared
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
+from grids.commands.values import named_pairs
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 STUDY = "study"
 
 
-def _deltas(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+def _deltas(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
     found = {}
-    for name, value in options.named_pairs(values, "--delta-for", "NAME=DB").items():
+    for name, value in named_pairs(given, "--delta-for", "NAME=DB").items():
         try:
             found[name] = float(value)
         except ValueError:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from grids.commands.group import GroupTraining, Output, SearchOptions, say_replaced
-from grids.commands.options import Reading, chosen_images, echo, missing
+from grids.commands.options import Reading, echo, missing
 from grids.commands.progress import Progress
 from grids.commands.training_options import RunOptions, SourceOptions, TrainingOptions
+from grids.commands.values import chosen_images
 from grids.errors import GridsError
 from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def profile(
         _refuse("cannot be used with --group", degradation=functions, draws=draws, data=data)
     else:
         _refuse("belongs to a --group NAME=FOLDER", weights=weights, network=networks)
-    clean = options.chosen_images(images)
+    clean = values.chosen_images(images)
     with reading.progress() as bar:
         shared: dict[str, Any] = {
             "seed": seed,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def restore(
 
     reading.use_threads()
     reading.pipe(out, as_json)
-    if options.BUILTIN in images:
-        raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
+    if values.BUILTIN in images:
+        raise GridsError(f"'{values.BUILTIN}' stands for clean photographs: there is nothing to restore")
     if out is None and (len(images) > 1 or Path(images[0]).is_dir()):
         raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
     shared = OVERLAP if overlap is None else overlap

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.errors import GridsError
 from grids.names import ELEVEN
 
@@ -70,7 +70,7 @@ def similarity(
       grids similarity photos/ --degradations jpeg,gaussian_noise,defocus_blur
       grids similarity photos/ --extra haze=hazy_photos/ --degradation fog=my.py:fog
     """
-    settings = options.given(
+    settings = values.given(
         patches=patches, patch_size=patch_size, components=components, layer=layer, precision=precision
     )
     if show:
@@ -90,7 +90,7 @@ def similarity(
     def write(found: SimilarityMatrix) -> None:
         from grids.pipeline.outputs import write_similarity  # with matplotlib, which is not needed before
 
-        examples = example_sheet(options.chosen_images(images), kinds, functions, reading=reading.options)
+        examples = example_sheet(values.chosen_images(images), kinds, functions, reading=reading.options)
         sheet = {"One of the photographs under every degradation, at severity 0.5, with the PSNR": examples}
         written.update(write_similarity(found, target, order=order, pictures=sheet, skipped=reading.skipped))
 
@@ -102,7 +102,7 @@ def similarity(
             bar.update()
 
         found = measure_similarity(
-            options.chosen_images(images),
+            values.chosen_images(images),
             make_settings(**settings, seed=seed, intervals=intervals),
             degradations=kinds,
             functions=functions,
@@ -128,7 +128,7 @@ def _show(out: Path | None, degradations: tuple[str, ...] | None, as_json: bool)
     """`grids similarity --show`, which imports no torch."""
     from grids.pipeline.compare import load_similarity
 
-    found = load_similarity(out or options.BUILTIN)
+    found = load_similarity(out or values.BUILTIN)
     if degradations is not None:
         found = found.subset(degradations)
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 from grids.errors import GridsError
 
@@ -70,10 +70,10 @@ def train(
     reading.use_threads()
     train_this = partial(
         train_restorer,
-        options.chosen_images(images),
+        values.chosen_images(images),
         sources.of(tasks),
         training.resolve(seed, "standard", loss, topology=topology),
-        val=options.chosen_images(sources.val),
+        val=values.chosen_images(sources.val),
         out=out,
         resume=resume,
     )

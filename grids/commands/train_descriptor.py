@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.commands.train import print_training, run_training
 from grids.commands.training_options import RunOptions
 
@@ -57,14 +57,14 @@ def train_descriptor(
     from grids.pipeline import train as pipeline
 
     reading.use_threads()
-    changes = options.given(
+    changes = values.given(
         iterations=iterations, crop=crop, batch=batch, learning_rate=learning_rate, precision=precision, seed=seed
     )
     train_this = partial(
         pipeline.train_descriptor,
-        options.chosen_images(images),
+        values.chosen_images(images),
         config=replace(pipeline.DESCRIPTOR_CONFIG, **changes),
-        val=options.chosen_images(val),
+        val=values.chosen_images(val),
         out=out,
         resume=resume,
     )
