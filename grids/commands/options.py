@@ -73,18 +73,19 @@ def general(option: Decorator) -> Decorator:
     return declare
 
 
-def declared(*flags: str, **settings: Any) -> Any:
+def declared(*flags: str, section: str | None = None, **settings: Any) -> Any:
     """A field of a record that is an option of a command.
 
     Args:
         flags: its names; none for "--" and that of the field.
+        section: of `--help`; None for that of the record.
         settings: arguments of `click.option`.
     """
 
     def make(name: str) -> Decorator:
         return click.option(*(flags or (f"--{name.replace('_', '-')}",)), name, **settings)
 
-    return field(metadata={"option": make})
+    return field(metadata={"option": make, "section": section})
 
 
 def shared(option: Decorator) -> Any:
@@ -98,7 +99,7 @@ def record(parameter: str, kind: type, title: str) -> Decorator:
     Args:
         parameter: of the command, by whose name it gets the object.
         kind: the dataclass; its fields from `declared` and `shared` are options, the others keep their defaults.
-        title: the section of the options in `--help`.
+        title: the section in `--help` of the options that name none.
 
     Returns:
         A decorator of the function of a command.
@@ -113,7 +114,7 @@ def record(parameter: str, kind: type, title: str) -> Decorator:
         command: Any = functools.wraps(function)(call)
         for one in reversed(options):
             one.metadata["option"](one.name)(command)
-            command.__click_params__[-1].section = title
+            command.__click_params__[-1].section = one.metadata.get("section") or title
         return command
 
     return declare

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,27 @@ from typing import TYPE_CHECKING
 import click
 
 from grids.commands import options, values
+from grids.commands.options import declared, shared
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.results import TrainingReport
+
+
+@dataclass(frozen=True)
+class Single:
+    """What `grids train` alone takes, not `grids group`.
+
+    Args:
+        topology: where the decoders of a recipe's network attach.
+        loss: in place of that of the budget.
+        resume: an error where there is nothing to go on with.
+    """
+
+    topology: str | None = declared(metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
+    loss: str | None = declared(help="log-mse, l1, charbonnier or ssim-l1.  [default: of the budget]")
+    resume: bool = shared(options.resume)
 
 
 @click.command(cls=options.Command)
@@ -24,10 +41,7 @@ if TYPE_CHECKING:
 @options.tasks("Names, by commas; all: the paper's eleven, or the recipe's.")
 @options.record("sources", SourceOptions, DATA)
 @options.record("training", TrainingOptions, TRAINING)
-@options.section(TRAINING)
-@click.option("--topology", metavar="TEXT", help="Where decoders attach, as R>B>J>H (liu-durbm).")
-@click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: of the budget]")
-@options.resume
+@options.record("single", Single, TRAINING)
 @options.section("Output")
 @options.weights_file("runs/train/model.safetensors")
 @options.as_json("Print the record of the training instead of a table.")
@@ -39,10 +53,8 @@ def train(
     tasks: tuple[str, ...] | None,
     sources: SourceOptions,
     training: TrainingOptions,
-    topology: str | None,
-    loss: str | None,
+    single: Single,
     out: Path,
-    resume: bool,
     as_json: bool,
     run: RunOptions,
     reading: options.Reading,
@@ -72,10 +84,10 @@ def train(
         train_restorer,
         values.chosen_images(images),
         sources.of(tasks),
-        training.resolve(seed, "standard", loss, topology=topology),
+        training.resolve(seed, "standard", single.loss, topology=single.topology),
         val=values.chosen_images(sources.val),
         out=out,
-        resume=resume,
+        resume=single.resume,
     )
     report = run_training(train_this, out, run, reading)
     print_training(report, out, "input", as_json, reading)

@@ -18,7 +18,7 @@ from grids.pipeline.dry_run import step_seconds
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, experiment_of, make_experiment
 from grids.pipeline.inputs import Images, Tasks, TaskSources
 from grids.pipeline.run_folder import RunFolder
-from grids.pipeline.run_report import described
+from grids.pipeline.run_report import collect_settings
 from grids.pipeline.targets import check_targets
 from grids.pipeline.warm_start import shipped_start
 from grids.reports.text import time_text
@@ -188,7 +188,7 @@ def _report(
     return TrainingReport(
         network=experiment.network,
         start=start,
-        settings=described(experiment, device, {"start_sha256": experiment.start_sha256}),
+        settings=collect_settings(experiment, device, start_sha256=experiment.start_sha256),
         inputs=validation.psnr(before, run.group, "cpu"),
         inputs_saved=validation.psnr(before, run.group, "cpu", saved=True),
         runs=(run,),
