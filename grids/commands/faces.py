@@ -48,13 +48,7 @@ def faces(
             bar.update()
 
         found = crop_faces(
-            sources,
-            out,
-            side=side,
-            every=every,
-            boxes=boxes,
-            reading=reading.options,
-            on_image=on_image,
+            sources, out, side=side, every=every, boxes=boxes, reading=reading.options, on_image=on_image
         )
     shown = len({face.photo for face in found})
     counts = f"{counted(len(found), 'face')} of {counted(shown, 'photograph')}"

@@ -18,7 +18,8 @@ from grids.errors import GridsError, RunError
 from grids.io import STDIO, locked, make_folder, to_cell
 from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial
-from grids.search import Search, best_so_far, estimate_remaining
+from grids.search import Search
+from grids.search.run import best_so_far, estimate_remaining
 from grids.training.callbacks import NullCallbacks
 
 COLUMNS = ("tasks", "repeat", "step", "steps", "loss", "steps_per_second", "seconds")

@@ -68,11 +68,7 @@ def select(
     selector = Selector.builtin(device) if run is None else Selector.from_run(run, device)
     with reading.progress(len(paths)) as bar:
         found = select_images(
-            paths,
-            selector=selector,
-            method=method,
-            reading=reading.options,
-            on_done=lambda _: bar.update(),
+            paths, selector=selector, method=method, reading=reading.options, on_done=lambda _: bar.update()
         )
     if map is not None:
         write_map(paths[0], map, selector=selector, reading=reading.options)

@@ -26,8 +26,9 @@ from grids.pipeline.targets import check_apart
 from grids.pipeline.warm_start import MIX, Start, check_system, start_of
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, Trial
-from grids.search import Problem, Search, TrialLog, best_so_far, run_search
+from grids.search import Problem, Search, TrialLog, run_search
 from grids.search.problem import label
+from grids.search.run import best_so_far
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.experiment import Experiment
 from grids.training.fabric import strategy_of

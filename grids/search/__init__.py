@@ -4,16 +4,7 @@ from grids.search.drop_table import DropTable
 from grids.search.methods.agglomerative import tag_selection
 from grids.search.problem import Answer, Problem
 from grids.search.result import groups_over_delta, trials_at_hand
-from grids.search.run import (
-    Evaluation,
-    Evaluator,
-    Planned,
-    best_so_far,
-    estimate_remaining,
-    plan_search,
-    run_search,
-    search_groups,
-)
+from grids.search.run import Evaluation, Evaluator, Planned, plan_search, run_search, search_groups
 from grids.search.search import METHODS, Search, find_method
 from grids.search.trial_log import TrialLog
 
@@ -27,8 +18,6 @@ __all__ = [
     "Problem",
     "Search",
     "TrialLog",
-    "best_so_far",
-    "estimate_remaining",
     "find_method",
     "groups_over_delta",
     "plan_search",

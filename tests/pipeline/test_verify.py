@@ -26,9 +26,10 @@ from grids.pipeline.inputs import TaskSources, make_tasks, split_photographs
 from grids.pipeline.run_report import write_verified
 from grids.pipeline.train_groups import train_groups
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
-from grids.search import METHODS, estimate_remaining
+from grids.search import METHODS
 from grids.search.answers import Answers
 from grids.search.methods.base import Ask, Done, SearchMethod
+from grids.search.run import estimate_remaining
 from grids.training.callbacks import NullCallbacks
 from grids.training.config import TrainingConfig
 from grids.training.evaluator import TrainingEvaluator
