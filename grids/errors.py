@@ -57,7 +57,7 @@ class RunError(GridsError):
     """
 
 
-_FLAGS = {"functions": "degradation"}  # where it has another name than the argument
+_FLAGS = {"functions": "degradation", "examples": "group", "restorers": "weights"}  # other names than the arguments
 
 
 def to_flags(message: str) -> str:

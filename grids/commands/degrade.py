@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grids.builtin import NAMES
-from grids.commands import options
+from grids.commands import options, values
 from grids.errors import GridsError
-from grids.io import STDIO
 
 if TYPE_CHECKING:
     from grids.degradations import Degradation
@@ -55,7 +54,7 @@ def degrade(
       grids degrade photos/ --params pairs/params.csv -o again/
     """
     from grids.pipeline import degrade as pipeline
-    from grids.pipeline.targets import result_name
+    from grids.pipeline.targets import result_file
 
     reading.use_threads()
     reading.pipe(out)
@@ -74,15 +73,15 @@ def degrade(
         "round_to_8_bit": not no_rounding,
         "reading": reading.options,
     }
-    if len(images) > 1 or images[0] == options.BUILTIN or Path(images[0]).is_dir():
+    if len(images) > 1 or images[0] == values.BUILTIN or Path(images[0]).is_dir():
         _degrade_folder(images, chosen, out, settings, reading)
     elif len(chosen) > 1:
-        target = _target(out, result_name(Path(images[0]), "degradations"))
+        target = result_file(out, Path(images[0]), "degradations")
         pipeline.degrade_sheet(images[0], target, chosen, severity=severity, seed=seed, reading=reading.options)
         reading.say(str(target))
     else:
         ((name, kind),) = chosen.items()
-        target = _target(out, result_name(Path(images[0]), name))
+        target = result_file(out, Path(images[0]), name)
         found = pipeline.degrade_file(images[0], target, kind, **settings)
         reading.say(f"{target}  PSNR {found:.2f} dB (RGB, no crop)")
 
@@ -109,7 +108,7 @@ def _replay(
     images: tuple[str, ...], params: Path, own: dict[str, Degradation], out: Path | None, reading: options.Reading
 ) -> None:
     """`grids degrade --params`."""
-    from grids.pipeline.degrade import replay_folder
+    from grids.pipeline.replay import replay_folder
 
     if out is None:
         raise options.missing("--out", "--params needs a folder for the pairs: --out FOLDER")
@@ -125,14 +124,7 @@ def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
     from grids.pipeline.targets import check_apart
 
     check_apart(images, out)
-    return photo_paths(options.chosen_images(images))
-
-
-def _target(out: Path | None, name: str) -> Path:
-    """The file to write: `out`, or a name in that folder or the working folder."""
-    if out is None:
-        return Path(name)
-    return out / name if out != STDIO and out.is_dir() else out
+    return photo_paths(values.chosen_images(images))
 
 
 def _own_kinds(functions: dict[str, str]) -> dict[str, Degradation]:

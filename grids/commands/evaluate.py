@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
+from grids.commands.options import declared, shared
 from grids.io import STDIO, write_text
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """What a restorer is measured on, beside IMAGES; see `evaluate_restorer`.
+
+    Args:
+        tasks: names; None for those of the model.
+        network: a preset of `grids.networks.TABLE`; None if the file says which.
+        pairs: tasks from two folders, "INPUTS:TARGETS" by name.
+        functions: degradations of the user's own, "FILE.py:FUNCTION" by name.
+        as_made: do not also measure after JPEG 90.
+    """
+
+    tasks: tuple[str, ...] | None = shared(options.tasks("Names, separated by commas; all: the tasks of the model."))
+    network: str | None = declared(help="Network of MODEL, if its file does not say; see `grids networks`.")
+    pairs: dict[str, str] = shared(options.pairs("Two folders with real images of a task, or of a new one."))
+    functions: dict[str, str] = shared(options.plugins("A function of your own, as one more task."))
+    as_made: bool = declared(is_flag=True, help="Do not also measure after JPEG 90 (takes half the time).")
 
 
 @click.command(cls=options.Command)
 @click.argument("model", type=Path)
 @click.argument("images", nargs=-1)
-@options.section("Data")
-@options.tasks("Names, separated by commas; all: the tasks of the model.")
-@click.option("--network", help="Network of MODEL, if its file does not say; see `grids networks`.")
-@options.pairs("Two folders with real images of a task, or of a new one.")
-@options.plugins("A function of your own, as one more task.")
-@click.option("--as-made", is_flag=True, help="Do not also measure after JPEG 90 (takes half the time).")
+@options.record("data", EvaluationData, "Data")
 @options.section("Output")
 @click.option("--csv", type=Path, metavar="FILE", help="Write the scores of every photograph.")
 @options.as_json("Print JSON instead of a table.")
@@ -29,11 +45,7 @@ from grids.io import STDIO, write_text
 def evaluate(
     model: Path,
     images: tuple[str, ...],
-    tasks: tuple[str, ...] | None,
-    pairs: dict[str, str],
-    functions: dict[str, str],
-    as_made: bool,
-    network: str | None,
+    data: EvaluationData,
     csv: Path | None,
     as_json: bool,
     device: str,
@@ -61,16 +73,16 @@ def evaluate(
 
     reading.use_threads()
     reading.pipe(csv, as_json)
-    chosen = options.chosen_images(images)
+    chosen = values.chosen_images(images)
     if csv is not None:
-        check_targets([csv], [model, *photo_paths(chosen), *pair_files(pairs)])
+        check_targets([csv], [model, *photo_paths(chosen), *pair_files(data.pairs)])
     with reading.progress() as bar:
         found = evaluate_restorer(
             model,
             chosen,
-            TaskSources(tasks, functions, pairs),
-            network=network,
-            as_made=as_made,
+            TaskSources(data.tasks, data.functions, data.pairs),
+            network=data.network,
+            as_made=data.as_made,
             seed=seed,
             device=device,
             reading=reading.options,

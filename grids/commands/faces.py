@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 
 
 @click.command(cls=options.Command)
@@ -38,7 +38,7 @@ def faces(
 
     reading.use_threads()
     check_apart(images, out)
-    sources = photo_paths(options.chosen_images(images))
+    sources = photo_paths(values.chosen_images(images))
     read = 0
     with reading.progress(len(sources)) as bar:
 
@@ -48,13 +48,7 @@ def faces(
             bar.update()
 
         found = crop_faces(
-            sources,
-            out,
-            side=side,
-            every=every,
-            boxes=boxes,
-            reading=reading.options,
-            on_image=on_image,
+            sources, out, side=side, every=every, boxes=boxes, reading=reading.options, on_image=on_image
         )
     shown = len({face.photo for face in found})
     counts = f"{counted(len(found), 'face')} of {counted(shown, 'photograph')}"

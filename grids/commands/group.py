@@ -12,19 +12,20 @@ import click
 from grids.commands import options
 from grids.commands.options import declared, record, shared
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
+from grids.commands.values import named_pairs
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.pipeline.group import SearchSettings
-    from grids.results import Trial
+    from grids.results import Grouping, Trial
     from grids.search import Planned
 
 STUDY = "study"
 
 
-def _deltas(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+def _deltas(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
     found = {}
-    for name, value in options.named_pairs(values, "--delta-for", "NAME=DB").items():
+    for name, value in named_pairs(given, "--delta-for", "NAME=DB").items():
         try:
             found[name] = float(value)
         except ValueError:
@@ -202,7 +203,7 @@ def _refuse_training_options() -> None:
 def _search(problem: dict[str, Any], search: SearchOptions, output: Output, reading: options.Reading) -> None:
     """Group by known drops, and print the groups."""
     from grids.pipeline.group import group_degradations
-    from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
+    from grids.pipeline.outputs import report_file, stored_grouping
     from grids.reports.grouping_text import grouping_text, trials_text
 
     out = output.out or Path("runs/group")
@@ -221,8 +222,7 @@ def _search(problem: dict[str, Any], search: SearchOptions, output: Output, read
             out=out,
             on_trial=on_trial,
         )
-    if not reading.quiet and (text := replaced_text(before, found)):
-        options.echo(f"{out / 'groups.json'} {text}", err=True)
+    say_replaced(before, found, out, reading)
     if output.as_json:
         trials = {"trials": [asdict(trial) for trial in found.trials]} if output.trials else {}
         options.echo(json.dumps(found.to_json() | trials))
@@ -233,6 +233,21 @@ def _search(problem: dict[str, Any], search: SearchOptions, output: Output, read
         options.echo(f"groups   {out / 'groups.json'}\nreport   {report_file(out)}")
         if output.resume:
             options.echo(f"{found.trainings - len(asked)} of the answers were in {out / 'trials.sqlite'}", err=True)
+
+
+def say_replaced(before: Grouping | None, found: Grouping, out: Path, reading: options.Reading) -> None:
+    """Say on stderr, unless --quiet, which other settings the groups had that a run folder held before.
+
+    Args:
+        before: these groups, if there were any.
+        found: the new ones.
+        out: the run folder.
+        reading: whether to be quiet.
+    """
+    from grids.pipeline.outputs import replaced_text
+
+    if not reading.quiet and (text := replaced_text(before, found)):
+        options.echo(f"{out / 'groups.json'} {text} (--out keeps both)", err=True)
 
 
 def _print_plan(planned: list[Planned], as_json: bool) -> None:

@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from grids.commands.group import GroupTraining, Output, SearchOptions
-from grids.commands.options import Reading, chosen_images, echo, missing
+from grids.commands.group import GroupTraining, Output, SearchOptions, say_replaced
+from grids.commands.options import Reading, echo, missing
 from grids.commands.progress import Progress
 from grids.commands.training_options import RunOptions, SourceOptions, TrainingOptions
+from grids.commands.values import chosen_images
 from grids.errors import GridsError
 from grids.pipeline.dry_run import PlannedTraining, plan_training
 from grids.pipeline.group import check_count
-from grids.pipeline.outputs import replaced_text, report_file, stored_grouping
+from grids.pipeline.outputs import report_file, stored_grouping
 from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.run_report import TrainGroupsResult
 from grids.pipeline.targets import check_targets
@@ -85,8 +86,7 @@ def group_by_training(
         raise GridsError(f"{error}: no restorer is trained yet; the same command goes on") from error
     if found.grouping is not None:
         check_count(found.grouping, search.max_groups, ())
-    if found.grouping is not None and not reading.quiet and (text := replaced_text(before, found.grouping)):
-        echo(f"{out / 'groups.json'} {text}", err=True)
+        say_replaced(before, found.grouping, out, reading)
     if output.as_json:
         echo(json.dumps((found.grouping or found.report).to_json()))
     elif not reading.quiet:

@@ -3,29 +3,58 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
+from grids.commands.options import declared, shared
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.selection.profile import Profile
 
 
+@dataclass(frozen=True)
+class Groups:
+    """The groups of a profile; see `profile_run` and `profile_examples`.
+
+    Args:
+        run: the run folder.
+        examples: folders of images, by names of groups; empty for the groups of the run.
+        weights: files of restorers, by the names of these groups.
+        networks: their presets of `grids.networks.TABLE`, if the files do not say.
+    """
+
+    run: Path = declared(type=Path, metavar="DIR", required=True, help="Run folder in which the profile is stored.")
+    examples: dict[str, str] = shared(
+        options.named(
+            "--group", "examples", metavar="NAME=FOLDER", help="A group, from example images with its degradation."
+        )
+    )
+    weights: dict[str, str] = shared(
+        options.named("--weights", metavar="NAME=FILE", help="The restorer of such a group.")
+    )
+    networks: dict[str, str] = shared(
+        options.named("--network", "networks", metavar="NAME=PRESET", help="Their network, if the file does not say.")
+    )
+
+
+@dataclass(frozen=True)
+class Made:
+    """How examples are synthesized from clean photographs, as in `profile_run`; None for its defaults."""
+
+    functions: dict[str, str] = shared(options.plugins("A function of your own that the run used."))
+    draws: int | None = declared(type=int, help="Examples per photograph and degradation.  [default: 1]")
+    data: str | None = declared(help="photographs or pristine (see `grids train`).  [default: photographs]")
+
+
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1)
-@options.section("Groups")
-@click.option("--run", type=Path, metavar="DIR", required=True, help="Run folder in which the profile is stored.")
-@options.named("--group", "examples", metavar="NAME=FOLDER", help="A group, from example images with its degradation.")
-@options.named("--weights", metavar="NAME=FILE", help="The restorer of such a group.")
-@options.named("--network", "networks", metavar="NAME=PRESET", help="Their network, if the file does not say.")
-@options.section("Synthesized examples")
-@options.plugins("A function of your own that the run used.")
-@click.option("--draws", type=int, help="Examples per photograph and degradation.  [default: 1]")
-@click.option("--data", help="photographs or pristine (see `grids train`).  [default: photographs]")
+@options.record("groups", Groups, "Groups")
+@options.record("made", Made, "Synthesized examples")
 @options.section("Output")
 @options.as_json("Print a summary of the profile as JSON.")
 @options.device
@@ -33,13 +62,8 @@ if TYPE_CHECKING:
 @options.seed
 def profile(
     images: tuple[str, ...],
-    run: Path,
-    examples: dict[str, str],
-    weights: dict[str, str],
-    networks: dict[str, str],
-    functions: dict[str, str],
-    draws: int | None,
-    data: str | None,
+    groups: Groups,
+    made: Made,
     as_json: bool,
     device: str,
     reading: options.Reading,
@@ -58,34 +82,27 @@ def profile(
       grids profile --run runs/own --group denoise=noisy/ --weights denoise=net.pth
     """
     from grids.pipeline.profile import profile_examples, profile_run
-    from grids.training.pair_settings import PHOTOGRAPHS
 
     reading.use_threads()
-    if examples:
-        _refuse("cannot be used with --group", degradation=functions, draws=draws, data=data)
+    if groups.examples:
+        _refuse("cannot be used with --group", degradation=made.functions, draws=made.draws, data=made.data)
     else:
-        _refuse("belongs to a --group NAME=FOLDER", weights=weights, network=networks)
-    clean = options.chosen_images(images)
+        _refuse("belongs to a --group NAME=FOLDER", weights=groups.weights, network=groups.networks)
+    clean = values.chosen_images(images)
     with reading.progress() as bar:
-        shared: dict[str, Any] = {
+        common: dict[str, Any] = {
             "seed": seed,
             "device": device,
             "reading": reading.options,
             "on_start": bar.reset,
             "on_done": bar.update,
         }
-        if examples:
-            learnt = profile_examples(examples, run, clean=clean, restorers=weights, networks=networks, **shared)
+        if groups.examples:
+            common |= {"clean": clean, "restorers": groups.weights, "networks": groups.networks}
+            learnt = profile_examples(groups.examples, groups.run, **common)
         else:
-            learnt = profile_run(
-                clean,
-                run,
-                functions=functions,
-                draws=1 if draws is None else draws,
-                data=data or PHOTOGRAPHS.name,
-                **shared,
-            )
-    _print(learnt, run, as_json, reading)
+            learnt = profile_run(clean, groups.run, **values.given(**vars(made)), **common)
+    _print(learnt, groups.run, as_json, reading)
     reading.count_skipped()
 
 

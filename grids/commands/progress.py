@@ -17,10 +17,10 @@ from grids.cells import to_cell
 from grids.commands.options import note
 from grids.errors import GridsError, RunError
 from grids.io import STDIO, locked, make_folder
-from grids.pipeline.train_groups import best_so_far, remaining
 from grids.reports.text import counted, decibels, time_text
 from grids.results import TrainingRun, Trial
 from grids.search import Search
+from grids.search.run import best_so_far, estimate_remaining
 from grids.training.callbacks import NullCallbacks
 
 COLUMNS = ("tasks", "repeat", "step", "steps", "loss", "steps_per_second", "seconds")
@@ -152,7 +152,7 @@ class Progress(Steps):
         """
         if self.quiet:
             return
-        self.left = remaining(search)
+        self.left = estimate_remaining(search)
         worst = "-" if trial.worst is None else decibels(trial.worst)
         best = counted(len(best_so_far(search)), "group")
         self.say(f"     {' + '.join(trial.group)} loses {worst} dB: {trial.verdict}. Best so far: {best}")

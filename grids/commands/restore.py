@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
-from grids.commands import options
+from grids.commands import options, values
+from grids.commands.options import declared
 from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.pipeline.restore import RestoredFile
-    from grids.restoration.restore import Action
+    from grids.restoration.restore import Action, RestoreSettings
 
+AMOUNT, TILES = "When, and how much", "Tiles"
 _UNTOUCHED: dict[Action, str] = {"uncertain": "uncertain, left as they are", "left": "clean or unknown"}
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """Which restorers `grids restore` uses, and how; see `RestoreSettings`.
+
+    Args:
+        run: a run folder; None for the built-in groups and restorers.
+        group, head, steps, min_gain, strength, tile: as in `RestoreSettings`.
+        overlap: as there; None for the default.
+    """
+
+    run: Path | None = declared(type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
+    group: str | None = declared(metavar="ID", help="Always use the restorer of this group.")
+    head: str | None = declared(metavar="NAME", help="With --group: use the decoder for this degradation.")
+    steps: int = declared(type=int, default=1, show_default=True, help="Most rounds of selecting and restoring.")
+    min_gain: float = declared(
+        section=AMOUNT, metavar="DB", default=0.0, show_default=True, help="Least predicted gain for restoring."
+    )
+    strength: float = declared(
+        section=AMOUNT, default=1.0, show_default=True, help="Share of the result in a blend, 0 to 1."
+    )
+    tile: int | None = declared(
+        section=TILES, type=int, help="Side of the tiles, 128 or more.  [default: by memory; none to 2 megapixels]"
+    )
+    overlap: int | None = declared(section=TILES, type=int, help="Pixels that blended tiles share.  [default: 32]")
+
+    def settings(self) -> RestoreSettings:
+        """The same as the pipeline takes it. Raises GridsError for a value that is out of range."""
+        from grids.restoration.restore import RestoreSettings
+
+        return RestoreSettings(**values.given(**{**vars(self), "run": None}))
 
 
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1, required=True)
-@options.section("Restorers")
-@click.option("--run", type=Path, metavar="DIR", help="Groups and restorers of your own.  [default: built in]")
-@click.option("--group", metavar="ID", help="Always use the restorer of this group.")
-@click.option("--head", metavar="NAME", help="With --group: use the decoder for this degradation.")
-@click.option("--steps", type=int, default=1, show_default=True, help="Most rounds of selecting and restoring.")
-@options.section("When, and how much")
-@click.option(
-    "--min-gain", type=float, metavar="DB", default=0.0, show_default=True, help="Least predicted gain for restoring."
-)
-@click.option("--strength", type=float, default=1.0, show_default=True, help="Share of the result in a blend, 0 to 1.")
-@options.section("Tiles")
-@click.option("--tile", type=int, help="Side of the tiles, 128 or more.  [default: by memory; none to 2 megapixels]")
-@click.option("--overlap", type=int, help="Pixels that blended tiles share.  [default: 32]")
+@options.record("restoring", RestoreOptions, "Restorers")
 @options.section("Output")
 @click.option(
     "--out", "-o", type=Path, help="The file; for several images, a new folder.  [default: NAME_restored.png]"
@@ -46,14 +69,7 @@ _UNTOUCHED: dict[Action, str] = {"uncertain": "uncertain, left as they are", "le
 @options.reading
 def restore(
     images: tuple[str, ...],
-    run: Path | None,
-    group: str | None,
-    head: str | None,
-    steps: int,
-    min_gain: float,
-    strength: float,
-    tile: int | None,
-    overlap: int | None,
+    restoring: RestoreOptions,
     out: Path | None,
     compare: Path | None,
     report: Path | None,
@@ -76,18 +92,15 @@ def restore(
       grids restore photo.png --run runs/liu --group C1 --head rain
     """
     from grids.pipeline.restore import restore_files
-    from grids.restoration.restore import RestoreSettings
-    from grids.restoration.tiling import OVERLAP
     from grids.selection.selector import Selector
 
     reading.use_threads()
     reading.pipe(out, as_json)
-    if options.BUILTIN in images:
-        raise GridsError(f"'{options.BUILTIN}' stands for clean photographs: there is nothing to restore")
+    if values.BUILTIN in images:
+        raise GridsError(f"'{values.BUILTIN}' stands for clean photographs: there is nothing to restore")
     if out is None and (len(images) > 1 or Path(images[0]).is_dir()):
         raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
-    shared = OVERLAP if overlap is None else overlap
-    settings = RestoreSettings(group, head, tile, shared, steps, min_gain, strength)
+    settings, run = restoring.settings(), restoring.run
     with reading.progress() as bar:
 
         def on_image(made: RestoredFile) -> None:

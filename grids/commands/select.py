@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.errors import GridsError
 from grids.io import STDIO, write_text
 
@@ -57,7 +57,7 @@ def select(
     reading.use_threads()
     reading.pipe(csv, as_json)
     check_method(method)
-    paths = photo_paths(options.chosen_images(images))
+    paths = photo_paths(values.chosen_images(images))
     if map is not None:
         if len(paths) > 1:
             raise GridsError(f"--map takes one image, but {len(paths)} are given")
@@ -68,11 +68,7 @@ def select(
     selector = Selector.builtin(device) if run is None else Selector.from_run(run, device)
     with reading.progress(len(paths)) as bar:
         found = select_images(
-            paths,
-            selector=selector,
-            method=method,
-            reading=reading.options,
-            on_done=lambda _: bar.update(),
+            paths, selector=selector, method=method, reading=reading.options, on_done=lambda _: bar.update()
         )
     if map is not None:
         write_map(paths[0], map, selector=selector, reading=reading.options)

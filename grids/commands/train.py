@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
+from grids.commands.options import declared, shared
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
+from grids.errors import GridsError
 
 if TYPE_CHECKING:
     from grids.results import TrainingReport
+
+
+@dataclass(frozen=True)
+class Single:
+    """Options of `grids train` that `grids group` does not have.
+
+    Args:
+        topology: where the decoders of a recipe's network attach.
+        loss: replaces the loss of the budget.
+        resume: fail if there is nothing to resume.
+    """
+
+    topology: str | None = declared(metavar="TEXT", help="Where decoders attach, e.g. R>B>J>H (liu-durbm).")
+    loss: str | None = declared(help="log-mse, l1, charbonnier or ssim-l1.  [default: by budget]")
+    resume: bool = shared(options.resume)
 
 
 @click.command(cls=options.Command)
@@ -23,10 +41,7 @@ if TYPE_CHECKING:
 @options.tasks("Names, separated by commas; all: the paper's eleven, or the recipe's.")
 @options.record("sources", SourceOptions, DATA)
 @options.record("training", TrainingOptions, TRAINING)
-@options.section(TRAINING)
-@click.option("--topology", metavar="TEXT", help="Where decoders attach, e.g. R>B>J>H (liu-durbm).")
-@click.option("--loss", help="log-mse, l1, charbonnier or ssim-l1.  [default: by budget]")
-@options.resume
+@options.record("single", Single, TRAINING)
 @options.section("Output")
 @options.weights_file("runs/train/model.safetensors")
 @options.as_json("Print the record of the training instead of a table.")
@@ -38,10 +53,8 @@ def train(
     tasks: tuple[str, ...] | None,
     sources: SourceOptions,
     training: TrainingOptions,
-    topology: str | None,
-    loss: str | None,
+    single: Single,
     out: Path,
-    resume: bool,
     as_json: bool,
     run: RunOptions,
     reading: options.Reading,
@@ -70,12 +83,12 @@ def train(
     reading.use_threads()
     train_this = partial(
         train_restorer,
-        options.chosen_images(images),
+        values.chosen_images(images),
         sources.of(tasks),
-        training.resolve(seed, "standard", loss, topology=topology),
-        val=options.chosen_images(sources.val),
+        training.resolve(seed, "standard", single.loss, topology=single.topology),
+        val=values.chosen_images(sources.val),
         out=out,
-        resume=resume,
+        resume=single.resume,
     )
     report = run_training(train_this, out, run, reading)
     print_training(report, out, "input", as_json, reading)
@@ -93,16 +106,22 @@ def run_training(
         training: `train_restorer` or `train_descriptor`, with what is trained.
         out: the file of the weights.
         run, reading: the other arguments.
+
+    Raises:
+        GridsError: as the training; or its time is over, with a checkpoint.
     """
     from grids.commands.progress import Steps
     from grids.pipeline.run_folder import RunFolder
     from grids.pipeline.targets import check_targets
+    from grids.training.trainer import OutOfTimeError
 
     folder = RunFolder.of_model(out)
     check_targets([run.log], [out, folder.settings, folder.checkpoint])
     try:
         with Steps(reading.quiet, run.log) as steps:
             return training(reading=reading.options, control=run.control(steps))
+    except OutOfTimeError as error:
+        raise GridsError(f"{error}: the same command goes on from there") from error
     except KeyboardInterrupt as interrupt:
         if out.with_suffix(".ckpt").exists():
             word = str(interrupt) or "interrupted"

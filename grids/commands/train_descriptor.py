@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
+from grids.commands.options import declared, shared
 from grids.commands.train import print_training, run_training
-from grids.commands.training_options import RunOptions
+from grids.commands.training_options import DATA, TRAINING, RunOptions
+
+
+@dataclass(frozen=True)
+class DescriptorOptions:
+    """How a descriptor is trained, as in `TrainingConfig`; None for the value of `DESCRIPTOR_CONFIG`."""
+
+    iterations: int | None = declared(type=int, help="Steps.  [default: 20000]")
+    crop: int | None = declared(type=int, help="Side of the crops before downsampling, pixels.  [default: 96]")
+    batch: int | None = declared(type=int, help="Crops per step.  [default: 16]")
+    learning_rate: float | None = declared(type=float, help="Peak learning rate.  [default: 0.0002]")
+    precision: str | None = shared(options.precision)
 
 
 @click.command(cls=options.Command)
 @click.argument("images", nargs=-1)
-@options.section("Training")
-@click.option("--iterations", type=int, help="Steps.  [default: 20000]")
-@click.option("--crop", type=int, help="Side of the crops before downsampling, pixels.  [default: 96]")
-@click.option("--batch", type=int, help="Crops per step.  [default: 16]")
-@click.option("--learning-rate", type=float, help="Peak learning rate.  [default: 0.0002]")
-@options.precision
-@options.record("run", RunOptions, "Training")
+@options.record("training", DescriptorOptions, TRAINING)
+@options.record("run", RunOptions, TRAINING)
+@options.section(TRAINING)
 @options.resume
-@options.section("Data")
+@options.section(DATA)
 @options.val
 @options.section("Output")
 @options.weights_file("runs/descriptor/descriptor.safetensors")
@@ -32,11 +40,7 @@ from grids.commands.training_options import RunOptions
 @options.seed
 def train_descriptor(
     images: tuple[str, ...],
-    iterations: int | None,
-    crop: int | None,
-    batch: int | None,
-    learning_rate: float | None,
-    precision: str | None,
+    training: DescriptorOptions,
     run: RunOptions,
     val: tuple[str, ...],
     out: Path,
@@ -57,14 +61,11 @@ def train_descriptor(
     from grids.pipeline import train as pipeline
 
     reading.use_threads()
-    changes = options.given(
-        iterations=iterations, crop=crop, batch=batch, learning_rate=learning_rate, precision=precision, seed=seed
-    )
     train_this = partial(
         pipeline.train_descriptor,
-        options.chosen_images(images),
-        config=replace(pipeline.DESCRIPTOR_CONFIG, **changes),
-        val=options.chosen_images(val),
+        values.chosen_images(images),
+        config=replace(pipeline.DESCRIPTOR_CONFIG, **values.given(**vars(training), seed=seed)),
+        val=values.chosen_images(val),
         out=out,
         resume=resume,
     )

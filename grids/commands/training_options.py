@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from grids.commands import options
+from grids.commands import options, values
 from grids.commands.options import declared, shared
 from grids.errors import GridsError
 
@@ -23,7 +23,7 @@ DATA, TRAINING = "Data", "Training"
 
 
 def _seconds(context: click.Context, option: click.Parameter, value: str | None) -> float:
-    return options.seconds_of(value) if value else math.inf
+    return values.seconds_of(value) if value else math.inf
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class TrainingOptions:
 
         if self.recipe is not None and loss is not None and "vgg" in get_recipe(self.recipe).takes:
             raise GridsError(f"the recipe '{self.recipe}' has losses of its own: --loss is not for it")
-        changes = options.given(
+        changes = values.given(
             iterations=self.iterations,
             steps_per="model" if self.steps_per_model else None,
             crop=self.crop,

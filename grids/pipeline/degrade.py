@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from grids import __version__
-from grids.cells import from_cell
-from grids.degradations import Degradation, Parameters, degradation
-from grids.errors import GridsError, UnknownNameError
+from grids.degradations import Degradation, Parameters
+from grids.errors import GridsError
 from grids.images import Photo, ReadOptions, note_pages, read_photo, read_photos, write_photo
 from grids.images.grey import take_one_channel
 from grids.images.tensors import crop_middle, to_pixels
@@ -27,23 +25,23 @@ from grids.random import seed_for, seeded
 from grids.reports.sheet import contact_sheet
 
 PARAMS = "params.csv"
-FIRST = "0.1.0"
-"""The version of grids whose params.csv did not say which version wrote it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What makes one pair of a photograph again: a row of params.csv.
+    """What makes one pair of a photograph: a row of params.csv.
 
     Args:
-        kind: the name of the degradation.
+        name: of the degradation.
+        kind: the degradation.
         seed: of all that is drawn, 0 to 2^63 - 1.
         severity: in [0, 1]; None where it was drawn.
         rounded: whether the result was rounded to 8 bit.
         sha256: the first 16 digits of a checksum of the photograph's size and pixels; not of its file.
     """
 
-    kind: str
+    name: str
+    kind: Degradation
     seed: int
     severity: float | None
     rounded: bool
@@ -197,158 +195,67 @@ def degrade_folder(
     with results_folder(Path(out), sources, PARAMS) as folder:
         for photo in read_photos(list(names), reading):
             assert photo.path is not None
-            name = names[photo.path]
-            digest = _digest(photo)
-            for kind in kinds:
-                job = Job(kind, seed_for(seed, f"{kind} {name}"), severity, round_to_8_bit, digest)
-                rows.append(_write_pair(folder, photo, name, kinds[kind], job, len(kinds) > 1, not rows, reading))
+            name, digest = names[photo.path], checksum(photo)
+            jobs = [
+                Job(label, kind, seed_for(seed, f"{label} {name}"), severity, round_to_8_bit, digest)
+                for label, kind in kinds.items()
+            ]
+            rows += write_pairs(folder, photo, name, jobs, len(kinds) > 1, reading)
             if on_image is not None:
                 on_image(photo.path)
     return rows
 
 
-def replay_folder(
-    sources: Sequence[Path],
-    params: str | Path,
-    out: str | Path,
-    kinds: Mapping[str, Degradation] | None = None,
-    *,
-    reading: ReadOptions | None = None,
-    on_image: Callable[[Path], None] | None = None,
-) -> list[dict[str, Any]]:
-    """Make the pairs of an earlier `degrade_folder` again, from the same photographs.
-
-    Args:
-        sources: the photographs; others beside those that `params` names do not matter.
-        params: the params.csv.
-        out: a folder for the new pairs, as in `degrade_folder`.
-        kinds: degradations that are not built in, by name.
-        reading: the largest size of images.
-        on_image: called after every photograph.
-
-    Returns:
-        The rows of the new params.csv.
-
-    Raises:
-        GridsError: `params` cannot be read, or was written by a grids whose synthesizers made other pixels (the message
-            names its version); a photograph is missing, cannot be read or is another one; or `out` is wrong.
-    """
-    known, reading = dict(kinds or {}), reading or ReadOptions()
-    jobs = read_params(Path(params), known)
-    names = {name: path for path, name in target_names(sources).items()}
-    if missing := [name for name in jobs if name not in names]:
-        raise GridsError(f"'{params}' names '{missing[0]}', but no photograph that is given would become that")
-    for name, found in jobs.items():  # all of them before anything is written
-        digest = _digest(read_photo(names[name], reading.max_pixels))
-        if any(job.sha256 != digest for job in found):
-            raise GridsError(f"'{names[name]}' is not the photograph that '{params}' was made of")
-    several = len({job.kind for found in jobs.values() for job in found}) > 1
-    rows: list[dict[str, Any]] = []
-    with results_folder(Path(out), sources, PARAMS) as folder:
-        for name, found in jobs.items():
-            photo = read_photo(names[name], reading.max_pixels)
-            note_pages(photo, reading)
-            for job in found:
-                rows.append(_write_pair(folder, photo, name, known[job.kind], job, several, not rows, reading))
-            if on_image is not None:
-                on_image(names[name])
-    return rows
-
-
-def read_params(file: Path, kinds: dict[str, Degradation]) -> dict[str, list[Job]]:
-    """Read a params.csv, as `degrade_folder` writes it.
-
-    Args:
-        file: the CSV file.
-        kinds: degradations that are not built in, by name; the built-in ones that the file names are added to it.
-
-    Returns:
-        For each file name of the results its jobs, both in the order of the rows.
-
-    Raises:
-        GridsError: as for `replay_folder`; the message names the line.
-    """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            lines = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GridsError(f"cannot read '{file}': {getattr(error, 'strerror', None) or error}") from error
-    if not lines or not {"file", "kind", "seed"} <= lines[0].keys():
-        raise GridsError(f"'{file}' is no params.csv of `grids degrade`")
-    found: dict[str, list[Job]] = {}
-    for number, line in enumerate(lines, 2):
-        if None in line or None in line.values():
-            raise GridsError(f"line {number} of '{file}' has too many or too few values")
-        try:
-            line = {column: from_cell(cell) for column, cell in line.items()}
-            job = _job(file, line, kinds)
-        except UnknownNameError as error:
-            hint = "one of your own is given with --degradation NAME=FILE.py:FUNCTION"
-            raise GridsError(f"line {number} of '{file}': {error}; {hint}") from error
-        except (KeyError, ValueError) as error:
-            raise GridsError(f"line {number} of '{file}' is damaged ({error})") from error
-        jobs = found.setdefault(line["file"], [])
-        if job.kind in [other.kind for other in jobs]:
-            raise GridsError(f"line {number} of '{file}' names {job.kind} of '{line['file']}' a second time")
-        jobs.append(job)
-    return found
-
-
-def _job(file: Path, line: Mapping[str, str], kinds: dict[str, Degradation]) -> Job:
-    kind = line["kind"]
-    if kind not in kinds:
-        kinds[kind] = degradation(kind)
-    wrote, version = line.get("grids_version") or FIRST, int(line.get("version") or 0)
-    if version != kinds[kind].version:
-        if wrote == __version__:
-            raise ValueError(f"version {version} of {kind}, which has {kinds[kind].version} in grids {wrote}")
-        raise GridsError(
-            f"'{file}' was written by grids {wrote}, whose {kind} has other pixels: only that version makes them again"
-        )
-    severity = float(line["severity"]) if line["severity"] else None
-    if severity is not None and not 0 <= severity <= 1:
-        raise ValueError(f"severity {severity}")
-    seed = int(line["seed"])
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed {seed}")
-    return Job(kind, seed, severity, {"True": True, "False": False}[line["rounded"]], line["sha256"])
-
-
-def _digest(photo: Photo) -> str:
-    """Of the pixels that are degraded."""
+def checksum(photo: Photo) -> str:
+    """The first 16 digits of the SHA-256 of a photograph's size and pixels: what is degraded, not its file."""
     return hashlib.sha256(str(photo.pixels.shape).encode() + photo.pixels.tobytes()).hexdigest()[:16]
 
 
-def _write_pair(
-    folder: Path,
-    photo: Photo,
-    name: str,
-    kind: Degradation,
-    job: Job,
-    several: bool,
-    first: bool,
-    reading: ReadOptions | None,
-) -> dict[str, Any]:
-    """Write one pair and its row of params.csv."""
-    base, seen = folder / job.kind if several else folder, seen_part(photo)
+def write_pairs(
+    folder: Path, photo: Photo, name: str, jobs: Sequence[Job], several: bool, reading: ReadOptions | None
+) -> list[dict[str, Any]]:
+    """Write pairs of a photograph into LQ/ and GT/, and a row of params.csv after each.
+
+    Args:
+        folder: for the results; it is there.
+        photo: what is degraded.
+        name: of the results.
+        jobs: one for each pair.
+        several: each degradation has a folder of its own for LQ/ and GT/.
+        reading: told of what is not kept.
+
+    Returns:
+        The rows.
+
+    Raises:
+        GridsError: a file cannot be written, or a degradation of one's own fails.
+    """
+    rows = []
+    for job in jobs:
+        base = folder / job.name if several else folder
+        rows.append(_write_pair(base, photo, name, job, reading))
+        append_row(folder / PARAMS, rows[-1])
+    return rows
+
+
+def _write_pair(base: Path, photo: Photo, name: str, job: Job, reading: ReadOptions | None) -> dict[str, Any]:
+    seen = seen_part(photo)
     clean = seen.photo.tensor()
-    result, parameters = _degrade(clean, kind, job.severity, job.seed, job.rounded, photo.grey)
+    result, parameters = _degrade(clean, job.kind, job.severity, job.seed, job.rounded, photo.grey)
     write_photo(base / "GT" / name, photo)
     write_photo(base / "LQ" / name, _result(photo, seen, result, job.rounded), reading)
-    row = {
+    return {
         "file": name,
-        "kind": job.kind,
-        "version": kind.version,
+        "kind": job.name,
+        "version": job.kind.version,
         "seed": job.seed,
         "severity": "" if job.severity is None else job.severity,
         "rounded": job.rounded,
-        "parameters": json.dumps(_listed(parameters)),
+        "parameters": json.dumps({key: value[0].tolist() for key, value in parameters.items()}),
         "psnr_db": f"{image_psnr(clean, result):.3f}",
         "sha256": job.sha256,
         "grids_version": __version__,
     }
-    append_row(folder / PARAMS, row, first)
-    return row
 
 
 def _degrade(
@@ -363,7 +270,3 @@ def _degrade(
 def _result(photo: Photo, seen: Seen, result: Tensor, rounded: bool) -> Photo:
     whole, part = (shot if rounded else shot.with_16_bits() for shot in (photo, seen.photo))
     return with_seen(whole, seen, part.with_pixels(result))
-
-
-def _listed(parameters: Parameters) -> dict[str, Any]:
-    return {name: value[0].tolist() for name, value in parameters.items()}

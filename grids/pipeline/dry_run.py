@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 
 from grids import devices
-from grids.errors import GridsError
+from grids.errors import GridsError, unknown_name
 from grids.images import ReadOptions
 from grids.pipeline.experiments import TrainingSettings, make_experiment
 from grids.pipeline.inputs import Images, Tasks, TaskSources
-from grids.pipeline.warm_start import LONGER, bounds, check_system, shipped_start
+from grids.pipeline.warm_start import LONGER, check_system, shipped_start
+from grids.restoration.models import check_scale
 from grids.results import Grouping
 from grids.search import find_method
 from grids.training.callbacks import NullCallbacks
@@ -73,7 +74,9 @@ def plan_training(
         GridsError: a name, value or file is wrong; the message names it.
     """
     used = settings or TrainingSettings()
-    experiment = make_experiment(images, val, tasks_of(partition, tasks), used, reading)
+    sources = choose_tasks(tasks, partition, only)
+    check_scale(used.network)
+    experiment = make_experiment(images, val, sources, used, reading)
     order = tuple(task.name for task in experiment.tasks)
     check_system(used, experiment)
     step, config = step_seconds(experiment, devices.resolve(device), order), used.config
@@ -81,7 +84,7 @@ def plan_training(
     if used.start is None:
         longer = 1 if shipped_start(used.network) else LONGER
         found.append(PlannedTraining(order, "what all others start from", step * longer * config.steps(len(order))))
-    for group, repeat in bounds(order, used, partition):
+    for group, repeat in list_bounds(order, used, partition):
         why = "upper bound" if len(group) == 1 else "the noise of a drop" if repeat else "mix-training"
         found.append(PlannedTraining(group, why, step * config.steps(len(group))))
     if partition is not None:
@@ -93,22 +96,43 @@ def plan_training(
     return found + [PlannedTraining((), "a group that the search asks for", each)] * count
 
 
-def tasks_of(partition: Grouping | None, tasks: Tasks) -> TaskSources:
+def choose_tasks(tasks: Tasks, partition: Grouping | None, only: Part | None) -> TaskSources:
     """The tasks of a run: those that are named, or those of a partition.
 
     Args:
-        partition: what is trained without a search; None for none.
         tasks: names or sources; with a partition, no names or all of its degradations.
+        partition: what is trained without a search; None for none.
+        only: the part of the run that is wanted; None for all of it.
 
     Raises:
-        GridsError: other degradations are named than those of the partition.
+        GridsError: there is no such part, or of a partition only a part or other degradations are wanted.
     """
+    if only is not None and only not in get_args(Part):
+        raise unknown_name("part", only, get_args(Part))
     found = TaskSources.of(tasks)
     if partition is None:
         return found
-    if set(found.names or partition.degradations) != set(partition.degradations):
+    if only is not None or set(found.names or partition.degradations) != set(partition.degradations):
         raise GridsError("a partition is trained whole: with its own degradations, and not in part")
     return replace(found, names=partition.degradations)
+
+
+def list_bounds(
+    names: tuple[str, ...], settings: TrainingSettings, partition: Grouping | None
+) -> list[tuple[tuple[str, ...], int]]:
+    """List the trainings that come before any search: the upper bounds, and the one restorer for all tasks.
+
+    Args:
+        names: all tasks, in the order of the similarity matrix.
+        settings: with `repeats` of 2 or more, the one for all is trained with a second seed, too: that tells the noise
+            of all tasks at once.
+        partition: what is trained without a search, and so without that repetition; None for a search.
+
+    Returns:
+        (tasks, number of the repetition) of each, single tasks first.
+    """
+    again = [(names, 1)] if settings.repeats > 1 and partition is None else []
+    return [*(((name,), 0) for name in names), (names, 0), *again]
 
 
 def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str, ...]) -> float:

@@ -102,8 +102,8 @@ def _check_known(restorer: Restorer, sources: TaskSources) -> None:
         wanted = sources.names is None or name in sources.names
         if wanted and name not in (*NAMES, *sources.functions, *sources.pairs):
             raise GridsError(
-                f"the restorer was trained for '{name}', which is none of ours: give it with --pairs or --degradation, "
-                "or choose other --tasks"
+                f"the restorer was trained for '{name}', which is none of ours: give it with `pairs` or `functions`, "
+                "or choose other `tasks`"
             )
 
 

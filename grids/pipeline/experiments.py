@@ -85,7 +85,7 @@ class TrainingSettings:
         if self.repeats < 1:
             raise GridsError(f"repeats must be at least 1, but is {self.repeats}")
         if self.start not in (None, SCRATCH) and self.trunk is not None:
-            raise GridsError("--start gives all weights, --trunk those of the trunk: give one of the two")
+            raise GridsError("`start` gives all weights, `trunk` those of the trunk: give one of the two")
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grids.cells import from_cell
 from grids.errors import GridsError, ImageError
 from grids.images import Metadata, Photo, ReadOptions, read_photos, write_photo
 from grids.images.faces import Box, crop_face, find_faces, square_of
 from grids.images.transparency import without_hidden
-from grids.io import read_text
-from grids.pipeline.targets import absolute, append_row, results_folder, target_names
+from grids.pipeline.targets import absolute, append_row, read_rows, results_folder, target_names
 
 FACES = "faces.csv"
 COLUMNS = ("file", *Box._fields)
@@ -96,7 +94,7 @@ def crop_faces(
                 if len(sources) > 1:
                     reading.skip(photo.path, str(error))
             else:
-                faces += _written(photo, found if every else found[:1], side, folder, names)
+                faces += _write_faces(photo, found if every else found[:1], side, folder, names)
             if on_image is not None:
                 on_image(photo.path)
         if not faces:
@@ -128,7 +126,7 @@ def _large(photo: Photo, boxes: Sequence[Box], side: int) -> list[Box]:
     return [box for box, found in zip(boxes, sides, strict=True) if found >= side]
 
 
-def _written(photo: Photo, boxes: Sequence[Box], side: int, folder: Path, names: Mapping[Path, str]) -> list[Face]:
+def _write_faces(photo: Photo, boxes: Sequence[Box], side: int, folder: Path, names: Mapping[Path, str]) -> list[Face]:
     """Write faces of a photograph, and a row for each."""
     assert photo.path is not None
     faces = []
@@ -137,7 +135,7 @@ def _written(photo: Photo, boxes: Sequence[Box], side: int, folder: Path, names:
         crop = Photo(crop_face(without_hidden(photo), box, side), metadata=icc, grey=photo.grey)
         faces.append(Face(photo.path, box, write_photo(folder / name, crop)))
         row = {"file": str(photo.path), **box._asdict(), "crop": name}
-        append_row(folder / FACES, row, first=not (folder / FACES).exists())
+        append_row(folder / FACES, row)
     return faces
 
 
@@ -152,27 +150,14 @@ def _file_names(name: str, count: int, others: Iterable[str]) -> list[str]:
 def _read_boxes(file: Path, sources: Sequence[Path]) -> dict[Path, list[_Given]]:
     """The boxes of each photograph, the largest first. Raises GridsError, naming the line."""
     found: dict[Path, list[_Given]] = {}
-    for number, row in _rows(file):
+    for number, row in read_rows(file, FACES, COLUMNS):
         line = f"'{file}', line {number}"
         photo = _named(from_cell((row["file"] or "").strip()), sources, line)
         found.setdefault(photo, []).append(_Given(_box(row, line), line))
     return {photo: sorted(rows, key=lambda one: -max(one.box[2:])) for photo, rows in found.items()}
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """The rows of a CSV file, with the numbers of their lines. Raises GridsError."""
-    reader = csv.DictReader(io.StringIO(read_text(file).removeprefix("\ufeff"), newline=""))
-    try:
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise GridsError(f"'{file}' has no column '{missing[0]}' (needed: {', '.join(COLUMNS)})")
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise GridsError(f"'{file}', line {reader.line_num + 1}: {error}") from error
-
-
-def _box(row: Mapping[str, str | None], line: str) -> Box:
+def _box(row: Mapping[str, Any], line: str) -> Box:
     values = []
     for column in Box._fields:
         text = (row[column] or "").strip()

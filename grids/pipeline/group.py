@@ -209,5 +209,5 @@ def _log(out: Path, table: DropTable, resume: bool) -> TrialLog:
         raise RunError(f"there is nothing to resume: '{file}' does not exist")
     identity = TrialLog.identity_of(file)
     if not resume and identity is not None and identity.get("evaluator") != "table":
-        raise RunError(f"'{file}' holds answers of trainings: --resume goes on with them, or choose another folder")
+        raise RunError(f"'{file}' holds answers of trainings: `resume` goes on with them, or choose another folder")
     return TrialLog(file, {"evaluator": "table", "drops_sha256": table.sha256[:16]}, replace=not resume)

@@ -21,6 +21,8 @@ BUILTIN = "builtin"
 HELD_OUT = 5
 """Without photographs of their own, every so many-th is measured on only."""
 LEAST, FEWEST = 2, 3
+CALIBRATION = 4
+"""One photograph of so many is kept to calibrate a profile."""
 
 Images = str | Path | Sequence[str | Path] | None
 Plugin = str | Callable[..., Tensor] | Degradation
@@ -138,7 +140,7 @@ def split_photographs(
     if val is None:
         if len(paths) < LEAST:
             raise ImageError(f"too few photographs: {LEAST} or more are needed, but there is {len(paths)}")
-        lots = {path: lot_of(path) for path in paths}
+        lots = {path: _lot(path) for path in paths}
         least_held = min(len(paths) - 1, max(1, min(FEWEST, len(paths) // FEWEST)))
         first = sorted(paths, key=lambda path: lots[path])[:least_held]  # few photographs: chance may pick none of them
         kept = [path for path in paths if not lots[path] % HELD_OUT or path in first][: len(paths) - 1]
@@ -147,7 +149,7 @@ def split_photographs(
         kept = photo_paths(val)
         # not resolve(): links may go in a circle
         if both := {os.path.realpath(path) for path in paths} & {os.path.realpath(path) for path in kept}:
-            raise ImageError(f"'{min(both)}' is both learnt from and measured on: --val takes other photographs")
+            raise ImageError(f"'{min(both)}' is both learnt from and measured on: `val` takes other photographs")
     learnt, measured = (Photographs(some, least, reading) for some in (paths, kept))
     if both_digests := set(learnt.digests) & set(measured.digests):
         copy = measured.paths[next(i for i, digest in enumerate(measured.digests) if digest in both_digests)]
@@ -155,17 +157,23 @@ def split_photographs(
     return learnt, measured
 
 
-def lot_of(path: Path) -> int:
-    """A number drawn for a photograph by a checksum (SHA-256) of its file name, without its folder.
-
-    So a photograph falls into the same part of a split when others come and go, or the folder moves.
+def split_for_calibration(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """What a profile is learnt from, and what is kept for its thresholds and intervals: one of four, at least two.
 
     Args:
-        path: the file, which is not read.
+        paths: the files, which are not read.
 
     Returns:
-        0 to 2^256 - 1.
+        Both parts, in the order of the paths. A file seldom changes sides when others come and go, and never when its
+        folder moves.
     """
+    ranked = sorted(paths, key=lambda path: (_lot(path), path))
+    kept = set(ranked[: max(2, len(ranked) // CALIBRATION)])
+    return [path for path in paths if path not in kept], [path for path in paths if path in kept]
+
+
+def _lot(path: Path) -> int:
+    """A number drawn for a photograph by a checksum of its file name, without its folder."""
     return int.from_bytes(hashlib.sha256(path.name.encode("utf-8", "replace")).digest())
 
 
@@ -182,16 +190,15 @@ def pair_folders(name: str, value: str) -> tuple[Path, Path]:
     Raises:
         GridsError: the text has no such form, or a folder is missing.
     """
-    # a drive letter or a name may hold a colon: the split is where both sides exist
     parts = value.split(":")
     for i in range(1, len(parts)):
         first, second = Path(":".join(parts[:i])), Path(":".join(parts[i:]))
         if first.exists() and second.exists():
             return first, second
     if len(parts) != 2 or not all(parts):
-        raise GridsError(f"--pairs {name} takes INPUT_FOLDER:TARGET_FOLDER, not '{value}'")
+        raise GridsError(f"`pairs` takes INPUT_FOLDER:TARGET_FOLDER, not '{value}' for '{name}'")
     missing = next(part for part in parts if not Path(part).exists())
-    raise GridsError(f"--pairs {name}: there is no folder '{missing}'")
+    raise GridsError(f"`pairs` of '{name}': there is no folder '{missing}'")
 
 
 def pair_files(pairs: Mapping[str, str]) -> list[Path]:

@@ -142,7 +142,7 @@ def replaced_text(before: Grouping | None, now: Grouping) -> str:
         for one in (before, now)
     ]
     changes = [f"{name} {value}, now {sides[1][name]}" for name, value in sides[0].items() if value != sides[1][name]]
-    return f"replaces groups of other settings: {'; '.join(changes)} (--out keeps both)" if changes else ""
+    return f"replaces groups of other settings: {'; '.join(changes)}" if changes else ""
 
 
 def write_report(report: Report, page: Path) -> dict[str, Path]:

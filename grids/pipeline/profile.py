@@ -17,7 +17,7 @@ from grids.errors import GridsError, ImageError, RunError
 from grids.images import ReadOptions, read_photos
 from grids.images.transparency import seen_part
 from grids.networks.heads import MultiHead
-from grids.pipeline.inputs import Images, Plugin, lot_of, named_degradations, photo_paths
+from grids.pipeline.inputs import Images, Plugin, named_degradations, photo_paths, split_for_calibration
 from grids.pipeline.run_folder import RunFolder
 from grids.pipeline.targets import check_targets
 from grids.random import seeded
@@ -31,8 +31,6 @@ from grids.selection.samples import Samples, SampleSettings, make_outliers, make
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, pair_settings
 
-CALIBRATION = 4
-"""One photograph of so many is kept for thresholds and intervals."""
 FEWEST = 8
 """Photographs, or examples of a group, that are needed."""
 MOST, LEARNT_MOST = 512, 256
@@ -100,7 +98,7 @@ def profile_run(
         if len(paths) < FEWEST:
             raise _too_few(len(paths))
         on_start(len(paths))
-        learnt, kept = _split(paths)
+        learnt, kept = split_for_calibration(paths)
         # float32, as images are described when a group is chosen for them
         descriptor = Descriptor(device=where)
         reading = reading or ReadOptions()
@@ -111,8 +109,7 @@ def profile_run(
             photographs = _pixels(some, reading)
             made = make_samples(photographs, kinds, descriptor, restorers, drawing, device=where, on_done=on_done)
             drawing = replace(drawing, draws=DISTORTED)
-            photographs = _pixels(some, silent)
-            others = make_outliers(photographs, descriptor, len(kinds), restorers, drawing, device=where)
+            others = make_outliers(_pixels(some, silent), descriptor, len(kinds), restorers, drawing, device=where)
             parts.append(Samples.join([made, others]))
         used = [len(np.unique(part.photographs)) for part in parts]
         if min(used) < 2 or sum(used) < FEWEST:
@@ -169,8 +166,7 @@ def profile_examples(
     folder = Path(run)
     seeded(seed)
     groups = _candidates(examples, restorers or {}, networks or {})
-    folders: dict[str, list[Path]] = {CLEAN: photo_paths(clean)}
-    folders |= {name: photo_paths(given) for name, given in examples.items()}
+    folders = {CLEAN: photo_paths(clean)} | {name: photo_paths(given) for name, given in examples.items()}
     for name, paths in folders.items():  # now, not after minutes of describing those that come before
         _need_enough(name, len(paths))
     check_targets([folder / FILE], (restorers or {}).values())
@@ -179,12 +175,14 @@ def profile_examples(
         # float32, as images are described when one of these is chosen: few examples must not differ from them
         descriptor = Descriptor(device=where)
         basis, reading = read_profile(weights.builtin(weights.PROFILE)).discriminant, reading or ReadOptions()
-        learnt: list[Samples] = []
-        kept: list[Samples] = []
+        learnt, kept = list[Samples](), list[Samples]()
         for kind, (name, paths) in enumerate(folders.items()):
-            described = dict(_described(paths, kind, descriptor, basis, reading, on_done))
+            described: dict[Path, Samples] = {}
+            for path, samples in _described(paths, kind, descriptor, basis, reading):
+                described[path] = samples
+                on_done()
             _need_enough(name, len(described))
-            for part, some in zip((learnt, kept), _split(list(described)), strict=True):
+            for part, some in zip((learnt, kept), split_for_calibration(list(described)), strict=True):
                 part += [described[path] for path in some]
                 if name == CLEAN:
                     part.append(_others(some, len(folders), descriptor, basis, reading, seed))
@@ -212,10 +210,10 @@ def _candidates(
             raise GridsError(f"a group cannot be called '{name}': it stands for images that no group restores")
     for name in (*restorers, *networks):
         if name not in examples:
-            raise GridsError(f"'{name}' is given weights or a network, but no examples: add --group {name}=FOLDER")
+            raise GridsError(f"'{name}' is given weights or a network, but no examples: add `examples` {name}=FOLDER")
     for name in networks:
         if name not in restorers:
-            raise GridsError(f"'{name}' is given a network, but no weights: add --weights {name}=FILE")
+            raise GridsError(f"'{name}' is given a network, but no weights: add `restorers` {name}=FILE")
     for name, file in restorers.items():
         network = load_restorer(file, networks.get(name)).network  # says now what is wrong with it
         if isinstance(network, MultiHead) and name not in network.tasks:
@@ -228,7 +226,7 @@ def _candidates(
 def _groups_of(folder: Path, device: torch.device) -> tuple[tuple[Candidate, ...], list[nn.Module]]:
     """The groups of a run, and their restorers if all of them are there."""
     if not (folder / "groups.json").is_file():
-        raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give --group")
+        raise RunError(f"the run folder '{folder}' holds no groups.json: `grids group` makes one, or give `examples`")
     groups = list_candidates(Grouping.load(folder))
     files = [folder / group.weights for group in groups if group.weights]
     if len(files) < len(groups):
@@ -249,13 +247,6 @@ def _kinds_of(groups: Sequence[Candidate], functions: Mapping[str, Plugin]) -> d
     return {CLEAN: None} | {name: found[name] for name in names}
 
 
-def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """What is learnt from, and what is kept for calibration: by a checksum of the name, so that each stays there."""
-    ranked = sorted(paths, key=lambda path: (lot_of(path), path))
-    kept = set(ranked[: max(2, len(ranked) // CALIBRATION)])
-    return [path for path in paths if path not in kept], [path for path in paths if path in kept]
-
-
 def _need_enough(name: str, count: int) -> None:
     """Raises GridsError for too few examples of a group, or clean photographs."""
     if count < FEWEST:
@@ -274,12 +265,7 @@ def _pixels(paths: Sequence[Path], reading: ReadOptions) -> Iterator[tuple[str, 
 
 
 def _described(
-    paths: Sequence[Path],
-    kind: int,
-    descriptor: Descriptor,
-    basis: Discriminant,
-    reading: ReadOptions,
-    on_done: Callable[[], object],
+    paths: Sequence[Path], kind: int, descriptor: Descriptor, basis: Discriminant, reading: ReadOptions
 ) -> Iterator[tuple[Path, Samples]]:
     """Every image and its quarters, in the whitened space of the basis."""
     for number, photo in enumerate(read_photos(paths, reading)):
@@ -289,7 +275,6 @@ def _described(
         rows = basis.whiten(np.stack([describe(descriptor, *part) for part in parts]))
         kinds, numbers, zeros = (np.full(len(rows), value) for value in (kind, number, 0.0))
         yield photo.path, Samples(rows, kinds, zeros, numbers, np.empty((len(rows), 0)), zeros)
-        on_done()
 
 
 def _others(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
+import numpy as np
 from torch import nn
 
 from grids import devices
@@ -19,7 +19,7 @@ from grids.images.tensors import Pixels
 from grids.images.transparency import on_white
 from grids.io import STDIO, write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
-from grids.pipeline.targets import check_apart, check_targets, result_name, results_folder, target_names
+from grids.pipeline.targets import check_apart, check_targets, result_file, results_folder, target_names
 from grids.reports.selection import Shown, outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, as_jpeg, contact_sheet
 from grids.reports.text import counted
@@ -32,11 +32,7 @@ PICTURES = 12
 
 
 class Selecting(Protocol):
-    """What says which group an image needs; `grids.selection.selector.Selector` is one.
-
-    `groups` are the groups with the files of their restorers; `select` chooses among them. A class of one's own with
-    both will do in its place.
-    """
+    """What says which of its groups an image needs: `grids.selection.selector.Selector`, or a class with these two."""
 
     @property
     def groups(self) -> Sequence[Candidate]: ...
@@ -126,10 +122,10 @@ def restore_files(
     _check_pages(compare, report, folder)
     outputs = [compare, report] if folder is not None else [*targets.values(), compare, report]
     check_targets(outputs, [*targets, *(targets.values() if folder is not None else ())])
-    account = _Account(folder, compare, report)
+    pages = _Pages(folder, compare, report)
 
     def note(bad: Skipped) -> None:
-        account.skipped.append(bad)
+        pages.skipped.append(bad)
         reading.skip(bad.path, bad.reason)
 
     def run(photo: Photo) -> Restoration | None:
@@ -145,18 +141,17 @@ def restore_files(
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.enter_context(results_folder(folder, list(targets), RECORDS))
-        stack.callback(account.write)  # Ctrl-C, too, leaves an account of what was done
+        stack.callback(pages.write)  # Ctrl-C, too, leaves an account of what was done
         for photo in read_photos(list(targets), replace(reading, on_skip=note)):
             assert photo.path is not None
-            restoration = run(photo)
-            if restoration is not None:
-                made = RestoredFile(
-                    photo.path, _write(photo, restoration, targets[photo.path], reading), restoration, used
-                )
-                account.add(photo, made)
-                if on_image is not None:
-                    on_image(made)
-        return account.results()
+            if (restoration := run(photo)) is None:
+                continue
+            output = _write(photo, restoration, targets[photo.path], reading)
+            made = RestoredFile(photo.path, output, restoration, used)
+            pages.add(photo, made)
+            if on_image is not None:
+                on_image(made)
+        return pages.results()
 
 
 def _check_chosen(restorers: Callable[[str], nn.Module], group: str | None, head: str | None) -> None:
@@ -167,7 +162,7 @@ def _check_chosen(restorers: Callable[[str], nn.Module], group: str | None, head
             choose_head(network, group, head)
 
 
-class _Account:
+class _Pages:
     """What was done to which image, and the pages that tell of it."""
 
     def __init__(self, folder: Path | None, compare: str | Path | None, report: str | Path | None) -> None:
@@ -181,34 +176,33 @@ class _Account:
         # an untouched photograph among several is the same before and after
         told = self.folder is None or bool(made.restoration.groups)
         paged = (self.report is not None or self.folder is not None) and told and self._pictures < PICTURES
-        sheet = side_by_side(photo, made.restoration) if paged or self.compare is not None else None
+        sheet = _side_by_side(photo, made.restoration) if paged or self.compare is not None else None
         if self.compare is not None and sheet is not None:
             write_bytes(Path(self.compare), sheet)
         self._pictures += paged
         self.done.append(made)
         selections = tuple(step.selection for step in made.restoration.steps)
         outcome = outcome_text(made.restoration.restorers, made.restoration.why)
-        self._rows.append(
-            Shown(str(made.source), str(made.output), selections, outcome, as_jpeg(sheet) if sheet and paged else None)
-        )
+        picture = as_jpeg(sheet) if sheet and paged else None
+        self._rows.append(Shown(str(made.source), str(made.output), selections, outcome, picture))
 
     def results(self) -> list[RestoredFile]:
         """Raises GridsError where there are none."""
         if self.done:
             return self.done
-        first = self.skipped[0]
-        raise GridsError(
-            f"no image could be restored (the first of {len(self.skipped)}, '{first.path}': {first.reason})"
-        )
+        count, first = len(self.skipped), self.skipped[0]
+        raise GridsError(f"no image could be restored (the first of {count}, '{first.path}': {first.reason})")
 
     def write(self) -> None:
         """Write the pages, and the records of a folder."""
+        if not self.done:
+            return
         pages = [Path(self.report)] if self.report is not None else []
-        if self.done and self.folder is not None:
+        if self.folder is not None:
             records = [made.to_json() for made in self.done]
             write_text(self.folder / RECORDS, json.dumps(records, indent=1, default=str) + "\n")
             pages.append(self.folder / REPORT)
-        if not self.done or not pages:
+        if not pages:
             return
         from grids.reports.html import restoring_page  # with matplotlib, half a second
 
@@ -218,17 +212,8 @@ class _Account:
             write_text(path, page)
 
 
-def side_by_side(photo: Photo, restoration: Restoration) -> bytes:
-    """Show a photograph before and after restoring.
-
-    Args:
-        photo: as it came; transparent parts are shown on white.
-        restoration: what was made of it.
-
-    Returns:
-        A PNG with both side by side, each 384 pixels wide at most; below, where they were scaled down, the middle of
-        both pixel by pixel.
-    """
+def _side_by_side(photo: Photo, restoration: Restoration) -> bytes:
+    """A PNG of a photograph before and after; below, where they are scaled down, the middle of both pixel by pixel."""
     pictures = [on_white(shot) for shot in (photo, restoration.photo)]
     groups = restoration.groups
     after = f"after: {' + '.join(groups)}" if groups else "after: untouched"
@@ -246,21 +231,15 @@ def _middle(pixels: Pixels) -> Pixels:
 
 def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict[Path, Path], Path | None]:
     """The file to write for each image, and the folder for several."""
-    if not images:
-        raise GridsError("no images given")
     paths = photo_paths([str(image) for image in images])
     if len(images) == 1 and not Path(images[0]).is_dir() and len(paths) == 1:
-        source = paths[0]
-        name = result_name(source, "restored")
-        target = Path(name if out is None else out)
-        if target != STDIO and target.is_dir():
-            target = target / name
-        encode(Photo(_DOT), suffix_of(target))  # says which suffixes there are
-        return {source: target}, None
+        target = result_file(out, paths[0], "restored")
+        encode(Photo(np.zeros((1, 1, 3), np.uint8)), suffix_of(target))  # says which suffixes there are
+        return {paths[0]: target}, None
     if out is None:
-        raise GridsError("a folder of images needs a folder for the results: --out FOLDER")
+        raise GridsError("a folder of images needs a folder for the results: `out`")
     if Path(out) == STDIO:
-        raise GridsError("standard output takes one image: several need a folder for the results, --out FOLDER")
+        raise GridsError("standard output takes one image: several need a folder for the results, `out`")
     check_apart([str(image) for image in images], out)
     folder = Path(out)
     if folder.is_dir() and any(not path.name.startswith(".lock") for path in folder.iterdir()):
@@ -268,17 +247,12 @@ def _targets(images: Sequence[str | Path], out: str | Path | None) -> tuple[dict
     return {source: folder / name for source, name in target_names(paths).items()}, folder
 
 
-_DOT = torch.zeros(1, 1, 3, dtype=torch.uint8).numpy()
-
-
 def _check_pages(compare: str | Path | None, report: str | Path | None, folder: Path | None) -> None:
     if compare is not None and folder is not None:
-        raise GridsError("--compare takes one image; several are compared in the report of their folder")
-    for option, given, suffix in (("--compare", compare, ".png"), ("--report", report, ".html")):
-        if given is None:
-            continue
-        if Path(given).suffix.lower() != suffix:
-            raise GridsError(f"{option} is written as {suffix}, not '{given}'")
+        raise GridsError("`compare` takes one image; several are compared in the report of their folder")
+    for name, given, suffix in (("compare", compare, ".png"), ("report", report, ".html")):
+        if given is not None and Path(given).suffix.lower() != suffix:
+            raise GridsError(f"`{name}` is written as {suffix}, not '{given}'")
 
 
 _SAME = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}

@@ -117,7 +117,7 @@ class RunFolder:
         Raises:
             RunError: what is here was made with other settings; the message names them.
         """
-        choose = "another folder (--out)" if self.model is None else "another --out"
+        choose = "another folder (`out`)" if self.model is None else "another `out`"
         if (there := self.made) is not None:
             try:
                 found = parse_json(read_text(self.settings))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from grids import __version__
 from grids.io import make_folder, write_text
@@ -51,16 +53,13 @@ class TrainGroupsResult:
     evaluator: TrainingEvaluator
 
 
-def described(
-    experiment: Experiment, device: torch.device, more: Mapping[str, Any], crops: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def collect_settings(experiment: Experiment, device: torch.device, **more: Any) -> dict[str, Any]:
     """Collect what a training report says of photographs, hyperparameters and device.
 
     Args:
         experiment: what was trained with.
         device: where.
-        more: further settings, which stand before the device.
-        crops: further settings, which stand before the photographs; None for none.
+        more: further settings.
 
     Returns:
         The settings by name, fit for JSON; checksums say which photographs and validation crops there were.
@@ -69,7 +68,6 @@ def described(
     return {
         "iterations": config.iterations,
         "steps_per": config.steps_per,
-        **(crops or {}),
         "photographs": len(experiment.photographs),
         "photographs_sha256": experiment.photographs.digest,
         "validation_crops": validation.count,
@@ -101,18 +99,20 @@ def report_of(
     """
     experiment = evaluator.experiment
     validation = experiment.validation
-    more = {
-        "searched": finished and grouping is not None and grouping.method != GIVEN,
-        "system": settings.recipe,
-        "repeats": settings.repeats,
-        "early": settings.early,
-        "start_sha256": start.sha256,
-    }
-    crops = {"crop": settings.config.crop, "batch": settings.config.batch}
     return TrainingReport(
         network=settings.network,
         start=start.words,
-        settings=described(experiment, evaluator.device, more, crops),
+        settings=collect_settings(
+            experiment,
+            evaluator.device,
+            crop=settings.config.crop,
+            batch=settings.config.batch,
+            searched=finished and grouping is not None and grouping.method != GIVEN,
+            system=settings.recipe,
+            repeats=settings.repeats,
+            early=settings.early,
+            start_sha256=start.sha256,
+        ),
         inputs=validation.psnr(None, evaluator.names, evaluator.device),
         inputs_saved=validation.psnr(None, evaluator.names, evaluator.device, saved=True),
         runs=evaluator.recall(),
@@ -189,20 +189,19 @@ def _before_and_after(evaluator: TrainingEvaluator, groups: Sequence[tuple[str, 
     """The first validation crop under each task, and what the restorers make of it."""
     everything = evaluator.names
     shared = {name: group for group in groups for name in group if len(group) > 1}
-    crops, loaded = {}, {}
+    crops = {}
+
+    @functools.lru_cache(maxsize=2 + len(groups))  # a task's own, the mix and the groups
+    def load(file: str) -> nn.Module:
+        return load_restorer(evaluator.folder / file).network.to(evaluator.device)
+
     for name in everything:
         inputs, targets = evaluator.experiment.validation.examples(name)
-        chosen = {"alone": (name,), "mix": everything}
-        if name in shared:
-            chosen["its group"] = shared[name]
+        chosen = {"alone": (name,), "mix": everything} | ({"its group": shared[name]} if name in shared else {})
         restored = {}
         for label, group in chosen.items():
-            run = evaluator.runs.get((frozenset(group), 0))
-            if run is not None:
-                if run.file not in loaded and len(group) > 1:
-                    loaded[run.file] = load_restorer(evaluator.folder / run.file).network.to(evaluator.device)
-                network = loaded.get(run.file) or load_restorer(evaluator.folder / run.file).network
-                network = for_task(network.to(evaluator.device), name)
+            if (run := evaluator.runs.get((frozenset(group), 0))) is not None:
+                network = for_task(load(run.file), name)
                 restored[label] = restore(network, inputs[:1], evaluator.device)[0]
         crops[name] = Restored(inputs[0], targets[0], restored)
     return restored_sheet(crops)

@@ -114,5 +114,5 @@ def check_map(out: str | Path) -> Path:
     """
     target = Path(out)
     if target.suffix.lower() != ".png":
-        raise GridsError(f"a map is a PNG: give --map a file name that ends in .png, not '{target}'")
+        raise GridsError(f"a map is a PNG: its name must end in .png, but is '{target}'")
     return target

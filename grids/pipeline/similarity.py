@@ -185,7 +185,7 @@ def _refuse_other_settings(
         lines.append(f"with {', '.join(lost)}, now without")
     if lines:
         raise RunError(
-            f"'{file}' is of other settings: {'; '.join(lines)}. Choose another folder (--out), or remove it"
+            f"'{file}' is of other settings: {'; '.join(lines)}. Choose another folder (`out`), or remove it"
         )
 
 

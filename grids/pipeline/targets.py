@@ -1,4 +1,4 @@
-"""Where results go: whether a file or a folder may be written, and names for results in a folder."""
+"""Where results go: what may be written, names for results in a folder, and the tables that tell of them."""
 
 from __future__ import annotations
 
@@ -98,18 +98,21 @@ def results_folder(out: Path, sources: Sequence[Path], account: str) -> Iterator
         yield out
 
 
-def result_name(source: Path, what: str) -> str:
-    """The name for what is made of an image, where the user gives none.
+def result_file(out: str | Path | None, source: Path, what: str) -> Path:
+    """The file for what is made of one image.
 
     Args:
+        out: the file itself ("-" for standard output), or a folder that is there; None for the working folder.
         source: the image; "-" is standard input.
-        what: was done to it.
+        what: was done to it, for a name in the folder.
 
     Example:
-        >>> result_name(Path("photos/cat.jpg"), "restored")
-        'cat_restored.png'
+        >>> print(result_file(None, Path("photos/cat.jpg"), "restored"))
+        cat_restored.png
     """
-    return f"{'stdin' if source == STDIO else source.stem}_{what}.png"
+    if out is not None and (Path(out) == STDIO or not Path(out).is_dir()):
+        return Path(out)
+    return Path(out or "") / f"{'stdin' if source == STDIO else source.stem}_{what}.png"
 
 
 def target_names(sources: Sequence[Path]) -> dict[Path, str]:
@@ -152,13 +155,12 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
 
 
-def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
+def append_row(file: Path, row: dict[str, Any]) -> None:
     """Add a row to a CSV file, with the file closed afterwards, so that an interrupted call keeps what it wrote.
 
     Args:
-        file: made where it is missing.
+        file: made where it is missing; the first row gets a header, its keys, above it.
         row: cells by column; a text that a spreadsheet would compute gets ' before it.
-        first: write the header, the keys of the row, above it.
 
     Raises:
         GridsError: the file cannot be written.
@@ -170,8 +172,38 @@ def append_row(file: Path, row: dict[str, Any], first: bool) -> None:
             writer = csv.DictWriter(
                 stream, list(row), lineterminator="\n", quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
             )
-            if first:
+            if not stream.tell():
                 writer.writeheader()
             writer.writerow({name: to_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()})
     except OSError as error:
         raise GridsError(f"cannot write '{file}': {error.strerror or error}") from error
+
+
+def read_rows(file: Path, kind: str, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows of a CSV file, as `append_row` or a spreadsheet writes it.
+
+    Args:
+        file: the file.
+        kind: the name that such files have, for errors.
+        columns: those that it must have.
+
+    Yields:
+        The number of the row's last line, and its cells by column as they are written: None where they are missing;
+        under None a list of those that are too many.
+
+    Raises:
+        GridsError: the file cannot be read, or lacks a column.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:  # names of files may hold returns
+            reader = csv.DictReader(stream)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing:
+                needed = ", ".join(columns)
+                raise GridsError(f"'{file}' is no {kind}: it has no column '{missing[0]}' (needed: {needed})")
+            for row in reader:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise GridsError(f"'{file}', line {reader.line_num + 1}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise GridsError(f"cannot read '{file}': {getattr(error, 'strerror', None) or error}") from error

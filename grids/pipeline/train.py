@@ -18,7 +18,7 @@ from grids.pipeline.dry_run import step_seconds
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, experiment_of, make_experiment
 from grids.pipeline.inputs import Images, Tasks, TaskSources
 from grids.pipeline.run_folder import RunFolder
-from grids.pipeline.run_report import described
+from grids.pipeline.run_report import collect_settings
 from grids.pipeline.targets import check_targets
 from grids.pipeline.warm_start import shipped_start
 from grids.reports.text import time_text
@@ -30,7 +30,6 @@ from grids.training.experiment import Experiment, run_of, train_experiment
 from grids.training.fabric import check_precision
 from grids.training.pair_settings import PRISTINE
 from grids.training.tasks import Reduced
-from grids.training.trainer import OutOfTimeError
 from grids.weights import sha256
 
 DESCRIPTOR = "srresnet-x4"
@@ -168,19 +167,16 @@ class _Training:
         if there is None and (steps := experiment.config.steps(len(names))) >= ESTIMATED:
             each = step_seconds(experiment, self.device, names)
             hears.say(f"{steps} steps of {1000 * each:.0f} ms: about {time_text(steps * each)} on this machine")
-        try:
-            run = train_experiment(
-                experiment,
-                names,
-                0,
-                self.file,
-                Checkpointing(checkpoint, deadline=self.deadline),
-                name=self.file.name,
-                device=self.device,
-                callbacks=hears,
-            )
-        except OutOfTimeError as error:
-            raise OutOfTimeError(f"{error}: the same command goes on from there") from error
+        run = train_experiment(
+            experiment,
+            names,
+            0,
+            self.file,
+            Checkpointing(checkpoint, deadline=self.deadline),
+            name=self.file.name,
+            device=self.device,
+            callbacks=hears,
+        )
         hears.finished(run, False)
         return run
 
@@ -192,7 +188,7 @@ def _report(
     return TrainingReport(
         network=experiment.network,
         start=start,
-        settings=described(experiment, device, {"start_sha256": experiment.start_sha256}),
+        settings=collect_settings(experiment, device, start_sha256=experiment.start_sha256),
         inputs=validation.psnr(before, run.group, "cpu"),
         inputs_saved=validation.psnr(before, run.group, "cpu", saved=True),
         runs=(run,),

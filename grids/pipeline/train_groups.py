@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
 from grids import __version__, devices
-from grids.errors import GridsError, RunError, unknown_name
+from grids.errors import GridsError, RunError
 from grids.images import ReadOptions
 from grids.pipeline.compare import load_similarity
-from grids.pipeline.dry_run import Part, tasks_of
+from grids.pipeline.dry_run import Part, choose_tasks, list_bounds
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, make_experiment
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import BUILTIN, Images, Tasks, TaskSources, pair_folders
@@ -23,11 +23,12 @@ from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder
 from grids.pipeline.run_report import GIVEN, TrainGroupsResult, report_of, with_restorers
 from grids.pipeline.similarity import measure_similarity
 from grids.pipeline.targets import check_apart
-from grids.pipeline.warm_start import MIX, Start, bounds, check_system, start_of
+from grids.pipeline.warm_start import MIX, Start, check_system, start_of
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, Trial
-from grids.search import Answer, Problem, Search, TrialLog, find_method, run_search
+from grids.search import Problem, Search, TrialLog, run_search
 from grids.search.problem import label
+from grids.search.run import best_so_far
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.experiment import Experiment
 from grids.training.fabric import strategy_of
@@ -82,12 +83,8 @@ def train_groups(
         GridsError: a name, value or file is invalid, there is no partition, or another process uses the folder.
         OutOfTimeError: the time was over before any restorer was trained.
     """
-    if only is not None and only not in get_args(Part):
-        raise unknown_name("part", only, get_args(Part))
-    if partition is not None and only is not None:
-        raise GridsError("a partition is trained whole: with its own degradations, and not in part")
     used, control, asked = settings or TrainingSettings(), control or RunControl(), search or SearchSettings()
-    sources = tasks_of(partition, tasks)
+    sources = choose_tasks(tasks, partition, only)
     check_scale(used.network)
     deadline = time.monotonic() + control.time_budget
     for source in (images, val):
@@ -105,7 +102,7 @@ def train_groups(
         _claim(folder, experiment, used, where)
         if only == "search":
             _need_upper_bounds(folder.path, order)
-        wanted = bounds(order, used, partition)
+        wanted = list_bounds(order, used, partition)
         hears.expects(len(order), len(wanted) + (used.start is None))
         start = start_of(experiment, used, folder.path, where, deadline, hears)
         evaluator = TrainingEvaluator(
@@ -187,7 +184,7 @@ def _claim(folder: RunFolder, experiment: Experiment, settings: TrainingSettings
         start = sha256(Path(start))
     identity = None if folder.made else TrialLog.identity_of(folder.path / TRIALS)
     if (identity or {}).get("evaluator", "training") != "training":
-        raise RunError(f"'{folder.path}' holds the answers of a table: choose another folder (--out)")
+        raise RunError(f"'{folder.path}' holds the answers of a table: choose another folder (`out`)")
     folder.keep({"names": names, **experiment.parts(names, 0, device), "start": start})
 
 
@@ -195,7 +192,7 @@ def _need_upper_bounds(folder: Path, names: tuple[str, ...]) -> None:
     missing = [name for name in names if not (folder / MODELS / f"{name}.safetensors").exists()]
     if missing:
         raise RunError(
-            f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with --only upper-bounds"
+            f"'{folder}' holds no restorer of these settings for {label(missing)}: train them with `only` upper-bounds"
         )
 
 
@@ -219,40 +216,6 @@ def _search(
         return search.result(all_solutions=all_solutions), True
     except OutOfTimeError:
         return best_so_far(search), False
-
-
-def best_so_far(search: Search) -> Grouping:
-    """Find the best partition into groups that have an answer, whether or not the search is finished.
-
-    Args:
-        search: not changed.
-
-    Returns:
-        The partition with the fewest groups. There always is one, because groups of one need no answer. Its trials are
-        the groups with an answer, and its bounds are computed from these answers alone.
-    """
-    problem = search.problem
-    trials = [trial for trial in search.trials if trial.verdict != "failed"]
-    answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
-    held = frozenset(problem.mask(group) for group in answers)
-    rest = Search(replace(problem, askable=held), "exact")
-    rest.know(answers)
-    found = rest.result()
-    return replace(found, method=search.method, trainings=len(trials), trials=tuple(trials))
-
-
-def remaining(search: Search) -> int:
-    """Estimate how many answers a search will still ask for.
-
-    Args:
-        search: the search; this may compute its next step.
-
-    Returns:
-        The number expected from simulations less the answers so far, at least 1; 0 if the search is finished.
-    """
-    if search.is_finished():
-        return 0
-    return max(1, round(find_method(search.method).estimate_answers(search.problem.n)) - len(search.trials))
 
 
 def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, problem: Problem) -> Grouping:

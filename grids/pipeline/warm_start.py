@@ -14,7 +14,6 @@ from grids.errors import GridsError
 from grids.networks import preset
 from grids.pipeline.experiments import SCRATCH, TrainingSettings
 from grids.restoration.models import read_record, start_weights
-from grids.results import Grouping
 from grids.training.callbacks import Callbacks
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.experiment import Experiment
@@ -22,7 +21,7 @@ from grids.weights import sha256
 
 MIX = "mix"
 """The folder of the restorer for all tasks that others start from."""
-OTHER = 0x5EED
+OTHER_SEED = 0x5EED
 LONGER = 4
 """A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
 FASTER = 2.0
@@ -91,7 +90,7 @@ def start_of(
         state = start_weights(file, settings.network)
         return Start(state, sha256(file), f"from the weights in '{file.name}'")
     # crops of its own: the restorer for all tasks would else see the start's again, and the others new ones
-    config = replace(experiment.config, seed=experiment.config.seed ^ OTHER)
+    config = replace(experiment.config, seed=experiment.config.seed ^ OTHER_SEED)
     shipped, rate = shipped_start(experiment.network), config.learning_rate
     if settings.recipe is None:  # the rate of a paper is the paper's
         rate = max(rate, min(FASTER * rate, preset(experiment.network).rate))
@@ -137,21 +136,3 @@ def _digest(file: Path) -> str:
     if record is None:
         raise GridsError(f"'{file}' does not tell how it was trained")
     return str(record["key"])
-
-
-def bounds(
-    names: tuple[str, ...], settings: TrainingSettings, partition: Grouping | None
-) -> list[tuple[tuple[str, ...], int]]:
-    """List the trainings that come before any search: the upper bounds, and the one restorer for all tasks.
-
-    Args:
-        names: all tasks, in the order of the similarity matrix.
-        settings: with `repeats` of 2 or more, the one for all is trained with a second seed, too: that tells the noise
-            of all tasks at once.
-        partition: what is trained without a search, and so without that repetition; None for a search.
-
-    Returns:
-        (tasks, number of the repetition) of each, single tasks first.
-    """
-    again = [(names, 1)] if settings.repeats > 1 and partition is None else []
-    return [*(((name,), 0) for name in names), (names, 0), *again]

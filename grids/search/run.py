@@ -1,4 +1,4 @@
-"""`search_groups`: ask, evaluate, tell, until the partition is there; `plan_search`: what it would ask."""
+"""`search_groups`: ask, evaluate, tell, until the partition is there; what a search would ask, and how far it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from grids.errors import GridsError
@@ -218,3 +219,37 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
             expected[step.mask] = verdict
         found.append(Planned(problem.names(step.mask), problem.distance(step.mask), verdict, known, step.why))
     return found
+
+
+def best_so_far(search: Search) -> Grouping:
+    """Find the best partition into groups that have an answer, whether or not the search is finished.
+
+    Args:
+        search: not changed.
+
+    Returns:
+        The partition with the fewest groups. There always is one, because groups of one need no answer. Its trials are
+        the groups with an answer, and its bounds are computed from these answers alone.
+    """
+    problem = search.problem
+    trials = [trial for trial in search.trials if trial.verdict != "failed"]
+    answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
+    held = frozenset(problem.mask(group) for group in answers)
+    rest = Search(replace(problem, askable=held), "exact")
+    rest.know(answers)
+    found = rest.result()
+    return replace(found, method=search.method, trainings=len(trials), trials=tuple(trials))
+
+
+def estimate_remaining(search: Search) -> int:
+    """Estimate how many answers a search will still ask for.
+
+    Args:
+        search: the search; this may compute its next step.
+
+    Returns:
+        The number expected from simulations less the answers so far, at least 1; 0 if the search is finished.
+    """
+    if search.is_finished():
+        return 0
+    return max(1, round(find_method(search.method).estimate_answers(search.problem.n)) - len(search.trials))

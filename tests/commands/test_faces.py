@@ -87,6 +87,13 @@ def test_boxes_set_by_hand(call: Call) -> None:
     }
 
 
+def test_boxes_of_a_name_with_a_return(call: Call) -> None:
+    Path("in/a.png").rename("in/c\rx.png")
+    assert call("in/c\rx.png", "-o", "out")[0] == 0
+    assert call("in/c\rx.png", "-o", "again", "--boxes", "out/faces.csv")[0] == 0
+    assert files("again") == files("out")
+
+
 def test_several_boxes_the_largest_first(call: Call) -> None:
     Path("boxes.csv").write_text(COLUMNS + "a.png,0,0,90,80\na.png,90,90,100,100\n")
     call("in/a.png", "-o", "out", "--boxes", "boxes.csv")

@@ -19,8 +19,8 @@ from command_line import MAIN, Call, Output
 from contracts import but_warnings
 
 from grids.cli import run
-from grids.commands.options import seconds_of
 from grids.commands.training_options import TrainingOptions
+from grids.commands.values import seconds_of
 from grids.errors import GridsError
 from grids.networks.table import TABLE
 from grids.pipeline import train, warm_start

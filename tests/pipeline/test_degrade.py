@@ -21,7 +21,8 @@ from grids.degradations import NAMES, FunctionDegradation
 from grids.errors import ImageError, RunError
 from grids.images import Metadata, Photo, ReadOptions, Skipped, list_images, read_photo, write_photo
 from grids.metrics import image_psnr
-from grids.pipeline.degrade import contact_sheet_of, replay_folder
+from grids.pipeline.degrade import contact_sheet_of
+from grids.pipeline.replay import replay_folder
 from grids.pipeline.similarity import example_sheet
 
 

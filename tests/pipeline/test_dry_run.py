@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grids.errors import UnknownNameError
 from grids.pipeline.dry_run import plan_training
 from grids.pipeline.experiments import TrainingSettings
 from grids.training.config import TrainingConfig
@@ -23,3 +24,5 @@ def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path)
     alike = replace(SMALL, config=replace(SMALL.config, steps_per="model"))
     planned = plan_training(photos, alike, tasks=NAMES)
     assert planned[4].seconds == pytest.approx(planned[1].seconds)
+    with pytest.raises(UnknownNameError, match="unknown part 'serch'; did you mean 'search'"):
+        plan_training(photos, SMALL, tasks=NAMES, only="serch")  # type: ignore[arg-type]

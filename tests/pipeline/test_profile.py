@@ -16,7 +16,8 @@ from torch import Tensor
 from grids.errors import GridsError, RunError
 from grids.images import ReadOptions, Skipped
 from grids.pipeline import profile as profiling
-from grids.pipeline.profile import _split, profile_examples, profile_run
+from grids.pipeline.inputs import split_for_calibration
+from grids.pipeline.profile import profile_examples, profile_run
 from grids.results import CLEAN
 from grids.selection.profile import FILE, read_profile
 from grids.selection.selector import Selector
@@ -145,17 +146,17 @@ def test_runs_and_values_that_cannot_be_used(clean: Path, run: Path, tmp_path: P
 
 def test_a_photograph_keeps_its_part_when_others_come() -> None:
     paths = [Path(f"folder/{k}.png") for k in range(80)]
-    learnt, kept = _split(paths)
+    learnt, kept = split_for_calibration(paths)
     assert (len(learnt), len(kept)) == (60, 20)
     assert sorted(learnt + kept) == sorted(paths)
     assert [path for path in paths if path in set(learnt)] == learnt
     for more in range(80, 90):
-        learnt_then, kept_then = _split([*paths, Path(f"folder/{more}.png")])
+        learnt_then, kept_then = split_for_calibration([*paths, Path(f"folder/{more}.png")])
         assert len(set(kept) ^ set(kept_then)) <= 2
         assert len(set(learnt) ^ set(learnt_then)) <= 2
-    elsewhere = _split([Path("other") / path.name for path in paths])[1]
+    elsewhere = split_for_calibration([Path("other") / path.name for path in paths])[1]
     assert [path.name for path in elsewhere] == [path.name for path in kept]
-    assert [len(part) for part in _split(paths[:8])] == [6, 2]
+    assert [len(part) for part in split_for_calibration(paths[:8])] == [6, 2]
 
 
 # ---------------------------------------------------------------- from examples
@@ -252,9 +253,9 @@ def test_what_is_wrong_with_examples(examples: dict[str, str], clean: Path, tmp_
         )
         assert not run.exists()
 
-    wrong("'dehaze'", "--group dehaze=", restorers={"dehaze": file})
-    wrong("'dehaze'", "--group dehaze=", networks={"dehaze": "nafnet"})
-    wrong("'denoise'", "--weights denoise=", networks={"denoise": "nafnet"})
+    wrong("'dehaze'", "`examples` dehaze=", restorers={"dehaze": file})
+    wrong("'dehaze'", "`examples` dehaze=", networks={"dehaze": "nafnet"})
+    wrong("'denoise'", "`restorers` denoise=", networks={"denoise": "nafnet"})
     save_file({"layer.weight": np.zeros(2, np.float32)}, tmp_path / "strange.safetensors")
     wrong("strange.safetensors", "`network`", restorers={"denoise": tmp_path / "strange.safetensors"})
     wrong("nafnit", restorers={"denoise": bare}, networks={"denoise": "nafnit"})

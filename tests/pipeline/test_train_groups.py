@@ -22,12 +22,13 @@ from grids.pipeline.experiments import RunControl, TrainingSettings
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import TaskSources, make_tasks, split_photographs
 from grids.pipeline.run_report import write_verified
-from grids.pipeline.train_groups import remaining, train_groups
+from grids.pipeline.train_groups import train_groups
 from grids.restoration.models import load_restorer
 from grids.results import Grouping, SimilarityMatrix, TrainingReport, TrainingRun
 from grids.search import METHODS
 from grids.search.answers import Answers
 from grids.search.methods.base import Ask, Done, SearchMethod
+from grids.search.run import estimate_remaining
 from grids.training.callbacks import NullCallbacks
 from grids.training.config import TrainingConfig
 from grids.training.evaluator import TrainingEvaluator
@@ -148,7 +149,9 @@ def test_a_search_method_of_ones_own_trains_too(photos: Path, tmp_path: Path, mo
     monkeypatch.setitem(METHODS, "whole", Whole)
     assert sum(not step.group for step in plan_training(photos, SMALL, tasks=NAMES, method="whole")) == 2
     left: list[int] = []
-    found = grouped(photos, tmp_path / "run", method="whole", on_trial=lambda _, search: left.append(remaining(search)))
+    found = grouped(
+        photos, tmp_path / "run", method="whole", on_trial=lambda _, search: left.append(estimate_remaining(search))
+    )
     assert found.finished and found.grouping.method == "whole" and not any(left)
 
 
@@ -210,7 +213,7 @@ def test_a_folder_of_other_settings_is_refused_and_named(photos: Path, tmp_path:
 
 @pytest.mark.slow
 def test_the_parts_of_the_work(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="only upper-bounds"):
+    with pytest.raises(RunError, match="`only` upper-bounds"):
         grouped(photos, tmp_path / "run", only="search")
     bounds = grouped(photos, tmp_path / "run", only="upper-bounds")
     assert bounds.grouping is None and bounds.report.upper_bounds.keys() == set(NAMES)
