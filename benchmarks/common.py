@@ -125,14 +125,24 @@ def keep_settings(folder: Path, settings: str, name: str = "settings.json") -> N
 
 
 def read_records(file: Path) -> list[Any]:
-    """What the lines of a file hold as JSON; nothing where there is no such file."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    """What the lines of a file hold as JSON; nothing where there is no such file.
+
+    A last line without its end is passed over: a worker is writing it, or was killed then.
+    """
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def append_record(file: Path, record: Mapping[str, object]) -> None:
-    """Add a line; in one piece, since several workers may write."""
-    with file.open("a") as stream:
-        stream.write(json.dumps(record) + "\n")
+    """Add a line; in one piece, since several workers may write. What was left of a broken one is ended before."""
+    torn = file.exists() and (text := file.read_bytes()) and not text.endswith(b"\n")
+    if torn:
+        write_bytes(file, text[: text.rfind(b"\n") + 1])
+    place = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(place, (json.dumps(record) + "\n").encode())
+    finally:
+        os.close(place)
 
 
 def remove_weights(names: Iterable[str]) -> None:

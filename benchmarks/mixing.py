@@ -23,10 +23,19 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from common import WEIGHTS, add_work_options, append_record, machine, parse_work, parser, split_files
+from common import (
+    WEIGHTS,
+    add_work_options,
+    append_record,
+    machine,
+    parse_work,
+    parser,
+    read_records,
+    split_files,
+)
 from from_start_search import DELTAS, Settings
 from from_start_training import WAYS, FromStart
-from hours import Told, clock_of
+from hours import Hours, Told, clock_of
 from mixing_report import report
 from mixing_trials import (
     FILE,
@@ -45,8 +54,9 @@ from pairs import example, val_crops
 from torch import Tensor, nn
 
 from grids.degradations import ELEVEN as TASKS
+from grids.errors import GridsError
 from grids.images.tensors import to_bytes, to_unit
-from grids.io import write_text
+from grids.io import locked, write_text
 from grids.metrics import psnr
 from grids.random import seeded
 from grids.restoration.forward import restore
@@ -55,6 +65,7 @@ from grids.search.drop_table import JOIN
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.trainer import Measuring, OutOfTimeError
+from grids.weights import sha256
 
 CROPS = 3
 """Of every photograph that restorers are measured on."""
@@ -88,6 +99,25 @@ class Crops:
         return [round(value, 3) for value in each.tolist()]
 
 
+class Counted(Told):
+    """Counts the hours of a training over all processes that work on it."""
+
+    def __init__(self, hours: Hours) -> None:
+        super().__init__(hours)
+        self.hours, self.done = hours, hours.begin()
+
+    def step(self, done: int) -> None:
+        self.done = max(done, self.done)
+        super().step(done)
+
+    def write(self) -> float:
+        """Write the hours down, and return them."""
+        self.hours.count()
+        self.done += 1  # a row of its own, also where no step was made
+        self.hours.write(self.done)
+        return self.hours.spent
+
+
 class Mixing:
     """The trainings of the plan, in their folder.
 
@@ -108,18 +138,32 @@ class Mixing:
             chosen.crops,
         )
         self.chosen, self.folder = chosen, Path(chosen.folder)
-        self.deadline = time.monotonic() + chosen.seconds
         self.trainer = FromStart(self.folder, settings)
+        self.settings = settings_of(self.folder)
 
     @cached_property
     def crops(self) -> Crops:
         return Crops(self.chosen.crops)
 
+    @cached_property
+    def deadline(self) -> float:
+        """Of `--seconds`, which are those of trainings: photographs are read before."""
+        assert self.trainer.experiment
+        return time.monotonic() + float(self.chosen.seconds)
+
     def records(self) -> Records:
         """All that is trained, by this worker and others, here and in the committed file."""
-        return read(FILE, *sorted(self.folder.glob("records-*.jsonl")))
+        return records_of(self.folder)
 
     def train(self) -> None:
+        """What this worker is to train; one process for each worker."""
+        with locked(self.folder, self.folder / f".lock-{self.chosen.worker[0]}"):
+            if self.chosen.only:
+                self.train_singles()
+            else:
+                self.train_plan()
+
+    def train_plan(self) -> None:
         """The share of this worker: all of equal steps a task, then what hangs on the groups found."""
         plan = list(dict.fromkeys(first_plan()))  # one of the paper's groups is a pair, too
         self.train_all(plan)
@@ -141,7 +185,8 @@ class Mixing:
 
     def train_singles(self) -> None:
         """The restorers of one task, of the first seed, whose weights are not in the folder."""
-        for task in TASKS:
+        worker, workers = self.chosen.worker
+        for task in TASKS[worker::workers]:
             asked = Asked((task,))
             if not self.weights_of(asked).exists():
                 self.train_one(asked)
@@ -160,18 +205,21 @@ class Mixing:
         key = experiment.key(asked.group, asked.seed, torch.device(device))
         checkpoint = self.folder / f"{asked.name}.ckpt"
         measuring = Measuring((config.iterations // 2,), lambda network: self.means(network, asked))
-        begun = clock_of(device)()
-        result = self.trainer.fit(
-            asked.group,
-            config,
-            Checkpointing(checkpoint, key, deadline=self.deadline),
-            Told(),
-            measuring if is_measured_half_way(asked) else None,
-        )
+        told = Counted(Hours(self.folder / f"{asked.name}.hours.csv", clock_of(device)))
+        try:
+            result = self.trainer.fit(
+                asked.group,
+                config,
+                Checkpointing(checkpoint, key, deadline=self.deadline),
+                told,
+                measuring if is_measured_half_way(asked) else None,
+            )
+        finally:
+            told.write()
         network = result.network.to(device)
         found = {way: {task: self.crops.psnr(network, task, way, device) for task in asked.group} for way in WAYS}
         half = dict(result.curve[0].psnr) if result.curve else {}
-        trained = Trained(asked, found, half, round((clock_of(device)() - begun) / 3600, 4), machine())
+        trained = Trained(asked, found, half, round(told.write(), 4), machine(), self.settings)
         if len(asked.group) == 1 and (asked.seed, asked.steps) == (0, STEPS):
             save_restorer(
                 self.weights_of(asked), result.network, {**asdict(trained), "preset": plain.network}, half=True
@@ -179,6 +227,7 @@ class Mixing:
         if asked not in self.records():
             append_record(self.folder / f"records-{self.chosen.worker[0]}.jsonl", trained.to_json())
         checkpoint.unlink(missing_ok=True)
+        told.hours.file.unlink(missing_ok=True)
         if result.interrupted:
             raise result.interrupted
 
@@ -188,14 +237,29 @@ class Mixing:
         return {task: sum(values) / len(values) for task, values in each.items()}
 
 
-def export(records: Records) -> None:
+def settings_of(folder: Path) -> str:
+    """The checksum of the settings of a folder; where there are none, that of the committed file."""
+    file = folder / "settings.json"
+    if file.exists():
+        return sha256(file)
+    return next((str(record["settings"]) for record in read_records(FILE)), "")
+
+
+def records_of(folder: Path) -> Records:
+    """The trainings of the settings of a folder, in it and in the committed file."""
+    return read(settings_of(folder), FILE, *sorted(folder.glob("records-*.jsonl")))
+
+
+def export(folder: Path, records: Records) -> None:
     """Write the committed file, and the table that ships: drops as made, of equal steps for each task."""
-    FILE.write_text("".join(json.dumps(one.to_json()) + "\n" for one in records.values()))
+    settings = json.loads((folder / "settings.json").read_text())
+    write_text(FILE, "".join(json.dumps(one.to_json()) + "\n" for one in records.values()))
     answers = table_of(records).answers
     one = next(iter(records.values()))
     head = (
-        f"trainings of the grids study: unet, {STEPS:,} steps of 8 crops of 64 pixels for each task, all from the",
-        f"restorer unet_start; 603 photographs to learn from, {len(one.psnr[WAYS[0]][one.asked.group[0]])} others",
+        f"trainings of the grids study: {settings['network']}, {STEPS:,} steps of {settings['batch']} crops of "
+        f"{settings['crop']} pixels for each task,",
+        f"all from one restorer; 603 photographs to learn from, {len(one.psnr[WAYS[0]][one.asked.group[0]])} others",
         f"to measure on; {len(records)} trainings; drops of {len(answers)} groups in dB against single-task",
         "restorers of the same start and steps, with standard errors of seeds and photographs (benchmarks/mixing.py)",
     )
@@ -208,6 +272,13 @@ def export(records: Records) -> None:
 
 
 def main(given: Sequence[str] | None = None) -> None:
+    try:
+        run(given)
+    except GridsError as error:
+        raise SystemExit(f"mixing: {error}") from error
+
+
+def run(given: Sequence[str] | None) -> None:
     options = parser(__doc__)
     options.add_argument("what", choices=("train", "report", "export"))
     options.add_argument("--folder", type=Path, default=Path("runs/mixing"))
@@ -222,17 +293,16 @@ def main(given: Sequence[str] | None = None) -> None:
     chosen = parse_work(options, given)
     if chosen.what == "train":
         print(machine(), flush=True)
-        mixing = Mixing(chosen)
         try:
-            mixing.train_singles() if chosen.only else mixing.train()
+            Mixing(chosen).train()
         except OutOfTimeError as error:
             print(f"{error}: the same command goes on")
         return
-    records = read(FILE, *sorted(chosen.folder.glob("records-*.jsonl")))
+    records = records_of(chosen.folder)
     if not records:
         raise SystemExit(f"mixing: nothing is trained yet in '{chosen.folder}'")
     if chosen.what == "export":
-        export(records)
+        export(chosen.folder, records)
     print(report(records))
 
 

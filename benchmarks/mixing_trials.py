@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +70,7 @@ class Trained:
         half: mean PSNR as made after half of the steps, dB by task; empty where that was not measured.
         hours: of one core, or of a GPU on the clock.
         machine: that it ran on.
+        settings: the checksum of those of its folder; trainings of other settings do not compare.
     """
 
     asked: Asked
@@ -76,6 +78,7 @@ class Trained:
     half: Mapping[str, float]
     hours: float
     machine: str
+    settings: str
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -90,10 +93,10 @@ Records = dict[Asked, Trained]
 built_in = cache(builtin_similarity)
 
 
-def read(*files: Path) -> Records:
-    """The trainings that are done, of all these files."""
+def read(settings: str, *files: Path) -> Records:
+    """The trainings of these settings that are done, of all these files."""
     found = [Trained.from_json(record) for file in files for record in read_records(file)]
-    return {one.asked: one for one in found}
+    return {one.asked: one for one in found if one.settings == settings}
 
 
 def first_plan() -> Iterator[Asked]:
@@ -115,7 +118,8 @@ def last_plan(found: Sequence[Group]) -> Iterator[Asked]:
     Args:
         found: the groups that the drops lead to.
     """
-    yield from (Asked(group, per="model") for group in dict.fromkeys((TASKS, *paper_groups(), *found)))
+    groups = [group for group in dict.fromkeys((TASKS, *paper_groups(), *found)) if len(group) > 1]
+    yield from (Asked(group, per="model") for group in groups)
     groups = larger_groups()[:TWICE]
     yield from (Asked(group, steps=LONGER) for group in groups)
     yield from (Asked((task,), steps=LONGER) for task in TASKS if any(task in group for group in groups))
@@ -161,6 +165,7 @@ def drops_of(records: Records, way: str = WAYS[0], steps: int = STEPS, per: Per 
 
     Returns:
         columns group (names joined by +), size, task, seeds, drop, noise and its parts photographs and seed_noise, dB.
+        Errors of seeds are known for `STEPS` for each task alone: else they, and noise, are NaN.
     """
     rows, lost = [], []
     for group in dict.fromkeys(asked.group for asked in records if (asked.steps, asked.per) == (steps, per)):
@@ -171,7 +176,8 @@ def drops_of(records: Records, way: str = WAYS[0], steps: int = STEPS, per: Per 
                 rows.append((JOIN.join(group), len(group), task, len(seeds), lost[-1].mean()))
     frame = pd.DataFrame(rows, columns=["group", "size", "task", "seeds", "drop"])
     frame["photographs"] = bootstrapped(np.array(lost)) if lost else 0.0
-    frame["seed_noise"] = frame["task"].map(seed_errors(records, way)) / np.sqrt(frame["seeds"])
+    usual = seed_errors(records, way) if (steps, per) == (STEPS, "task") else {}
+    frame["seed_noise"] = frame["task"].map(usual).astype(float) / np.sqrt(frame["seeds"])
     frame["noise"] = np.hypot(frame["photographs"], frame["seed_noise"])
     return frame
 
@@ -195,18 +201,30 @@ def bootstrapped(values: np.ndarray) -> np.ndarray:
 
 
 def seed_errors(records: Records, way: str = WAYS[0]) -> dict[str, float]:
-    """Standard deviation over seeds of one drop of every task, dB, from all groups with two seeds.
+    """Standard deviation over seeds of one drop of every task, dB; NaN where no restorers have two seeds.
 
-    The variance of a task is drawn towards that of all tasks together, which counts as `PRIOR` pairs of seeds.
+    Its variance is that of the single-task restorer and that of the group's restorer together. They are estimated
+    apart, since all drops of a task share the two trainings of its single-task restorer.
+    """
+    single, group = (spread_over_seeds(records, way, alone) for alone in (True, False))
+    return {task: float(np.sqrt(single[task] + group[task])) for task in TASKS}
+
+
+def spread_over_seeds(records: Records, way: str, alone: bool) -> dict[str, float]:
+    """The variance of the PSNR of single-task restorers, or of restorers of groups, over seeds, dB^2, by task.
+
+    That of a task is drawn towards that of all tasks together, which counts as `PRIOR` pairs of seeds.
     """
     squares: dict[str, list[float]] = {task: [] for task in TASKS}
-    for _, task, first, second in both_seeds(records, way):
-        squares[task].append((first - second) ** 2 / 2)
+    for asked, first in records.items():
+        second = records.get(replace(asked, seed=1))
+        if second is not None and asked == Asked(asked.group) and (len(asked.group) == 1) == alone:
+            for task in asked.group:
+                difference = np.mean(first.psnr[way][task]) - np.mean(second.psnr[way][task])
+                squares[task].append(float(difference) ** 2 / 2)
     every = [value for values in squares.values() for value in values]
-    pooled = float(np.mean(every)) if every else float("nan")
-    return {
-        task: float(np.sqrt((sum(values) + PRIOR * pooled) / (len(values) + PRIOR))) for task, values in squares.items()
-    }
+    pooled = float(np.mean(every)) if every else math.nan
+    return {task: (sum(values) + PRIOR * pooled) / (len(values) + PRIOR) for task, values in squares.items()}
 
 
 def both_seeds(records: Records, way: str = WAYS[0]) -> Iterator[tuple[str, str, float, float]]:
@@ -219,9 +237,9 @@ def both_seeds(records: Records, way: str = WAYS[0]) -> Iterator[tuple[str, str,
 
 
 def table_of(records: Records, way: str = WAYS[0]) -> DropTable:
-    """The drops with their errors, as searches look them up."""
+    """The drops with their errors, as far as they are known, as searches look them up."""
     answers = {
-        frozenset(str(group).split(JOIN)): Answer(dict(rows["drop"]), dict(rows["noise"]))
+        frozenset(str(group).split(JOIN)): Answer(dict(rows["drop"]), dict(rows["noise"].dropna()))
         for group, rows in drops_of(records, way).set_index("task").groupby("group", sort=False)
     }
     return DropTable(answers, "study", "")

@@ -57,22 +57,33 @@ class RunError(GridsError):
     """
 
 
-_FLAGS = {"functions": "degradation", "examples": "group", "restorers": "weights"}  # other names than the arguments
+SAME = (
+    *("compare", "group", "head", "jobs", "max_pixels", "network", "only", "out", "pairs"),
+    *("recipe", "resume", "start", "tasks", "tile", "topology", "trunk", "val"),
+)
+FLAGS = {
+    **{name: f"--{name.replace('_', '-')}" for name in SAME},
+    "functions": "--degradation",
+    "examples": "--group",
+    "restorers": "--weights",
+}
+"""Arguments that messages name in backticks, and their flags. Other words in backticks are not ours, or no flags."""
 
 
 def to_flags(message: str) -> str:
     """A message of the library as the command line says it: an argument in backticks becomes its flag.
 
     Args:
-        message: of an error, or of an image that was skipped. Commands in backticks, of several words, stay.
+        message: of an error, or of an image that was skipped. Only names in `FLAGS` are replaced, and nothing in
+            names of files, which stand in quotes.
 
     Returns:
-        The message with "--" before such names and "-" for "_" in them; `functions` has a flag of another name.
+        The message with flags in place of these names.
 
     >>> print(to_flags("raise `max_pixels`, or see `grids degrade`"))
     raise --max-pixels, or see `grids degrade`
     """
-    return re.sub("`([a-z_]+)`", lambda found: "--" + _FLAGS.get(found[1], found[1]).replace("_", "-"), message)
+    return re.sub("(?<!')`([a-z_]+)`", lambda found: FLAGS.get(found[1], found[0]), message)
 
 
 def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameError:

@@ -34,8 +34,8 @@ def seeded(seed: int) -> torch.Generator:
 def global_seed(seed: int, device: torch.device) -> Iterator[None]:
     """Inside, PyTorch's global generators begin at a seed, for what takes no generator: layers, functions of users.
 
-    Afterwards the generators of the CPU and of that GPU are as they were; those of other GPUs are never touched, which
-    `torch.manual_seed` would begin anew, too.
+    Afterwards the generators of the CPU and of an NVIDIA GPU are as they were (that of an Apple GPU is not); those of
+    other GPUs are never touched, while `torch.manual_seed` would reseed them, too.
 
     Args:
         seed: as for `torch.manual_seed`.

@@ -101,13 +101,19 @@ mixing.first_plan, mixing.last_plan = lambda: iter(plan), lambda found: iter(())
 mixing.partition_at, mixing.is_measured_half_way = lambda deltas, records: (), lambda asked: True
 given = ("--folder", sys.argv[2], "--start", str(start), "--crop", "32", "--batch", "2", "--crops", "2")
 mixing.main(["train", *given, "--hours", "1e-9"])
+mixing.main(["train", *given, "--worker", "1/2", "--seconds", "0"])
 mixing.main(["train", *given, "--worker", "1/2"])
 mixing.main(["train", *given])
 mixing.main(["train", *given])
 """
     told = ran(data, "-c", MIXING + code, SCRIPTS, tmp_path)
-    assert told.count("jpeg.4.task.0") == 1 and told.count("jpeg+ringing.4.task.0") == 1
-    assert "hours are spent" in told and "trainings of other workers" in told and told.count("all is trained") == 2
+    assert told.count(" jpeg.4.task.0") == 1 and told.count(" jpeg+ringing.4.task.0") == 2
+    assert (
+        "the time is over after 1 of 8 steps" in told
+        and "hours are spent" in told
+        and "trainings of other workers" in told
+        and told.count("all is trained") == 2
+    )
     records = [json.loads(line) for file in tmp_path.glob("records-*.jsonl") for line in file.read_text().splitlines()]
     assert sorted(len(one["asked"]["group"]) for one in records) == [1, 1, 2]
     assert all(len(values) == 3 for one in records for way in one["psnr"].values() for values in way.values())
@@ -125,11 +131,17 @@ def made(asked):
     share = (1 - 1 / len(asked.group)) / (1 - 1 / 11)
     lost = {task: mix[task] * share + 0.02 * rng.normal() for task in asked.group}
     psnr = {task: (30 - lost[task] + 0.1 * rng.normal(size=60)).round(3).tolist() for task in asked.group}
-    return Trained(asked, {way: psnr for way in WAYS}, {task: 29 - lost[task] for task in asked.group}, 0.01, "here")
+    half = {task: 29 - lost[task] for task in asked.group}
+    return Trained(asked, {way: psnr for way in WAYS}, half, 0.01, "here", mixing.settings_of(folder))
+folder = Path(sys.argv[2])
+(folder / "settings.json").write_text(json.dumps({"network": "unet", "batch": 8, "crop": 64}))
 records = {one: made(one) for one in (*first_plan(), *last_plan(paper_groups()))}
 mixing.FILE, mixing.TABLE = Path(sys.argv[2]) / "all.jsonl", Path(sys.argv[2]) / "drops.csv"
-mixing.export(records)
+mixing.export(folder, records)
 mixing.main(["report", "--folder", sys.argv[2]])
+for count in (5, 23, 60, 100):
+    mixing.report(dict(list(records.items())[:count]))
+mixing.report(dict(list(records.items())[1::2]))
 found = mixing_trials.partition_at((5.0, 0.7), records)
 print("found", len(found), max(mix[task] * (1 - 1 / len(g)) * 1.1 for g in found for task in g if len(g) > 1))
 """

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ import torch
 
 from grids import devices
 from grids.devices import exact_float32, for_each, spread, usable_cpus, use_threads
-from grids.devices.threads import SMALL
+from grids.devices.threads import SMALL, SharedChange
 from grids.errors import GridsError
 
 
@@ -199,3 +200,23 @@ def test_switches_are_as_before_whoever_leaves_last() -> None:
         assert matmul.allow_tf32
     finally:
         matmul.allow_tf32 = before
+
+
+def test_a_shared_change_that_fails_half_way_is_undone() -> None:
+    state: list[str] = []
+    fails = [True]
+
+    def change(undo: ExitStack) -> None:
+        state.append("changed")
+        undo.callback(state.clear)
+        if fails.pop():
+            raise KeyboardInterrupt
+
+    shared = SharedChange(change)
+    with pytest.raises(KeyboardInterrupt), shared.inside():
+        pass
+    assert state == []
+    fails.append(False)
+    with shared.inside():
+        assert state == ["changed"]
+    assert state == []

@@ -247,7 +247,7 @@ class _Given(Parameters):
     """The parameters of a batch, which say so where one is missing."""
 
     def __missing__(self, name: str) -> Tensor:
-        raise GridsError(f"there is no parameter '{name}', (given: {', '.join(self) or 'none'})")
+        raise GridsError(f"there is no parameter '{name}' (given: {', '.join(self) or 'none'})")
 
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:

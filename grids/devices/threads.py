@@ -37,9 +37,13 @@ class SharedChange:
     def inside(self) -> Iterator[None]:
         """Enter for one `with` block."""
         with self._lock:
+            if not self._users:
+                try:
+                    self._change(self._undo)
+                except BaseException:  # Ctrl-C, too: what was changed so far is undone
+                    self._undo.close()
+                    raise
             self._users += 1
-            if self._users == 1:
-                self._change(self._undo)
         try:
             yield
         finally:

@@ -89,7 +89,7 @@ def read_jobs(file: Path, kinds: Mapping[str, Degradation]) -> dict[str, list[Jo
         try:
             job = _job(file, cells, kinds)
         except UnknownNameError as error:
-            raise GridsError(f"{line}: {error}; one of your own must be given, too") from error
+            raise GridsError(f"{line}: {error}; one of your own must be given, too, by `functions`") from error
         except (KeyError, ValueError) as error:
             raise GridsError(f"{line} is damaged ({error})") from error
         jobs = found.setdefault(cells["file"], [])

@@ -162,9 +162,11 @@ def _of_cycle(counts: Sequence[int], step: int, seed: int) -> int:
 
 def _soften(sizes: Sequence[int], temperature: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Chances in proportion to the sizes to the power 1 / temperature."""
-    logarithms = np.log(np.asarray(sizes, dtype=float))
-    with np.errstate(over="ignore"):  # a temperature near 0 leaves the largest alone
-        powers = np.exp((logarithms - logarithms.max()) / temperature)
+    with np.errstate(over="ignore"):
+        logarithms = np.log(np.asarray(sizes, dtype=float)) / temperature
+    if not np.isfinite(logarithms).all():  # a temperature near 0 leaves the largest alone
+        logarithms = np.where(np.asarray(sizes) == max(sizes), 0.0, -np.inf)
+    powers = np.exp(logarithms - logarithms.max())
     return powers / powers.sum()
 
 
