@@ -59,7 +59,7 @@ class RunError(GridsError):
 
 SAME = (
     *("compare", "group", "head", "jobs", "max_pixels", "network", "only", "out", "pairs"),
-    *("recipe", "resume", "start", "tasks", "tile", "topology", "trunk", "val"),
+    *("recipe", "report", "resume", "start", "tasks", "tile", "topology", "trunk", "val", "vgg"),
 )
 FLAGS = {
     **{name: f"--{name.replace('_', '-')}" for name in SAME},

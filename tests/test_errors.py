@@ -54,7 +54,8 @@ def named_in_backticks() -> set[str]:
 
 
 def test_every_argument_that_messages_name_has_a_flag_that_a_command_has() -> None:
-    assert named_in_backticks() == set(FLAGS)
+    put_in = {"report", "vgg"}  # by f-strings alone
+    assert named_in_backticks() == set(FLAGS) - put_in
     context = click.Context(cli)
     commands = [cli.get_command(context, name) for name in cli.list_commands(context)]
     options = {option for command in commands if command for one in command.params for option in one.opts}
