@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line as a program, and end the process.
 
     The exit code is 0; 1 for a wrong name, value or file, or too little memory; 2 for an unknown option or a missing
-    argument; 130 after Ctrl-C, and 143 after SIGTERM, which is caught so that trainings keep what they have learnt.
+    argument; 130 after Ctrl-C, and 143 after SIGTERM, which is caught so that trainings keep what they have learnt; 141
+    where nobody reads standard output any more.
 
     Args:
         arguments: without the name of the program; None for those that the process was called with.
@@ -140,7 +141,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         words = str(error) or str(cause) or "interrupted"
         return _fail(words, 143 if isinstance(cause, Terminated) else 130)
     except SystemExit:
-        return 0  # click's way out when the reader of a pipe has gone (| head): nothing is wrong
+        return 141  # click's way out when the reader of a pipe has gone (| head): as programs end by SIGPIPE
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except (MemoryError, RuntimeError) as error:

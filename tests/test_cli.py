@@ -81,14 +81,14 @@ def test_a_full_disk_behind_stdout() -> None:
     assert done.stderr == "grids: No space left on device\n"
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
+def test_a_reader_that_leaves_early_ends_it_without_a_word() -> None:
     command = command_of("degradations")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        assert process.wait(60) == 141
 
 
 def test_ctrl_c_in_this_process(call: Call, here: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

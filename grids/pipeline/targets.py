@@ -205,5 +205,7 @@ def read_rows(file: Path, kind: str, columns: Sequence[str]) -> Iterator[tuple[i
                 yield reader.line_num, row
     except csv.Error as error:
         raise GridsError(f"'{file}', line {reader.line_num + 1}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise GridsError(f"cannot read '{file}': {getattr(error, 'strerror', None) or error}") from error
+    except UnicodeDecodeError as error:
+        raise GridsError(f"'{file}' is no {kind}: it is not a text in UTF-8") from error
+    except OSError as error:
+        raise GridsError(f"cannot read '{file}': {error.strerror or error}") from error

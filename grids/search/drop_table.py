@@ -76,6 +76,9 @@ class DropTable:
         file = Path(path)
         if file.is_dir():
             raise RunError(f"cannot read '{file}': a table of drops is a CSV file, not a folder")
+        if not file.exists():
+            known = ", ".join(f"'{name}'" for name in SHIPPED)
+            raise RunError(f"there is no table of drops '{file}': a CSV file, or one that ships ({known})")
         return cls.parse(read_text(file), str(file))
 
     @classmethod

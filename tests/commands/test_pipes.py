@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +106,16 @@ def test_a_folder_of_that_name_is_not_meant(
     assert pixels_of(capfdbinary.readouterr().out).shape == (160, 160, 3) and not list((folder / "-").iterdir())
     assert run(["restore", "a.png", "a.png", "a.png", "-o", "-"]) == 1
     assert b"takes one image" in capfdbinary.readouterr().err
+
+
+def test_a_folder_whose_reader_has_gone_is_no_success(photo: bytes, folder: Path) -> None:
+    many = folder / "many"
+    many.mkdir()
+    for number in range(3):
+        (many / f"{number}.png").write_bytes(photo)
+    command = [sys.executable, "-m", "grids", "restore", "many", "--out", "made"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -138,7 +138,7 @@ def test_only_files_in_utf_8_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
     path.rename("study")
     assert DropTable.load(Path("study")).answers == DropTable.load("./study").answers == ANSWERS
     assert DropTable.load("study").answers != ANSWERS
-    with pytest.raises(RunError, match="No such file"):
+    with pytest.raises(RunError, match="there is no table of drops"):
         DropTable.load(tmp_path / "missing.csv")
     with pytest.raises(RunError, match="not a folder"):
         DropTable.load(tmp_path)
