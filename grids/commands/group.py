@@ -100,7 +100,12 @@ class GroupTraining:
     partition: Path | None = declared(
         "--from", type=Path, metavar="GROUPS.JSON", help="Train the groups of this file, without a search."
     )
-    repeats: int = declared(type=click.IntRange(min=1), default=2, show_default=True, help="Seeds near delta, at most.")
+    repeats: int = declared(
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Most seeds for a group with a drop close to delta.",
+    )
     no_early_stop: bool = declared(is_flag=True, help="Do not stop trainings of groups that are clearly beyond delta.")
 
 
