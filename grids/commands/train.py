@@ -15,7 +15,6 @@ from grids.commands import options, values
 from grids.commands.options import declared, shared
 from grids.commands.training_options import DATA, TRAINING, RunOptions, SourceOptions, TrainingOptions
 from grids.errors import GridsError
-from grids.training.config import LOSSES
 
 if TYPE_CHECKING:
     from grids.results import TrainingReport
@@ -32,7 +31,7 @@ class Single:
     """
 
     topology: str | None = declared(metavar="TEXT", help="Where decoders attach, e.g. R>B>J>H (liu-durbm).")
-    loss: str | None = declared(help=f"{', '.join(LOSSES)}.  [default: by budget]")
+    loss: str | None = declared(help="log-mse, l1, charbonnier, ssim-l1.  [default: by budget]")
     resume: bool = shared(options.resume)
 
 
