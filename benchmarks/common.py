@@ -134,7 +134,7 @@ def read_records(file: Path) -> list[Any]:
 
 
 def append_record(file: Path, record: Mapping[str, object]) -> None:
-    """Add a line; in one piece, since several workers may write. What was left of a broken one is ended before."""
+    """Add a line; in one piece, since several workers may write. A last one without its end is removed before."""
     torn = file.exists() and (text := file.read_bytes()) and not text.endswith(b"\n")
     if torn:
         write_bytes(file, text[: text.rfind(b"\n") + 1])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common import machine, split_files
-from hours import Hours, Told, clock_of
+from hours import Counted, Hours, clock_of
 
 from grids.degradations import ELEVEN
 from grids.io import write_text
@@ -133,20 +133,8 @@ class Found:
         return cls(tuple(tried), record["machine"])
 
 
-class Searched(Told):
+class Searched(Counted):
     """Counts the hours of all trainings of a search together, and names those that are done."""
-
-    def __init__(self, hours: Hours) -> None:
-        super().__init__(hours)
-        self.hours, self.steps = hours, hours.begin()
-
-    def step(self, done: int) -> None:
-        self.steps += 1
-        super().step(self.steps)
-
-    def write(self) -> None:
-        self.hours.count()
-        self.hours.write(self.steps)
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
         if not reused:

@@ -66,3 +66,21 @@ class Told(NullCallbacks):
 
     def say(self, text: str) -> None:
         print(text, flush=True)
+
+
+class Counted(Told):
+    """Counts the hours of trainings over all processes that work on them, and the steps made."""
+
+    def __init__(self, hours: Hours) -> None:
+        super().__init__(hours)
+        self.hours, self.steps = hours, hours.begin()
+
+    def step(self, done: int) -> None:
+        self.steps += 1
+        super().step(self.steps)
+
+    def write(self) -> float:
+        """Write the hours down, and return them."""
+        self.hours.count()
+        self.hours.write(self.steps)
+        return self.hours.spent

@@ -35,7 +35,7 @@ from common import (
 )
 from from_start_search import DELTAS, Settings
 from from_start_training import WAYS, FromStart
-from hours import Hours, Told, clock_of
+from hours import Counted, Hours, clock_of
 from mixing_report import report
 from mixing_trials import (
     FILE,
@@ -91,31 +91,11 @@ class Crops:
             self._made[task, way] = to_bytes(inputs), to_bytes(targets)
         return self._made[task, way]
 
-    def psnr(self, network: nn.Module | None, task: str, way: str, device: str) -> list[float]:
-        """The mean over the crops of each photograph, dB; of the inputs where there is no network."""
+    def psnr(self, network: nn.Module, task: str, way: str, device: str) -> list[float]:
+        """The mean over the crops of each photograph, dB."""
         inputs, targets = self.examples(task, way)
-        outputs = to_unit(inputs) if network is None else restore(network, inputs, device)
-        each = psnr(outputs, to_unit(targets)).view(-1, self.photographs).mean(0)
+        each = psnr(restore(network, inputs, device), to_unit(targets)).view(-1, self.photographs).mean(0)
         return [round(value, 3) for value in each.tolist()]
-
-
-class Counted(Told):
-    """Counts the hours of a training over all processes that work on it."""
-
-    def __init__(self, hours: Hours) -> None:
-        super().__init__(hours)
-        self.hours, self.done = hours, hours.begin()
-
-    def step(self, done: int) -> None:
-        self.done = max(done, self.done)
-        super().step(done)
-
-    def write(self) -> float:
-        """Write the hours down, and return them."""
-        self.hours.count()
-        self.done += 1  # a row of its own, also where no step was made
-        self.hours.write(self.done)
-        return self.hours.spent
 
 
 class Mixing:

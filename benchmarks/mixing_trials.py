@@ -56,7 +56,7 @@ class Asked:
     @property
     def name(self) -> str:
         """Of its files."""
-        group = "all" if self.group == TASKS else "+".join(self.group)
+        group = "all" if self.group == TASKS else JOIN.join(self.group)
         return f"{group}.{self.steps}.{self.per}.{self.seed}"
 
 
@@ -136,9 +136,9 @@ def by_similarity(size: int) -> list[Group]:
     return sorted(itertools.combinations(TASKS, size), key=mean_distance)
 
 
-def mean_distance(group: Sequence[str]) -> float:
+def mean_distance(group: Group | list[str]) -> float:
     """The mean of the built-in S over the pairs of a group."""
-    return float(np.mean([built_in().distance(a, b) for a, b in itertools.combinations(group, 2)]))
+    return built_in().group_distance(group)
 
 
 @cache
