@@ -11,6 +11,7 @@ import numpy as np
 from grids.degradations import ELEVEN
 from grids.reports import html
 from grids.results import (
+    DeltaStep,
     GGDParams,
     Group,
     Grouping,
@@ -28,6 +29,8 @@ PLACES = np.array(
     [[0, 0], [0.9, 0.6], [1.2, -0.6], [-0.8, -1.1], [-1.4, 0.3], [0.6, -1.5], [-2.2, -1.6], [1.9, 2.4], [-0.5, 2.9],
      [2.6, 1.6], [1.1, 3.1]]
 )  # fmt: skip
+STEPS = [DeltaStep(0, 11, 9), DeltaStep(0.3, 6, 5), DeltaStep(0.66, 4, 4), DeltaStep(2.5, 1, 1)]
+"""Groups over delta, as searches count them."""
 
 
 def made(names: list[str], places: np.ndarray, **changes: Any) -> SimilarityMatrix:
@@ -177,3 +180,8 @@ def grouping_page(*args: Any, **options: Any) -> str:
 def training_page(*args: Any, **options: Any) -> str:
     """The page of trainings."""
     return html.training_report(*args, **options).page
+
+
+def paper(**extra: object) -> Grouping:
+    """The paper's groups, of the eleven."""
+    return grouping(eleven(), PAPER_GROUPS, **extra)

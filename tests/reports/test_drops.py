@@ -11,9 +11,11 @@ from reports.figures_and_pages import Page, assert_inside, boxes_overlap, texts
 from reports.sample_records import (
     NAMES,
     PAPER_GROUPS,
+    STEPS,
     eleven,
     grouping,
     grouping_page,
+    paper,
     random_matrix,
     searched,
 )
@@ -21,13 +23,7 @@ from reports.sample_records import (
 from grids.reports import grouping as records
 from grids.reports import grouping_text
 from grids.reports.drops import drop_against_distance, groups_over_delta
-from grids.results import WORST, DeltaStep, Grouping, Trial
-
-STEPS = [DeltaStep(0, 11, 9), DeltaStep(0.3, 6, 5), DeltaStep(0.66, 4, 4), DeltaStep(2.5, 1, 1)]
-
-
-def paper(**extra: object) -> Grouping:
-    return grouping(eleven(), PAPER_GROUPS, **extra)
+from grids.results import WORST, DeltaStep, Trial
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 60])

@@ -11,10 +11,12 @@ from reports.figures_and_pages import HOSTILE, Page, assert_inside
 from reports.sample_records import (
     NAMES,
     PAPER_GROUPS,
+    STEPS,
     eleven,
     grouping,
     grouping_page,
     made,
+    paper,
     random_matrix,
     searched,
     trial,
@@ -26,13 +28,7 @@ from grids.reports import grouping_text
 from grids.reports.drops import drop_against_distance, groups_over_delta
 from grids.reports.graph import draw_graph
 from grids.reports.painting import figure_bytes
-from grids.results import WORST, DeltaStep, Group, Grouping, SimilarityMatrix, Trial
-
-STEPS = [DeltaStep(0, 11, 9), DeltaStep(0.3, 6, 5), DeltaStep(0.66, 4, 4), DeltaStep(2.5, 1, 1)]
-
-
-def paper(**extra: object) -> Grouping:
-    return grouping(eleven(), PAPER_GROUPS, **extra)
+from grids.results import WORST, Group, Grouping, SimilarityMatrix, Trial
 
 
 def many(count: int = 50, trials: int = 400) -> tuple[SimilarityMatrix, Grouping]:

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from contracts import noise_images
-from torch import Tensor, nn
+from contracts import Watching, noise_images
+from torch import nn
 
 from grids.restoration import forward as module
 from grids.restoration.forward import restore
-
-
-class Watching(nn.Module):
-    """Gives back its input, and keeps what it was called with."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-        self.shapes: list[tuple[int, ...]] = []
-        self.modes: list[tuple[bool, bool]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.shapes.append(tuple(images.shape))
-        self.modes.append((self.training, torch.is_grad_enabled()))
-        output: Tensor = images * self.weight
-        assert output.dtype == torch.float32
-        return output
 
 
 def test_images_are_restored_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from training.tiny_trainings import restorer, small, toy, train
 
 from grids.training.photographs import Photographs
+from grids.training.trainer import OutOfTimeError
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,11 @@ def photographs(files: list[Path]) -> Photographs:
 @pytest.fixture(autouse=True)
 def tiny_preset_everywhere(tiny_preset: str) -> None:
     """Every test of training knows the tiny network."""
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Of the first step of a training called "mine"."""
+    with pytest.raises(OutOfTimeError):
+        train(restorer(), toy, small(), checkpoint=tmp_path / "c", identity="mine", deadline=0.0)
+    return tmp_path / "c"

@@ -16,15 +16,7 @@ from contracts import raises_line
 from training.tiny_trainings import restorer, same_weights, small, toy, train
 
 from grids.errors import RunError
-from grids.training.trainer import OutOfTimeError, TrainingResult
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    """Of the first step of a training called "mine"."""
-    with pytest.raises(OutOfTimeError):
-        train(restorer(), toy, small(), checkpoint=tmp_path / "c", identity="mine", deadline=0.0)
-    return tmp_path / "c"
+from grids.training.trainer import TrainingResult
 
 
 def gone_on(file: Path, identity: str = "mine", **options: Any) -> TrainingResult:

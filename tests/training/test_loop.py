@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from training.tiny_trainings import (
     restorer,
     same_weights,
     small,
+    state_of,
     toy,
     train,
     weights,
@@ -333,16 +333,3 @@ def test_memory_that_runs_out_elsewhere(where: str, monkeypatch: pytest.MonkeyPa
     options: dict[str, Any] = {"checks": (2,), "measure": full if where == "measure" else mean_error}
     batches = full if where == "batches" else toy
     raises_line(lambda: train(restorer(), batches, small(), **options), "out of memory", "smaller crop")
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    """Of the first step of a training called "mine"."""
-    with pytest.raises(OutOfTimeError):
-        train(restorer(), toy, small(), checkpoint=tmp_path / "c", identity="mine", deadline=0.0)
-    return tmp_path / "c"
-
-
-def state_of(file: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(io.BytesIO(file.read_bytes().split(b"\n", 2)[2]), weights_only=True)
-    return state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import signal
@@ -26,6 +25,7 @@ from training.tiny_trainings import (
     mean_error,
     restorer,
     small,
+    state_of,
     toy,
     train,
 )
@@ -200,16 +200,3 @@ def test_ctrl_c_at_the_end_is_not_lost(when: str, ctrl_c: Callable[..., None]) -
     found = train(restorer(), toy, small(), stop=lambda point: "enough", **options)
     assert found.interrupted
     assert not train(restorer(), toy, small()).interrupted
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    """Of the first step of a training called "mine"."""
-    with pytest.raises(OutOfTimeError):
-        train(restorer(), toy, small(), checkpoint=tmp_path / "c", identity="mine", deadline=0.0)
-    return tmp_path / "c"
-
-
-def state_of(file: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(io.BytesIO(file.read_bytes().split(b"\n", 2)[2]), weights_only=True)
-    return state

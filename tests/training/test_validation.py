@@ -8,32 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from contracts import Watching
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
-from torch import Tensor, nn
+from torch import nn
 
 from grids.degradations import degradation
 from grids.errors import UnknownNameError
 from grids.training.photographs import Photographs
 from grids.training.tasks import Pairs, Reduced, Synthesized
 from grids.training.validation import Validation
-
-
-class Watching(nn.Module):
-    """Gives back its input, and keeps what it was called with."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-        self.shapes: list[tuple[int, ...]] = []
-        self.modes: list[tuple[bool, bool]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.shapes.append(tuple(images.shape))
-        self.modes.append((self.training, torch.is_grad_enabled()))
-        output: Tensor = images * self.weight
-        assert output.dtype == torch.float32
-        return output
 
 
 def made(photographs: Photographs, side: int = 24, count: int = 3) -> Validation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -223,3 +224,8 @@ def assert_same(one: tuple[System, TrainingResult], two: tuple[System, TrainingR
 def weights(system: System) -> Tensor:
     """A copy of those of the kept module, in float64."""
     return torch.cat([value.detach().double().flatten() for value in system.modules[system.kept].parameters()])
+
+
+def state_of(file: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(io.BytesIO(file.read_bytes().split(b"\n", 2)[2]), weights_only=True)
+    return state
