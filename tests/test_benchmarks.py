@@ -56,18 +56,18 @@ def ran(data: Path, *arguments: object) -> str:
 
 def test_the_long_training_goes_on_and_its_copies_are_measured(data: Path, tmp_path: Path) -> None:
     given = (SCRIPTS / "start.py", "train", "--folder", tmp_path, "--crop", 32, "--batch", 2, "--count", 1)
-    given += ("--hours", 0.0002, 0.0004)
+    given += ("--hours", 0.0002, 0.002)  # far apart: a first step alone can take more than a second
     ran(data, *given, "--seconds", 0.01)
     assert (tmp_path / "main.ckpt").exists() and not list(tmp_path.glob("*.safetensors"))
     told = ran(data, *given)
-    first, second = (json.loads((tmp_path / f"{hours}-hours.json").read_text()) for hours in (0.0002, 0.0004))
+    first, second = (json.loads((tmp_path / f"{hours}-hours.json").read_text()) for hours in (0.0002, 0.002))
     assert 0 < first["steps"] < second["steps"] and first["landing"] == max(1, round(first["steps"] / 10))
     assert len(list(tmp_path.glob("*-hours.safetensors"))) == 2 and len(list(tmp_path.glob("*.ckpt"))) == 1
-    assert "| 0.0004 | " in told
+    assert "| 0.002 | " in told
     later = (SCRIPTS / "start.py", "train", "--folder", tmp_path / "later", "--crop", 32, "--batch", 2, "--count", 1)
-    later += ("--begin", tmp_path / "0.0004-hours.safetensors", "--hours", 0.0002, 0.0006)
+    later += ("--begin", tmp_path / "0.002-hours.safetensors", "--hours", 0.0002, 0.0022)
     ran(data, *later)
-    third = json.loads((tmp_path / "later" / "0.0006-hours.json").read_text())
+    third = json.loads((tmp_path / "later" / "0.0022-hours.json").read_text())
     assert third["steps"] > second["steps"] and not (tmp_path / "later" / "0.0002-hours.json").exists()
 
 
