@@ -15,7 +15,7 @@ import skimage.util
 import torch
 from torch import Tensor
 
-from grids.degradations import kernels
+from grids.psf import shapes
 
 BATCH, SIDE = 16, 256
 ANGLE = 30.0
@@ -61,9 +61,9 @@ def cut_kernel(name: str) -> Tensor:
     """The kernel of a degradation at severity 0.5, without the zeros around it."""
     one = torch.ones(1)
     kernel = {
-        "motion_blur": lambda: kernels.streak(19 * one, ANGLE * one, 33),
-        "ringing": lambda: kernels.sinc(1.525 * one, 21),
-        "defocus_blur": lambda: kernels.disc(3 * one, 11),
+        "motion_blur": lambda: shapes.streak(19 * one, ANGLE * one, 33),
+        "ringing": lambda: shapes.sinc(1.525 * one, 21),
+        "defocus_blur": lambda: shapes.disc(3 * one, 11),
     }[name]()[0]
     used = kernel.abs() > 1e-7
     middle = len(kernel) // 2

@@ -34,6 +34,7 @@ from grids.degradations import Degradation, degradation, kernels
 from grids.degradations.resampling import DOWN, UP
 from grids.degradations.table import TABLE
 from grids.metrics import image_psnr
+from grids.psf import shapes
 
 SEVERITY = 0.5
 GPU_BATCH, GPU_TARGET = 64, 2000
@@ -42,7 +43,7 @@ GPU_BATCH, GPU_TARGET = 64, 2000
 def pictures(count: int) -> Tensor:
     """A batch with edges and texture, on the 8-bit grid."""
     noise = torch.rand(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    smooth = kernels.filter_separable(noise, kernels.gaussian_taps(torch.full((count,), 3.0), 21))
+    smooth = kernels.filter_separable(noise, shapes.gaussian_taps(torch.full((count,), 3.0), 21))
     steps = (torch.arange(SIDE) // 32 % 2).float() * 0.4
     return (steps + 2 * (smooth - 0.5) + 0.3).clamp(0, 1).mul(255).round().div(255)
 

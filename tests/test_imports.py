@@ -20,6 +20,7 @@ RANKS = (
     ("errors", "builtin"),
     ("io", "cells", "random", "metrics", "devices"),
     ("results", "images", "weights"),
+    ("psf",),
     ("degradations", "networks", "search", "reports"),
     ("similarity",),
     ("restoration",),

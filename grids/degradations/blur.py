@@ -12,6 +12,7 @@ from torch import Tensor
 from grids.degradations import kernels
 from grids.degradations.base import Degradation, Parameters
 from grids.degradations.ranges import Range, Span
+from grids.psf import shapes
 from grids.random import draw_uniform
 
 
@@ -32,7 +33,7 @@ class GaussianBlur(Degradation):
     window = 21
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        return kernels.filter_separable(images, kernels.gaussian_taps(parameters["sigma"], self.window))
+        return kernels.filter_separable(images, shapes.gaussian_taps(parameters["sigma"], self.window))
 
 
 class MotionBlur(Degradation):
@@ -57,7 +58,7 @@ class MotionBlur(Degradation):
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         # the time is that of the window, so it is no wider than the longest streak of the batch, and its soft ends
         window = min(self.window, 2 * math.ceil(float(parameters["length"].detach().max()) / 2) + 1)
-        return kernels.filter2d(images, kernels.streak(parameters["length"], parameters["angle"], window))
+        return kernels.filter2d(images, shapes.streak(parameters["length"], parameters["angle"], window))
 
 
 class DefocusBlur(Degradation):
@@ -77,7 +78,7 @@ class DefocusBlur(Degradation):
     window = 11
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        return kernels.filter2d(images, kernels.disc(parameters["radius"], self.window))
+        return kernels.filter2d(images, shapes.disc(parameters["radius"], self.window))
 
 
 class RichardsonLucy(Degradation):
@@ -119,7 +120,7 @@ class RichardsonLucy(Degradation):
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         inside = slice(self.margin, -self.margin)
         padded = _ramped(images, self.margin)
-        result = kernels.filter_separable(padded, kernels.box_taps(parameters["psf"], self.window))
+        result = kernels.filter_separable(padded, shapes.box_taps(parameters["psf"], self.window))
         return result[..., inside, inside]
 
 

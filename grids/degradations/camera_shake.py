@@ -12,6 +12,7 @@ from grids.degradations import kernels
 from grids.degradations.base import Degradation, Parameters
 from grids.degradations.ranges import Range
 from grids.errors import GridsError
+from grids.psf import shapes
 from grids.random import draw_integers, draw_uniform
 
 FULL = 61  # instants of a walk that lasts as long as the exposure of a photograph
@@ -55,7 +56,7 @@ class TrajectoryBlur(Shaken):
         path = path - path.mean(1, keepdim=True)
         half = (parameters["side"] - 1) / 2
         offsets = _scaled(path, path.abs().amax((1, 2)), half)
-        return kernels.filter2d(images, kernels.trace(offsets, 2 * math.ceil(float(half.detach().max())) + 1))
+        return kernels.filter2d(images, shapes.trace(offsets, 2 * math.ceil(float(half.detach().max())) + 1))
 
 
 class FrameBlur(Shaken):

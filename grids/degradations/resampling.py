@@ -14,6 +14,7 @@ from grids.degradations.base import Degradation, Parameters
 from grids.degradations.ranges import Range
 from grids.devices import for_each
 from grids.images.libraries import opencv
+from grids.psf import shapes
 from grids.random import draw_integers
 
 Mode = Literal["area", "bilinear", "bicubic"]
@@ -77,7 +78,7 @@ class Ringing(Degradation):
     window = 21
 
     def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        return kernels.filter2d(images, kernels.sinc(parameters["cutoff"], self.window))
+        return kernels.filter2d(images, shapes.sinc(parameters["cutoff"], self.window))
 
 
 def reduce_size(image: Tensor, size: Sequence[int], mode: Mode) -> Tensor:

@@ -4,6 +4,7 @@
 to.
 """
 
+from grids.networks.deconvolution import Deconvolution as Deconvolution
 from grids.networks.durbm import DuRBM as DuRBM
 from grids.networks.martyniuk import MartyniukFPN as MartyniukFPN
 from grids.networks.martyniuk import MartyniukResNet as MartyniukResNet
@@ -12,6 +13,7 @@ from grids.networks.restormer import Restormer as Restormer
 from grids.networks.shen import ShenFace as ShenFace
 from grids.networks.srresnet import SRResNet as SRResNet
 from grids.networks.srresnet import SRResNetX4 as SRResNetX4
+from grids.networks.table import FIXED as FIXED
 from grids.networks.table import TABLE as TABLE
 from grids.networks.table import Preset as Preset
 from grids.networks.table import build as build

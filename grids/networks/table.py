@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from grids.errors import look_up
+from grids.networks.deconvolution import Deconvolution
 from grids.networks.durbm import DuRBM
 from grids.networks.heads import ANY, MultiHead
 from grids.networks.martyniuk import MartyniukFPN, MartyniukResNet
@@ -107,12 +108,17 @@ TABLE: dict[str, Preset] = {
     "srresnet-x4": Preset(SRResNetX4, "the descriptor: x4 super-resolution (GRIDS, section 4.1)"),
 }
 
+FIXED: dict[str, Preset] = {
+    "deconvolution": Preset(Deconvolution, "finds the blur of an image and undoes it; nothing is learnt"),
+}
+"""Restorers without weights that could be trained."""
+
 
 def preset(name: str) -> Preset:
     """Look up a preset.
 
     Args:
-        name: a key of `TABLE`, such as "nafnet".
+        name: a key of `TABLE`, such as "nafnet", or of `FIXED`.
 
     Returns:
         The class, its options, and what it is for.
@@ -120,7 +126,7 @@ def preset(name: str) -> Preset:
     Raises:
         UnknownNameError: there is no such preset; the nearest name is suggested.
     """
-    return look_up("network", name, TABLE)
+    return look_up("network", name, TABLE | FIXED)
 
 
 def build(name: str, tasks: Iterable[str] = ANY, **options: Any) -> nn.Module:

@@ -224,9 +224,11 @@ def initialize(
 
     Raises:
         UnknownNameError: there is no such preset.
-        GridsError: it is of another scale, or its class refuses the tasks or options.
+        GridsError: it is of another scale, or nothing of it can be trained, or its class refuses the tasks or options.
     """
     check_scale(preset, scale)
+    if preset in networks.FIXED:
+        raise GridsError(f"the network '{preset}' has no weights to train")
     with global_seed(seed, torch.device("cpu")):
         network = networks.build(preset, tasks, **(options or {}))
     if isinstance(network, MultiHead | ShenFace):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
+from grids.networks.deconvolution import Deconvolution
 from grids.networks.pooling import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 from grids.restoration.layout import Span, scatter_tiles, split_with_margins, split_with_overlaps
@@ -116,6 +117,8 @@ def restore_parts(
     Raises:
         GridsError: as for `restore_image`.
     """
+    if isinstance(network, Deconvolution):  # the blur of the whole holds for its tiles
+        network = network.settle(image.to(device))
     side = tile or choose_side(network, image, device)
     while True:
         try:

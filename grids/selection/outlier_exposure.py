@@ -14,6 +14,7 @@ from torch import Tensor
 from grids.degradations import kernels
 from grids.degradations.compression import Jpeg
 from grids.images.tensors import round_to_8_bit
+from grids.psf import shapes
 
 
 def _uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -21,7 +22,7 @@ def _uniform(generator: torch.Generator, low: float, high: float) -> float:
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:
-    taps = kernels.gaussian_taps(torch.tensor([sigma]), 2 * max(1, round(3 * sigma)) + 1)
+    taps = shapes.gaussian_taps(torch.tensor([sigma]), 2 * max(1, round(3 * sigma)) + 1)
     return kernels.filter_separable(image[None], taps)[0]
 
 

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from grids.degradations import Degradation
 from grids.degradations.compression import saved_as_jpeg
-from grids.degradations.kernels import filter_separable, gaussian_taps
+from grids.degradations.kernels import filter_separable
 from grids.degradations.ranges import Span
 from grids.devices import moved
 from grids.images.grey import take_one_channel
 from grids.images.tensors import round_to_8_bit
+from grids.psf.shapes import gaussian_taps
 from grids.training.pair_settings import PairSettings
 
 LUMA = (0.299, 0.587, 0.114)

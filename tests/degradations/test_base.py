@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from grids.degradations import Degradation, Range, degradation
 from grids.degradations.artifacts import line_mask
-from grids.degradations.kernels import box_taps, gaussian_taps, reflect
+from grids.degradations.kernels import reflect
 from grids.degradations.table import TABLE
+from grids.psf.shapes import box_taps, gaussian_taps
 from grids.random import spread_evenly
 
 kinds = st.sampled_from(TABLE)

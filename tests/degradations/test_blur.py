@@ -16,6 +16,7 @@ from contracts import noise_images
 from torch import Tensor
 
 from grids.degradations import degradation, kernels
+from grids.psf import shapes
 
 WINDOWS = {"gaussian_blur": 21, "motion_blur": 33, "defocus_blur": 11, "ringing": 21}
 
@@ -79,7 +80,7 @@ def test_gaussian_blur_is_scipys_and_opencvs(photo: Tensor, sigma: float) -> Non
 @pytest.mark.parametrize("radius", [1.5, 2.25, 3.0, 4.5])
 def test_a_disc_is_the_area_of_each_pixel_under_it(radius: float) -> None:
     reference = supersampled(lambda x, y: np.hypot(x, y) <= radius, 11)
-    ours = kernels.disc(torch.tensor([radius]), 11)[0].numpy()
+    ours = shapes.disc(torch.tensor([radius]), 11)[0].numpy()
     # the edge falls off along the radius, not by the true area: a few percent of the weight lie elsewhere
     assert np.abs(ours - reference).sum() < 0.05
     x, y = offsets(11)
@@ -99,7 +100,7 @@ def test_a_streak_is_a_line_of_its_length_and_angle(length: float, angle: float)
         return (np.abs(along) <= length / 2) & (np.abs(across) <= 0.5)
 
     reference = supersampled(inside, 33)
-    ours = kernels.streak(torch.tensor([length]), torch.tensor([angle]), 33)[0].numpy()
+    ours = shapes.streak(torch.tensor([length]), torch.tensor([angle]), 33)[0].numpy()
     x, y = offsets(33)
     for kernel in (ours, reference):
         assert (kernel * x).sum() == pytest.approx(0, abs=1e-4)
@@ -115,7 +116,7 @@ def test_a_streak_is_a_line_of_its_length_and_angle(length: float, angle: float)
 
 
 def test_a_level_streak_is_a_row_of_equal_taps() -> None:
-    row = kernels.streak(torch.tensor([9.0]), torch.tensor([0.0]), 33)[0]
+    row = shapes.streak(torch.tensor([9.0]), torch.tensor([0.0]), 33)[0]
     assert torch.allclose(row[16, 12:21], torch.tensor(1 / 9), atol=1e-5)
     assert float(row.sum() - row[16, 12:21].sum()) == pytest.approx(0, abs=1e-5)
 
@@ -124,7 +125,7 @@ def test_a_level_streak_is_a_row_of_equal_taps() -> None:
 @pytest.mark.parametrize("window", [15, 21])
 def test_the_sinc_kernel_is_the_bessel_formula(cutoff: float, window: int) -> None:
     raw = truncated_sinc(cutoff, window)
-    ours = kernels.sinc(torch.tensor([cutoff]), window)[0].numpy()
+    ours = shapes.sinc(torch.tensor([cutoff]), window)[0].numpy()
     np.testing.assert_allclose(ours, raw / raw.sum(), atol=2e-6)
 
 
@@ -132,15 +133,15 @@ def test_the_truncated_sinc_of_the_authors() -> None:
     """Figures known of the published kernel, 1.2 rad and 15 x 15: sum before normalisation, smallest value after."""
     raw = truncated_sinc(1.2, 15)
     assert raw.sum() == pytest.approx(1.1455, abs=1e-4)
-    ours = kernels.sinc(torch.tensor([1.2]), 15)[0]
+    ours = shapes.sinc(torch.tensor([1.2]), 15)[0]
     assert float(ours.min()) == pytest.approx(-0.0132, abs=5e-5)
     assert float(ours.abs().sum()) == pytest.approx(2.303, abs=1e-3)
 
 
 KERNELS = [
-    kernels.disc(torch.tensor([1.5, 3.3, 4.5]), 11),
-    kernels.streak(torch.tensor([7.0, 20.0, 31.0]), torch.tensor([3.0, 60.0, 170.0]), 33),
-    kernels.sinc(torch.tensor([1.05, 1.5, 2.0]), 21),
+    shapes.disc(torch.tensor([1.5, 3.3, 4.5]), 11),
+    shapes.streak(torch.tensor([7.0, 20.0, 31.0]), torch.tensor([3.0, 60.0, 170.0]), 33),
+    shapes.sinc(torch.tensor([1.05, 1.5, 2.0]), 21),
 ]
 
 

@@ -12,8 +12,9 @@ import torch
 from contracts import generator, noise_images, raises_line
 from torch import Tensor
 
-from grids.degradations import degradation, kernels
+from grids.degradations import degradation
 from grids.degradations.camera_shake import FULL, mean_of_shifted, walk
+from grids.psf import shapes
 
 BLURS = ("trajectory_blur", "frame_blur")
 STILL = torch.zeros(1, 5, 2)
@@ -103,7 +104,7 @@ def test_a_trace_is_exact_on_and_between_pixels() -> None:
     expected[2, 2], expected[1, 4], expected[4, 0] = 0.25, 0.25, 0.25
     expected[2:4, 0] += 0.75 * 0.5 / 4
     expected[2:4, 1] += 0.25 * 0.5 / 4
-    assert torch.allclose(kernels.trace(offsets, 5)[0], expected, atol=1e-6)
+    assert torch.allclose(shapes.trace(offsets, 5)[0], expected, atol=1e-6)
 
 
 # ---------------------------------------------------------------- means of frames

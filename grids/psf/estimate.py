@@ -1,0 +1,195 @@
+"""Which blur a photograph shows: the point-spread function, found among four families by likelihood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grids.psf import shapes
+from grids.psf.spectrum import Windows, fit_scene, windows
+
+Family = Literal["none", "gaussian", "disc", "streak", "box"]
+SIDES = (128, 64)
+"""Of windows: the first that fits into the photograph."""
+WINDOW = 33
+"""Side of all kernels, pixels."""
+TAPS = 21
+"""Where Gaussians are cut off, pixels."""
+SPARSE = (4, 4, 2)
+"""Every so many-th frequency is looked at: first, and in two refinements."""
+STARTS = 6
+"""So many of the best of the first search are refined."""
+LENGTHS = (3.5, 4.5, 5.5, *range(7, 33))
+RADII, SIGMAS = (0.75, 4.5), (0.5, 4.0)
+STEP = 0.125
+"""Of radii and sigmas in the first search, pixels."""
+BOXES = (3.0, 5.0, 7.0)
+FITS = 0.06
+"""A misfit below this is none."""
+LEVELS = (3e-5, 1.2e-4)
+"""Of noise, that are tried one after the other where nothing fits: JPEG damages middle frequencies more than the
+highest, which tell the noise of other images."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A blur of one of the families.
+
+    Args:
+        family: "none" leaves images as they are.
+        size: sigma of a Gaussian, radius of a disc, length of a streak, side of a box, pixels.
+        angle: of a streak, degrees from the x axis towards the top.
+    """
+
+    family: Family
+    size: float = 0.0
+    angle: float = 0.0
+
+
+NONE = Shape("none")
+
+
+@dataclass(frozen=True, eq=False)
+class PSF:
+    """The point-spread function of a photograph, as `estimate_psf` finds it.
+
+    Args:
+        shape: its family and size.
+        kernel: (33, 33), summing to 1.
+        scene: (4,), the spectrum of the scene, see `grids.psf.spectrum`.
+        noise: the variance of the noise, in units of [0, 1].
+        evidence: by how much the blur explains the spectrum better than none, nats a frequency.
+        misfit: how far the spectrum is from what the blur makes expected, beyond what chance explains; see `Fit`.
+    """
+
+    shape: Shape
+    kernel: Tensor
+    scene: Tensor
+    noise: float
+    evidence: float
+    misfit: float
+
+
+def estimate_psf(image: Tensor) -> PSF | None:
+    """Find the point-spread function of a photograph, from its power spectrum alone.
+
+    Gaussians of sigma 0.5 to 4 px, discs of radius 0.75 to 4.5 px, straight streaks of 3.5 to 32 px and boxes of 3, 5
+    and 7 px are compared with no blur by their likelihoods (see `grids.psf.spectrum`), first on a grid, then finer
+    about the best. It is blind: nothing but the image is known. Sharp photographs are best explained by no blur or a
+    faint one, with little evidence.
+
+    Args:
+        image: (3, H, W), uint8 or uint16, or floating point in [0, 1], RGB.
+
+    Returns:
+        The best of them; None for an image with a side below 64 pixels, or one that is flat.
+    """
+    side = next((side for side in SIDES if min(image.shape[-2:]) >= side), None)
+    if side is None:
+        return None
+    table = windows(side, image.device)
+    measured = table.power(image)
+    noise = table.noise(measured)
+    if not float(measured[table.used].max()) > noise:
+        return None
+    for level in (noise, *(level for level in LEVELS if level > noise)):
+        found = _search(table, measured[table.used].clamp_min(level), level)
+        found = replace(found, misfit=found.misfit - table.scatter(image))
+        if found.misfit < FITS:
+            break
+    return found
+
+
+def _search(table: Windows, power: Tensor, noise: float) -> PSF:
+    """The likeliest blur of a spectrum, (N,), at a level of noise."""
+    first, *refinements = (slice(None, None, step) for step in SPARSE)
+    fits = fit_scene(power[first], _first_responses(table), noise, table.features[first])
+    near = [_first_shapes()[k] for k in fits.likelihood.topk(STARTS).indices.tolist()]
+    for number, sparse in enumerate(refinements):
+        near = list(dict.fromkeys(finer for shape in near for finer in _near(shape, number)))
+        response = table.response(make_kernels(near, power.device))[:, sparse]
+        best = int(fit_scene(power[sparse], response, noise, table.features[sparse]).likelihood.argmax())
+        near = [near[best]]
+    # the blur beside none, at all frequencies
+    kernels = make_kernels([*near, NONE], power.device)
+    fits = fit_scene(power, table.response(kernels), noise, table.features)
+    evidence = float(fits.likelihood[0] - fits.likelihood[1])
+    return PSF(near[0], kernels[0], fits.scene[0], noise, evidence, float(fits.misfit[0]))
+
+
+def make_kernels(some: Sequence[Shape], device: torch.device) -> Tensor:
+    """The kernels of blurs.
+
+    Args:
+        some: at least one.
+        device: where they are made.
+
+    Returns:
+        (K, 33, 33), each summing to 1.
+    """
+    kernels = torch.zeros(len(some), WINDOW, WINDOW, device=device)
+    for family in dict.fromkeys(shape.family for shape in some):
+        numbers = [k for k, shape in enumerate(some) if shape.family == family]
+        size = torch.tensor([some[k].size for k in numbers], device=device)
+        angle = torch.tensor([some[k].angle for k in numbers], device=device)
+        kernels[numbers] = _kernels_of(family, size, angle)
+    return kernels
+
+
+def _kernels_of(family: Family, size: Tensor, angle: Tensor) -> Tensor:
+    if family == "streak":
+        return shapes.streak(size, angle, WINDOW)
+    if family == "disc":
+        return shapes.disc(size, WINDOW)
+    taps = shapes.gaussian_taps(size, TAPS) if family == "gaussian" else shapes.box_taps(size.clamp_min(1), TAPS)
+    return F.pad(taps[:, :, None] * taps[:, None], ((WINDOW - TAPS) // 2,) * 4)
+
+
+@cache
+def _first_shapes() -> list[Shape]:
+    """What is compared first: streaks turned by so much that their ends move by about two pixels."""
+    streaks = [
+        Shape("streak", float(length), 180 * turn / count)
+        for length in LENGTHS
+        for count in [max(8, round(1.5 * length))]
+        for turn in range(count)
+    ]
+    return [
+        NONE,
+        *_range("disc", *RADII),
+        *_range("gaussian", *SIGMAS),
+        *(Shape("box", size) for size in BOXES),
+        *streaks,
+    ]
+
+
+def _range(family: Family, least: float, most: float) -> list[Shape]:
+    return [Shape(family, least + STEP * k) for k in range(round((most - least) / STEP) + 1)]
+
+
+@cache
+def _first_responses(table: Windows) -> Tensor:
+    kernels = make_kernels(_first_shapes(), table.features.device)
+    return torch.cat([table.response(part)[:, :: SPARSE[0]] for part in kernels.split(64)])
+
+
+def _near(shape: Shape, refinement: int) -> list[Shape]:
+    """A shape and those close to it: closer from one refinement to the next."""
+    if shape.family in ("none", "box"):
+        return [shape]
+    if shape.family != "streak":
+        step = STEP / (4, 16)[refinement]
+        return [Shape(shape.family, max(shape.size + k * step, STEP)) for k in range(-4, 5)]
+    along, turn = (0.25, 0.08)[refinement], (1, 0.3)[refinement] * math.degrees(0.35 / shape.size)
+    return [
+        Shape("streak", min(shape.size + k * along, WINDOW - 1.0), (shape.angle + j * turn) % 180)
+        for k in range(-3, 4)
+        for j in range(-4, 5)
+    ]

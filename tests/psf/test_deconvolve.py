@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from psf.test_estimate import BLURS, blurred, found, photographs
+
+from grids.degradations import degradation
+from grids.degradations.compression import codec_jpeg
+from grids.metrics import image_psnr
+from grids.psf import deconvolve
+from grids.random import seeded
+
+
+def gain(clean: torch.Tensor, image: torch.Tensor) -> float:
+    restored = deconvolve(image, found(image)).clamp(0, 1)
+    return image_psnr(restored, clean) - image_psnr(image, clean)
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "saved"),
+    [
+        ("gaussian_blur", 1.0, 0.5),
+        ("defocus_blur", 3.0, 1.5),
+        ("motion_blur", 3.0, 1.5),
+        ("richardson_lucy", 3.0, 1.5),
+    ],
+)
+def test_blurs_are_undone_by_more_than_any_sharpening(name: str, least: float, saved: float) -> None:
+    values = {one[0]: one[1] for one in BLURS}[name]
+    for clean in photographs(2):
+        image = blurred(clean, name, values)
+        assert gain(clean, image) > least
+        assert gain(clean, codec_jpeg(image[None], torch.tensor([90.0]))[0]) > saved
+
+
+def test_surroundings_are_unknown() -> None:
+    """Of a photograph whose border was cut off after it was blurred, all of what is left is restored."""
+    (clean,) = photographs(1)
+    kind = degradation("motion_blur")
+    image = kind.apply(clean[None], kind.sample((1, *clean.shape), seeded(3), severity=0.4))[0]
+    cut = (slice(None), slice(20, -20), slice(20, -20))
+    restored = deconvolve(image[cut], found(image[cut])).clamp(0, 1)
+    border = torch.ones(restored.shape[-2:], dtype=torch.bool)
+    border[12:-12, 12:-12] = False
+    before, after = ((x - clean[cut]).square()[:, border].mean() for x in (image[cut], restored))
+    assert after < before
+
+
+def test_sizes_and_means_are_kept() -> None:
+    (clean,) = photographs(1)
+    image = blurred(clean[:, :131, :97], "defocus_blur", {"radius": 2.0})
+    restored = deconvolve(image, found(image))
+    assert restored.shape == image.shape
+    assert torch.allclose(restored.mean((1, 2)), image.mean((1, 2)), atol=0.01)
