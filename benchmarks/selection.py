@@ -45,7 +45,7 @@ DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
 LEARNT_SETS, KEPT_SETS = ("fit", "more", DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *EVALUATED)
 DISTORTED = 2
-MIX, START_FILE = "mix", "unet_start.safetensors"
+MIX, START_FILE, DECONVOLUTION = "mix", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}
 """What the names of candidates begin with."""
 GGD_PHOTOGRAPHS = 60
@@ -160,13 +160,15 @@ def groups_of(partition: str) -> tuple[Candidate, ...]:
 
 
 def candidates() -> tuple[Candidate, ...]:
-    """All that an image may be restored with: the groups found, the paper's, and the restorer of all eleven, last.
+    """All that an image may be restored with: the groups found, the paper's, blind deconvolution, and the restorer of
+    all eleven, last.
 
     A group of both partitions is a candidate once.
     """
     found = groups_of("found")
     paper = [one for one in groups_of("paper") if one.weights not in {other.weights for other in found}]
-    return (*found, *paper, Candidate(MIX, ELEVEN, mix_file()))
+    deconvolution = Candidate("D", load_restorer(weights.builtin(DECONVOLUTION)).tasks, Path(DECONVOLUTION))
+    return (*found, *paper, deconvolution, Candidate(MIX, ELEVEN, mix_file()))
 
 
 def mix_file() -> Path:

@@ -1,0 +1,128 @@
+"""Blind deconvolution: the file that ships, on what it acts, and what it gains.
+
+    python benchmarks/deconvolution.py ship                     # -> grids/weights/deconvolution.safetensors
+    python benchmarks/deconvolution.py measure [--every 15] [--worker 0/2]   # photographs of split fit
+    python benchmarks/deconvolution.py report
+
+`measure` degrades photographs that the profile learns from, at any severity and size, as they are and saved as JPEG,
+and records which blur was found (benchmarks/deconvolution/*.csv); `report` tells on how many of each kind the limits
+of the restorer let it act, how often the family is right, and the gain; beside gains, the worst. What it gains on
+eval/, beside filters and other restorers, is measured by `quality.py measure --method
+deconvolution=grids/weights/deconvolution.safetensors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from common import WEIGHTS, enter_in_manifest, machine, parser, split_files, table
+
+from grids.degradations import ELEVEN, degradation
+from grids.images import read_photo
+from grids.metrics import image_psnr
+from grids.networks import Deconvolution
+from grids.networks.deconvolution import EVIDENCE, MISFIT
+from grids.psf import deconvolve, estimate_psf
+from grids.random import seed_for
+from grids.restoration.models import save_restorer
+from grids.results import CLEAN
+from grids.selection.samples import SampleSettings, draw
+from grids.training.pair_settings import PHOTOGRAPHS
+
+FOLDER = Path(__file__).with_suffix("")
+FILE = "deconvolution.safetensors"
+FAMILIES = {"gaussian_blur": "gaussian", "defocus_blur": "disc", "motion_blur": "streak", "richardson_lucy": "box"}
+WAYS = {"as made": 0.0, "saved": 1.0}
+SEED = 9
+CLEAN_DB = 60.0
+"""What a photograph that equals its target counts as, for losses."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in one photograph."""
+
+    kind: str
+    way: str
+    photograph: str
+    severity: float
+    factor: float
+    quality: int
+    family: str
+    size: float
+    evidence: float
+    misfit: float
+    noise: float
+    before: float
+    gain: float
+
+
+def ship() -> None:
+    file = WEIGHTS / FILE
+    save_restorer(file, Deconvolution(), {"preset": "deconvolution", "tasks": list(FAMILIES), "steps": 0})
+    what = "blind deconvolution: finds a Gaussian, disc, streak or box in the spectrum of an image and undoes it"
+    enter_in_manifest(
+        file, what, tasks=list(FAMILIES), trained_on="nothing; its two limits were set on split fit", steps=0
+    )
+    print(f"{file}: {file.stat().st_size} bytes")
+
+
+def jobs(every: int) -> Iterator[tuple[str, Path]]:
+    files = split_files("fit")
+    yield from ((CLEAN, file) for file in files[:: max(1, every // 4)])
+    yield from ((kind, file) for file in files[::every] for kind in ELEVEN)
+
+
+def measure(every: int, worker: int, workers: int) -> None:
+    print(machine())
+    rows = []
+    for kind, file in list(jobs(every))[worker::workers]:
+        clean = read_photo(file).tensor()
+        made = None if kind == CLEAN else degradation(kind)
+        for way, saved in WAYS.items():
+            settings = SampleSettings(data=replace(PHOTOGRAPHS, saved=saved))
+            drawn = draw(clean, made, seed_for(SEED, f"{kind} {file.name}"), settings)
+            psf = estimate_psf(drawn.degraded)
+            if psf is None:
+                continue
+            before = min(image_psnr(drawn.degraded, drawn.clean), CLEAN_DB)
+            after = image_psnr(deconvolve(drawn.degraded, psf).clamp(0, 1), drawn.clean)
+            found = (psf.shape.family, psf.shape.size, psf.evidence, psf.misfit, psf.noise, before, after - before)
+            rows.append(Found(kind, way, file.name, drawn.severity, drawn.factor, drawn.quality, *found))
+    FOLDER.mkdir(exist_ok=True)
+    frame = pd.DataFrame(map(asdict, rows)).round({"severity": 2, "factor": 2, "size": 2, "before": 2, "gain": 2})
+    frame.to_csv(FOLDER / f"fit-{worker}.csv", index=False, float_format="%.4g")
+
+
+def report() -> str:
+    found = pd.concat([pd.read_csv(file) for file in sorted(FOLDER.glob("fit-*.csv"))])
+    found["acts"] = (found["evidence"] >= EVIDENCE) & (found["misfit"] <= MISFIT)
+    found["right"] = found["family"] == found["kind"].map(FAMILIES)
+    rows = []
+    for (kind, way), part in found.groupby(["kind", "way"], sort=False):
+        acted = part[part["acts"]]
+        right = f"{acted['right'].mean():.0%}" if kind in FAMILIES and len(acted) else "-"
+        gains = (f"{acted['gain'].mean():+.2f}", f"{acted['gain'].min():+.2f}") if len(acted) else ("-", "-")
+        rows.append((kind, way, f"{len(acted)} of {len(part)}", right, *gains))
+    return table(("kind", "saved", "acts on", "right family", "mean gain there, dB", "worst"), rows)
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("what", choices=("ship", "measure", "report"))
+    options.add_argument("--every", type=int, default=15, help="photographs of fit; of clean ones four times as many")
+    options.add_argument("--worker", default="0/1", help="k/n: every n-th, from the k-th")
+    chosen = options.parse_args()
+    if chosen.what == "ship":
+        ship()
+    if chosen.what == "measure":
+        measure(chosen.every, *map(int, chosen.worker.split("/")))
+    if chosen.what == "report":
+        print(report())
+
+
+if __name__ == "__main__":
+    main()
