@@ -11,12 +11,12 @@ from grids.psf.spectrum import scene_features
 
 MARGIN = 24
 """Pixels around the photograph that are found along with it: a blur carries them into it."""
-
-
 ERROR, STREAK_ERROR = 1.3e-6, 3e-5
 """Variances that are added to that of the noise: a shape is not quite that of the blur, and a streak's least of all."""
 DOUBT = 4
 """By so much the noise is multiplied under a Gaussian: it damps most, so what is wrong is amplified most."""
+COLOUR = 64
+"""By so much it is multiplied for differences of colour: they have less detail, and JPEG damages them more."""
 ROUNDS = 8
 STREAK_ROUNDS = 10, 1.4
 """Of conjugate gradients. A streak needs so many, and so many a pixel: it carries more of the surroundings into a
@@ -28,7 +28,7 @@ def deconvolve(image: Tensor, psf: PSF) -> Tensor:
 
     What lies beyond the border is unknown, not mirrored or black: the image is found on a larger frame, of which the
     photograph shows the blurred middle (Reeves, 2005), by conjugate gradients with the Wiener filter of the frame as
-    their preconditioner.
+    their preconditioner. Brightness (the mean of the channels) and what the channels differ from it are found apart.
 
     Args:
         image: (C, H, W), float32 in [0, 1].
@@ -37,43 +37,71 @@ def deconvolve(image: Tensor, psf: PSF) -> Tensor:
     Returns:
         (C, H, W) float32, not clipped.
     """
+    variance, grey = _variance(psf), image.mean(0, keepdim=True)
+    bright = _solve(grey, psf, variance, _rounds(psf.shape))
+    # all channels but one: their differences from the mean sum to nothing
+    differences = _solve(image[1:] - grey, psf, COLOUR * variance, ROUNDS)
+    return bright + torch.cat((-differences.sum(0, keepdim=True), differences))
+
+
+def _solve(image: Tensor, psf: PSF, variance: float, rounds: int) -> Tensor:
+    """Each plane of an image, (C, H, W), without the blur, in so many rounds."""
     height, width = image.shape[-2:]
     tall, wide = (_good_size(side + 2 * MARGIN) for side in (height, width))
     inside = (slice(None), slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width))
     mean = image.mean((1, 2), keepdim=True)
-    middle = psf.kernel.shape[-1] // 2
-    kernel = F.pad(psf.kernel, (0, wide - psf.kernel.shape[-1], 0, tall - psf.kernel.shape[-2]))
-    blur = torch.fft.rfft2(kernel.roll((-middle, -middle), (0, 1)))
-    damping = _variance(psf) / _scene_power(psf.scene, tall, wide)
-    wiener = 1 / (blur.abs().square() + damping)
-
-    def spectrum(x: Tensor) -> Tensor:
-        return torch.fft.rfft2(x)
-
-    def pixels(x: Tensor) -> Tensor:
-        return torch.fft.irfft2(x, s=(tall, wide))
-
-    def normal(x: Tensor) -> Tensor:
-        """What the photograph would show of x, carried back, and the damping."""
-        of_x = spectrum(x)
-        shown = torch.zeros_like(x)
-        shown[inside] = pixels(of_x * blur)[inside]
-        return pixels(spectrum(shown) * blur.conj() + of_x * damping)
-
+    frame = _Frame(psf, variance, (tall, wide), inside)
     known = image.new_zeros(image.shape[0], tall, wide)
     known[inside] = image - mean
-    x = pixels(spectrum(_surround(image - mean, tall, wide)) * blur.conj() * wiener)
-    rest = pixels(spectrum(known) * blur.conj()) - normal(x)
-    ahead = pixels(spectrum(rest) * wiener)
+    x = frame.wiener(frame.carry_back(_surround(image - mean, tall, wide)))
+    rest = frame.carry_back(known) - frame.normal(x)
+    ahead = frame.wiener(rest)
     direction, size = ahead, _dot(rest, ahead)
-    for _ in range(_rounds(psf.shape)):
-        along = normal(direction)
+    for _ in range(rounds):
+        along = frame.normal(direction)
         step = size / _dot(direction, along).clamp_min(1e-20)
         x, rest = x + step * direction, rest - step * along
-        ahead = pixels(spectrum(rest) * wiener)
+        ahead = frame.wiener(rest)
         before, size = size, _dot(rest, ahead)
         direction = ahead + size / before.clamp_min(1e-20) * direction
     return x[inside] + mean
+
+
+class _Frame:
+    """A blur on a frame around a photograph, as a linear system.
+
+    Args:
+        psf: the blur.
+        variance: of the noise.
+        size: of the frame, (tall, wide).
+        inside: where the photograph lies in it.
+    """
+
+    def __init__(self, psf: PSF, variance: float, size: tuple[int, int], inside: tuple[slice, slice, slice]) -> None:
+        self.size, self.inside = size, inside
+        middle = psf.kernel.shape[-1] // 2
+        kernel = F.pad(psf.kernel, (0, size[1] - psf.kernel.shape[-1], 0, size[0] - psf.kernel.shape[-2]))
+        self.blur = torch.fft.rfft2(kernel.roll((-middle, -middle), (0, 1)))
+        self.damping = variance / _scene_power(psf.scene, *size)
+        self._wiener = 1 / (self.blur.abs().square() + self.damping)
+
+    def normal(self, x: Tensor) -> Tensor:
+        """What the photograph would show of x, carried back, and the damping."""
+        spectrum = torch.fft.rfft2(x)
+        shown = torch.zeros_like(x)
+        shown[self.inside] = self._pixels(spectrum * self.blur)[self.inside]
+        return self._pixels(torch.fft.rfft2(shown) * self.blur.conj() + spectrum * self.damping)
+
+    def carry_back(self, x: Tensor) -> Tensor:
+        """The transpose of the blur."""
+        return self._pixels(torch.fft.rfft2(x) * self.blur.conj())
+
+    def wiener(self, x: Tensor) -> Tensor:
+        """The inverse of `normal` if all of the frame were shown."""
+        return self._pixels(torch.fft.rfft2(x) * self._wiener)
+
+    def _pixels(self, spectrum: Tensor) -> Tensor:
+        return torch.fft.irfft2(spectrum, s=self.size)
 
 
 def _rounds(shape: Shape) -> int:
