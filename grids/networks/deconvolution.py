@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from grids.networks.state_dict import load_strict
 from grids.psf import PSF, deconvolve, estimate_psf
 
-EVIDENCE, MISFIT = 0.1, 0.06
+EVIDENCE, MISFIT = 0.1, 1.0
 """A fresh one acts on no less evidence and no larger misfit; sharp photographs have an evidence of up to 0.06."""
 CONTEXT = 64
 """Pixels around a tile of a large photograph: what is farther away hardly acts on it."""

@@ -31,11 +31,11 @@ RADII, SIGMAS = (0.75, 4.5), (0.5, 4.0)
 STEP = 0.125
 """Of radii and sigmas in the first search, pixels."""
 BOXES = (3.0, 5.0, 7.0)
-FITS = 0.06
-"""A misfit below this is none."""
 LEVELS = (3e-5, 1.2e-4)
 """Of noise, that are tried one after the other where nothing fits: JPEG damages middle frequencies more than the
 highest, which tell the noise of other images."""
+ALLOWED, ALLOWED_THEN = 0.15, 0.06
+"""What `Fit.misfit` may be beyond chance at the noise that was measured, and at these levels, which hide more."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class PSF:
         scene: (4,), the spectrum of the scene, see `grids.psf.spectrum`.
         noise: the variance of the noise, in units of [0, 1].
         evidence: by how much the blur explains the spectrum better than none, nats a frequency.
-        misfit: how far the spectrum is from what the blur makes expected, beyond what chance explains; see `Fit`.
+        misfit: how far the spectrum is from what the blur makes expected (`Fit.misfit`), beyond what chance explains, as
+            a multiple of what is allowed: at most 1 where the blur fits.
     """
 
     shape: Shape
@@ -101,8 +102,9 @@ def estimate_psf(image: Tensor) -> PSF | None:
         return None
     for level in (noise, *(level for level in LEVELS if level > noise)):
         found = _search(table, measured[table.used].clamp_min(level), level)
-        found = replace(found, misfit=found.misfit - table.scatter(image))
-        if found.misfit < FITS:
+        beyond = found.misfit - table.scatter(image)
+        found = replace(found, misfit=beyond / (ALLOWED if level == noise else ALLOWED_THEN))
+        if found.misfit <= 1:
             break
     return found
 
