@@ -66,8 +66,8 @@ class PSF:
         scene: (4,), the spectrum of the scene, see `grids.psf.spectrum`.
         noise: the variance of the noise, in units of [0, 1].
         evidence: by how much the blur explains the spectrum better than none, nats a frequency.
-        misfit: how far the spectrum is from what the blur makes expected (`Fit.misfit`), beyond what chance explains, as
-            a multiple of what is allowed: at most 1 where the blur fits.
+        misfit: how far the spectrum is from what the blur makes expected (`Fit.misfit`), beyond what chance explains,
+            as a multiple of what is allowed: at most 1 where the blur fits.
     """
 
     shape: Shape
