@@ -220,3 +220,11 @@ def test_a_shared_change_that_fails_half_way_is_undone() -> None:
     with shared.inside():
         assert state == ["changed"]
     assert state == []
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(GridsError, match=r"no device 'cuda' on this machine \(usable: cpu"):
+        devices.resolve("cuda")
+    with pytest.raises(GridsError, match="must be at least 1, but is 0"):
+        use_threads(0)

@@ -17,6 +17,7 @@ from grids.degradations import (
     load_function,
     plugins,
 )
+from grids.degradations.plugins import load_installed
 from grids.errors import GridsError, UnknownNameError
 
 FOG = """
@@ -227,3 +228,8 @@ def test_a_function_with_randomness_of_its_own_replays(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     assert torch.equal(kind(noise_images(), generator()), kind(noise_images(), generator()))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_degradation_that_no_package_offers_is_unknown() -> None:
+    with pytest.raises(UnknownNameError, match="unknown installed degradation 'fog'"):
+        load_installed("fog")

@@ -12,7 +12,7 @@ from contracts import noise_images, raises_line
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from grids.errors import WeightsError
+from grids.errors import GridsError, WeightsError
 from grids.networks import DuRBM, build
 from grids.networks.dual_residual import ChannelAttention, DualBlock, TotalVariation
 from grids.networks.pooling import GlobalMean, InstanceNorm, MeansOfTiles
@@ -325,3 +325,11 @@ def test_networks_without_normalisation_keep_the_size_of_maps(name: str) -> None
             module.reset_parameters()
         network(*given)
     assert float(seen[-1].std(dim=(2, 3)).mean()) < 0.1 * spread
+
+
+def test_heads_are_of_tasks_and_images_have_one_each() -> None:
+    with pytest.raises(GridsError, match="needs a task"):
+        DuRBM(())
+    network = DuRBM(("rain", "haze"), **SMALL).eval()  # type: ignore[arg-type]
+    with pytest.raises(GridsError, match="there are 2 images, but 1 tasks"):
+        network(torch.rand(2, 3, 32, 32), ["rain"])

@@ -393,6 +393,10 @@ def test_params_of_other_versions_and_photographs_are_refused(photos: Path, tmp_
     refused(text.replace(",jpeg,2,", ",jpeg,9,").replace(f",{grids.__version__}", ",7.7"), "grids 7.7")
     refused("a,b\n1,2\n", "no params.csv")
     refused("", "no params.csv")
+    refused(text.splitlines()[0] + "\n", "no pairs")
+    place, rows = text.splitlines()[0].split(",").index("severity"), [line.split(",") for line in text.splitlines()]
+    rows[1][place] = "2"
+    refused("\n".join(map(",".join, rows)), "line 2", "severity 2")
     refused(text.replace(",True,", ",maybe,"), "line 2", "damaged")
     refused(text.replace(",jpeg,", ",jpg,"), "line 2", "jpg")
     refused(f"{text}p0.png\n", "line 7", "too few")

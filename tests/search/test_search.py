@@ -20,6 +20,7 @@ from search.brute_force import Oracle, World, fewest_groups, world
 from grids.errors import GridsError, RunError, UnknownNameError
 from grids.results import SimilarityMatrix
 from grids.search import Answer, Problem, Search, TrialLog, plan_search, run_search, search_groups
+from grids.search.run import estimate_remaining
 
 METHODS = ("paper", "exact", "agglomerative")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -474,3 +475,16 @@ def test_a_plan_refuses_wrong_answers_of_groups_of_one() -> None:
     at_hand = {frozenset({"d0"}): Answer({"d0": float("nan")})}
     with pytest.raises(GridsError, match="must be finite"):
         plan_search(Problem(GIVEN.similarity, 0.7), "exact", at_hand)
+
+
+def test_answers_at_hand_of_groups_of_one_count() -> None:
+    at_hand = {frozenset({name}): Answer({name: 0.0}) for name in ("d0", "d1")}
+    plain = plan_search(Problem(GIVEN.similarity, 0.7), "exact")
+    assert plan_search(Problem(GIVEN.similarity, 0.7), "exact", at_hand) == plain  # 0 is what is supposed of them
+
+
+def test_what_is_left_of_a_search_ends_at_nothing() -> None:
+    search = Search(Problem(GIVEN.similarity, 0.7))
+    assert estimate_remaining(search) >= 1
+    run_search(search, Oracle(GIVEN))
+    assert estimate_remaining(search) == 0

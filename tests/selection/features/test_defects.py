@@ -53,3 +53,8 @@ def test_windows_of_a_large_image_stand_for_it() -> None:
     whole, part = defect_statistics(image), defect_statistics(image[:, : WINDOW * WINDOWS, : WINDOW * WINDOWS])
     assert whole[:7] == pytest.approx(part[:7], abs=0.02)
     assert not torch.equal(whole, defect_statistics(image.flip(1)))
+
+
+def test_windows_that_are_longer_than_a_side_are_as_long_as_it() -> None:
+    long = torch.rand((3, 100, 4 * WINDOW * WINDOWS), generator=seeded(0)).mul(255).round().div(255)
+    assert defect_statistics(long)[:7] == pytest.approx(defect_statistics(long[..., : WINDOW * WINDOWS])[:7], abs=0.03)
