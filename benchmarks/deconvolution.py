@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from common import WEIGHTS, enter_in_manifest, machine, parser, split_files, table
+from common import WEIGHTS, add_work_options, enter_in_manifest, machine, parse_work, parser, split_files, table
 
 from grids.degradations import ELEVEN, degradation
 from grids.images import read_photo
@@ -98,7 +98,10 @@ def measure(every: int, worker: int, workers: int) -> None:
 
 
 def report() -> str:
-    found = pd.concat([pd.read_csv(file) for file in sorted(FOLDER.glob("fit-*.csv"))])
+    files = sorted(FOLDER.glob("fit-*.csv"))
+    if not files:
+        raise SystemExit(f"there is nothing in '{FOLDER}': make it with `measure`")
+    found = pd.concat(map(pd.read_csv, files))
     found["acts"] = (found["evidence"] >= EVIDENCE) & (found["misfit"] <= MISFIT)
     found["right"] = found["family"] == found["kind"].map(FAMILIES)
     rows = []
@@ -114,12 +117,12 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("what", choices=("ship", "measure", "report"))
     options.add_argument("--every", type=int, default=15, help="photographs of fit; of clean ones four times as many")
-    options.add_argument("--worker", default="0/1", help="k/n: every n-th, from the k-th")
-    chosen = options.parse_args()
+    add_work_options(options)
+    chosen = parse_work(options)
     if chosen.what == "ship":
         ship()
     if chosen.what == "measure":
-        measure(chosen.every, *map(int, chosen.worker.split("/")))
+        measure(chosen.every, *chosen.worker)
     if chosen.what == "report":
         print(report())
 

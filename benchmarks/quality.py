@@ -39,10 +39,12 @@ from pairs import MEASURED, example
 from quality_report import CLEAN, CLEAN_SAVED, UNDAMAGED, Row, gains_of, harm, read, report, write
 from torch import Tensor
 
+import grids.psf
 from grids import weights
 from grids.degradations import ELEVEN
 from grids.images import read_photo
 from grids.metrics import psnr
+from grids.networks import Deconvolution
 from grids.networks.heads import for_task
 from grids.random import seed_for, seeded
 from grids.restoration.models import load_restorer
@@ -54,6 +56,7 @@ from grids.training.tasks import matched
 from grids.weights import sha256
 
 FOLDER = Path(__file__).with_suffix("")
+PSF = Path(grids.psf.__file__).parent
 REAL = ("noise_cc15", "noise_polyu", "rain100h", "raindrop", "motion_blur")
 SETS = ("kodak24", "bsds100", "set14", "real")
 WAYS = ("as made", "after JPEG 90")
@@ -135,7 +138,9 @@ def restorer(text: str) -> tuple[str, str, Restorer]:
         own, files = Selector.from_run(path, "cpu"), sorted(path.rglob("*.safetensors"))
         return name, digest(*map(sha256, files)), lambda image, _: own.restore(image).photo.tensor()
     network = channels_last(load_restorer(path).network)
-    return name, sha256(path)[:8], lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
+    # what has no weights is its code
+    version = digest(*map(sha256, sorted(PSF.glob("*.py")))) if isinstance(network, Deconvolution) else sha256(path)[:8]
+    return name, version, lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
 
 
 def digest(*texts: str) -> str:

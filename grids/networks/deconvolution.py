@@ -46,7 +46,7 @@ class Deconvolution(nn.Module):
         Returns:
             (B, 3, H, W), not clipped.
         """
-        return torch.stack([_undo(image, self._blur(image)) for image in images])
+        return torch.stack([_undo(image, self._blur(image)) for image in images]) if len(images) else images
 
     def settle(self, image: Tensor) -> nn.Module:
         """A restorer for the tiles of one image, which all have the blur of the whole.
@@ -97,4 +97,4 @@ class Settled(nn.Module):
 
 
 def _undo(image: Tensor, psf: PSF | None) -> Tensor:
-    return image if psf is None else deconvolve(image.float(), psf)
+    return image if psf is None else deconvolve(image, psf)

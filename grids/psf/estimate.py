@@ -12,12 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from grids.devices import exact_float32
+from grids.errors import ImageError
 from grids.psf import shapes
 from grids.psf.spectrum import Windows, fit_scene, windows
 
 Family = Literal["none", "gaussian", "disc", "streak", "box"]
-SIDES = (128, 64)
-"""Of windows: the first that fits into the photograph."""
+SIDE, LEAST_WINDOWS = 128, 4
+"""Of windows, and how many must fit into the photograph, overlapping by half: in fewer, chance looks like a streak."""
+LUCK = 2.5
+"""The best of so many streaks explains chance, too: evidence that is taken off, in units of the misfit of chance."""
+LEAST_SIGNAL = 0.1
+"""The share of the frequencies that must be above the noise."""
 WINDOW = 33
 """Side of all kernels, pixels."""
 TAPS = 21
@@ -65,7 +71,8 @@ class PSF:
         kernel: (33, 33), summing to 1.
         scene: (4,), the spectrum of the scene, see `grids.psf.spectrum`.
         noise: the variance of the noise, in units of [0, 1].
-        evidence: by how much the blur explains the spectrum better than none, nats a frequency.
+        evidence: by how much the blur explains the spectrum better than none, nats a frequency; of a streak less what
+            chance gives the best of so many.
         misfit: how far the spectrum is from what the blur makes expected (`Fit.misfit`), beyond what chance explains,
             as a multiple of what is allowed: at most 1 where the blur fits.
     """
@@ -90,23 +97,48 @@ def estimate_psf(image: Tensor) -> PSF | None:
         image: (3, H, W), uint8 or uint16, or floating point in [0, 1], RGB.
 
     Returns:
-        The best of them; None for an image with a side below 64 pixels, or one that is flat.
+        The best of them; None for an image that holds fewer than four windows of 128 pixels (192 x 192 pixels hold as
+        many), or hardly a frequency above its noise.
+
+    Raises:
+        ImageError: the image is not (3, H, W).
     """
-    side = next((side for side in SIDES if min(image.shape[-2:]) >= side), None)
-    if side is None:
+    check_planes(image)
+    with torch.no_grad(), exact_float32(), torch.autocast(image.device.type, enabled=False):
+        return _estimate(image.detach())
+
+
+def _estimate(image: Tensor) -> PSF | None:
+    """What `estimate_psf` returns."""
+    if math.prod(max(0, length // (SIDE // 2) - 1) for length in image.shape[-2:]) < LEAST_WINDOWS:
         return None
-    table = windows(side, image.device)
-    measured = table.power(image)
-    noise = table.noise(measured)
-    if not float(measured[table.used].max()) > noise:
-        return None
+    table = windows(SIDE, image.device)
+    whole, chance = table.power(image)
+    noise, power = table.noise(whole), whole[table.used]
+    found = list[PSF]()
     for level in (noise, *(level for level in LEVELS if level > noise)):
-        found = _search(table, measured[table.used].clamp_min(level), level)
-        beyond = found.misfit - table.scatter(image)
-        found = replace(found, misfit=beyond / (ALLOWED if level == noise else ALLOWED_THEN))
-        if found.misfit <= 1:
+        if (signal := float((power > level).float().mean())) < LEAST_SIGNAL:
             break
-    return found
+        psf = _search(table, power.clamp_min(level), level)
+        # what was raised to the level is not scattered by chance
+        misfit = (psf.misfit - signal * chance) / (ALLOWED if level == noise else ALLOWED_THEN)
+        lucky = LUCK * chance if psf.shape.family == "streak" else 0.0
+        found.append(replace(psf, misfit=misfit, evidence=psf.evidence - lucky))
+        if misfit <= 1:
+            break
+    return min(found, key=lambda psf: psf.misfit, default=None)
+
+
+def check_planes(image: Tensor, channels: tuple[int, ...] = (3,)) -> None:
+    """Raise ImageError for what is no image of so many channels.
+
+    Args:
+        image: a tensor of any shape.
+        channels: how many it may have.
+    """
+    if image.ndim != 3 or image.shape[0] not in channels or 0 in image.shape:
+        allowed = " or ".join(map(str, channels))
+        raise ImageError(f"an image must be ({allowed}, H, W), but is {tuple(image.shape)}")
 
 
 def _search(table: Windows, power: Tensor, noise: float) -> PSF:
@@ -188,10 +220,11 @@ def _near(shape: Shape, refinement: int) -> list[Shape]:
         return [shape]
     if shape.family != "streak":
         step = STEP / (4, 16)[refinement]
-        return [Shape(shape.family, max(shape.size + k * step, STEP)) for k in range(-4, 5)]
+        least, most = RADII if shape.family == "disc" else SIGMAS
+        return [Shape(shape.family, min(max(shape.size + k * step, least), most)) for k in range(-4, 5)]
     along, turn = (0.25, 0.08)[refinement], (1, 0.3)[refinement] * math.degrees(0.35 / shape.size)
     return [
-        Shape("streak", min(shape.size + k * along, WINDOW - 1.0), (shape.angle + j * turn) % 180)
+        Shape("streak", min(max(shape.size + k * along, LENGTHS[0]), LENGTHS[-1]), (shape.angle + j * turn) % 180)
         for k in range(-3, 4)
         for j in range(-4, 5)
     ]

@@ -19,7 +19,7 @@ from torch import Tensor
 from grids.images.tensors import to_unit
 
 MOST_WINDOWS = 1024
-INDEPENDENT = 0.6
+INDEPENDENT = 0.9
 """Windows that overlap by half count as so many independent ones each."""
 LOWEST, HIGHEST = 2.5, 0.5
 """Frequencies that count: cycles in a window at least, cycles a pixel below this."""
@@ -76,28 +76,24 @@ class Windows:
         self._window = hann[:, None] * hann
         self._energy = float(self._window.square().sum())
 
-    def power(self, image: Tensor) -> Tensor:
+    def power(self, image: Tensor) -> tuple[Tensor, float]:
         """The mean periodogram of the brightness in windows (Welch, 1967): they overlap by half, in large images less.
 
         Args:
             image: (3, H, W), uint8 or uint16, or floating point in [0, 1], sides at least that of the windows.
 
         Returns:
-            (side, side // 2 + 1), in units of the variance of a pixel.
+            (side, side // 2 + 1), in units of the variance of a pixel; and the misfit that chance alone leaves in a
+            mean over so many windows.
         """
         half = self.side // 2
         apart = max(1, math.ceil(math.sqrt(image.shape[-2] * image.shape[-1] / half**2 / MOST_WINDOWS)))
         parts = image.unfold(1, self.side, half)[:, ::apart].unfold(2, self.side, half)[:, :, ::apart]
         parts = to_unit(parts).mean(0).flatten(0, 1)
         parts = (parts - parts.mean((1, 2), keepdim=True)) * self._window
-        return torch.fft.rfft2(parts).abs().square().mean(0) / self._energy
-
-    def scatter(self, image: Tensor) -> float:
-        """The misfit that chance alone leaves: that of a mean over the windows of an image, in its right spectrum."""
-        half = self.side // 2
-        count = min(math.prod(side // half - 1 for side in image.shape[-2:]), MOST_WINDOWS)
-        independent = max(1.0, INDEPENDENT * count)
-        return math.log(independent) - float(torch.digamma(torch.tensor(independent, dtype=torch.float64)))
+        independent = torch.tensor(max(1.0, len(parts) * (INDEPENDENT if apart == 1 else 1.0)), dtype=torch.float64)
+        chance = float(independent.log() - torch.digamma(independent))
+        return torch.fft.rfft2(parts).abs().square().mean(0) / self._energy, chance
 
     def noise(self, power: Tensor) -> float:
         """The variance of the noise, from what the highest frequencies hold; that of rounding to 8 bits at least."""
@@ -184,4 +180,5 @@ def _level(power: Tensor, response: Tensor, noise: float, usual: Tensor) -> Tens
     """(K,): b0 to begin with, from the frequencies that are well above the noise and that the blur lets through."""
     counts = ((power > 3 * noise) & (response > -7)).float()
     excess = (power - noise).clamp_min(noise / 10).log() - usual - response
-    return (excess * counts).sum(1) / counts.sum(1).clamp_min(1)
+    level = (excess * counts).sum(1) / counts.sum(1).clamp_min(1)
+    return torch.where(counts.sum(1) > 0, level, math.log(noise))

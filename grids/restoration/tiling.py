@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from grids import devices
 from grids.errors import GridsError
-from grids.networks.deconvolution import Deconvolution
 from grids.networks.pooling import GlobalMean, MeansOfTiles
 from grids.restoration.forward import restore
 from grids.restoration.layout import Span, scatter_tiles, split_with_margins, split_with_overlaps
@@ -66,7 +65,9 @@ def restore_image(
 
     If the network declares its receptive field (attribute `reach`, in pixels to each side; see also `multiple`) and has
     no global pooling, each tile is computed with that much context around it. The tiled result then equals the untiled
-    one, up to float32 rounding. Tiles of other networks overlap and are blended, so that no seam shows.
+    one, up to float32 rounding. Tiles of other networks overlap and are blended, so that no seam shows. A network with
+    a method `settle` (`Deconvolution`) is shown the whole photograph first, and what that returns restores the tiles:
+    these differ a little from the untiled result.
 
     Args:
         network: a network that keeps the size of images; it must be on the device.
@@ -117,8 +118,8 @@ def restore_parts(
     Raises:
         GridsError: as for `restore_image`.
     """
-    if isinstance(network, Deconvolution):  # the blur of the whole holds for its tiles
-        network = network.settle(image.to(device))
+    if (settle := getattr(network, "settle", None)) is not None:  # what it finds in the whole holds for its tiles
+        network = settle(image.to(device))
     side = tile or choose_side(network, image, device)
     while True:
         try:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from grids.degradations import degradation
 from grids.degradations.compression import codec_jpeg
+from grids.errors import ImageError
 from grids.images import builtin_photos, read_photo
 from grids.psf import PSF, Shape, estimate_psf
 from grids.psf.estimate import WINDOW, make_kernels
@@ -65,8 +66,32 @@ def test_sharp_photographs_give_little_evidence_of_a_blur() -> None:
 
 def test_what_shows_no_spectrum_has_no_psf() -> None:
     assert estimate_psf(torch.full((3, 128, 128), 0.5)) is None
-    assert estimate_psf(torch.rand(3, 63, 400)) is None
-    assert estimate_psf(torch.rand(3, 64, 80)) is not None
+    assert estimate_psf(torch.rand(3, 191, 191)) is None
+    assert estimate_psf(torch.rand(3, 128, 320)) is not None
+    stars = torch.zeros(3, 200, 200)
+    stars[:, 20:140:25, 30] = 1
+    assert estimate_psf(stars * 0.02) is None
+
+
+def test_small_sharp_pieces_are_left_alone() -> None:
+    clean = photographs(3)
+    pieces = [image[:, top : top + 192, left : left + 192] for image in clean for top in (0, 64) for left in (0, 128)]
+    acted = [psf for psf in map(estimate_psf, pieces) if psf is not None and psf.evidence > 0.1 and psf.misfit <= 1]
+    assert acted == []
+
+
+def test_gradients_and_mixed_precision_change_nothing() -> None:
+    image = blurred(photographs(1)[0], "defocus_blur", {"radius": 3.2})
+    plain = found(image)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = found(image.clone().requires_grad_())
+    assert mixed.evidence == plain.evidence and mixed.shape == plain.shape
+
+
+@pytest.mark.parametrize("shape", [(4, 128, 128), (128, 128), (1, 3, 128, 128), (3, 0, 128)])
+def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=r"must be \(3, H, W\)"):
+        estimate_psf(torch.zeros(shape))
 
 
 def test_the_type_of_pixels_does_not_matter() -> None:

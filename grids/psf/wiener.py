@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.psf.estimate import PSF, Shape
+from grids.images.tensors import to_unit
+from grids.psf.estimate import PSF, Shape, check_planes
 from grids.psf.spectrum import scene_features
 
 MARGIN = 24
@@ -31,17 +32,26 @@ def deconvolve(image: Tensor, psf: PSF) -> Tensor:
     their preconditioner. Brightness (the mean of the channels) and what the channels differ from it are found apart.
 
     Args:
-        image: (C, H, W), float32 in [0, 1].
+        image: (C, H, W), one channel or three, uint8 or uint16, or floating point in [0, 1].
         psf: such as `estimate_psf` gives, on the same device.
 
     Returns:
-        (C, H, W) float32, not clipped.
+        (C, H, W) float32, not clipped. The rounds are fixed: far from a border a long streak is undone a little better
+        in a small image than in a large one.
+
+    Raises:
+        ImageError: the image is not (1, H, W) or (3, H, W).
     """
-    variance, grey = _variance(psf), image.mean(0, keepdim=True)
-    bright = _solve(grey, psf, variance, _rounds(psf.shape))
-    # all channels but one: their differences from the mean sum to nothing
-    differences = _solve(image[1:] - grey, psf, COLOUR * variance, ROUNDS)
-    return bright + torch.cat((-differences.sum(0, keepdim=True), differences))
+    check_planes(image, (1, 3))
+    with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
+        pixels = to_unit(image.detach())
+        variance, grey = _variance(psf), pixels.mean(0, keepdim=True)
+        bright = _solve(grey, psf, variance, _rounds(psf.shape))
+        if len(pixels) == 1:
+            return bright
+        # all channels but one: their differences from the mean sum to nothing
+        differences = _solve(pixels[1:] - grey, psf, COLOUR * variance, ROUNDS)
+        return bright + torch.cat((-differences.sum(0, keepdim=True), differences))
 
 
 def _solve(image: Tensor, psf: PSF, variance: float, rounds: int) -> Tensor:
