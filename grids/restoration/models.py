@@ -47,9 +47,7 @@ class Restorer:
 
 
 def save_restorer(path: Path, network: nn.Module, record: Mapping[str, Any], half: bool = False) -> Path:
-    """Write weights and their record into one safetensors file, in one step.
-
-    What was there is replaced whole or not at all.
+    """Write weights and their record into one safetensors file, whole or not at all.
 
     Args:
         path: the file; a missing folder is made.
