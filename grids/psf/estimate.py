@@ -122,11 +122,17 @@ def _estimate(image: Tensor) -> PSF | None:
         psf = _search(table, power.clamp_min(level), level)
         # what was raised to the level is not scattered by chance
         misfit = (psf.misfit - signal * chance) / (ALLOWED if level == noise else ALLOWED_THEN)
-        lucky = LUCK * chance if psf.shape.family == "streak" else 0.0
-        found.append(replace(psf, misfit=misfit, evidence=psf.evidence - lucky))
+        found.append(replace(psf, misfit=misfit, evidence=_sober(psf, chance)))
         if misfit <= 1:
             break
     return min(found, key=lambda psf: psf.misfit, default=None)
+
+
+def _sober(psf: PSF, chance: float) -> float:
+    """The evidence of a blur without what chance explains. The longest streak is none: anything may end there."""
+    if psf.shape.family != "streak":
+        return psf.evidence
+    return 0.0 if psf.shape.size >= LENGTHS[-1] else psf.evidence - LUCK * chance
 
 
 def check_planes(image: Tensor, channels: tuple[int, ...] = (3,)) -> None:
