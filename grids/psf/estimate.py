@@ -20,6 +20,8 @@ from grids.psf.spectrum import Windows, fit_scene, windows
 Family = Literal["none", "gaussian", "disc", "streak", "box"]
 SIDE, LEAST_WINDOWS = 128, 4
 """Of windows, and how many must fit into the photograph, overlapping by half: in fewer, chance looks like a streak."""
+SOFTER: dict[str, float] = {"disc": 1.0, "gaussian": 0.8}
+"""Pixels: sensors and demosaicing alone look like a disc of 0.8 to 0.9 or a Gaussian of 0.6 to 0.75 (paired/)."""
 LUCK = 2.5
 """The best of so many streaks explains chance, too: evidence that is taken off, in units of the misfit of chance."""
 LEAST_SIGNAL = 0.1
@@ -129,9 +131,10 @@ def _estimate(image: Tensor) -> PSF | None:
 
 
 def _sober(psf: PSF, chance: float) -> float:
-    """The evidence of a blur without what chance explains. The longest streak is none: anything may end there."""
+    """The evidence of a blur without what chance explains. The longest streak is none: anything may end there; and what
+    is no softer than photographs from cameras are is no blur."""
     if psf.shape.family != "streak":
-        return psf.evidence
+        return psf.evidence if psf.shape.size >= SOFTER.get(psf.shape.family, 0) else 0.0
     return 0.0 if psf.shape.size >= LENGTHS[-1] else psf.evidence - LUCK * chance
 
 
