@@ -138,8 +138,9 @@ def restorer(text: str) -> tuple[str, str, Restorer]:
         own, files = Selector.from_run(path, "cpu"), sorted(path.rglob("*.safetensors"))
         return name, digest(*map(sha256, files)), lambda image, _: own.restore(image).photo.tensor()
     network = channels_last(load_restorer(path).network)
-    # what has no weights is its code
-    version = digest(*map(sha256, sorted(PSF.glob("*.py")))) if isinstance(network, Deconvolution) else sha256(path)[:8]
+    # what learns nothing is its code, too
+    code = sorted(PSF.glob("*.py")) if isinstance(network, Deconvolution) else []
+    version = digest(*map(sha256, (path, *code))) if code else sha256(path)[:8]
     return name, version, lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from grids.devices import for_each
 from grids.images.libraries import opencv
+from grids.images.tensors import mirror_index
 
 REACH, AREA = 4, 2**15
 """OpenCV is faster than PyTorch with kernels of so many pixels from the middle to the edge, and in images so small."""
@@ -121,15 +122,8 @@ def reflect(images: Tensor, margin: int) -> Tensor:
     """
     if margin < min(images.shape[-2:]):
         return F.pad(images, (margin,) * 4, mode="reflect")
-    rows = _mirror_index(images.shape[-2], margin, images.device)
-    columns = _mirror_index(images.shape[-1], margin, images.device)
+    rows, columns = (mirror_index(side, margin, side + 2 * margin, images.device) for side in images.shape[-2:])
     return images.index_select(-2, rows).index_select(-1, columns)
-
-
-def _mirror_index(size: int, margin: int, device: torch.device) -> Tensor:
-    period = max(2 * (size - 1), 1)
-    index = torch.arange(-margin, size + margin, device=device) % period
-    return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)
 
 
 def _reach(kernels: Tensor) -> Tensor:

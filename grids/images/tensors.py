@@ -13,6 +13,7 @@ import numpy.typing as npt
 from grids.errors import ImageError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 Pixels = npt.NDArray[Any]  # uint8 or uint16
@@ -83,6 +84,25 @@ def checked_image(image: Tensor) -> Tensor:
     if not bool(torch.isfinite(image).all()):
         raise ImageError("an image must be finite, but holds NaN or infinite values")
     return image.detach().to("cpu", torch.float32)
+
+
+def mirror_index(size: int, margin: int, whole: int, device: torch.device) -> Tensor:
+    """Which rows (or columns) of an image lie where, if it is mirrored about its border pixels, again and again.
+
+    Args:
+        size: rows of the image, 1 or more.
+        margin: how many come before its first.
+        whole: how many are wanted, the margin among them.
+        device: where the result lies.
+
+    Returns:
+        (whole,), whole numbers from 0 to size - 1.
+    """
+    import torch
+
+    period = max(2 * (size - 1), 1)
+    index = (torch.arange(whole, device=device) - margin) % period
+    return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)
 
 
 def byte_planes(pixels: Pixels) -> Tensor:

@@ -14,7 +14,7 @@ EVIDENCE, MISFIT = 0.15, 1.0
 """A fresh one acts on no less evidence and no larger misfit. It acts on none of 62 sharp photographs then, as they
 are or saved as JPEG (`benchmarks/deconvolution.py`)."""
 CONTEXT = 64
-"""Pixels around a tile of a large photograph: what is farther away hardly acts on it."""
+"""Pixels around a tile of a large photograph."""
 
 
 class Deconvolution(nn.Module):
@@ -83,7 +83,7 @@ class Settled(nn.Module):
         psf: of all images; None leaves them as they are.
 
     Attributes:
-        reach: as far from a pixel others act on it noticeably, pixels.
+        reach: so much context tiles get, pixels; what is farther away acts a little, under long streaks most.
     """
 
     reach = CONTEXT

@@ -21,7 +21,7 @@ Family = Literal["none", "gaussian", "disc", "streak", "box"]
 SIDE, LEAST_WINDOWS = 128, 4
 """Of windows, and how many must fit into the photograph, overlapping by half: in fewer, chance looks like a streak."""
 SOFTER: dict[str, float] = {"disc": 1.0, "gaussian": 0.8}
-"""Pixels: sensors and demosaicing alone look like a disc of 0.8 to 0.9 or a Gaussian of 0.6 to 0.75 (paired/)."""
+"""Pixels, at least: as they are, photographs from cameras fit fainter ones."""
 LUCK = 2.5
 """The best of so many streaks explains chance, too: evidence that is taken off, in units of the misfit of chance."""
 LEAST_SIGNAL = 0.1

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grids.images.tensors import to_unit
+from grids.images.tensors import mirror_index, to_unit
 from grids.psf.estimate import PSF, Shape, check_planes
 from grids.psf.spectrum import scene_features
 
@@ -36,8 +36,7 @@ def deconvolve(image: Tensor, psf: PSF) -> Tensor:
         psf: such as `estimate_psf` gives, on the same device.
 
     Returns:
-        (C, H, W) float32, not clipped. The rounds are fixed: far from a border a long streak is undone a little better
-        in a small image than in a large one.
+        (C, H, W) float32, not clipped. The rounds are fixed, so that a long streak is not undone to the end.
 
     Raises:
         ImageError: the image is not (1, H, W) or (3, H, W).
@@ -45,73 +44,75 @@ def deconvolve(image: Tensor, psf: PSF) -> Tensor:
     check_planes(image, (1, 3))
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
         pixels = to_unit(image.detach())
-        variance, grey = _variance(psf), pixels.mean(0, keepdim=True)
-        bright = _solve(grey, psf, variance, _rounds(psf.shape))
+        variance, grey, frame = _variance(psf), pixels.mean(0, keepdim=True), _Frame(psf, *pixels.shape[-2:])
+        bright = frame.solve(grey, variance, _rounds(psf.shape))
         if len(pixels) == 1:
             return bright
         # all channels but one: their differences from the mean sum to nothing
-        differences = _solve(pixels[1:] - grey, psf, COLOUR * variance, ROUNDS)
+        differences = frame.solve(pixels[1:] - grey, COLOUR * variance, ROUNDS)
         return bright + torch.cat((-differences.sum(0, keepdim=True), differences))
 
 
-def _solve(image: Tensor, psf: PSF, variance: float, rounds: int) -> Tensor:
-    """Each plane of an image, (C, H, W), without the blur, in so many rounds."""
-    height, width = image.shape[-2:]
-    tall, wide = (_good_size(side + 2 * MARGIN) for side in (height, width))
-    inside = (slice(None), slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width))
-    mean = image.mean((1, 2), keepdim=True)
-    frame = _Frame(psf, variance, (tall, wide), inside)
-    known = image.new_zeros(image.shape[0], tall, wide)
-    known[inside] = image - mean
-    x = frame.wiener(frame.carry_back(_surround(image - mean, tall, wide)))
-    rest = frame.carry_back(known) - frame.normal(x)
-    ahead = frame.wiener(rest)
-    direction, size = ahead, _dot(rest, ahead)
-    for _ in range(rounds):
-        along = frame.normal(direction)
-        step = size / _dot(direction, along).clamp_min(1e-20)
-        x, rest = x + step * direction, rest - step * along
-        ahead = frame.wiener(rest)
-        before, size = size, _dot(rest, ahead)
-        direction = ahead + size / before.clamp_min(1e-20) * direction
-    return x[inside] + mean
-
-
 class _Frame:
-    """A blur on a frame around a photograph, as a linear system.
+    """A blur on a frame around a photograph.
 
     Args:
         psf: the blur.
-        variance: of the noise.
-        size: of the frame, (tall, wide).
-        inside: where the photograph lies in it.
+        height, width: of the photograph.
     """
 
-    def __init__(self, psf: PSF, variance: float, size: tuple[int, int], inside: tuple[slice, slice, slice]) -> None:
-        self.size, self.inside = size, inside
-        middle = psf.kernel.shape[-1] // 2
-        kernel = F.pad(psf.kernel, (0, size[1] - psf.kernel.shape[-1], 0, size[0] - psf.kernel.shape[-2]))
-        self.blur = torch.fft.rfft2(kernel.roll((-middle, -middle), (0, 1)))
-        self.damping = variance / _scene_power(psf.scene, *size)
-        self._wiener = 1 / (self.blur.abs().square() + self.damping)
+    def __init__(self, psf: PSF, height: int, width: int) -> None:
+        self.size = tall, wide = tuple(_fast_length(side + 2 * MARGIN) for side in (height, width))
+        self.inside = (slice(None), slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width))
+        side = psf.kernel.shape[-1]
+        kernel = F.pad(psf.kernel, (0, wide - side, 0, tall - side)).roll((-(side // 2), -(side // 2)), (0, 1))
+        self.blur, self.scene = torch.fft.rfft2(kernel), _scene_power(psf.scene, tall, wide)
 
-    def normal(self, x: Tensor) -> Tensor:
+    def solve(self, image: Tensor, variance: float, rounds: int) -> Tensor:
+        """Each plane of the photograph, (C, H, W), without the blur, by conjugate gradients in so many rounds."""
+        damping = variance / self.scene
+        inverse = 1 / (self.blur.abs().square() + damping)
+        mean = image.mean((1, 2), keepdim=True)
+        known = image.new_zeros(image.shape[0], *self.size)
+        known[self.inside] = image - mean
+        x = self._filter(self._filter(self._mirrored(image - mean), self.blur.conj()), inverse)
+        rest = self._filter(known, self.blur.conj()) - self._normal(x, damping)
+        ahead = self._filter(rest, inverse)
+        direction, size = ahead, _dot(rest, ahead)
+        for _ in range(rounds):
+            along = self._normal(direction, damping)
+            step = size / _dot(direction, along).clamp_min(1e-20)
+            x, rest = x + step * direction, rest - step * along
+            ahead = self._filter(rest, inverse)
+            before, size = size, _dot(rest, ahead)
+            direction = ahead + size / before.clamp_min(1e-20) * direction
+        return x[self.inside] + mean
+
+    def _normal(self, x: Tensor, damping: Tensor) -> Tensor:
         """What the photograph would show of x, carried back, and the damping."""
         spectrum = torch.fft.rfft2(x)
         shown = torch.zeros_like(x)
         shown[self.inside] = self._pixels(spectrum * self.blur)[self.inside]
-        return self._pixels(torch.fft.rfft2(shown) * self.blur.conj() + spectrum * self.damping)
+        return self._pixels(torch.fft.rfft2(shown) * self.blur.conj() + spectrum * damping)
 
-    def carry_back(self, x: Tensor) -> Tensor:
-        """The transpose of the blur."""
-        return self._pixels(torch.fft.rfft2(x) * self.blur.conj())
-
-    def wiener(self, x: Tensor) -> Tensor:
-        """The inverse of `normal` if all of the frame were shown."""
-        return self._pixels(torch.fft.rfft2(x) * self._wiener)
+    def _filter(self, x: Tensor, response: Tensor) -> Tensor:
+        return self._pixels(torch.fft.rfft2(x) * response)
 
     def _pixels(self, spectrum: Tensor) -> Tensor:
         return torch.fft.irfft2(spectrum, s=self.size)
+
+    def _mirrored(self, image: Tensor) -> Tensor:
+        """(C, tall, wide): the photograph in its frame, mirrored outwards."""
+        sides = zip(image.shape[-2:], self.size, strict=True)
+        rows, columns = (mirror_index(side, MARGIN, whole, image.device) for side, whole in sides)
+        return image[:, rows][:, :, columns]
+
+
+def _fast_length(least: int) -> int:
+    """The next length for which transforms are fast."""
+    from scipy.fft import next_fast_len  # here: only what deconvolves needs it
+
+    return int(next_fast_len(least, real=True))
 
 
 def _rounds(shape: Shape) -> int:
@@ -135,29 +136,3 @@ def _scene_power(scene: Tensor, tall: int, wide: int) -> Tensor:
     y = torch.fft.fftfreq(tall, device=scene.device)[:, None].expand(tall, wide // 2 + 1)
     x = torch.fft.rfftfreq(wide, device=scene.device).expand(tall, wide // 2 + 1)
     return (scene_features(y, x) @ scene).exp()
-
-
-def _surround(image: Tensor, tall: int, wide: int) -> Tensor:
-    """(C, tall, wide): the image in its frame, mirrored outwards."""
-    height, width = image.shape[-2:]
-    rows, columns = (_mirrored(side, whole, image.device) for side, whole in ((height, tall), (width, wide)))
-    return image[:, rows][:, :, columns]
-
-
-def _mirrored(side: int, whole: int, device: torch.device) -> Tensor:
-    period = max(2 * (side - 1), 1)
-    places = (torch.arange(whole, device=device) - MARGIN) % period
-    return torch.minimum(places, period - places)
-
-
-def _good_size(least: int) -> int:
-    """The next size that has no prime factors above 5, for which transforms are fast."""
-    size = least
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 1
