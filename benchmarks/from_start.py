@@ -4,13 +4,13 @@
     python benchmarks/from_start.py report [--folder runs/from_start]
     python benchmarks/from_start.py ship [--folder runs/from_start]      # the mix and the groups -> grids/weights
 
-It goes on from its folder; what is done is never done again. What is trained and does not ship yet is in
-benchmarks/from_start: copied into an empty folder, it is gone on from there. The groups found are those of `grids group
---delta 0.7`
-with 500 steps for each task; where that puts all into one, those of delta 0.5, 0.3 or 0.1, from the same trainings and
-those that are missing; after --search-hours the best so far (`found.json` tells). Then a step is timed: all restorers
-get --steps for each task, or as many as end within --hours (`steps.json`). Hours are hours of one core: the processor
-time of the process (on a GPU, time on the clock). Each restorer is measured once, on crops of split val.
+It goes on from its folder; what is done is never done again. The records of all that was trained are in
+benchmarks/from_start (`report --folder benchmarks/from_start`): copied into an empty folder, they are gone on from. The
+groups found are those of `grids group --delta 0.7` with 500 steps for each task; where that puts all into one, those of
+delta 0.5, 0.3 or 0.1, from the same trainings and those that are missing; after --search-hours the best so far
+(`found.json` tells). Then a step is timed: all restorers get --steps for each task, or as many as end within --hours
+(`steps.json`). Hours are hours of one core: the processor time of the process (on a GPU, time on the clock). Each
+restorer is measured once, on crops of split val.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_start.py train
 """

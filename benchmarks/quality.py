@@ -1,9 +1,9 @@
 """Whether the picture that comes out beats a simple filter's: restorers and filters on photographs nobody learnt from.
 
-    python benchmarks/quality.py measure --method restore filters mix=grids/weights/nafnet_mix.safetensors \\
+    python benchmarks/quality.py measure --method restore filters mix=grids/weights/unet_mix.safetensors \\
         [--set kodak24 bsds100 set14 real] [--ways "as made" "after JPEG 90"] [--every 1]
     python benchmarks/quality.py report [--set kodak24]
-    python benchmarks/quality.py picture --method start=grids/weights/unet_start.safetensors  # -> docs/pictures/
+    python benchmarks/quality.py picture --method restore    # -> docs/pictures/quality.jpg
     python benchmarks/quality.py sheet --method restore      # 24 of them, real ones too
 
 A method is `restore` (what `grids restore` does by itself), NAME=FILE (one restorer for everything), NAME=FOLDER (the
@@ -130,7 +130,8 @@ def restorer(text: str) -> tuple[str, str, Restorer]:
     """The method of an argument: what it is called, its version, and itself."""
     if text == "restore":
         selector = Selector.builtin("cpu")
-        version = digest(json.dumps({name: entry["sha256"] for name, entry in weights.manifest().items()}))
+        manifest = json.dumps({name: entry["sha256"] for name, entry in weights.manifest().items()})
+        version = digest(manifest, *psf_code())
         return text, version, lambda image, _: selector.restore(image).photo.tensor()
     name, _, place = text.partition("=")
     path = Path(place)
@@ -138,10 +139,13 @@ def restorer(text: str) -> tuple[str, str, Restorer]:
         own, files = Selector.from_run(path, "cpu"), sorted(path.rglob("*.safetensors"))
         return name, digest(*map(sha256, files)), lambda image, _: own.restore(image).photo.tensor()
     network = channels_last(load_restorer(path).network)
-    # what learns nothing is its code, too
-    code = sorted(PSF.glob("*.py")) if isinstance(network, Deconvolution) else []
-    version = digest(*map(sha256, (path, *code))) if code else sha256(path)[:8]
+    version = digest(sha256(path), *psf_code()) if isinstance(network, Deconvolution) else sha256(path)[:8]
     return name, version, lambda image, kind: restore_image(for_task(network, kind), image).clamp(0, 1)
+
+
+def psf_code() -> list[str]:
+    """Checksums of the code of what learns nothing."""
+    return [sha256(file) for file in sorted(PSF.glob("*.py"))]
 
 
 def digest(*texts: str) -> str:

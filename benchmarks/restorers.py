@@ -1,13 +1,12 @@
-"""The restorers that ship, and the paper's Table 1 with them: single-task, mix-training, the groups found, the paper's.
+"""The paper's Table 1 with restorers of the study: single-task, mix-training, the groups found, the paper's.
 
     python benchmarks/restorers.py train --start START.safetensors [--worker 0/2] [--seconds 600] [--device cuda]
     python benchmarks/restorers.py table [--sets kodak24,set14] [--limit 8] [--seconds 600]
-    python benchmarks/restorers.py ship --start START.safetensors
 
 The groups found are those of `grids group --delta 0.7`, from the study's table. `table` degrades photographs of eval/
 once per task, whole, at random severities, and measures RGB PSNR, 8 bit, no border cut. What is trained or measured is
 kept in --folder, so that a second call goes on. The paper's columns: GRIDS, Table 1, on DIV2K-Valid; other photographs
-and longer trainings, so compare differences only. `ship` writes the mix and the groups into grids/weights.
+and longer trainings, so compare differences only.
 """
 
 from __future__ import annotations
@@ -19,27 +18,22 @@ from pathlib import Path
 
 import study
 from common import (
-    LEARNT_FROM,
-    WEIGHTS,
     add_work_options,
-    enter_in_manifest,
     eval_photographs,
     machine,
     parse_work,
     parser,
-    remove_weights,
     table,
 )
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
 from grids.io import write_text
-from grids.restoration.models import load_restorer, read_record, save_restorer
+from grids.restoration.models import read_record
 from grids.results import TrainingRun
 from grids.training.callbacks import NullCallbacks
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.trainer import OutOfTimeError
-from grids.weights import manifest
 
 NETWORK = "nafnet"
 CONFIG = study.CONFIG
@@ -167,33 +161,9 @@ def show(given: argparse.Namespace) -> None:
         print_table(name, have, columns)
 
 
-def ship(given: argparse.Namespace) -> None:
-    """Write the start, the mix, and the restorers of both partitions into the package, as float16."""
-    found, paper = groups_of()
-    models = models_of(given.folder)
-    remove_weights(name for name in manifest() if name.startswith(NETWORK))
-    parts: list[tuple[str, tuple[str, ...]]] = [("start", ELEVEN), ("mix", ELEVEN)]
-    parts += [(f"found_{i}", group) for i, group in enumerate(found, 1)]
-    parts += [(f"paper_{i}", group) for i, group in enumerate(paper, 1) if group not in found]
-    for part, group in parts:
-        source = given.start if part == "start" else models[frozenset(group)]
-        loaded, file = load_restorer(source), WEIGHTS / f"{NETWORK}_{part}.safetensors"
-        save_restorer(file, loaded.network, loaded.record, half=True)
-        enter_in_manifest(
-            file,
-            "what the others started from" if part == "start" else f"{NETWORK}, restorer of {', '.join(group)}",
-            trained_on=LEARNT_FROM,
-            steps=loaded.record["recipe"]["iterations"],
-            val_psnr_db={task: round(value, 2) for task, value in loaded.record["curve"][-1][2].items()},
-            **({"start_for": NETWORK} if part == "start" else {"partition": part.split("_")[0]}),
-        )
-    total = sum(file.stat().st_size for file in WEIGHTS.glob(f"{NETWORK}*.safetensors"))
-    print(f"{len(parts)} files, {total / 1e6:.1f} MB")
-
-
 if __name__ == "__main__":
     options = parser(__doc__)
-    options.add_argument("what", choices=("train", "table", "ship"))
+    options.add_argument("what", choices=("train", "table"))
     options.add_argument("--folder", type=Path, default=Path("runs/study"), help="with models/; the study's has all")
     options.add_argument("--start", type=Path, help="weights that all restorers start from")
     options.add_argument("--iterations", type=int, default=CONFIG.iterations)
@@ -202,4 +172,4 @@ if __name__ == "__main__":
     add_work_options(options)
     given = parse_work(options)
     print(machine(), flush=True)
-    {"train": train, "table": show, "ship": ship}[given.what](given)
+    {"train": train, "table": show}[given.what](given)

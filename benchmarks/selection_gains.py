@@ -43,13 +43,17 @@ class Choice(NamedTuple):
 
 def choose(profile: Profile, some: Samples) -> Choice:
     """As `grids restore` chooses; nothing is forecast where no group is chosen."""
+    if profile.gains is None:
+        raise SystemExit("the profile predicts no gains")
     numbers = {group.id: number for number, group in enumerate(profile.groups)}
     found = judge(profile, some.statistics, ("",) * len(some))
     chosen = np.array([numbers[one.ranking[0].group] for one in found])
-    forecast = [(one.predicted_gain, *(one.interval or (None, None)), one.gain_probability) for one in found]
+    told = [(one.predicted_gain, *(one.interval or (None, None)), one.gain_probability) for one in found]
+    gain, low, high, chance = np.array(told, float).T
     known, restored = np.array([(one.group is not None, one.promises()) for one in found]).T
     true = some.gains[np.arange(len(some)), chosen]
-    return Choice(chosen, Forecast(*np.array(forecast, float).T), true, known, restored)
+    forecast = Forecast(gain[:, None], gain, low, high, chance, profile.gains.coverage)
+    return Choice(chosen, forecast, true, known, restored)
 
 
 def gains(profile: Profile, samples: Sets, folder: Path) -> None:

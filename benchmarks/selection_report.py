@@ -20,8 +20,8 @@ from grids.selection.grids_rule import average_ggd, compute_divergences
 from grids.selection.profile import Profile, read_profile
 
 SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p", "other")
-MOMENTS, SPECTRUM, COLOUR = 13 * 64, 78, 26
-"""Statistics of the descriptor's features, then of the spectrum, then of colours; the rest are of defects."""
+MOMENTS, SPECTRUM, COLOUR, DEFECTS = 13 * 64, 78, 26, 32
+"""Statistics of the descriptor's features, then of the spectrum, of colours and of defects; the rest are of blur."""
 MIDDLE = (0.4, 0.6)
 PARTITIONS = ("found", "paper")
 SAVED = ", as JPEG"
@@ -116,11 +116,10 @@ def confusion(profile: Profile, samples: Sets) -> None:
 
 def ablation(folder: Path, samples: Sets) -> None:
     """The discriminant fitted again on parts of the statistics."""
-    learnt = source.learnt_from(folder)
     moment = np.arange(MOMENTS).reshape(64, 13)
     spectrum = np.arange(MOMENTS, MOMENTS + SPECTRUM)
     colour = MOMENTS + SPECTRUM + np.arange(COLOUR)
-    defects = np.arange(MOMENTS + SPECTRUM + COLOUR, learnt.statistics.shape[1])
+    defects = MOMENTS + SPECTRUM + COLOUR + np.arange(DEFECTS)
     others = source.load("fit-other", folder)
     body = moment.ravel()
     first = source.load("fit", folder)
@@ -129,7 +128,8 @@ def ablation(folder: Path, samples: Sets) -> None:
     edges = moment[:, [1, 2, 3, 4, 5, 6]].ravel()
     both = np.concatenate((body, spectrum))
     coloured = np.concatenate((both, colour))
-    whole = np.concatenate((coloured, defects))
+    sharp = np.concatenate((coloured, defects))
+    whole = np.arange(first.statistics.shape[1])
     steps = (
         ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, SHRINKAGE),
         ("+ differences", first, edges, 1, SHRINKAGE),
@@ -137,7 +137,8 @@ def ablation(folder: Path, samples: Sets) -> None:
         ("spectrum alone", first, spectrum, 1, SHRINKAGE),
         ("features + spectrum", first, both, 1, SHRINKAGE),
         ("+ colours", first, coloured, 1, SHRINKAGE),
-        ("+ defects", first, whole, 1, SHRINKAGE),
+        ("+ defects", first, sharp, 1, SHRINKAGE),
+        ("+ blur", first, whole, 1, SHRINKAGE),
         ("+ eight centres a kind (by severity)", first, whole, 8, SHRINKAGE),
         ("+ distortions as a further kind", joined([first, others]), whole, 8, SHRINKAGE),
         ("the same from half the photographs", half, whole, 8, SHRINKAGE),

@@ -25,6 +25,7 @@ from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, Candidate, Grouping
 from grids.selection.classifier import Discriminant
 from grids.selection.features import describe
+from grids.selection.features.blur import blur_statistics
 from grids.selection.fit_profile import fit_profile
 from grids.selection.profile import FILE, Profile, list_candidates, read_profile
 from grids.selection.samples import Samples, SampleSettings, make_outliers, make_samples
@@ -272,7 +273,8 @@ def _described(
         assert photo.path is not None
         seen = seen_part(photo)
         parts = _parts(seen.photo.tensor(), seen.mask())
-        rows = basis.whiten(np.stack([describe(descriptor, *part) for part in parts]))
+        blur = blur_statistics(*parts[0])  # of the whole
+        rows = basis.whiten(np.stack([describe(descriptor, *part, blur) for part in parts]))
         kinds, numbers, zeros = (np.full(len(rows), value) for value in (kind, number, 0.0))
         yield photo.path, Samples(rows, kinds, zeros, numbers, np.empty((len(rows), 0)), zeros)
 

@@ -87,7 +87,7 @@ class PSF:
     misfit: float
 
 
-def estimate_psf(image: Tensor) -> PSF | None:
+def estimate_psf(image: Tensor, visible: Tensor | None = None) -> PSF | None:
     """Find the point-spread function of a photograph, from its power spectrum alone.
 
     Gaussians of sigma 0.5 to 4 px, discs of radius 0.75 to 4.5 px, straight streaks of 3.5 to 32 px and boxes of 3, 5
@@ -97,6 +97,7 @@ def estimate_psf(image: Tensor) -> PSF | None:
 
     Args:
         image: (3, H, W), uint8 or uint16, or floating point in [0, 1], RGB.
+        visible: (H, W) bool: what touches other pixels does not count; None for all.
 
     Returns:
         The best of them; None for an image that holds fewer than four windows of 128 pixels (192 x 192 pixels hold as
@@ -107,15 +108,15 @@ def estimate_psf(image: Tensor) -> PSF | None:
     """
     check_planes(image)
     with torch.no_grad(), exact_float32(), torch.autocast(image.device.type, enabled=False):
-        return _estimate(image.detach())
+        return _estimate(image.detach(), visible)
 
 
-def _estimate(image: Tensor) -> PSF | None:
+def _estimate(image: Tensor, visible: Tensor | None) -> PSF | None:
     """What `estimate_psf` returns."""
-    if math.prod(max(0, length // (SIDE // 2) - 1) for length in image.shape[-2:]) < LEAST_WINDOWS:
-        return None
     table = windows(SIDE, image.device)
-    whole, chance = table.power(image)
+    whole, count, chance = table.power(image, visible)
+    if count < LEAST_WINDOWS:
+        return None
     noise, power = table.noise(whole), whole[table.used]
     found = list[PSF]()
     for level in (noise, *(level for level in LEVELS if level > noise)):

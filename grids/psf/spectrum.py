@@ -56,6 +56,20 @@ class Fit(NamedTuple):
     misfit: Tensor
 
 
+class Spectrum(NamedTuple):
+    """The power spectrum of a photograph.
+
+    Args:
+        power: (side, side // 2 + 1), in units of the variance of a pixel.
+        windows: over how many it is a mean.
+        chance: the misfit that chance alone leaves in such a mean.
+    """
+
+    power: Tensor
+    windows: int
+    chance: float
+
+
 class Windows:
     """The frequencies of square windows, and what is computed of them.
 
@@ -76,24 +90,35 @@ class Windows:
         self._window = hann[:, None] * hann
         self._energy = float(self._window.square().sum())
 
-    def power(self, image: Tensor) -> tuple[Tensor, float]:
+    def power(self, image: Tensor, visible: Tensor | None = None) -> Spectrum:
         """The mean periodogram of the brightness in windows (Welch, 1967): they overlap by half, in large images less.
 
         Args:
-            image: (3, H, W), uint8 or uint16, or floating point in [0, 1], sides at least that of the windows.
+            image: (3, H, W), uint8 or uint16, or floating point in [0, 1].
+            visible: (H, W) bool: windows with other pixels do not count; None for all.
 
         Returns:
-            (side, side // 2 + 1), in units of the variance of a pixel; and the misfit that chance alone leaves in a
-            mean over so many windows.
+            The mean over the windows, as many as there are.
         """
         half = self.side // 2
         apart = max(1, math.ceil(math.sqrt(image.shape[-2] * image.shape[-1] / half**2 / MOST_WINDOWS)))
-        parts = image.unfold(1, self.side, half)[:, ::apart].unfold(2, self.side, half)[:, :, ::apart]
-        parts = to_unit(parts).mean(0).flatten(0, 1)
-        parts = (parts - parts.mean((1, 2), keepdim=True)) * self._window
-        independent = torch.tensor(max(1.0, len(parts) * (INDEPENDENT if apart == 1 else 1.0)), dtype=torch.float64)
+        total, count = torch.zeros(self.used.shape, device=image.device), 0
+        # row by row: all windows of a large image together would take 200 MB
+        last = image.shape[-2] - self.side if image.shape[-1] >= self.side else -1
+        for top in range(0, last + 1, half * apart):
+            rows = slice(top, top + self.side)
+            parts = to_unit(image[:, rows]).mean(0).unfold(1, self.side, half)[:, ::apart].transpose(0, 1)
+            if visible is not None:
+                shown = visible[rows].unfold(1, self.side, half)[:, ::apart].all(-1).all(0)
+                parts = parts[shown]
+            if not len(parts):  # transforms of nothing are an error
+                continue
+            parts = (parts - parts.mean((1, 2), keepdim=True)) * self._window
+            total += torch.fft.rfft2(parts).abs().square().sum(0)
+            count += len(parts)
+        independent = torch.tensor(max(1.0, count * (INDEPENDENT if apart == 1 else 1.0)), dtype=torch.float64)
         chance = float(independent.log() - torch.digamma(independent))
-        return torch.fft.rfft2(parts).abs().square().mean(0) / self._energy, chance
+        return Spectrum(total / max(1, count) / self._energy, count, chance)
 
     def noise(self, power: Tensor) -> float:
         """The variance of the noise, from what the highest frequencies hold; that of rounding to 8 bits at least."""

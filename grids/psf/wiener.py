@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,6 +20,8 @@ DOUBT = 4
 """By so much the noise is multiplied under a Gaussian: it damps most, so what is wrong is amplified most."""
 COLOUR = 64
 """By so much it is multiplied for differences of colour: they have less detail, and JPEG damages them more."""
+GRID = 128
+"""Side of the frequencies that a gain is expected over."""
 ROUNDS = 8
 STREAK_ROUNDS = 10, 1.4
 """Of conjugate gradients. A streak needs so many, and so many a pixel: it carries more of the surroundings into a
@@ -53,6 +57,36 @@ def deconvolve(image: Tensor, psf: PSF) -> Tensor:
         return bright + torch.cat((-differences.sum(0, keepdim=True), differences))
 
 
+def expected_gain(psf: PSF) -> float:
+    """What the Wiener filter that `deconvolve` begins with gains, if scene, blur and noise are such as were found.
+
+    What it takes off the noise counts, too: noise gains without any blur. Where it damps more than the noise asks for,
+    the gain may be below 0.
+
+    Args:
+        psf: such as `estimate_psf` gives.
+
+    Returns:
+        dB, of brightness: the error of the photograph against that of the filtered one, over all frequencies but 0.
+    """
+    with torch.no_grad(), torch.autocast(psf.kernel.device.type, enabled=False):
+        return _expected_gain(psf)
+
+
+def _expected_gain(psf: PSF) -> float:
+    """What `expected_gain` returns."""
+    scene, blur = _scene_power(psf.scene, GRID, GRID), _response(psf.kernel, GRID, GRID)
+    undone = blur.conj() / (blur.abs().square() + _variance(psf) / scene)
+    before = (1 - blur).abs().square() * scene + psf.noise
+    after = (1 - undone * blur).abs().square() * scene + undone.abs().square() * psf.noise
+    # the mean brightness stays
+    before[0, 0] = after[0, 0] = 0
+    # all columns of the half spectrum but the first and the last stand for two
+    before[:, 1:-1] *= 2
+    after[:, 1:-1] *= 2
+    return 10 * math.log10(float(before.sum()) / float(after.sum()))
+
+
 class _Frame:
     """A blur on a frame around a photograph.
 
@@ -64,9 +98,7 @@ class _Frame:
     def __init__(self, psf: PSF, height: int, width: int) -> None:
         self.size = tall, wide = tuple(_fast_length(side + 2 * MARGIN) for side in (height, width))
         self.inside = (slice(None), slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width))
-        side = psf.kernel.shape[-1]
-        kernel = F.pad(psf.kernel, (0, wide - side, 0, tall - side)).roll((-(side // 2), -(side // 2)), (0, 1))
-        self.blur, self.scene = torch.fft.rfft2(kernel), _scene_power(psf.scene, tall, wide)
+        self.blur, self.scene = _response(psf.kernel, tall, wide), _scene_power(psf.scene, tall, wide)
 
     def solve(self, image: Tensor, variance: float, rounds: int) -> Tensor:
         """Each plane of the photograph, (C, H, W), without the blur, by conjugate gradients in so many rounds."""
@@ -129,6 +161,13 @@ def _variance(psf: PSF) -> float:
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum((1, 2), keepdim=True)
+
+
+def _response(kernel: Tensor, tall: int, wide: int) -> Tensor:
+    """(tall, wide // 2 + 1): the spectrum of a kernel about the first pixel."""
+    side = kernel.shape[-1]
+    padded = F.pad(kernel, (0, wide - side, 0, tall - side)).roll((-(side // 2), -(side // 2)), (0, 1))
+    return torch.fft.rfft2(padded)
 
 
 def _scene_power(scene: Tensor, tall: int, wide: int) -> Tensor:

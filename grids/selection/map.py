@@ -13,6 +13,7 @@ from torch import Tensor
 from grids.errors import GridsError
 from grids.results import CLEAN, CLEAN_CELL, HIDDEN_CELL, UNKNOWN_CELL, FloatArray, Selection
 from grids.selection.features import describe
+from grids.selection.features.blur import blur_statistics
 from grids.selection.judge import judge
 from grids.selection.profile import Profile
 from grids.similarity.descriptor import Descriptor
@@ -55,8 +56,8 @@ def map_image(
         visible: (H, W) bool, which pixels count, at least one of them; None for all.
 
     Returns:
-        The map. Each cell is described and judged as if it were an image of its own, so that the work grows with the
-        number of cells.
+        The map. Each cell is described and judged as if it were an image of its own, but for the blur, which is that
+        of the whole image; the work grows with the number of cells.
 
     Raises:
         GridsError: the side is too small.
@@ -68,11 +69,12 @@ def map_image(
     tops = [row * height // rows for row in range(rows + 1)]
     lefts = [column * width // columns for column in range(columns + 1)]
     labels, chances, statistics = np.full(rows * columns, HIDDEN_CELL), np.zeros(rows * columns), {}
+    blur = blur_statistics(image, visible)
     spans = itertools.product(itertools.pairwise(tops), itertools.pairwise(lefts))
     for number, ((top, bottom), (left, right)) in enumerate(spans):
         shown = None if visible is None else visible[top:bottom, left:right]
         if shown is None or bool(shown.any()):
-            statistics[number] = describe(descriptor, image[:, top:bottom, left:right], shown)
+            statistics[number] = describe(descriptor, image[:, top:bottom, left:right], shown, blur)
     numbers = {group.id: number for number, group in enumerate(profile.groups)}
     found = judge(profile, np.stack(list(statistics.values())), ("",) * len(statistics))
     for cell, one in zip(statistics, found, strict=True):

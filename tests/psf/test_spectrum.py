@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 def test_the_power_of_white_noise_is_its_variance() -> None:
     image = 0.1 * torch.randn(1, 300, 400).expand(3, -1, -1) + 0.5
     table = Windows(64, CPU)
-    power, chance = table.power(image)
+    power, _, chance = table.power(image)
     assert power.shape == (64, 33)
     assert abs(float(power[table.used].mean()) - 0.01) < 3e-4
     assert 0.008 < table.noise(power) < 0.01
@@ -27,7 +27,7 @@ def test_noise_is_that_of_rounding_at_least() -> None:
 def test_large_images_are_sampled() -> None:
     table = Windows(64, CPU)
     image = 0.1 * torch.randn(1, 2000, 3000).expand(3, -1, -1) + 0.5
-    power, chance = table.power(image)
+    power, _, chance = table.power(image)
     assert abs(float(power[table.used].mean()) - 0.01) < 3e-4
     assert 0.5 / 1024 < chance < 0.5 / 200  # of 1024 windows at most
 

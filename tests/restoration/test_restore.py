@@ -81,7 +81,8 @@ def test_what_became_of_it() -> None:
         (0.3, 0.95, 0.0, "restored"),
         (0.3, 0.95, 0.3, "restored"),
         (0.3, 0.95, 0.31, "too little"),
-        (0.3, 0.84, 0.0, "uncertain"),
+        (0.3, 0.7, 0.0, "restored"),  # JPEG is taken off
+        (0.3, 0.69, 0.0, "uncertain"),
         (0.3, None, 0.0, "restored"),
         (None, None, 0.0, "restored"),  # what was never measured promises nothing, and forbids nothing
     ],
@@ -102,10 +103,29 @@ def test_a_least_gain_needs_predictions(photo: Photo) -> None:
     raises_line(call, "needs predicted gains", "grids profile")
 
 
-def test_what_resembles_several_a_little_is_uncertain(photo: Photo) -> None:
-    for chance, action in ((0.5, "restored"), (0.49, "uncertain")):
-        answer = replace(BEARS, gain_probability=0.99, degradations={"jpeg": chance, "ringing": 0.4})
-        assert restored(photo, answer).action == action
+@pytest.mark.parametrize(
+    ("gains", "likeliest", "own", "action"),
+    [
+        (0.85, 0.5, 0.5, "restored"),
+        (0.84, 0.5, 0.5, "uncertain"),
+        (0.99, 0.49, 0.97, "uncertain"),  # it resembles several a little
+        (0.85, 0.49, 0.98, "restored"),  # it is blurred for sure, whichever way
+    ],
+)
+def test_sharpening_needs_more_certainty(photo: Photo, gains: float, likeliest: float, own: float, action: str) -> None:
+    group = Ranked("C1", ("gaussian_blur", "defocus_blur", "ringing"), 0.1, own, 1.0)
+    degradations = {"gaussian_blur": likeliest, "defocus_blur": own - likeliest}
+    answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations=degradations)
+    assert restored(photo, answer).action == action
+
+
+@pytest.mark.parametrize(
+    ("gains", "own", "action"), [(0.7, 0.5, "restored"), (0.7, 0.49, "uncertain"), (0.69, 0.5, "uncertain")]
+)
+def test_taking_off_what_was_added_needs_less(photo: Photo, gains: float, own: float, action: str) -> None:
+    group = Ranked("C1", ("jpeg", "gaussian_noise"), 0.1, own, 1.0)
+    answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations={"jpeg": 0.4, "gaussian_noise": 0.1})
+    assert restored(photo, answer).action == action
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 from contracts import raises_line
+from psf.test_estimate import BLURS, blurred, photographs
 from small_profiles import degraded
 from torch import Tensor
 
+from grids.results import FloatArray
+from grids.selection.features.blur import blur_statistics
 from grids.selection.selector import Selector
 
 
@@ -38,9 +41,24 @@ def test_maps_have_the_cells_that_were_asked_for(
     assert set(found.labels.flat) <= {-2, -1, 0, 1}
 
 
+def test_every_cell_has_the_blur_of_the_whole(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = blurred(*photographs(1), *BLURS[2][:2])
+    seen: list[Tensor] = []
+
+    def record(descriptor: object, cell: Tensor, visible: Tensor | None, blur: Tensor) -> FloatArray:
+        seen.append(blur)
+        return np.zeros(984)
+
+    monkeypatch.setattr("grids.selection.map.describe", record)
+    selector.map(image)
+    whole = blur_statistics(image)
+    assert whole.any()
+    assert len(seen) > 4 and all(torch.equal(blur, whole) for blur in seen)
+
+
 def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
-    zeros = np.zeros(968)
-    monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image, visible: zeros)
+    zeros = np.zeros(984)
+    monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image, visible, blur: zeros)
     for size in ((3000, 3000), (100, 60000), (2000, 4100)):
         labels = selector.map(torch.zeros(1).expand(3, *size)).labels
         assert 350 < labels.size <= 400

@@ -180,7 +180,7 @@ def test_samples_know_what_they_were_made_of(crops: list[Tensor], descriptor: De
     two = made(0, 1)
     assert len(done) == 2
     assert len(two) == 8
-    assert two.statistics.shape == (8, 968)
+    assert two.statistics.shape == (8, 984)
     assert two.kinds.tolist() == [0, 0, 1, 1] * 2
     assert two.photographs.tolist() == [0] * 4 + [1] * 4
     assert (two.severities == 0).tolist() == [True, True, False, False] * 2
