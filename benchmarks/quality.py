@@ -47,6 +47,7 @@ from grids.metrics import psnr
 from grids.networks import Deconvolution
 from grids.networks.heads import for_task
 from grids.random import seed_for, seeded
+from grids.restoration import structures
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.selection.selector import Selector
@@ -56,7 +57,7 @@ from grids.training.tasks import matched
 from grids.weights import sha256
 
 FOLDER = Path(__file__).with_suffix("")
-PSF = Path(grids.psf.__file__).parent
+PSF, STRUCTURES = Path(grids.psf.__file__).parent, Path(structures.__file__)
 REAL = ("noise_cc15", "noise_polyu", "rain100h", "raindrop", "motion_blur")
 SETS = ("kodak24", "bsds100", "set14", "real")
 WAYS = ("as made", "after JPEG 90")
@@ -131,7 +132,7 @@ def restorer(text: str) -> tuple[str, str, Restorer]:
     if text == "restore":
         selector = Selector.builtin("cpu")
         manifest = json.dumps({name: entry["sha256"] for name, entry in weights.manifest().items()})
-        version = digest(manifest, *psf_code())
+        version = digest(manifest, sha256(STRUCTURES), *psf_code())
         return text, version, lambda image, _: selector.restore(image).photo.tensor()
     name, _, place = text.partition("=")
     path = Path(place)

@@ -20,6 +20,7 @@ from grids.images.tensors import Pixels, planes_of, to_8_bit, to_pixels, to_unit
 from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
+from grids.restoration.structures import keep_structures, redraws
 from grids.restoration.tiling import OVERLAP, SMALLEST, Part, restore_parts
 from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
 
@@ -149,7 +150,8 @@ def restore_photo(
     """Select and restore, once or several times.
 
     It ends earlier where the image is clean or unknown, where a gain is not likely, and where a restorer would run
-    again for the same degradation: it has not learnt from its own results.
+    again for the same degradation: it has not learnt from its own results. What a selected restorer erases although
+    nothing was drawn over the image comes back (`grids.restoration.structures`).
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
@@ -193,9 +195,10 @@ def restore_photo(
         begun = time.perf_counter()
         parts = restore_parts(network, planes_of(pixels), device, tile=settings.tile, overlap=settings.overlap)
         try:
-            pixels = _blend_parts(pixels, parts, settings.strength, bits)
+            made = _blend_parts(pixels, parts, settings.strength, bits)
         except ImageError as error:
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
+        pixels = keep_structures(pixels, made) if forced is None and redraws(selection) else made
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = done[0].group is not None
     result = with_seen(photo, seen, _with_pixels(seen.photo, pixels)) if restored else photo
