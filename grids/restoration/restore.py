@@ -20,7 +20,7 @@ from grids.images.tensors import Pixels, planes_of, to_8_bit, to_pixels, to_unit
 from grids.images.transparency import seen_part, with_seen
 from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
-from grids.restoration.structures import keep_structures, redraws
+from grids.restoration.structures import keep_structures, redraws, with_depth_of
 from grids.restoration.tiling import OVERLAP, SMALLEST, Part, restore_parts
 from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
 
@@ -149,9 +149,9 @@ def restore_photo(
 ) -> Restoration:
     """Select and restore, once or several times.
 
-    It ends earlier where the image is clean or unknown, where a gain is not likely, and where a restorer would run
-    again for the same degradation: it has not learnt from its own results. What a selected restorer erases although
-    nothing was drawn over the image comes back (`grids.restoration.structures`).
+    It ends earlier where the image is clean or unknown, where a gain is not likely, where a restorer would run again
+    for the same degradation (it has not learnt from its own results), and where one changes nothing. What a selected
+    restorer erases although nothing was drawn over the image comes back (`grids.restoration.structures`).
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
@@ -198,6 +198,10 @@ def restore_photo(
             made = _blend_parts(pixels, parts, settings.strength, bits)
         except ImageError as error:
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
+        if forced is None and settings.strength and np.array_equal(made, with_depth_of(made, pixels)):
+            why = UNCERTAIN  # such as deconvolution where it finds no blur
+            done.append(Step(selection))
+            break
         pixels = keep_structures(pixels, made) if forced is None and redraws(selection) else made
         done.append(Step(selection, chosen, time.perf_counter() - begun, used))
     restored = done[0].group is not None

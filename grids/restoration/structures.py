@@ -5,7 +5,6 @@ Restorers that also learnt inpainting take black borders, lettering and outlines
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from grids.images.tensors import Pixels
@@ -38,6 +37,19 @@ def redraws(selection: Selection) -> bool:
     return sum(selection.degradations.get(name, 0.0) for name in HOLES) < IMPROBABLE
 
 
+def with_depth_of(other: Pixels, pixels: Pixels) -> Pixels:
+    """Pixels in 16 bits where others are.
+
+    Args:
+        other: uint8 or uint16.
+        pixels: of the same type, or uint8.
+
+    Returns:
+        (H, W, 3) of the type of `other`.
+    """
+    return pixels if pixels.dtype == other.dtype else pixels.astype(np.uint16) * 257
+
+
 def keep_structures(before: Pixels, after: Pixels) -> Pixels:
     """Take back what a restorer did where it changes the mean of 9 x 9 pixels by more than 24/255 in a channel.
 
@@ -48,8 +60,9 @@ def keep_structures(before: Pixels, after: Pixels) -> Pixels:
     Returns:
         `after`, with the pixels of `before` up to 8 pixels from the middles of such squares.
     """
-    if before.dtype != after.dtype:
-        before = before.astype(np.uint16) * 257
+    import cv2  # most images need none of this
+
+    before = with_depth_of(after, before)
     limit = LIMIT * (1 if after.dtype == np.uint8 else 257)
     height, kernel = len(before), np.ones((2 * SIDE - 1,) * 2, np.uint8)
     margin, result = len(kernel), after.copy()

@@ -30,11 +30,13 @@ NAMED = 0.5
 """And where its likeliest degradation is at least this likely: what resembles several a little may be none of them."""
 SURE = 0.98
 """Or where the image surely bears one of those of the chosen group, whichever it is."""
-ADDED = frozenset({"ringing", "jpeg", "poisson_noise", "inpainting", "gaussian_noise", "salt_pepper"})
+GRAIN = ("ringing", "jpeg", "poisson_noise", "gaussian_noise")
+ADDED = frozenset({*GRAIN, "inpainting", "salt_pepper"})
 """Degradations that add something. A restorer of these alone takes it off and does little harm where there is none;
 those of blurs sharpen, and what is grainy as it is grows worse."""
-LIKELY_ADDED = 0.7
-"""With such a restorer a gain need only be this likely, and its degradations together as likely as `NAMED`."""
+LIKELY_GRAIN = 0.7
+"""With such a restorer a gain need only be this likely, if those of `GRAIN` are together as likely as `NAMED`:
+lettering and drawings look like holes, not like grain."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,8 @@ class Selection:
         It is where a group is chosen, the predicted gain is above 0 and at least `min_gain`, and one of these holds.
         Its restorer gains with a probability of at least `LIKELY` (0.85), and one name has a probability of at least
         `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group has degradations of `ADDED` alone (noise,
-        JPEG, ringing, defects), it gains with a probability of at least `LIKELY_ADDED` (0.7), and the group has one of
-        at least `NAMED`. A probability that is not known is no hindrance.
+        JPEG, ringing, defects), it gains with a probability of at least `LIKELY_GRAIN` (0.7), and noise, JPEG and
+        ringing have one of at least `NAMED` together. A probability that is not known is no hindrance.
 
         Args:
             min_gain: the least gain that is wanted, dB.
@@ -155,8 +157,9 @@ class Selection:
         own = self.ranking[0]
         gains = 1.0 if self.gain_probability is None else self.gain_probability
         named = max(self.degradations.values(), default=1.0) >= NAMED
-        takes_off = own.probability >= NAMED and own.degradations != () and ADDED.issuperset(own.degradations)
-        return gains >= (LIKELY_ADDED if takes_off else LIKELY) and (named or takes_off or own.probability >= SURE)
+        grain = sum(self.degradations.get(name, 0.0) for name in GRAIN if name in own.degradations)
+        takes_off = grain >= NAMED and ADDED.issuperset(own.degradations)
+        return gains >= (LIKELY_GRAIN if takes_off else LIKELY) and (named or takes_off or own.probability >= SURE)
 
     def to_json(self) -> dict[str, Any]:
         """The selection as `grids select --json` prints it.

@@ -68,7 +68,7 @@ def test_what_ends_it(photo: Photo, answers: list[Selection], steps: int, groups
 
 
 def test_what_became_of_it() -> None:
-    plain = Photo(np.zeros((4, 4, 3), np.uint8))
+    plain = Photo(np.zeros((4, 4, 3), np.uint16))
     answers = {"restored": BEARS, "left": selection(CLEAN), "uncertain": selection(KNOWN, gain=-0.1)}
     assert [restored(plain, answer).action for answer in answers.values()] == list(answers)
     assert restored(plain, selection(UNKNOWN)).action == "left"
@@ -120,12 +120,26 @@ def test_sharpening_needs_more_certainty(photo: Photo, gains: float, likeliest: 
 
 
 @pytest.mark.parametrize(
-    ("gains", "own", "action"), [(0.7, 0.5, "restored"), (0.7, 0.49, "uncertain"), (0.69, 0.5, "uncertain")]
+    ("gains", "jpeg", "action"), [(0.7, 0.4, "restored"), (0.7, 0.39, "uncertain"), (0.69, 0.4, "uncertain")]
 )
-def test_taking_off_what_was_added_needs_less(photo: Photo, gains: float, own: float, action: str) -> None:
-    group = Ranked("C1", ("jpeg", "gaussian_noise"), 0.1, own, 1.0)
-    answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations={"jpeg": 0.4, "gaussian_noise": 0.1})
+def test_taking_off_grain_needs_less(photo: Photo, gains: float, jpeg: float, action: str) -> None:
+    group = Ranked("C1", ("jpeg", "gaussian_noise", "inpainting"), 0.1, 0.99, 1.0)
+    likeliest = {"jpeg": jpeg, "inpainting": 0.39, "gaussian_noise": 0.1}
+    answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations=likeliest)
     assert restored(photo, answer).action == action
+
+
+def test_lettering_looks_like_holes_and_needs_more(photo: Photo) -> None:
+    group = Ranked("C1", ("jpeg", "inpainting"), 0.1, 0.99, 1.0)
+    for gains, action in ((0.84, "uncertain"), (0.85, "restored")):
+        answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations={"inpainting": 0.9})
+        assert restored(photo, answer).action == action
+
+
+def test_a_restorer_that_changes_nothing_leaves_it_as_it_is(photo: Photo) -> None:
+    for steps in (1, 2):
+        found = restore_photo(photo, lambda _: BEARS, lambda _: nn.Identity(), RestoreSettings(steps=steps))
+        assert (found.action, found.photo is photo) == ("uncertain", True)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
