@@ -58,7 +58,7 @@ class RunError(GridsError):
 
 
 SAME = (
-    *("compare", "group", "head", "jobs", "max_pixels", "network", "only", "out", "pairs"),
+    *("compare", "group", "head", "jobs", "max_pixels", "min_gain", "network", "only", "out", "pairs"),
     *("recipe", "report", "resume", "start", "tasks", "tile", "topology", "trunk", "val", "vgg"),
 )
 FLAGS = {

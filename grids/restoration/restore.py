@@ -106,11 +106,12 @@ class RestoreSettings:
         tile: side of the tiles that large photographs are restored in, pixels, at least 128; None for what fits.
         overlap: pixels that tiles which fade into one another share, at most half of a tile (64 without one).
         steps: how often an image is restored at most, at least 1.
-        min_gain: the least gain that must be expected, dB, at least 0; see `Selection.promises`.
+        min_gain: the least gain that must be expected, dB, at least 0; see `Selection.promises`. Not of a group given.
         strength: 0 to 1, how much of the result of each step is blended with what went in.
 
     Raises:
-        GridsError: a value is out of range, or there is a head without a group. The first of them is told.
+        GridsError: a value is out of range, there is a head without a group, or a least gain with a group and one step
+            alone. The first of them is told.
     """
 
     group: str | None = None
@@ -129,6 +130,8 @@ class RestoreSettings:
             raise GridsError(f"the number of steps must be at least 1, but is {self.steps}")
         if not (self.min_gain >= 0 and math.isfinite(self.min_gain)):
             raise GridsError(f"the least gain must be a number of dB of at least 0, but is {self.min_gain:g}")
+        if self.group is not None and self.min_gain and self.steps == 1:
+            raise GridsError("`min_gain` has no use with `group`, whose restorer is always used")
         if not 0 <= self.strength <= 1:
             raise GridsError(f"the strength must be 0 to 1, but is {self.strength:g}")
         if self.overlap < 0:

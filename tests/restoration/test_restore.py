@@ -200,6 +200,7 @@ def test_images_of_odd_sizes_are_restored(size: tuple[int, int]) -> None:
         ({"overlap": -1}, "at least 0"),
         ({"min_gain": -0.5}, "of at least 0, but is -0.5"),
         ({"min_gain": float("nan")}, "of at least 0"),
+        ({"min_gain": 0.5, "group": "C1"}, "has no use with `group`"),
         ({"strength": 1.5}, "0 to 1, but is 1.5"),
     ],
 )
