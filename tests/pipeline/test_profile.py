@@ -198,8 +198,8 @@ def test_two_groups_from_examples(examples: dict[str, str], clean: Path, tmp_pat
 def test_the_written_profile_is_on_plain_statistics(examples: dict[str, str], clean: Path, tmp_path: Path) -> None:
     made = profile_examples(examples, tmp_path / "run", clean=clean, device="cpu")
     read = read_profile(tmp_path / "run" / FILE)
-    assert made.discriminant.projection.shape[0] == 8 * 13 + 78 + 26 + 32
-    rows = np.random.default_rng(0).normal(size=(4, 240)) * made.discriminant.scale + made.discriminant.mean
+    assert made.discriminant.projection.shape[0] == 8 * 13 + 78 + 26 + 32 + 16
+    rows = np.random.default_rng(0).normal(size=(4, 256)) * made.discriminant.scale + made.discriminant.mean
     first, second = (one.discriminant.squared_distances(one.discriminant.whiten(rows)) for one in (made, read))
     assert first == pytest.approx(second, rel=1e-3)
 
@@ -211,14 +211,19 @@ def test_large_examples_are_described_by_their_quarters_too(
     sizes: list[tuple[int, ...]] = []
     real = profiling.describe
 
-    def noted(descriptor: object, image: Tensor, visible: None) -> object:
+    blurs: list[Tensor] = []
+
+    def noted(descriptor: object, image: Tensor, visible: None, blur: Tensor) -> object:
         sizes.append(tuple(image.shape[1:]))
-        return real(descriptor, image)  # type: ignore[arg-type]
+        blurs.append(blur)
+        return real(descriptor, image, blur=blur)  # type: ignore[arg-type]
 
     monkeypatch.setattr(profiling, "describe", noted)
     save_image(Path(examples["denoise"]) / "z.png", torch.rand(3, 300, 257))
     profile_examples(examples, tmp_path / "run", clean=clean, device="cpu")
     assert [size for size in sizes if size != (60, 72)] == [(300, 257), *[(150, 128), (150, 129)] * 2]
+    looked = [blur for size, blur in zip(sizes, blurs, strict=True) if size != (60, 72)]
+    assert looked[0].any() and all(torch.equal(blur, looked[0]) for blur in looked)
 
 
 @pytest.mark.slow
