@@ -60,7 +60,10 @@ class RestoreOptions:
 @options.record("restoring", RestoreOptions, "Restorers")
 @options.section("Output")
 @click.option(
-    "--out", "-o", type=Path, help="The file; for several images, a new folder.  [default: NAME_restored.png]"
+    "--out",
+    "-o",
+    type=Path,
+    help="The file; for several images, a new folder.  [default: NAME_restored.png, in the current folder]",
 )
 @click.option("--compare", type=Path, metavar="FILE.png", help="Write a picture of before and after, side by side.")
 @click.option("--report", type=Path, metavar="FILE.html", help="Write a report page; folders always get one.")
