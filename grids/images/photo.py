@@ -11,7 +11,7 @@ import numpy as np
 from grids.errors import ImageError
 from grids.images.grey import average_channels, has_equal_channels
 from grids.images.metadata import Metadata
-from grids.images.tensors import Pixels, checked_image, planes_of, to_pixels, to_tensor
+from grids.images.tensors import Pixels, checked_image, planes_of, to_16_bit, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,8 +115,8 @@ class Photo:
         """
         if self.bits == 16:
             return self
-        alpha = None if self.alpha is None else self.alpha.astype(np.uint16) * 257
-        return replace(self, pixels=self.pixels.astype(np.uint16) * 257, alpha=alpha)
+        alpha = None if self.alpha is None else to_16_bit(self.alpha)
+        return replace(self, pixels=to_16_bit(self.pixels), alpha=alpha)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,19 @@ def to_8_bit(pixels: Pixels) -> npt.NDArray[np.uint8]:
     return np.asarray(pixels, dtype=np.uint8)
 
 
+def to_16_bit(pixels: Pixels) -> npt.NDArray[np.uint16]:
+    """Pixels with 16 bits a channel.
+
+    Args:
+        pixels: uint8 or uint16, any shape.
+
+    Returns:
+        uint16 of the same shape: 257 times the levels of 8 bits, so that 0 and white stay what they are; uint16 pixels
+        themselves, not copied.
+    """
+    return pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * np.uint16(257)
+
+
 def to_tensor(pixels: Pixels) -> Tensor:
     """Pixels as numbers in [0, 1], colours first, as PyTorch has them.
 

@@ -62,9 +62,8 @@ class Deconvolution(nn.Module):
 
     def _blur(self, image: Tensor) -> PSF | None:
         """The blur of an image, if there is one without doubt."""
-        least, most = self.limits.tolist()
         psf = estimate_psf(image)
-        return psf if psf is not None and psf.evidence >= least and psf.misfit <= most else None
+        return psf if psf is not None and is_sure(psf, *self.limits.tolist()) else None
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Deconvolution:
@@ -95,6 +94,17 @@ class Settled(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> the same, not clipped."""
         return torch.stack([_undo(image, self.psf) for image in images])
+
+
+def is_sure(psf: PSF, evidence: float = EVIDENCE, misfit: float = MISFIT) -> bool:
+    """Whether a blur is undone.
+
+    Args:
+        psf: of `estimate_psf`.
+        evidence: as for `Deconvolution`.
+        misfit: as for `Deconvolution`.
+    """
+    return psf.evidence >= evidence and psf.misfit <= misfit
 
 
 def _undo(image: Tensor, psf: PSF | None) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.images.tensors import Pixels
+from grids.images.tensors import Pixels, to_16_bit
 from grids.results import Selection
 
 DRAWN, HOLES = "inpainting", ("inpainting", "salt_pepper")
@@ -47,7 +47,7 @@ def with_depth_of(other: Pixels, pixels: Pixels) -> Pixels:
     Returns:
         (H, W, 3) of the type of `other`.
     """
-    return pixels if pixels.dtype == other.dtype else pixels.astype(np.uint16) * 257
+    return pixels if pixels.dtype == other.dtype else to_16_bit(pixels)
 
 
 def keep_structures(before: Pixels, after: Pixels) -> Pixels:

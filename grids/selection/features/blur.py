@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from grids.networks.deconvolution import EVIDENCE, MISFIT
+from grids.networks.deconvolution import is_sure
 from grids.psf import PSF, estimate_psf, expected_gain
 from grids.psf.estimate import Family
 
@@ -47,8 +47,7 @@ def _numbers(psf: PSF) -> list[float]:
     misfit = math.log(min(max(psf.misfit, FAINT), MOST_MISFIT))
     noise, gain = math.log(psf.noise), expected_gain(psf)
     family = [float(psf.shape.family == one) for one in FAMILIES]
-    sure = psf.evidence >= EVIDENCE and psf.misfit <= MISFIT
-    acted_on = [1.0, gain, evidence, width, noise] if sure else [0.0] * 5
+    acted_on = [1.0, gain, evidence, width, noise] if is_sure(psf) else [0.0] * 5
     return [1.0, evidence, misfit, noise, width, elongation, gain, *family, *acted_on]
 
 
