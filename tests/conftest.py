@@ -20,7 +20,8 @@ from grids.selection.profile import read_profile
 from grids.selection.selector import Selector
 from grids.similarity.descriptor import Descriptor
 
-settings.register_profile("repeatable", derandomize=True)  # the same examples every time: no run fails by chance
+# The same examples every time, however slow the machine: no run fails by chance.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 torch.set_num_threads(1)  # the tensors here are small: threads that wait for one another on a busy machine cost more
 

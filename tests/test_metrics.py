@@ -41,7 +41,7 @@ def pairs(height: int, width: int, noise: float, seed: int) -> tuple[Tensor, Ten
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([0.003, 0.05, 0.4]), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_psnr_against_scikit_image(height: int, width: int, noise: float, seed: int) -> None:
     images, targets = pairs(height, width, noise, seed)
     for value, image, target in zip(psnr(images, targets), images, targets, strict=True):
@@ -51,7 +51,7 @@ def test_psnr_against_scikit_image(height: int, width: int, noise: float, seed: 
 
 
 @given(st.integers(11, 30), st.integers(11, 30), st.sampled_from([0.003, 0.05, 0.4]), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_ssim_against_scikit_image(height: int, width: int, noise: float, seed: int) -> None:
     images, targets = pairs(height, width, noise, seed)
     expected = [skimage_ssim(image, target) for image, target in zip(images, targets, strict=True)]

@@ -126,7 +126,7 @@ SOURCES = {
 
 
 class TestAnyFile:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(data=st.data())
     def test_what_is_written_is_read_by_all(self, at: Name, data: st.DataObject) -> None:
         """Any mode, any EXIF block, sound or broken, any orientation, into any format."""
@@ -165,7 +165,7 @@ class TestAnyFile:
         if suffix != ".tif":
             assert not set(exif_of(target)) & set(LAYOUT)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(block=exif_blocks() | st.binary(max_size=80), suffix=st.sampled_from(WITH_EXIF), deep=st.booleans())
     def test_a_block_of_ones_own_is_written_soundly(self, at: Name, block: bytes, suffix: str, deep: bool) -> None:
         """`Photo` takes any bytes for EXIF, and what is written is readable all the same."""

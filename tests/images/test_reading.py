@@ -104,7 +104,7 @@ def test_a_damaged_end_of_a_png(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_the_bytes_nothing_but_an_image_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, data: st.DataObject
@@ -117,7 +117,7 @@ def test_whatever_the_bytes_nothing_but_an_image_error(
     assert capfd.readouterr().err == ""
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=st.sampled_from([b"", *(sample[:24] for sample in SAMPLES.values())]), tail=st.binary(max_size=300))
 def test_random_bytes_are_read_or_refused_in_one_line(tmp_path: Path, head: bytes, tail: bytes) -> None:
     reads_or_refuses(stored(tmp_path, head + tail))

@@ -66,7 +66,7 @@ def test_intervals_have_both_ends(end: str) -> None:
         sample(**{end: None})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_matrix_survives_json(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 6))

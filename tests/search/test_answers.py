@@ -43,7 +43,7 @@ def situations(draw: st.DrawFn) -> tuple[int, dict[int, str], bool, frozenset[in
 
 
 @given(situations())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_known_and_the_table_follow_the_definition(
     situation: tuple[int, dict[int, str], bool, frozenset[int] | None],
 ) -> None:
@@ -69,7 +69,7 @@ def test_known_and_the_table_follow_the_definition(
 
 
 @given(situations())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_table_may_leave_the_shortcuts_aside(
     situation: tuple[int, dict[int, str], bool, frozenset[int] | None],
 ) -> None:

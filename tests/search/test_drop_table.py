@@ -155,7 +155,7 @@ headers = st.sampled_from([HEADER, "group,degradation,drop,noise\n", "\ufeffgrou
 @given(headers, st.lists(st.tuples(lines, ends), max_size=6))
 @example(HEADER, [("a+b,a," + "9" * 200_000, "\n")])
 @example(HEADER, [("a+b,a,1_0", "\n")])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read_or_refused(header: str, rest: list[tuple[str, str]]) -> None:
     text = header + "".join(line + end for line, end in rest)
     try:

@@ -37,7 +37,7 @@ def test_the_numbers_of_set_partitions() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([0.05, 0.2, 0.6, 1.0]), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_best_and_fewest_against_enumeration(seed: int, n: int, share: float, singles: bool) -> None:
     groups = some_groups(seed, n, share, singles)
     costs = np.random.default_rng(seed).normal(0, 1, len(groups))
@@ -56,7 +56,7 @@ def test_best_and_fewest_against_enumeration(seed: int, n: int, share: float, si
 
 
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 0.4]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_subset_has_its_own_best(seed: int, share: float) -> None:
     groups = some_groups(seed, 6, share)
     needed = fewest(groups, 6)
@@ -90,7 +90,7 @@ def test_no_groups_at_all() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([0.2, 0.6, 1.0]), st.integers(0, 2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shares_against_enumeration(seed: int, n: int, share: float, more: int) -> None:
     groups = some_groups(seed, n, share)
     weights = np.random.default_rng(seed).uniform(0.01, 1, len(groups))
@@ -108,7 +108,7 @@ def test_shares_against_enumeration(seed: int, n: int, share: float, more: int) 
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([0.1, 0.5, 1.0]), st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_all_partitions_are_all_and_each_once(seed: int, n: int, share: float, count: int) -> None:
     groups = some_groups(seed, n, share).tolist()
     found = [frozenset(partition) for partition in all_partitions(groups, (1 << n) - 1, count, 10_000)]

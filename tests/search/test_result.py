@@ -43,7 +43,7 @@ def truth(given: World, answers: dict[int, Answer], delta: float) -> tuple[float
     share=st.sampled_from([0.3, 1.0]),
     noise=st.sampled_from([0.0, 0.1]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_curve_is_what_every_delta_gives(seed: int, n: int, kind: str, share: float, noise: float) -> None:
     given = world(seed, n, kind)
     answers = some_answers(given, share, noise)

@@ -27,7 +27,7 @@ def some_masks(seed: int, n: int, count: int) -> list[int]:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 8), st.sampled_from(KINDS), st.integers(0, 60))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_probabilities_are_in_range(seed: int, n: int, kind: str, count: int) -> None:
     given = world(seed, n, kind)
     surrogate, _ = learnt(given, some_masks(seed, n, count))

@@ -95,7 +95,7 @@ def test_sigma_is_the_root_mean_square_about_zero() -> None:
     assert float(fit(values)[1]) == pytest.approx(np.sqrt(np.mean(values**2)), rel=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(*ALPHA_RANGE))
 def test_solve_alpha_inverts_the_ratio(alpha: float) -> None:
     assert float(solve_alpha(np.exp(log_ratio(np.array(alpha))))) == pytest.approx(alpha, abs=1e-6)
@@ -200,7 +200,7 @@ def test_published_fits_give_the_published_divergences_and_scores(model: str) ->
     assert float(score(np.array(divergence(blur5, clean)))) == pytest.approx(REVERSED[model], abs=0.5e-3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ALPHAS, ALPHAS, st.floats(0.2, 5))
 def test_closed_form_equals_the_integral(alpha1: float, alpha2: float, ratio: float) -> None:
     found = float(kl_divergence(np.array(alpha1), np.array(ratio), np.array(alpha2), np.array(1.0)))
@@ -208,7 +208,7 @@ def test_closed_form_equals_the_integral(alpha1: float, alpha2: float, ratio: fl
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ALPHAS, SIGMAS, ALPHAS, SIGMAS, st.floats(1e-3, 1e3))
 def test_divergence_is_finite_not_negative_and_has_no_unit(
     alpha1: float, sigma1: float, alpha2: float, sigma2: float, unit: float
@@ -238,7 +238,7 @@ def test_score_of_known_divergences() -> None:
     assert float(score(np.array(0.0))) == 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(ALPHAS, SIGMAS), min_size=1, max_size=6))
 def test_similarity_is_symmetric_with_a_zero_diagonal(params: list[tuple[float, float]]) -> None:
     alpha, sigma = (np.array(column) for column in zip(*params, strict=True))

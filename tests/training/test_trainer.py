@@ -58,7 +58,7 @@ def test_a_training_goes_on_as_if_unbroken(tmp_path: Path, config: TrainingConfi
 
 
 @given(st.sets(st.integers(1, 11), max_size=4), st.integers(1, 5), st.sets(st.integers(1, 12), max_size=3))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_wherever_it_is_broken_off(tmp_path: Path, breaks: set[int], every: int, checks: set[int]) -> None:
     file = tmp_path / f"{sorted(breaks)}-{every}-{sorted(checks)}"
     options: dict[str, Any] = {"checks": sorted(checks), "measure": mean_error}

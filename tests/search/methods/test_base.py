@@ -37,7 +37,7 @@ from grids.search.methods.base import Ask, Done, SearchMethod
     shortcuts=st.booleans(),
     method=st.sampled_from(list(METHODS)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_result_is_verified_and_no_certificate_is_false(
     seed: int, n: int, kind: str, mode: str, delta: float, shortcuts: bool, method: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_every_result_is_verified_and_no_certificate_is_false(
     method=st.sampled_from(list(METHODS)),
     own=st.sampled_from([0.0, 0.2, 2.0]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_delta_for_some(seed: int, n: int, kind: str, method: str, own: float) -> None:
     given = world(seed, n, kind)
     delta_for = {"d0": own, "d1": 1.0}
@@ -84,7 +84,7 @@ def test_a_delta_for_some(seed: int, n: int, kind: str, method: str, own: float)
     share=st.sampled_from([0.0, 0.2, 0.6]),
 )
 @example(seed=0, n=1, kind="monotone", method="paper", share=0.0)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_only_what_can_be_asked_for_is(seed: int, n: int, kind: str, method: str, share: float) -> None:
     given = world(seed, n, kind)
     kept = np.random.default_rng(seed).random(1 << n) < share

@@ -40,7 +40,7 @@ def test_exact_asks_for_fewer_than_the_others_would_need_to_be_sure() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(2, 6), st.sampled_from(["monotone", "helping"]), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_least_drop_is_the_least(seed: int, n: int, kind: str, shortcuts: bool) -> None:
     shortcuts = shortcuts and kind == "monotone"
     given = world(seed, n, kind)
