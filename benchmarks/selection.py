@@ -1,8 +1,9 @@
 """How well `grids select` does, and the profile that ships.
 
-    python benchmarks/selection.py samples fit more drawn calib drawn-calib [--worker 0/2]
+    python benchmarks/selection.py samples fit more drawn calib drawn-calib soft soft-calib [--worker 0/2]
     python benchmarks/selection.py samples kodak24 bsds100 set14 --factors 1 [--saved]
     python benchmarks/selection.py learn --folder runs/selection      # -> grids/weights/profile.safetensors
+    python benchmarks/selection.py doubt --folder runs/selection      # only that part of it, from soft, soft-calib
     python benchmarks/selection.py report --folder runs/selection
 
 `samples` degrades and describes photographs (two hours of two cores for all sets, those of eval/ as made and --saved),
@@ -29,10 +30,11 @@ from grids.devices import computes_in_bf16
 from grids.images import read_photo
 from grids.random import seed_for
 from grids.restoration.models import load_restorer
-from grids.results import CLEAN, OTHER, Candidate, GGDParams
+from grids.results import CLEAN, OTHER, Candidate, GGDParams, takes_off
 from grids.selection.features import VERSION
-from grids.selection.fit_profile import fit_profile
+from grids.selection.fit_profile import fit_doubt, fit_profile
 from grids.selection.grids_rule import fit_image_ggd
+from grids.selection.profile import Profile, read_profile
 from grids.selection.samples import Samples, SampleSettings, draw, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
@@ -44,10 +46,13 @@ FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
 DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
 """Sets of drawings over some photographs of fit and of calib: every fifth."""
+SOFT, SOFT_CALIB, HALF, SHARE = "soft", "soft-calib", 2, 0.6
+"""Sets of every second photograph of fit and of all of calib, of which a share is made soft. Only restorers of what is
+added are measured: `fit_doubt` learns from them."""
 MORE = "more"
 """The photographs of fit, drawn once more and only described, which takes a third of the time."""
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
-SETS = (*LEARNT_SETS, *KEPT_SETS, *EVALUATED)
+SETS = (*LEARNT_SETS, *KEPT_SETS, SOFT, SOFT_CALIB, *EVALUATED)
 DISTORTED = 2
 MIX, START_FILE, DECONVOLUTION = "mix", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}
@@ -62,6 +67,8 @@ def photographs(name: str) -> list[Path]:
         return eval_photographs(name)
     if name in (DRAWN, DRAWN_CALIB):
         return split_files("fit" if name == DRAWN else "calib")[::EVERY]
+    if name in (SOFT, SOFT_CALIB):
+        return split_files("fit")[::HALF] if name == SOFT else split_files("calib")
     return split_files("fit" if name == MORE else name)
 
 
@@ -95,14 +102,16 @@ LEARNT = Way()
 
 def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
     """Make the samples of a set, in chunks of photographs that are written one by one."""
-    learnt = name in LEARNT_SETS
+    learnt, soft = name in (*LEARNT_SETS, SOFT), name in (SOFT, SOFT_CALIB)
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
-    restorers = [] if way.unseen or name == MORE else [network_of(one) for one in candidates()]
+    measured = [] if way.unseen or name == MORE else candidates()
+    restorers = [network_of(one) for one in measured if not soft or takes_off(one.degradations)]
     settings = SampleSettings(
         factor=way.factor,
         data=PHOTOGRAPHS if name not in EVALUATED else JPEG_90 if way.saved else PRISTINE,
         seed={"fit": 0, MORE: 1}.get(name, 2),
         drawings=name in (DRAWN, DRAWN_CALIB),
+        soft=SHARE if soft else 0.0,
     )
     paths = photographs(name)
     # every so many-th photograph: a part of the chunks is already a fair sample
@@ -120,6 +129,10 @@ def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
             others = make_outliers(read, descriptor, len(KINDS), restorers, SampleSettings(DISTORTED))
             np.savez(folder / f"{name}-other-{chunk:03d}.npz", **arrays_of(others, numbers))
         made = make_samples(read, kinds_of(way.unseen), descriptor, restorers, settings)
+        if soft:
+            gains = np.full((len(made), len(measured)), np.nan)
+            gains[:, [takes_off(one.degradations) for one in measured]] = made.gains
+            made = replace(made, gains=gains)
         np.savez(file, **arrays_of(made, numbers))
         print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
@@ -224,11 +237,19 @@ def learn_profile(folder: Path) -> None:
     record: dict[str, int | list[int]] = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
     profile = fit_profile(fit, calib, (*KINDS, OTHER), candidates(), descriptor_sha256=sha256, ggd=ggd, record=record)
-    path = profile.write(WEIGHTS / weights.PROFILE)
+    learn_doubt(folder, profile)
+
+
+def learn_doubt(folder: Path, profile: Profile) -> None:
+    """Fit what the profile says of images on which nothing is sure, and write it, with its line of the manifest."""
+    fit, calib = load(SOFT, folder), load(SOFT_CALIB, folder)
+    record = {**profile.record, "soft_samples": len(fit), "soft_calibration_samples": len(calib)}
+    path = replace(fit_doubt(profile, fit, calib), record=record).write(WEIGHTS / weights.PROFILE)
+    learnt, kept = record["photographs"]
     enter_in_manifest(
         path,
         "what `grids select` compares images with: eleven degradations and clean photographs",
-        trained_on=f"{counts[0]} photographs that the descriptor learnt from; thresholds from {counts[1]} others",
+        trained_on=f"{learnt} photographs that the descriptor learnt from; thresholds from {kept} others",
         **record,
     )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {profile.thresholds}")
@@ -236,7 +257,7 @@ def learn_profile(folder: Path) -> None:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("stage", choices=("samples", "learn", "report"))
+    options.add_argument("stage", choices=("samples", "learn", "doubt", "report"))
     options.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     options.add_argument("--folder", type=Path, default=Path("runs/selection"))
     options.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
@@ -253,6 +274,8 @@ def main() -> None:
                 make(name, arguments.folder, worker, workers, Way(factor, arguments.unseen, arguments.saved))
     elif arguments.stage == "learn":
         learn_profile(arguments.folder)
+    elif arguments.stage == "doubt":
+        learn_doubt(arguments.folder, read_profile(weights.builtin(weights.PROFILE)))
     else:
         from selection_report import report
 

@@ -216,14 +216,16 @@ def verdict_text(selection: Selection) -> str:
         selection: what was found on an image.
 
     Returns:
-        "clean", "unknown, ..." with the reason, or such as "known, group C1, likely jpeg (91 %)".
+        "clean", "unknown, ..." with the reason, or such as "known, group C1, likely jpeg (91 %)"; "perhaps"
+        where nothing is sure.
     """
     if selection.verdict == CLEAN:
         return CLEAN
     if selection.verdict == UNKNOWN or selection.group is None:
         return f"{UNKNOWN}, {unknown_text(selection)}"
     name = selection.degradation
-    detail = "" if name is None else f", likely {shown(name)} ({percent(selection.degradations[name])})"
+    how = "perhaps" if selection.doubtful else "likely"
+    detail = "" if name is None else f", {how} {shown(name)} ({percent(selection.degradations[name])})"
     return f"{KNOWN}, group {printable(selection.group)}{detail}"
 
 

@@ -27,6 +27,7 @@ from grids.results.selection import (
     SelectionVerdict,
     selections_csv,
     selections_frame,
+    takes_off,
 )
 from grids.results.similarity import FloatArray, GGDParams, SimilarityMatrix
 from grids.results.training import ALL, SETTLED, Point, TrainingReport, TrainingRun
@@ -66,4 +67,5 @@ __all__ = [
     "mean_score",
     "selections_csv",
     "selections_frame",
+    "takes_off",
 ]

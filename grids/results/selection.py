@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
@@ -37,6 +37,24 @@ those of blurs sharpen, and what is grainy as it is grows worse."""
 LIKELY_GRAIN = 0.7
 """With such a restorer a gain need only be this likely, if those of `GRAIN` are together as likely as `NAMED`:
 lettering and drawings look like holes, not like grain."""
+
+LIKELY_IN_DOUBT = 0.8
+"""With such a restorer, chosen because nothing is sure, a gain must be this likely."""
+
+
+def takes_off(degradations: Iterable[str]) -> bool:
+    """Whether a restorer of these only takes off what was added to a photograph.
+
+    Args:
+        degradations: names.
+
+    Returns:
+        True for noise, JPEG, ringing and defects alone.
+
+    >>> takes_off(("jpeg", "gaussian_noise")), takes_off(("jpeg", "motion_blur"))
+    (True, False)
+    """
+    return ADDED.issuperset(degradations)
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,8 @@ class Selection:
         distance: how unlike anything known the image is; above 1 the verdict is "unknown". So it is for a likeliest
             degradation that is in no group.
         gain_probability: that this restorer gains at all, instead of harming; None where that is not known.
+        doubtful: no degradation is sure, and the chosen group, which then comes first in the ranking whatever others
+            might gain, only takes off what was added; predicted from other images in doubt.
     """
 
     image: str
@@ -107,6 +127,7 @@ class Selection:
     coverage: float = 0.9
     distance: float = 0.0
     gain_probability: float | None = None
+    doubtful: bool = False
 
     @property
     def group(self) -> str | None:
@@ -140,7 +161,8 @@ class Selection:
         Its restorer gains with a probability of at least `LIKELY` (0.85), and one name has a probability of at least
         `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group has degradations of `ADDED` alone (noise,
         JPEG, ringing, defects), it gains with a probability of at least `LIKELY_GRAIN` (0.7), and noise, JPEG and
-        ringing have one of at least `NAMED` together. A probability that is not known is no hindrance.
+        ringing have one of at least `NAMED` together. Or the image is doubtful, and it gains with a probability of at
+        least `LIKELY_IN_DOUBT` (0.8). A probability that is not known is no hindrance.
 
         Args:
             min_gain: the least gain that is wanted, dB.
@@ -154,12 +176,14 @@ class Selection:
             return True
         if self.predicted_gain <= 0 or self.predicted_gain < min_gain:
             return False
-        own = self.ranking[0]
         gains = 1.0 if self.gain_probability is None else self.gain_probability
+        if self.doubtful:
+            return gains >= LIKELY_IN_DOUBT
+        own = self.ranking[0]
         named = max(self.degradations.values(), default=1.0) >= NAMED
         grain = sum(self.degradations.get(name, 0.0) for name in GRAIN if name in own.degradations)
-        takes_off = grain >= NAMED and ADDED.issuperset(own.degradations)
-        return gains >= (LIKELY_GRAIN if takes_off else LIKELY) and (named or takes_off or own.probability >= SURE)
+        added = grain >= NAMED and takes_off(own.degradations)
+        return gains >= (LIKELY_GRAIN if added else LIKELY) and (named or added or own.probability >= SURE)
 
     def to_json(self) -> dict[str, Any]:
         """The selection as `grids select --json` prints it.
@@ -188,6 +212,7 @@ class Selection:
             "interval_db": None if self.interval is None else list(self.interval),
             "coverage": self.coverage,
             "gain_probability": self.gain_probability,
+            "doubtful": self.doubtful,
             "distance": self.distance,
         }
 

@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from grids.errors import GridsError
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, SelectionVerdict
+from grids.selection.doubt import settle_doubts
 from grids.selection.gain_model import Described, Forecast
 from grids.selection.profile import Profile, group_membership
 
@@ -49,7 +50,7 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
             distance=float(distances[row]),
         )
         found.append(selection if forecast is None else _add_forecast(selection, forecast, row))
-    return found
+    return found if profile.doubt is None else settle_doubts(profile.doubt, profile.groups, described, found)
 
 
 def measure_distances(profile: Profile, squares: FloatArray, chances: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from grids.io import parse_json, write_bytes
 from grids.results import Candidate, FloatArray, GGDParams, Grouping
 from grids.results.record import decode, encode
 from grids.selection.classifier import Discriminant, check_array
+from grids.selection.doubt import list_removers
 from grids.selection.features import VERSION
 from grids.selection.gain_model import GainModel
 
@@ -73,6 +74,8 @@ class Profile:
         ggd: generalized Gaussians of the kinds, for equation 7 of GRIDS; empty where they were not measured.
         descriptor_sha256: of the network whose features are described.
         record: how it was made.
+        doubt: what those groups gain that only take off what was added, on images on which nothing is sure
+            (`grids.selection.doubt`); None where that was not learnt.
 
     Raises:
         GridsError: its parts do not fit one another.
@@ -86,6 +89,7 @@ class Profile:
     ggd: Mapping[str, GGDParams]
     descriptor_sha256: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    doubt: GainModel | None = None
 
     def __post_init__(self) -> None:
         kinds, ids = self.kinds, [group.id for group in self.groups]
@@ -100,10 +104,14 @@ class Profile:
             if not group.degradations:
                 raise GridsError(f"the group '{group.id}' has no degradations")
         self._check_known(self.groups)
-        if self.gains is not None:
+        self._check_gains("gains", self.gains, len(kinds), len(ids))
+        self._check_gains("doubt", self.doubt, 1, len(list_removers(self.groups)))
+
+    def _check_gains(self, name: str, model: GainModel | None, kinds: int, groups: int) -> None:
+        if model is not None:
             size, rank = self.discriminant.projection.shape
-            check_array("the 'weights' of the gains", self.gains.weights, len(kinds), size + rank + 1, len(ids))
-            check_array("the 'centre' of the gains", self.gains.centre, size)
+            check_array(f"the 'weights' of the {name}", model.weights, kinds, size + rank + 1, groups)
+            check_array(f"the 'centre' of the {name}", model.centre, size)
 
     def _check_known(self, groups: Sequence[Candidate]) -> None:
         for group in groups:
@@ -118,12 +126,12 @@ class Profile:
             groups: the new candidates, at least one; their ids differ.
 
         Returns:
-            A new profile without a model of gains.
+            A new profile without models of gains.
 
         Raises:
             GridsError: a group holds a degradation that is not among the kinds, or none at all, or ids repeat.
         """
-        return replace(self, groups=groups, gains=None)
+        return replace(self, groups=groups, gains=None, doubt=None)
 
     def write(self, path: Path) -> Path:
         """Write the profile as one safetensors file, in one step: a reader sees the old file or the new one.
@@ -140,16 +148,17 @@ class Profile:
             RunError: the file cannot be written.
         """
         arrays = _to_arrays("discriminant", self.discriminant)
-        if self.gains is not None:
-            arrays |= _to_arrays("gains", self.gains)
+        for name, model in (("gains", self.gains), ("doubt", self.doubt)):
+            arrays |= {} if model is None else _to_arrays(name, model)
         head = _Head(
             self.kinds,
             self.groups,
             self.thresholds,
-            None if self.gains is None else _Gains(self.gains.coverage),
+            _Gains.of(self.gains),
             dict(self.ggd),
             self.descriptor_sha256,
             dict(self.record),
+            _Gains.of(self.doubt),
         )
         return write_bytes(path, save(arrays, {_KEY: json.dumps({"statistics": VERSION, **encode(head)})}))
 
@@ -223,6 +232,10 @@ class _Gains:
 
     coverage: float
 
+    @classmethod
+    def of(cls, model: GainModel | None) -> _Gains | None:
+        return None if model is None else cls(model.coverage)
+
 
 @dataclass(frozen=True)
 class _Head:
@@ -235,6 +248,7 @@ class _Head:
     ggd: dict[str, GGDParams]
     descriptor_sha256: str
     record: dict[str, Any]
+    doubt: _Gains | None = None
 
 
 def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
@@ -243,11 +257,16 @@ def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
         head.groups,
         Discriminant(**_from_arrays("discriminant", Discriminant, arrays)),
         head.thresholds,
-        None if head.gains is None else GainModel(**_from_arrays("gains", GainModel, arrays), **vars(head.gains)),
+        _gain_model("gains", head.gains, arrays),
         head.ggd,
         head.descriptor_sha256,
         head.record,
+        _gain_model("doubt", head.doubt, arrays),
     )
+
+
+def _gain_model(name: str, stored: _Gains | None, arrays: Mapping[str, Any]) -> GainModel | None:
+    return None if stored is None else GainModel(**_from_arrays(name, GainModel, arrays), **vars(stored))
 
 
 def _to_arrays(name: str, record: Discriminant | GainModel) -> dict[str, np.ndarray[Any, Any]]:

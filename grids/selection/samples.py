@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from grids.degradations import Degradation
+from grids.degradations.kernels import filter_separable
 from grids.degradations.resampling import reduce_size
 from grids.errors import GridsError
 from grids.images.tensors import crop_middle, round_to_8_bit
 from grids.metrics import image_psnr
 from grids.networks.heads import MultiHead, for_task
+from grids.psf.shapes import gaussian_taps
 from grids.random import seed_for, seeded
 from grids.restoration.tiling import restore_image
 from grids.results import OTHER, FloatArray
@@ -33,6 +35,9 @@ AS_IT_IS = 0.35
 """How often a photograph is not reduced."""
 SHIFT = 8
 """Rows and columns cut off before describing, at most: patches must not stand at a fixed place of a JPEG block."""
+SOFT = (0.4, 1.2)
+"""Standard deviations of the Gaussians that make photographs soft, pixels."""
+TAPS = 9
 LEAST = 64
 """Pixels of the shorter side that are kept when a photograph is reduced, at least."""
 
@@ -89,6 +94,8 @@ class SampleSettings:
             above.
         seed: of all draws.
         drawings: text and shapes are drawn over every photograph before it is degraded (`drawings.py`).
+        soft: the share of photographs that are made soft before they are degraded, as those of cameras are at full
+            size, 0 to 1; soft ones count as clean.
     """
 
     draws: int = 1
@@ -97,6 +104,7 @@ class SampleSettings:
     data: PairSettings = PHOTOGRAPHS
     seed: int = 0
     drawings: bool = False
+    soft: float = 0.0
 
 
 DEFAULT = SampleSettings()
@@ -154,6 +162,8 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, settings: Sa
     whole = reduce_photo(part, factor)
     if settings.drawings:
         whole = draw_over(whole, seeded(seed_for(seed, "drawing")))
+    if settings.soft:
+        whole = _soften(whole, settings.soft, seeded(seed_for(seed, "soft")))
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
@@ -163,6 +173,15 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, settings: Sa
     worse, quality = save_some(made.inputs[..., top:, left:], settings.data, generator)
     target = made.targets[0, ..., top:, left:]
     return Drawn(target, worse[0], 0.0 if degradation is None else severity, factor, int(quality))
+
+
+def _soften(image: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Blur a photograph, (3, H, W), by a Gaussian that is drawn, or leave it; rounded to multiples of 1/255."""
+    soft, width = torch.rand(2, generator=generator)
+    if soft >= share:
+        return image
+    low, high = SOFT
+    return round_to_8_bit(filter_separable(image[None], gaussian_taps((low + (high - low) * width)[None], TAPS))[0])
 
 
 def reduce_photo(image: Tensor, factor: float) -> Tensor:
