@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import selection as source
 from common import machine, table
 from scipy.special import softmax
+from selection_doubt import doubt
 from selection_gains import gains, harm, likelihood, regret
 from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members, part_of
 
@@ -31,7 +33,8 @@ SAVED = ", as JPEG"
 def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> None:
     """Print every table, of the profile that ships or of another one."""
     print(machine())
-    profile = read_profile(file or weights.builtin(weights.PROFILE))
+    whole = read_profile(file or weights.builtin(weights.PROFILE))
+    profile = replace(whole, doubt=None)  # has a table of its own
     samples = {
         (name + (SAVED if saved else ""), factor): source.load(name, folder, source.Way(factor, saved=saved))
         for saved in (False, True)
@@ -48,6 +51,8 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
     regret(profile, samples)
     harm(profile, samples)
     unseen(profile, samples, folder)
+    if whole.doubt is not None and source.are_there(source.SOFT_CALIB, folder, source.LEARNT):
+        doubt(whole, source.load(source.SOFT_CALIB, folder))
 
 
 def accuracy(profile: Profile, samples: Sets, folder: Path) -> None:

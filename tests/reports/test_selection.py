@@ -11,7 +11,7 @@ from fake_selector import BRIGHT, DARK, clean, made, unknown
 from PIL import Image
 
 from grids.errors import GridsError
-from grids.reports.selection import advice, selection_text, selections_table, short_name
+from grids.reports.selection import advice, selection_text, selections_table, short_name, verdict_text
 from grids.reports.selection_map import paint_map
 from grids.results import HIDDEN_CELL, Ranked, Selection
 
@@ -206,3 +206,8 @@ def test_maps_that_cannot_be(changes: dict[str, object], message: str) -> None:
     }
     with pytest.raises(GridsError, match=message):
         paint_map(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_what_is_not_sure_is_named_with_perhaps() -> None:
+    assert verdict_text(made()).startswith("known, group C1, likely jpeg (")
+    assert verdict_text(made(doubtful=True)).startswith("known, group C1, perhaps jpeg (")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from contracts import raises_line
 from small_profiles import GROUPS, KINDS
 
 from grids.results import Candidate, FloatArray, Selection
-from grids.selection.doubt import find_doubtful, list_removers, settle_doubts
+from grids.selection.doubt import find_doubtful, find_unsure, list_removers, settle_doubts
 from grids.selection.fit_profile import MOST_IN_DOUBT, SPOILT, fit_doubt, fit_profile
 from grids.selection.gain_model import LEVELS, Described, GainModel
 from grids.selection.judge import judge
@@ -51,9 +52,18 @@ def settled(selector: Selector, rows: FloatArray, selections: list[Selection], g
     return settle_doubts(model, selector.profile.groups, images, selections)
 
 
-def in_doubt(selections: list[Selection]) -> list[Selection]:
+def in_doubt(selections: list[Selection], clean: float = 0.1) -> list[Selection]:
     """The same, known, with a gain that is not likely."""
-    return [replace(one, verdict="known", predicted_gain=1.0, gain_probability=0.5) for one in selections]
+    like = {"gaussian_blur": 0.45, "gaussian_noise": 0.45 - clean, "clean": clean, "other": 0.0}
+    changes: dict[str, Any] = {"verdict": "known", "predicted_gain": 1.0, "gain_probability": 0.5, "degradations": like}
+    return [replace(one, **changes) for one in selections]
+
+
+def test_what_may_be_clean_is_left(judged: tuple[FloatArray, list[Selection]]) -> None:
+    assert find_doubtful(in_doubt(judged[1], 0.14)).all()
+    may_be_clean = in_doubt(judged[1], 0.16)
+    assert not find_doubtful(may_be_clean).any()
+    assert find_unsure(may_be_clean).all()  # but it is learnt from
 
 
 def test_in_doubt_what_was_added_is_taken_off(selector: Selector, judged: tuple[FloatArray, list[Selection]]) -> None:

@@ -1,0 +1,45 @@
+"""What comes of images on which nothing is sure: a table of `selection_report.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import selection as source
+from common import LOSS, table
+
+from grids.results import CLEAN
+from grids.selection.doubt import find_doubtful
+from grids.selection.judge import judge
+from grids.selection.profile import Profile
+from grids.selection.samples import Samples
+
+
+def doubt(profile: Profile, some: Samples) -> None:
+    """Print for every kind how many images are in doubt and what is done about them."""
+    images = [""] * len(some)
+    before, after = (judge(one, some.statistics, images) for one in (replace(profile, doubt=None), profile))
+    doubtful, acted = find_doubtful(before), np.array([one.doubtful for one in after])
+    numbers = {group.id: number for number, group in enumerate(profile.groups)}
+    chosen = [numbers[one.ranking[0].group] for one in after]
+    true = some.gains[np.arange(len(some)), chosen]
+    expected = np.array([one.predicted_gain if one.doubtful else np.nan for one in after], float)
+    low, high = np.array([one.interval if one.doubtful else (np.nan, np.nan) for one in after], float).T
+    rows = []
+    for kind, name in [*enumerate(source.KINDS), (None, "all")]:
+        own = np.full(len(some), True) if kind is None else some.kinds == kind
+        where = own & acted
+        measured = where & np.isfinite(true)
+        row = [name, int(own.sum()), int((own & doubtful).sum()), int(where.sum())]
+        if measured.any():
+            inside = (true[measured] >= low[measured]) & (true[measured] <= high[measured])
+            row += [f"{values[measured].mean():+.2f}" for values in (true, expected)]
+            row += [f"{true[measured].min():+.2f}", int((true[measured] < -LOSS).sum()), f"{100 * inside.mean():.0f}"]
+        rows.append(row + ["-"] * (9 - len(row)))
+    clean = acted & (some.kinds == source.KINDS.index(CLEAN)) & ~np.isfinite(true)
+    print(
+        f"\nin doubt, on {len(np.unique(some.photographs))} photographs of split calib, six in ten of them made soft\n"
+    )
+    head = ("kind", "images", "in doubt", "restored", "gain, dB", "predicted", "worst", "harmed", "in the interval, %")
+    print(table(head, rows))
+    print(f"\nclean images, equal to their targets, that were restored: {int(clean.sum())}")
