@@ -244,7 +244,8 @@ def learn_doubt(folder: Path, profile: Profile) -> None:
     """Fit what the profile says of images on which nothing is sure, and write it, with its line of the manifest."""
     fit, calib = load(SOFT, folder), load(SOFT_CALIB, folder)
     record = {**profile.record, "soft_samples": len(fit), "soft_calibration_samples": len(calib)}
-    path = replace(fit_doubt(profile, fit, calib), record=record).write(WEIGHTS / weights.PROFILE)
+    learnt_now = replace(fit_doubt(profile, fit, calib), record=record)
+    path = learnt_now.write(WEIGHTS / weights.PROFILE)
     learnt, kept = record["photographs"]
     enter_in_manifest(
         path,
@@ -253,6 +254,9 @@ def learn_doubt(folder: Path, profile: Profile) -> None:
         **record,
     )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {profile.thresholds}")
+    from selection_doubt import doubt
+
+    doubt(learnt_now, calib)
 
 
 def main() -> None:
