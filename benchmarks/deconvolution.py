@@ -34,7 +34,7 @@ from grids.random import seed_for
 from grids.restoration.models import save_restorer
 from grids.restoration.tiling import restore_image
 from grids.results import CLEAN
-from grids.selection.samples import SampleSettings, draw
+from grids.selection.drawn import SampleSettings, draw
 from grids.training.pair_settings import PHOTOGRAPHS
 
 FOLDER = Path(__file__).with_suffix("")

@@ -31,11 +31,12 @@ from grids.images import read_photo
 from grids.random import seed_for
 from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, Candidate, GGDParams, takes_off
+from grids.selection.drawn import SampleSettings, draw
 from grids.selection.features import VERSION
 from grids.selection.fit_profile import fit_doubt, fit_profile
 from grids.selection.grids_rule import fit_image_ggd
 from grids.selection.profile import Profile, read_profile
-from grids.selection.samples import Samples, SampleSettings, draw, make_outliers, make_samples
+from grids.selection.samples import Samples, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 

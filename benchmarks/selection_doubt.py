@@ -1,4 +1,4 @@
-"""What comes of images on which nothing is sure: a table of `selection_report.py`."""
+"""What comes of images in doubt: a table of `selection.py`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def doubt(profile: Profile, some: Samples) -> None:
     """Print for every kind how many images are in doubt and what is done about them."""
     images = [""] * len(some)
     before, after = (judge(one, some.statistics, images) for one in (replace(profile, doubt=None), profile))
-    doubtful, acted = find_doubtful(before), np.array([one.doubtful for one in after])
+    doubtful, acted = find_doubtful(before), np.array([one.cautious for one in after])
     numbers = {group.id: number for number, group in enumerate(profile.groups)}
     chosen = [numbers[one.ranking[0].group] for one in after]
     true = some.gains[np.arange(len(some)), chosen]
-    expected = np.array([one.predicted_gain if one.doubtful else np.nan for one in after], float)
-    low, high = np.array([one.interval if one.doubtful else (np.nan, np.nan) for one in after], float).T
+    told = [(one.predicted_gain or np.nan, *(one.interval or (np.nan, np.nan))) for one in after]
+    expected, low, high = np.array(told).T
     rows = []
     for kind, name in [*enumerate(source.KINDS), (None, "all")]:
         own = np.full(len(some), True) if kind is None else some.kinds == kind

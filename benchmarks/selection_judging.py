@@ -23,10 +23,6 @@ def joined(parts: list[Samples]) -> Samples:
     return Samples.join([replace(one, gains=np.zeros((len(one), 0))) for one in parts])
 
 
-def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
-    return Samples(*(value[chosen] for value in vars(samples).values()))
-
-
 def members(partition: str) -> np.ndarray:
     """(13, groups), also for "other", which is in none."""
     return group_membership((*source.KINDS, OTHER), source.groups_of(partition))

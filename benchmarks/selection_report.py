@@ -12,7 +12,7 @@ from common import machine, table
 from scipy.special import softmax
 from selection_doubt import doubt
 from selection_gains import gains, harm, likelihood, regret
-from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members, part_of
+from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members
 
 from grids import weights
 from grids.results import OTHER, GGDParams
@@ -128,7 +128,7 @@ def ablation(folder: Path, samples: Sets) -> None:
     others = source.load("fit-other", folder)
     body = moment.ravel()
     first = source.load("fit", folder)
-    half = part_of(first, first.photographs % 2 == 0)
+    half = first.only(first.photographs % 2 == 0)
     plain = moment[:, [1, 2, 3]].ravel()
     edges = moment[:, [1, 2, 3, 4, 5, 6]].ravel()
     both = np.concatenate((body, spectrum))
@@ -151,7 +151,7 @@ def ablation(folder: Path, samples: Sets) -> None:
         ("the same, shrinkage 0.1", first, whole, 8, 0.1),
         (
             "the same, none of the examples saved as JPEG",
-            part_of(first, first.qualities == 0),
+            first.only(first.qualities == 0),
             whole,
             8,
             SHRINKAGE,

@@ -31,7 +31,7 @@ from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
 from grids.random import seed_for, seeded
 from grids.reports.comparison_sheet import Restored, restored_sheet
-from grids.selection.samples import reduce_photo
+from grids.selection.drawn import reduce_photo
 from grids.selection.selector import Selector
 
 PROGRAM = Path(sys.executable).with_name("grids")

@@ -19,9 +19,10 @@ from grids.networks.table import TABLE, Preset
 from grids.random import seeded
 from grids.restoration.models import save_restorer
 from grids.results import Candidate, GGDParams, Group, Grouping
+from grids.selection.drawn import SampleSettings
 from grids.selection.fit_profile import fit_profile
 from grids.selection.profile import Profile
-from grids.selection.samples import SampleSettings, make_samples
+from grids.selection.samples import make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS
 

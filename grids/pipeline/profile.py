@@ -24,11 +24,12 @@ from grids.random import seeded
 from grids.restoration.models import load_restorer
 from grids.results import CLEAN, OTHER, Candidate, Grouping
 from grids.selection.classifier import Discriminant
+from grids.selection.drawn import SampleSettings
 from grids.selection.features import describe
 from grids.selection.features.blur import blur_statistics
 from grids.selection.fit_profile import fit_profile
 from grids.selection.profile import FILE, Profile, list_candidates, read_profile
-from grids.selection.samples import Samples, SampleSettings, make_outliers, make_samples
+from grids.selection.samples import Samples, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS, pair_settings
 

@@ -14,6 +14,7 @@ from grids.results.selection import UNCERTAIN
 MOST_NAMES = 6
 """Of a group's degradations that are named; of more, their number."""
 LEAST_CHANCE = 0.01
+CAUTIOUS = "in doubt"
 DOUBT = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
 NAME_WIDTH = 48
@@ -63,7 +64,8 @@ def advice(selection: Selection) -> str:
     reach = _reach(selection)
     if not selection.promises():
         return f"Group {group} is the best for it, but a gain is uncertain: expect about {gain:+.1f} dB{reach}."
-    return f"Restore it with group {group}: it should gain about {gain:.1f} dB{reach}."
+    only = ", which only takes off what was added (what it bears is in doubt)" if selection.cautious else ""
+    return f"Restore it with group {group}{only}: it should gain about {gain:.1f} dB{reach}."
 
 
 def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
@@ -150,8 +152,9 @@ def _reach(selection: Selection) -> str:
 
 def _verdict(selection: Selection) -> str:
     name = printable(selection.image) or "the image"
-    known = f"{KNOWN}, group {_named(selection.ranking[0])}" if selection.group is not None else ""
-    return f"{name}: {known or verdict_text(selection)}"
+    if selection.group is None:
+        return f"{name}: {verdict_text(selection)}"
+    return f"{name}: {KNOWN}, group {_named(selection.ranking[0])}" + (f", {CAUTIOUS}" if selection.cautious else "")
 
 
 def unknown_text(selection: Selection) -> str:
@@ -216,17 +219,18 @@ def verdict_text(selection: Selection) -> str:
         selection: what was found on an image.
 
     Returns:
-        "clean", "unknown, ..." with the reason, or such as "known, group C1, likely jpeg (91 %)"; "perhaps"
-        where nothing is sure.
+        "clean", "unknown, ..." with the reason, "known, group C1, likely jpeg (91 %)" or, after a cautious choice,
+        "known, group C1, in doubt: perhaps jpeg (30 %)".
     """
     if selection.verdict == CLEAN:
         return CLEAN
     if selection.verdict == UNKNOWN or selection.group is None:
         return f"{UNKNOWN}, {unknown_text(selection)}"
-    name = selection.degradation
-    how = "perhaps" if selection.doubtful else "likely"
-    detail = "" if name is None else f", {how} {shown(name)} ({percent(selection.degradations[name])})"
-    return f"{KNOWN}, group {printable(selection.group)}{detail}"
+    group, name = f"{KNOWN}, group {printable(selection.group)}", selection.degradation
+    if name is None:
+        return group
+    how = f"{CAUTIOUS}: perhaps" if selection.cautious else "likely"
+    return f"{group}, {how} {shown(name)} ({percent(selection.degradations[name])})"
 
 
 def gain_text(selection: Selection) -> str:
@@ -263,10 +267,9 @@ def promise_text(selection: Selection, group: str | None = None) -> str:
     if group not in (None, selection.group):
         own = next((ranked.predicted_gain for ranked in selection.ranking if ranked.group == group), None)
         return "" if own is None else f"predicted gain {own:+.2f} dB"
-    gain, chance = gain_text(selection), selection.gain_probability
-    parts = [f"predicted gain {gain}"] if gain else []
-    if chance is not None:
-        parts.append(f"{percent(chance)} likely to gain")
+    parts = [f"predicted gain {gain}"] if (gain := gain_text(selection)) else []
+    if selection.gain_probability is not None:
+        parts.append(f"{likely_text(selection)} likely to gain")
     return ", ".join(parts)
 
 
@@ -277,9 +280,8 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
         groups: the restorers that were run, in order; empty for none.
         why: why it ended, see `grids.restoration.restore.Restoration`.
 
-    Example:
-        >>> outcome_text(["C1", "C2"], "clean")
-        'restored with C1 then C2, now clean'
+    >>> outcome_text(["C1", "C2"], "clean")
+    'restored with C1 then C2, now clean'
     """
     if not groups:
         nothing = {

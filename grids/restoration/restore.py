@@ -153,8 +153,8 @@ def restore_photo(
     """Select and restore, once or several times.
 
     It ends earlier where the image is clean or unknown, where a gain is not likely, where a restorer would run again
-    for the same degradation (it has not learnt from its own results), and where one changes nothing. What a selected
-    restorer erases although nothing was drawn over the image comes back (`grids.restoration.structures`).
+    for the same degradation or cautiously (it has not learnt from its own results), and where one changes nothing. What
+    a selected restorer erases although nothing was drawn over the image comes back (`grids.restoration.structures`).
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
@@ -189,8 +189,7 @@ def restore_photo(
             # with a head for each degradation, that of the likeliest one
             network = for_task(network, *selection.degradations) if head is None else choose_head(network, chosen, head)
             used = network.task if isinstance(network, TaskView) else None
-            run = (chosen, used, selection.degradation)
-            if run in ((step.group, step.head, step.selection.degradation) for step in done):
+            if _was_run(done, chosen, used, selection):
                 why = UNCERTAIN
         if why is not None:
             done.append(Step(selection))
@@ -210,6 +209,15 @@ def restore_photo(
     restored = done[0].group is not None
     result = with_seen(photo, seen, _with_pixels(seen.photo, pixels)) if restored else photo
     return Restoration(result, tuple(done), why or DONE)
+
+
+def _was_run(done: Sequence[Step], group: str, head: str | None, selection: Selection) -> bool:
+    """Whether a restorer ran already for the same degradation; after a cautious choice, for whatever it was."""
+    return any(
+        (step.group, step.head) == (group, head)
+        and (selection.cautious or step.selection.degradation == selection.degradation)
+        for step in done
+    )
 
 
 def _with_pixels(photo: Photo, pixels: Pixels) -> Photo:

@@ -38,9 +38,6 @@ LIKELY_GRAIN = 0.7
 """With such a restorer a gain need only be this likely, if those of `GRAIN` are together as likely as `NAMED`:
 lettering and drawings look like holes, not like grain."""
 
-LIKELY_IN_DOUBT = 0.8
-"""With such a restorer, chosen because nothing is sure, a gain must be this likely."""
-
 
 def takes_off(degradations: Iterable[str]) -> bool:
     """Whether a restorer of these only takes off what was added to a photograph.
@@ -104,7 +101,8 @@ class Selection:
     Args:
         image: its file, or "" for one in memory.
         verdict: "clean", "known" (a group fits) or "unknown".
-        ranking: all groups, that with the largest predicted gain first; the likeliest where no gains are known.
+        ranking: all groups, that with the largest predicted gain first; the likeliest where no gains are known. After a
+            cautious choice the chosen one is first, whatever is predicted for others.
         degradations: probabilities of the single degradations, of "clean" and of "other" (damage that no group
             restores), the likeliest first.
         predicted_gain: of the chosen group's restorer on this image, dB; None without a chosen group, or where its
@@ -114,8 +112,8 @@ class Selection:
         distance: how unlike anything known the image is; above 1 the verdict is "unknown". So it is for a likeliest
             degradation that is in no group.
         gain_probability: that this restorer gains at all, instead of harming; None where that is not known.
-        doubtful: no degradation is sure, and the chosen group, which then comes first in the ranking whatever others
-            might gain, only takes off what was added; predicted from other images in doubt.
+        cautious: the image resembles several degradations a little, and the chosen group only takes off what was added
+            (`grids.selection.doubt`); its gain, as those of other such groups, is predicted from images like that.
     """
 
     image: str
@@ -127,7 +125,7 @@ class Selection:
     coverage: float = 0.9
     distance: float = 0.0
     gain_probability: float | None = None
-    doubtful: bool = False
+    cautious: bool = False
 
     @property
     def group(self) -> str | None:
@@ -161,8 +159,8 @@ class Selection:
         Its restorer gains with a probability of at least `LIKELY` (0.85), and one name has a probability of at least
         `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group has degradations of `ADDED` alone (noise,
         JPEG, ringing, defects), it gains with a probability of at least `LIKELY_GRAIN` (0.7), and noise, JPEG and
-        ringing have one of at least `NAMED` together. Or the image is doubtful, and it gains with a probability of at
-        least `LIKELY_IN_DOUBT` (0.8). A probability that is not known is no hindrance.
+        ringing have one of at least `NAMED` together. Or the choice is cautious, and it gains with a probability of at
+        least `LIKELY`. A probability that is not known is no hindrance.
 
         Args:
             min_gain: the least gain that is wanted, dB.
@@ -177,8 +175,8 @@ class Selection:
         if self.predicted_gain <= 0 or self.predicted_gain < min_gain:
             return False
         gains = 1.0 if self.gain_probability is None else self.gain_probability
-        if self.doubtful:
-            return gains >= LIKELY_IN_DOUBT
+        if self.cautious:
+            return gains >= LIKELY
         own = self.ranking[0]
         named = max(self.degradations.values(), default=1.0) >= NAMED
         grain = sum(self.degradations.get(name, 0.0) for name in GRAIN if name in own.degradations)
@@ -212,7 +210,7 @@ class Selection:
             "interval_db": None if self.interval is None else list(self.interval),
             "coverage": self.coverage,
             "gain_probability": self.gain_probability,
-            "doubtful": self.doubtful,
+            "cautious": self.cautious,
             "distance": self.distance,
         }
 
@@ -225,8 +223,9 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
 
     Returns:
         The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db (the interval),
-        gain_probability, distance and probability_NAME for all groups, then for the degradations of other names, both
-        by alphabet. Numbers are float, NaN where nothing is known; group and degradation are missing then.
+        gain_probability, cautious (bool), distance and probability_NAME for all groups, then for the degradations of
+        other names, both by alphabet. Numbers are float, NaN where nothing is known; group and degradation are missing
+        then.
     """
     import pandas as pd
 
@@ -238,11 +237,12 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
         chances = dict(selection.degradations) | {ranked.group: ranked.probability for ranked in selection.ranking}
         row = (selection.image, selection.verdict, selection.group, selection.degradation)
         gain = (selection.predicted_gain, low, high, selection.gain_probability)
-        rows.append((*row, *gain, selection.distance, *map(chances.get, (*groups, *names))))
+        rows.append((*row, *gain, selection.cautious, selection.distance, *map(chances.get, (*groups, *names))))
     words = ["image", "verdict", "group", "degradation"]
-    numbers = ["predicted_gain_db", "low_db", "high_db", "gain_probability", "distance"]
-    numbers += [f"probability_{name}" for name in (*groups, *names)]
-    return pd.DataFrame(rows, columns=words + numbers).astype(dict.fromkeys(numbers, float))
+    gains = ["predicted_gain_db", "low_db", "high_db", "gain_probability"]
+    others = ["distance", *(f"probability_{name}" for name in (*groups, *names))]
+    types = {**dict.fromkeys([*gains, *others], float), "cautious": bool}
+    return pd.DataFrame(rows, columns=[*words, *gains, "cautious", *others]).astype(types)
 
 
 def selections_csv(selections: Sequence[Selection]) -> str:

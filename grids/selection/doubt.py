@@ -1,4 +1,4 @@
-"""Images on which nothing is sure: what a restorer gains that only takes off what was added to a photograph.
+"""A cautious choice for images in doubt: a restorer that only takes off what was added to a photograph.
 
 The photographs of cameras are soft as well as grainy, and so resemble several faint degradations. A restorer that
 sharpens them would do harm; one of noise and JPEG gains where there is grain, and changes next to nothing elsewhere.
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grids.results import CLEAN, KNOWN, OTHER, Candidate, FloatArray, Ranked, Selection, takes_off
+from grids.results.selection import NAMED
 from grids.selection.gain_model import Described, Forecast, GainModel
 
-UNDAMAGED = 0.15
-"""An image that is as likely clean, or something else, is in no doubt about what it bears: it may bear nothing."""
+NOT_CLEAN = 0.15
+"""Where "clean" and "other" together are as probable as this, the image may bear nothing that a restorer is for: fine
+texture looks like noise."""
 
 
 def list_removers(groups: Sequence[Candidate]) -> list[int]:
@@ -32,7 +34,7 @@ def list_removers(groups: Sequence[Candidate]) -> list[int]:
 
 
 def find_unsure(selections: Sequence[Selection]) -> NDArray[np.bool_]:
-    """Tell which images are known, but not surely worth restoring.
+    """Tell which images are known, but not restored for want of a likely gain or of a name.
 
     Args:
         selections: of N images.
@@ -44,16 +46,17 @@ def find_unsure(selections: Sequence[Selection]) -> NDArray[np.bool_]:
 
 
 def find_doubtful(selections: Sequence[Selection]) -> NDArray[np.bool_]:
-    """Tell which of these images are hardly clean or "other".
+    """Tell which of these images are in doubt: no name has a probability of one half, and they are hardly clean.
 
     Args:
         selections: of N images.
 
     Returns:
-        (N,).
+        (N,); False for images whose single degradations are not known.
     """
-    undamaged = [sum(one.degradations.get(name, 0.0) for name in (CLEAN, OTHER)) for one in selections]
-    return find_unsure(selections) & (np.array(undamaged) < UNDAMAGED)
+    likeliest = [max(one.degradations.values(), default=1.0) for one in selections]
+    clean = [sum(one.degradations.get(name, 0.0) for name in (CLEAN, OTHER)) for one in selections]
+    return find_unsure(selections) & (np.array(likeliest) < NAMED) & (np.array(clean) < NOT_CLEAN)
 
 
 def described_alike(statistics: FloatArray, whitened: FloatArray) -> Described:
@@ -72,7 +75,7 @@ def described_alike(statistics: FloatArray, whitened: FloatArray) -> Described:
 def settle_doubts(
     model: GainModel, groups: Sequence[Candidate], images: Described, selections: Sequence[Selection]
 ) -> list[Selection]:
-    """Choose for images on which nothing is sure a group that only takes off what was added, if that surely gains.
+    """Choose for images in doubt a group that only takes off what was added, if that is likely to gain.
 
     Args:
         model: predicts the gains of the groups of `list_removers`; of a single kind.
@@ -81,7 +84,7 @@ def settle_doubts(
         selections: of these images.
 
     Returns:
-        The selections; of images in doubt those that promise a gain with such a group, which then comes first.
+        The selections; of images in doubt cautious ones, where these promise a gain.
     """
     found, doubtful = list(selections), find_doubtful(selections)
     if not doubtful.any():
@@ -111,5 +114,5 @@ def _reordered(selection: Selection, ids: Sequence[str], forecast: Forecast, row
         interval=(float(forecast.low[row]), float(forecast.high[row])),
         coverage=forecast.coverage,
         gain_probability=float(forecast.probability[row]),
-        doubtful=True,
+        cautious=True,
     )

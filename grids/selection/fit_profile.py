@@ -39,7 +39,7 @@ COVERAGE = 0.9
 SPOILT = -1.0
 """What changing an image that equals its target counts as, dB: the true loss is without bound."""
 MOST_IN_DOUBT = 4.0
-"""Gains on images in doubt count up to this, dB: a few of drawn-over photographs would outweigh all others."""
+"""Gains on images in doubt are learnt up to this, dB: a few of drawn-over photographs would outweigh all others."""
 
 
 def fit_profile(
@@ -105,7 +105,7 @@ def fit_profile(
 
 
 def fit_doubt(profile: Profile, examples: Samples, calibration: Samples) -> Profile:
-    """Learn what restorers that only take off gain on images on which nothing is sure.
+    """Learn what restorers that only take off gain on images in doubt (`grids.selection.doubt`).
 
     Args:
         profile: what tells which samples these are.
@@ -117,9 +117,12 @@ def fit_doubt(profile: Profile, examples: Samples, calibration: Samples) -> Prof
         The profile with its `doubt`; None if too few samples are in doubt, or there are no such restorers.
 
     Raises:
-        GridsError: the samples have other statistics or groups than the profile.
+        GridsError: the samples have the gains of another number of restorers than the profile has groups, or other
+            statistics.
     """
-    learnt = _samples_in_doubt(profile, examples, find_unsure)  # more than are acted on: they show what noise is like
+    # more than are acted on: they show what noise is like
+    learnt = _samples_in_doubt(profile, examples, find_unsure)
+    learnt = replace(learnt, gains=learnt.gains.clip(-MOST_IN_DOUBT, MOST_IN_DOUBT))
     kept = _samples_in_doubt(profile, calibration, find_doubtful)
     if not list_removers(profile.groups) or len(learnt) < FEWEST or len(kept) < fewest_values(COVERAGE):
         return replace(profile, doubt=None)
@@ -133,13 +136,17 @@ def _samples_in_doubt(
     profile: Profile, samples: Samples, find: Callable[[Sequence[Selection]], NDArray[np.bool_]]
 ) -> Samples:
     """Those that are found, as of one kind, with the gains of restorers that only take off."""
-    gains = samples.gains[:, list_removers(profile.groups)].clip(-MOST_IN_DOUBT, MOST_IN_DOUBT)
+    if samples.gains.shape[1] != len(profile.groups):
+        raise GridsError(
+            f"the samples have the gains of {samples.gains.shape[1]} restorers, but the profile has "
+            f"{len(profile.groups)} groups"
+        )
+    gains = samples.gains[:, list_removers(profile.groups)]
     spoilt = (samples.kinds == profile.kinds.index(CLEAN)) & np.isnan(gains).all(1)
     gains[spoilt] = SPOILT
     chosen = find(judge(replace(profile, doubt=None), samples.statistics, [""] * len(samples)))
     chosen &= np.isfinite(gains).all(1)
-    every = replace(samples, gains=gains, kinds=np.zeros_like(samples.kinds))
-    return Samples(*(value[chosen] for value in vars(every).values()))
+    return replace(samples, gains=gains, kinds=np.zeros_like(samples.kinds)).only(chosen)
 
 
 def assign_centres(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:

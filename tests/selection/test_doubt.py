@@ -71,7 +71,7 @@ def test_in_doubt_what_was_added_is_taken_off(selector: Selector, judged: tuple[
     doubtful = in_doubt(selections)
     assert find_doubtful(doubtful).all()
     for before, after in zip(doubtful, settled(selector, rows, doubtful, 1.5), strict=True):
-        assert (after.doubtful, after.group, after.predicted_gain) == (True, "C1", pytest.approx(1.5))
+        assert (after.cautious, after.group, after.predicted_gain) == (True, "C1", pytest.approx(1.5))
         assert after.ranking[0].predicted_gain == pytest.approx(1.5)
         assert {one.group for one in after.ranking} == {one.group for one in before.ranking}
         assert after.interval is not None and after.interval[0] < 1.5 < after.interval[1]
@@ -103,7 +103,7 @@ def test_a_profile_keeps_it(selector: Selector, judged: tuple[FloatArray, list[S
     assert read.doubt is not None and read.doubt.coverage == 0.9
     rows, selections = judged
     found = judge(read, rows, "abcdefgh")
-    assert [one.doubtful for one in found] == find_doubtful(selections).tolist()
+    assert [one.cautious for one in found] == find_doubtful(selections).tolist()
     assert read.regroup(GROUPS[:1]).doubt is None
     raises_line(lambda: replace(profile, groups=GROUPS[::-1][:1], gains=None), "'weights' of the doubt")
 
@@ -136,13 +136,13 @@ def test_it_is_learnt_from_images_in_doubt() -> None:
     before = judge(replace(profile, doubt=None), new.statistics, [""] * len(new))
     after = judge(profile, new.statistics, [""] * len(new))
     blurred = new.kinds > 1
-    doubted, acted = find_doubtful(before), np.array([one.doubtful for one in after])
+    doubted, acted = find_doubtful(before), np.array([one.cautious for one in after])
     assert doubted[blurred].mean() > 0.3
     assert 0.2 < acted.sum() / doubted.sum() < 0.5
     assert not (acted & ~doubted).any()
     assert (new.gains[acted & blurred, 0] > 0).mean() > 0.95
     for one, gain in zip(after, new.gains[:, 0], strict=True):
-        if one.doubtful:
+        if one.cautious:
             assert one.predicted_gain == pytest.approx(gain, abs=0.3)
             assert abs(one.predicted_gain or 0) <= MOST_IN_DOUBT
     assert SPOILT < 0
@@ -151,7 +151,7 @@ def test_it_is_learnt_from_images_in_doubt() -> None:
 def test_too_few_or_no_removers_leave_it_out() -> None:
     fit, kept = made(1200, 0), made(600, 1)
     profile = profile_of(fit, kept)
-    few = Samples(*(value[:8] for value in vars(kept).values()))
+    few = kept.only(np.arange(8))
     assert fit_doubt(profile, fit, few).doubt is None
     blurs = fit_profile(
         replace(fit, gains=fit.gains[:, 1:]),

@@ -178,7 +178,7 @@ def test_probabilities_hold_where_errors_are_not_those_of_the_model() -> None:
 def test_a_kind_with_a_single_sample_spoils_no_interval() -> None:
     whitened, chances, samples = measured(600, 0.1)
     few = np.flatnonzero((samples.kinds != 0) | (np.arange(600) == 0))
-    part = Samples(*(values[few] for values in vars(samples).values()))
+    part = samples.only(few)
     model = fit_gains(whitened[few], part, KINDS)
     assert (model.forecast(seen(whitened, np.tile([1.0, 0, 0], (600, 1)))).gains == 0).all()
     ready = model.calibrate(seen(whitened[few], chances[few]), part.kinds, part.gains, 0.9)

@@ -17,19 +17,9 @@ from grids.errors import GridsError
 from grids.metrics import image_psnr
 from grids.networks.heads import MultiHead
 from grids.random import seed_for, seeded
+from grids.selection.drawn import LEAST, SHIFT, Drawn, SampleSettings, draw, reduce_photo
 from grids.selection.features import describe
-from grids.selection.samples import (
-    LEAST,
-    SHIFT,
-    Drawn,
-    Samples,
-    SampleSettings,
-    draw,
-    make_outliers,
-    make_samples,
-    measure_gains,
-    reduce_photo,
-)
+from grids.selection.samples import Samples, make_outliers, make_samples, measure_gains
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PRISTINE
 
