@@ -136,6 +136,26 @@ def test_lettering_looks_like_holes_and_needs_more(photo: Photo) -> None:
         assert restored(photo, answer).action == action
 
 
+def test_a_cautious_choice_needs_a_likely_gain_but_no_name(photo: Photo) -> None:
+    group = Ranked("C1", ("jpeg", "gaussian_noise"), 0.1, 0.1, 1.0)
+    doubt = {"gaussian_blur": 0.3, "super_resolution": 0.3, "jpeg": 0.1}
+    answer = replace(BEARS, gain_probability=0.85, ranking=(group,), degradations=doubt)
+    assert restored(photo, answer).action == "uncertain"
+    assert restored(photo, replace(answer, cautious=True)).action == "restored"
+    assert restored(photo, replace(answer, cautious=True, gain_probability=0.84)).action == "uncertain"
+    least = RestoreSettings(min_gain=1.1)
+    found = restore_photo(photo, lambda _: replace(answer, cautious=True), lambda _: Brighter(), least)
+    assert found.why == "too little"
+
+
+def test_a_cautious_choice_runs_a_restorer_once_whatever_it_was_for(photo: Photo) -> None:
+    answers = [
+        replace(BEARS, degradations={name: 0.4}, cautious=True) for name in ("gaussian_blur", "motion_blur", "jpeg")
+    ]
+    found = restored(photo, *answers, steps=3)
+    assert (found.groups, found.why) == (("C1",), "uncertain")
+
+
 def test_a_restorer_that_changes_nothing_leaves_it_as_it_is(photo: Photo) -> None:
     for steps in (1, 2):
         found = restore_photo(photo, lambda _: BEARS, lambda _: nn.Identity(), RestoreSettings(steps=steps))

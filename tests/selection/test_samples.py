@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from contracts import noise_images, raises_line
 from skimage.transform import downscale_local_mean
 from small_profiles import Mean, degraded
 from torch import Tensor, nn
@@ -256,6 +257,24 @@ def test_drawings_are_clean_and_their_damage_is_known(descriptor: Descriptor) ->
 
 def _drawn(image: Tensor) -> Drawn:
     return draw(image, None, seed_for(0, "clean 0 a"), SampleSettings(drawings=True))
+
+
+def test_soft_photographs_are_clean_ones() -> None:
+    """A Gaussian takes off what neighbours differ by; the noise comes after it."""
+    image = noise_images(1, 3, 80, 96)[0]
+    plain = SampleSettings(factor=1.0, data=PRISTINE)
+    sharp, soft = (draw(image, NOISE, 5, replace(plain, soft=share)) for share in (0.0, 1.0))
+    assert torch.equal(sharp.clean, draw(image, NOISE, 5, plain).clean)
+    assert torch.equal(soft.clean, draw(image, NOISE, 5, replace(plain, soft=1.0)).clean)
+    rough, smooth = (float(one.clean.diff(dim=-1).square().mean()) for one in (sharp, soft))
+    assert smooth < 0.9 * rough
+    assert float(soft.clean.mean()) == pytest.approx(float(sharp.clean.mean()), abs=0.01)
+    added, also = (float((one.degraded - one.clean).std()) for one in (sharp, soft))
+    assert also == pytest.approx(added, rel=0.2)
+    some = [draw(image, None, seed, replace(plain, soft=0.5)).clean for seed in range(20)]
+    changed = sum(float(one.diff(dim=-1).square().mean()) < 0.95 * rough for one in some)
+    assert 4 <= changed <= 16
+    raises_line(lambda: SampleSettings(soft=1.1), "0 to 1", "1.1")
 
 
 def test_samples_of_no_photographs_are_refused(descriptor: Descriptor) -> None:
