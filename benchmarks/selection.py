@@ -47,13 +47,14 @@ FACTORS = (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
 DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
 """Sets of drawings over some photographs of fit and of calib: every fifth."""
-SOFT, SOFT_CALIB, HALF, SHARE = "soft", "soft-calib", 2, 0.6
-"""Sets of every second photograph of fit and of all of calib, of which a share is made soft. Only restorers of what is
-added are measured: `fit_doubt` learns from them."""
+SOFT, SOFT_CALIB, SOFT_BSDS, HALF, SHARE = "soft", "soft-calib", "soft-bsds100", 2, 0.6
+"""Sets of every second photograph of fit, of all of calib and of bsds100, of which a share is made soft. Only restorers
+that take off are measured. `fit_doubt` learns from the first, is calibrated on the second, and tested on the third."""
+SOFT_SETS = (SOFT, SOFT_CALIB, SOFT_BSDS)
 MORE = "more"
 """The photographs of fit, drawn once more and only described, which takes a third of the time."""
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
-SETS = (*LEARNT_SETS, *KEPT_SETS, SOFT, SOFT_CALIB, *EVALUATED)
+SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
 DISTORTED = 2
 MIX, START_FILE, DECONVOLUTION = "mix", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}
@@ -68,7 +69,9 @@ def photographs(name: str) -> list[Path]:
         return eval_photographs(name)
     if name in (DRAWN, DRAWN_CALIB):
         return split_files("fit" if name == DRAWN else "calib")[::EVERY]
-    if name in (SOFT, SOFT_CALIB):
+    if name == SOFT_BSDS:
+        return eval_photographs("bsds100")
+    if name in SOFT_SETS:
         return split_files("fit")[::HALF] if name == SOFT else split_files("calib")
     return split_files("fit" if name == MORE else name)
 
@@ -103,7 +106,7 @@ LEARNT = Way()
 
 def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
     """Make the samples of a set, in chunks of photographs that are written one by one."""
-    learnt, soft = name in (*LEARNT_SETS, SOFT), name in (SOFT, SOFT_CALIB)
+    learnt, soft = name in (*LEARNT_SETS, SOFT), name in SOFT_SETS
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
     measured = [] if way.unseen or name == MORE else candidates()
     restorers = [network_of(one) for one in measured if not soft or takes_off(one.degradations)]
@@ -257,7 +260,7 @@ def learn_doubt(folder: Path, profile: Profile) -> None:
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {profile.thresholds}")
     from selection_doubt import doubt
 
-    doubt(learnt_now, calib)
+    doubt(learnt_now, folder)
 
 
 def main() -> None:

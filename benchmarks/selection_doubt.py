@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import selection as source
@@ -15,8 +16,15 @@ from grids.selection.profile import Profile
 from grids.selection.samples import Samples
 
 
-def doubt(profile: Profile, some: Samples) -> None:
-    """Print for every kind how many images are in doubt and what is done about them."""
+def doubt(profile: Profile, folder: Path) -> None:
+    """Print for every kind how many images are in doubt and what is done about them; of the sets that are there."""
+    for name in (source.SOFT_CALIB, source.SOFT_BSDS):
+        if source.are_there(name, folder, source.LEARNT):
+            print(f"\n{name}\n")
+            outcome(profile, source.load(name, folder))
+
+
+def outcome(profile: Profile, some: Samples) -> None:
     images = [""] * len(some)
     before, after = (judge(one, some.statistics, images) for one in (replace(profile, doubt=None), profile))
     doubtful, acted = find_doubtful(before), np.array([one.cautious for one in after])
@@ -37,9 +45,6 @@ def doubt(profile: Profile, some: Samples) -> None:
             row += [f"{true[measured].min():+.2f}", int((true[measured] < -LOSS).sum()), f"{100 * inside.mean():.0f}"]
         rows.append(row + ["-"] * (9 - len(row)))
     clean = acted & (some.kinds == source.KINDS.index(CLEAN)) & ~np.isfinite(true)
-    print(
-        f"\nin doubt, on {len(np.unique(some.photographs))} photographs of split calib, six in ten of them made soft\n"
-    )
     head = ("kind", "images", "in doubt", "restored", "gain, dB", "predicted", "worst", "harmed", "in the interval, %")
     print(table(head, rows))
     print(f"\nclean images, equal to their targets, that were restored: {int(clean.sum())}")

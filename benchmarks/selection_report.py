@@ -51,8 +51,8 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
     regret(profile, samples)
     harm(profile, samples)
     unseen(profile, samples, folder)
-    if whole.doubt is not None and source.are_there(source.SOFT_CALIB, folder, source.LEARNT):
-        doubt(whole, source.load(source.SOFT_CALIB, folder))
+    if whole.doubt is not None:
+        doubt(whole, folder)
 
 
 def accuracy(profile: Profile, samples: Sets, folder: Path) -> None:
