@@ -15,7 +15,7 @@ MOST_NAMES = 6
 """Of a group's degradations that are named; of more, their number."""
 LEAST_CHANCE = 0.01
 CAUTIOUS = "in doubt"
-DOUBT = 0.25
+POSSIBLE = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
 NAME_WIDTH = 48
 _TENTHS = {9: "nine", 8: "eight", 7: "seven", 6: "six", 5: "five"}
@@ -50,7 +50,7 @@ def advice(selection: Selection) -> str:
         in dB, its interval and the probability of a gain, as far as they are known.
     """
     if selection.verdict == CLEAN:
-        if selection.degradations.get(OTHER, 0.0) < DOUBT:
+        if selection.degradations.get(OTHER, 0.0) < POSSIBLE:
             return "It looks clean: leave it as it is."
         return "It looks clean, or bears damage that no group restores: leave it as it is."
     if selection.group is None:
