@@ -135,7 +135,7 @@ def restore(
 
 def _text(made: RestoredFile) -> str:
     """Two lines: what was found on an image; what was done, and where it lies."""
-    from grids.reports.selection import outcome_text, promise_text, verdict_text
+    from grids.reports.selection_words import outcome_text, promise_text, verdict_text
     from grids.reports.text import printable
 
     step, strength = made.restoration.steps[0], made.settings.strength

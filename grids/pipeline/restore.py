@@ -20,7 +20,8 @@ from grids.images.transparency import on_white
 from grids.io import STDIO, write_bytes, write_text
 from grids.pipeline.inputs import photo_paths
 from grids.pipeline.targets import check_apart, check_targets, result_file, results_folder, target_names
-from grids.reports.selection import Shown, outcome_text, verdict_text
+from grids.reports.selection import Shown
+from grids.reports.selection_words import outcome_text, verdict_text
 from grids.reports.sheet import MAX_TILE, as_jpeg, contact_sheet
 from grids.reports.text import counted
 from grids.restoration.restore import Restoration, RestoreSettings, choose_head, make_loader, restore_photo

@@ -20,7 +20,8 @@ from grids.reports.graph import draw_graph
 from grids.reports.grouping import TRIALS_FIRST, members, shown_trials
 from grids.reports.heatmap import dendrogram, heatmap, side_by_side
 from grids.reports.painting import Drawing
-from grids.reports.selection import Shown, gain_text, likely_text, verdict_text
+from grids.reports.selection import Shown
+from grids.reports.selection_words import gain_text, likely_text, verdict_text
 from grids.reports.tables import closest_and_farthest, cluster_order
 from grids.reports.text import counted, decibels, shown, visible
 from grids.reports.training import any_drop, restorer_table

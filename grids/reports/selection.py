@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from grids.reports.text import TEXT_WIDTH, aligned, counted, folded, percent, printable, shown, table_lines
+from grids.reports.selection_words import CAUTIOUS, likely_text, verdict_text
+from grids.reports.text import TEXT_WIDTH, aligned, counted, folded, percent, printable, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
-from grids.results.selection import UNCERTAIN
+from grids.results.selection import DRAWN, UNCERTAIN
 
 MOST_NAMES = 6
 """Of a group's degradations that are named; of more, their number."""
 LEAST_CHANCE = 0.01
-CAUTIOUS = "in doubt"
 POSSIBLE = 0.25
 """Probability of "other" from which on a clean image is not called so without doubt."""
 NAME_WIDTH = 48
@@ -62,6 +62,8 @@ def advice(selection: Selection) -> str:
     if gain is None:
         return f"Restore it with group {group}; how much that gains has not been measured."
     reach = _reach(selection)
+    if selection.flat and selection.degradation == DRAWN:
+        return "It looks drawn over, but much of it is flat: leave it as it is, if it is a drawing or a screenshot."
     if not selection.promises():
         return f"Group {group} is the best for it, but a gain is uncertain: expect about {gain:+.1f} dB{reach}."
     only = ", which only takes off what was added (what it bears is in doubt)" if selection.cautious else ""
@@ -157,23 +159,6 @@ def _verdict(selection: Selection) -> str:
     return f"{name}: {KNOWN}, group {_named(selection.ranking[0])}" + (f", {CAUTIOUS}" if selection.cautious else "")
 
 
-def unknown_text(selection: Selection) -> str:
-    """Say why no group is chosen for an image that is not clean.
-
-    Args:
-        selection: with the verdict "unknown".
-
-    Returns:
-        That it is unlike anything known (with its distance, where that is above 1), or that it looks like damage which
-        no group restores.
-    """
-    if selection.distance > 1:
-        return f"unlike anything known (distance {selection.distance:.2g}, above 1)"
-    if selection.degradation is None:
-        return "unlike anything known"
-    return f"looks like {printable(selection.degradation)}, which no group restores"
-
-
 def _likely(selection: Selection) -> str:
     """The three likeliest single degradations, without those of next to no probability."""
     ranked = [item for item in list(selection.degradations.items())[:3] if item[1] >= LEAST_CHANCE]
@@ -200,7 +185,8 @@ def _image_row(selection: Selection) -> tuple[str, ...]:
 
 def _needs(selection: Selection) -> str:
     if selection.group is not None:
-        return printable(selection.group) if selection.promises() else UNCERTAIN
+        doubt = f" ({CAUTIOUS})" if selection.cautious else ""
+        return printable(selection.group) + doubt if selection.promises() else UNCERTAIN
     return CLEAN if selection.verdict == CLEAN else UNKNOWN
 
 
@@ -210,91 +196,3 @@ def _summary(selections: Sequence[Selection]) -> str:
     parts = [f"{name} {counts[name]}" for name in sorted(counts.keys() - set(last))]
     parts += [f"{name} {counts[name]}" for name in last if name in counts]
     return f"{counted(len(selections), 'image')}: {', '.join(parts)}"
-
-
-def verdict_text(selection: Selection) -> str:
-    """Say the verdict and what it rests on, in a line of a page.
-
-    Args:
-        selection: what was found on an image.
-
-    Returns:
-        "clean", "unknown, ..." with the reason, "known, group C1, likely jpeg (91 %)" or, after a cautious choice,
-        "known, group C1, in doubt: perhaps jpeg (30 %)".
-    """
-    if selection.verdict == CLEAN:
-        return CLEAN
-    if selection.verdict == UNKNOWN or selection.group is None:
-        return f"{UNKNOWN}, {unknown_text(selection)}"
-    group, name = f"{KNOWN}, group {printable(selection.group)}", selection.degradation
-    if name is None:
-        return group
-    how = f"{CAUTIOUS}: perhaps" if selection.cautious else "likely"
-    return f"{group}, {how} {shown(name)} ({percent(selection.degradations[name])})"
-
-
-def gain_text(selection: Selection) -> str:
-    """The predicted gain with its interval: "+2.10 dB (+1.20 to +3.00)".
-
-    Args:
-        selection: what was found on an image.
-
-    Returns:
-        The gain alone where it has no interval; empty where none is predicted.
-    """
-    if selection.predicted_gain is None:
-        return ""
-    low_high = selection.interval
-    between = f" ({low_high[0]:+.2f} to {low_high[1]:+.2f})" if low_high is not None else ""
-    return f"{selection.predicted_gain:+.2f} dB{between}"
-
-
-def likely_text(selection: Selection) -> str:
-    """The probability that the restorer gains at all, in per cent; a dash where it is not known."""
-    return "-" if selection.gain_probability is None else percent(selection.gain_probability)
-
-
-def promise_text(selection: Selection, group: str | None = None) -> str:
-    """Say the predicted gain and how likely a gain is.
-
-    Args:
-        selection: what was found on an image.
-        group: the id of the group that was used; None for the chosen one. Of another group only the gain is known.
-
-    Returns:
-        Such as "predicted gain +2.10 dB (+1.20 to +3.00), 93 % likely to gain"; empty where nothing is predicted.
-    """
-    if group not in (None, selection.group):
-        own = next((ranked.predicted_gain for ranked in selection.ranking if ranked.group == group), None)
-        return "" if own is None else f"predicted gain {own:+.2f} dB"
-    parts = [f"predicted gain {gain}"] if (gain := gain_text(selection)) else []
-    if selection.gain_probability is not None:
-        parts.append(f"{likely_text(selection)} likely to gain")
-    return ", ".join(parts)
-
-
-def outcome_text(groups: Sequence[str], why: str) -> str:
-    """Say what was done to an image and why no more, with advice where nothing was.
-
-    Args:
-        groups: the restorers that were run, in order; empty for none.
-        why: why it ended, see `grids.restoration.restore.Restoration`.
-
-    >>> outcome_text(["C1", "C2"], "clean")
-    'restored with C1 then C2, now clean'
-    """
-    if not groups:
-        nothing = {
-            UNKNOWN: "left as it is: no restorer here is for it (`grids restore --group ID` uses one nevertheless)",
-            UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough "
-            "(`grids restore --group ID` restores it nevertheless)",
-            "too little": "left as it is: less is expected than was asked for",
-        }
-        return nothing.get(why, "left as it is")
-    ends = {
-        CLEAN: ", now clean",
-        UNKNOWN: ", now unknown",
-        UNCERTAIN: ", a further gain is uncertain",
-        "too little": ", a further gain would be less than was asked for",
-    }
-    return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

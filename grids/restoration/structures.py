@@ -9,8 +9,9 @@ import numpy as np
 
 from grids.images.tensors import Pixels, to_16_bit
 from grids.results import Selection
+from grids.results.selection import DRAWN
 
-DRAWN, HOLES = "inpainting", ("inpainting", "salt_pepper")
+HOLES = (DRAWN, "salt_pepper")
 """Degradations under which whole areas must change."""
 IMPROBABLE = 0.05
 """Together they have a lower probability than this where nothing needs to be redrawn."""

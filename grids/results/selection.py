@@ -38,6 +38,9 @@ LIKELY_GRAIN = 0.7
 """With such a restorer a gain need only be this likely, if those of `GRAIN` are together as likely as `NAMED`:
 lettering and drawings look like holes, not like grain."""
 
+DRAWN = "inpainting"
+"""What lines on flat ground look like, but drawings and screenshots are no photographs that were drawn over."""
+
 
 def takes_off(degradations: Iterable[str]) -> bool:
     """Whether a restorer of these only takes off what was added to a photograph.
@@ -114,6 +117,7 @@ class Selection:
         gain_probability: that this restorer gains at all, instead of harming; None where that is not known.
         cautious: the image resembles several degradations a little, and the chosen group only takes off what was added
             (`grids.selection.doubt`); its gain, as those of other such groups, is predicted from images like that.
+        flat: a quarter of the image or more is flat, as of drawings (`grids.selection.features.flat`).
     """
 
     image: str
@@ -126,6 +130,7 @@ class Selection:
     distance: float = 0.0
     gain_probability: float | None = None
     cautious: bool = False
+    flat: bool = False
 
     @property
     def group(self) -> str | None:
@@ -160,7 +165,8 @@ class Selection:
         `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group has degradations of `ADDED` alone (noise,
         JPEG, ringing, defects), it gains with a probability of at least `LIKELY_GRAIN` (0.7), and noise, JPEG and
         ringing have one of at least `NAMED` together. Or the choice is cautious, and it gains with a probability of at
-        least `LIKELY`. A probability that is not known is no hindrance.
+        least `LIKELY`. A probability that is not known is no hindrance. What looks drawn over, but is flat, promises
+        nothing: it is a drawing.
 
         Args:
             min_gain: the least gain that is wanted, dB.
@@ -169,6 +175,8 @@ class Selection:
             False where no group is chosen; True where one is and what its restorer gains was never measured.
         """
         if self.group is None:
+            return False
+        if self.flat and self.degradation == DRAWN:
             return False
         if self.predicted_gain is None:
             return True
@@ -211,6 +219,7 @@ class Selection:
             "coverage": self.coverage,
             "gain_probability": self.gain_probability,
             "cautious": self.cautious,
+            "flat": self.flat,
             "distance": self.distance,
         }
 
@@ -223,9 +232,9 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
 
     Returns:
         The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db (the interval),
-        gain_probability, cautious (bool), distance and probability_NAME for all groups, then for the degradations of
-        other names, both by alphabet. Numbers are float, NaN where nothing is known; group and degradation are missing
-        then.
+        gain_probability, cautious and flat (bool), distance and probability_NAME for all groups, then for the
+        degradations of other names, both by alphabet. Numbers are float, NaN where nothing is known; group and
+        degradation are missing then.
     """
     import pandas as pd
 
@@ -237,12 +246,14 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
         chances = dict(selection.degradations) | {ranked.group: ranked.probability for ranked in selection.ranking}
         row = (selection.image, selection.verdict, selection.group, selection.degradation)
         gain = (selection.predicted_gain, low, high, selection.gain_probability)
-        rows.append((*row, *gain, selection.cautious, selection.distance, *map(chances.get, (*groups, *names))))
+        rows.append(
+            (*row, *gain, selection.cautious, selection.flat, selection.distance, *map(chances.get, (*groups, *names)))
+        )
     words = ["image", "verdict", "group", "degradation"]
     gains = ["predicted_gain_db", "low_db", "high_db", "gain_probability"]
     others = ["distance", *(f"probability_{name}" for name in (*groups, *names))]
-    types = {**dict.fromkeys([*gains, *others], float), "cautious": bool}
-    return pd.DataFrame(rows, columns=[*words, *gains, "cautious", *others]).astype(types)
+    types = {**dict.fromkeys([*gains, *others], float), "cautious": bool, "flat": bool}
+    return pd.DataFrame(rows, columns=[*words, *gains, "cautious", "flat", *others]).astype(types)
 
 
 def selections_csv(selections: Sequence[Selection]) -> str:

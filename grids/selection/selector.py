@@ -23,6 +23,7 @@ from grids.restoration.restore import Restoration, RestoreSettings, make_loader,
 from grids.restoration.tiling import OVERLAP
 from grids.results import Candidate, Grouping, Selection
 from grids.selection.features import describe
+from grids.selection.features.flat import is_flat
 from grids.selection.grids_rule import select_by_rule
 from grids.selection.judge import judge
 from grids.selection.map import SelectionMap, map_image
@@ -129,7 +130,8 @@ class Selector:
         pixels, visible, name = _pixels(image, max_pixels)
         if method == "paper":
             return select_by_rule(self.descriptor, to_unit(pixels), name, _smallest(self.groups), self.profile.ggd)
-        return judge(self.profile, describe(self.descriptor, pixels, visible)[None], (name,))[0]
+        found = judge(self.profile, describe(self.descriptor, pixels, visible)[None], (name,))[0]
+        return replace(found, flat=is_flat(pixels, visible))
 
     def restore(
         self,

@@ -11,8 +11,9 @@ from fake_selector import BRIGHT, DARK, clean, made, unknown
 from PIL import Image
 
 from grids.errors import GridsError
-from grids.reports.selection import advice, selection_text, selections_table, short_name, verdict_text
+from grids.reports.selection import advice, selection_text, selections_table, short_name
 from grids.reports.selection_map import paint_map
+from grids.reports.selection_words import verdict_text
 from grids.results import HIDDEN_CELL, Ranked, Selection
 
 NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
@@ -215,3 +216,12 @@ def test_a_cautious_choice_is_said_to_be_one() -> None:
     assert ", in doubt" in selection_text(cautious).splitlines()[0]
     assert "which only takes off what was added" in advice(cautious)
     assert ", in doubt" not in selection_text(made())
+
+
+def test_below_one_half_it_is_perhaps_that() -> None:
+    assert verdict_text(made(degradations={"jpeg": 0.49})) == "known, group C1, perhaps jpeg (49 %)"
+
+
+def test_a_drawing_is_to_be_left() -> None:
+    drawing = made(degradations={"inpainting": 0.97}, ranking=(Ranked("C1", ("inpainting",), 0, 1),), flat=True)
+    assert "leave it as it is, if it is a drawing" in advice(drawing)

@@ -148,6 +148,15 @@ def test_a_cautious_choice_needs_a_likely_gain_but_no_name(photo: Photo) -> None
     assert found.why == "too little"
 
 
+def test_lines_on_flat_ground_are_a_drawing(photo: Photo) -> None:
+    group = Ranked("C1", ("jpeg", "inpainting"), 0.1, 0.99, 8.0)
+    answer = replace(BEARS, gain_probability=0.99, ranking=(group,), degradations={"inpainting": 0.97, "jpeg": 0.02})
+    assert restored(photo, answer).action == "restored"
+    assert restored(photo, replace(answer, flat=True)).action == "uncertain"
+    saved = replace(answer, flat=True, degradations={"jpeg": 0.97, "inpainting": 0.02})
+    assert restored(photo, saved).action == "restored"
+
+
 def test_a_cautious_choice_runs_a_restorer_once_whatever_it_was_for(photo: Photo) -> None:
     answers = [
         replace(BEARS, degradations={name: 0.4}, cautious=True) for name in ("gaussian_blur", "motion_blur", "jpeg")

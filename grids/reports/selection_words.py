@@ -1,0 +1,117 @@
+"""What was found on an image and done about it, in a few words: for lines on a terminal and cells of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grids.reports.text import percent, printable, shown
+from grids.results import CLEAN, KNOWN, UNKNOWN, Selection
+from grids.results.selection import NAMED, UNCERTAIN
+
+CAUTIOUS = "in doubt"
+
+
+def unknown_text(selection: Selection) -> str:
+    """Say why no group is chosen for an image that is not clean.
+
+    Args:
+        selection: with the verdict "unknown".
+
+    Returns:
+        That it is unlike anything known (with its distance, where that is above 1), or that it looks like damage which
+        no group restores.
+    """
+    if selection.distance > 1:
+        return f"unlike anything known (distance {selection.distance:.2g}, above 1)"
+    if selection.degradation is None:
+        return "unlike anything known"
+    return f"looks like {printable(selection.degradation)}, which no group restores"
+
+
+def verdict_text(selection: Selection) -> str:
+    """Say the verdict and what it rests on, in a line of a page.
+
+    Args:
+        selection: what was found on an image.
+
+    Returns:
+        "clean", "unknown, ..." with the reason, "known, group C1, likely jpeg (91 %)" ("perhaps" below one half) or,
+        after a cautious choice, "known, group C1, in doubt: perhaps jpeg (30 %)".
+    """
+    if selection.verdict == CLEAN:
+        return CLEAN
+    if selection.verdict == UNKNOWN or selection.group is None:
+        return f"{UNKNOWN}, {unknown_text(selection)}"
+    group, name = f"{KNOWN}, group {printable(selection.group)}", selection.degradation
+    if name is None:
+        return group
+    chance = selection.degradations[name]
+    how = f"{CAUTIOUS}: perhaps" if selection.cautious else "likely" if chance >= NAMED else "perhaps"
+    return f"{group}, {how} {shown(name)} ({percent(chance)})"
+
+
+def gain_text(selection: Selection) -> str:
+    """The predicted gain with its interval: "+2.10 dB (+1.20 to +3.00)".
+
+    Args:
+        selection: what was found on an image.
+
+    Returns:
+        The gain alone where it has no interval; empty where none is predicted.
+    """
+    if selection.predicted_gain is None:
+        return ""
+    low_high = selection.interval
+    between = f" ({low_high[0]:+.2f} to {low_high[1]:+.2f})" if low_high is not None else ""
+    return f"{selection.predicted_gain:+.2f} dB{between}"
+
+
+def likely_text(selection: Selection) -> str:
+    """The probability that the restorer gains at all, in per cent; a dash where it is not known."""
+    return "-" if selection.gain_probability is None else percent(selection.gain_probability)
+
+
+def promise_text(selection: Selection, group: str | None = None) -> str:
+    """Say the predicted gain and how likely a gain is.
+
+    Args:
+        selection: what was found on an image.
+        group: the id of the group that was used; None for the chosen one. Of another group only the gain is known.
+
+    Returns:
+        Such as "predicted gain +2.10 dB (+1.20 to +3.00), 93 % likely to gain"; empty where nothing is predicted.
+    """
+    if group not in (None, selection.group):
+        own = next((ranked.predicted_gain for ranked in selection.ranking if ranked.group == group), None)
+        return "" if own is None else f"predicted gain {own:+.2f} dB"
+    parts = [f"predicted gain {gain}"] if (gain := gain_text(selection)) else []
+    if selection.gain_probability is not None:
+        parts.append(f"{likely_text(selection)} likely to gain")
+    return ", ".join(parts)
+
+
+def outcome_text(groups: Sequence[str], why: str) -> str:
+    """Say what was done to an image and why no more, with advice where nothing was.
+
+    Args:
+        groups: the restorers that were run, in order; empty for none.
+        why: why it ended, see `grids.restoration.restore.Restoration`.
+
+    >>> outcome_text(["C1", "C2"], "clean")
+    'restored with C1 then C2, now clean'
+    """
+    if not groups:
+        nothing = {
+            UNKNOWN: "left as it is: no restorer here is for it (`grids restore --group ID` uses one nevertheless)",
+            UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough, or it is a drawing "
+            "(`grids restore --group ID` restores it nevertheless)",
+            "too little": "left as it is: less is expected than was asked for",
+        }
+        return nothing.get(why, "left as it is")
+    ends = {
+        CLEAN: ", now clean",
+        UNKNOWN: ", now unknown",
+        UNCERTAIN: ", a further gain is uncertain",
+        "too little": ", a further gain would be less than was asked for",
+    }
+    return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"
