@@ -115,7 +115,7 @@ class Selection:
         distance: how unlike anything known the image is; above 1 the verdict is "unknown". So it is for a likeliest
             degradation that is in no group.
         gain_probability: that this restorer gains at all, instead of harming; None where that is not known.
-        cautious: the image resembles several degradations a little, and the chosen group only takes off what was added
+        cautious: what the image bears is in doubt, and the chosen group only takes off what was added
             (`grids.selection.doubt`); its gain, as those of other such groups, is predicted from images like that.
         flat: a quarter of the image or more is flat, as of drawings (`grids.selection.features.flat`).
     """

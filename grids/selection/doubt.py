@@ -1,7 +1,8 @@
 """A cautious choice for images in doubt: a restorer that only takes off what was added to a photograph.
 
-The photographs of cameras are soft as well as grainy, and so resemble several faint degradations. A restorer that
-sharpens them would do harm; one of noise and JPEG gains where there is grain, and changes next to nothing elsewhere.
+The photographs of cameras are soft as well as grainy, and so resemble several faint degradations; and noise that was
+saved as JPEG resembles several noises. A restorer that sharpens would do harm; one of noise and JPEG gains where there
+is grain, and changes next to nothing elsewhere.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from grids.results import CLEAN, KNOWN, OTHER, Candidate, FloatArray, Ranked, Selection, takes_off
-from grids.results.selection import NAMED
+from grids.results import CLEAN, KNOWN, Candidate, FloatArray, Ranked, Selection, takes_off
+from grids.results.selection import GRAIN, NAMED
 from grids.selection.gain_model import Described, Forecast, GainModel
 
-NOT_CLEAN = 0.15
-"""Where "clean" and "other" together are as probable as this, the image may bear nothing that a restorer is for: fine
-texture looks like noise."""
+NOT_CLEAN = 0.2
+"""Where "clean" is as probable as this, an image may bear nothing: fine texture looks like noise."""
 
 
 def list_removers(groups: Sequence[Candidate]) -> list[int]:
@@ -46,17 +46,21 @@ def find_unsure(selections: Sequence[Selection]) -> NDArray[np.bool_]:
 
 
 def find_doubtful(selections: Sequence[Selection]) -> NDArray[np.bool_]:
-    """Tell which of these images are in doubt: no name has a probability of one half, and they are hardly clean.
+    """Tell which of these images are in doubt: hardly clean, and either surely grainy or nothing surely.
 
     Args:
         selections: of N images.
 
     Returns:
-        (N,); False for images whose single degradations are not known.
+        (N,): where "clean" has a probability below 0.2, and noise, JPEG and ringing together have one of one half or no
+        name alone has. False for images whose single degradations are not known.
     """
-    likeliest = [max(one.degradations.values(), default=1.0) for one in selections]
-    clean = [sum(one.degradations.get(name, 0.0) for name in (CLEAN, OTHER)) for one in selections]
-    return find_unsure(selections) & (np.array(likeliest) < NAMED) & (np.array(clean) < NOT_CLEAN)
+    found = find_unsure(selections)
+    for number, one in enumerate(selections):
+        likeliest = max(one.degradations.values(), default=1.0)
+        grain = sum(one.degradations.get(name, 0.0) for name in GRAIN)
+        found[number] &= one.degradations.get(CLEAN, 0.0) < NOT_CLEAN and (grain >= NAMED or likeliest < NAMED)
+    return found
 
 
 def described_alike(statistics: FloatArray, whitened: FloatArray) -> Described:

@@ -60,8 +60,8 @@ def in_doubt(selections: list[Selection], clean: float = 0.1) -> list[Selection]
 
 
 def test_what_may_be_clean_is_left(judged: tuple[FloatArray, list[Selection]]) -> None:
-    assert find_doubtful(in_doubt(judged[1], 0.14)).all()
-    may_be_clean = in_doubt(judged[1], 0.16)
+    assert find_doubtful(in_doubt(judged[1], 0.19)).all()
+    may_be_clean = in_doubt(judged[1], 0.21)
     assert not find_doubtful(may_be_clean).any()
     assert find_unsure(may_be_clean).all()  # but it is learnt from
 
@@ -77,6 +77,18 @@ def test_in_doubt_what_was_added_is_taken_off(selector: Selector, judged: tuple[
         assert after.interval is not None and after.interval[0] < 1.5 < after.interval[1]
         assert after.promises() and after.promises(1.4) and not after.promises(1.6)
         assert after.degradations == before.degradations
+
+
+def test_what_is_named_is_in_no_doubt_but_for_grain(judged: tuple[FloatArray, list[Selection]]) -> None:
+    def doubted(**degradations: float) -> bool:
+        return bool(find_doubtful([replace(one, degradations=degradations) for one in in_doubt(judged[1])]).all())
+
+    assert doubted(gaussian_blur=0.49, jpeg=0.49)
+    assert not doubted(gaussian_blur=0.5, jpeg=0.49)
+    assert doubted(jpeg=0.6, gaussian_blur=0.4)
+    assert doubted(poisson_noise=0.3, gaussian_noise=0.3, other=0.4)
+    assert not doubted(other=0.6, gaussian_noise=0.4)
+    assert not doubted()
 
 
 def test_a_gain_that_is_not_likely_changes_nothing(
