@@ -10,7 +10,7 @@ from typing import NamedTuple
 from grids.reports.selection_words import CAUTIOUS, likely_text, verdict_text
 from grids.reports.text import TEXT_WIDTH, aligned, counted, folded, percent, printable, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
-from grids.results.selection import DRAWN, UNCERTAIN
+from grids.results.selection import UNCERTAIN
 
 MOST_NAMES = 6
 """Of a group's degradations that are named; of more, their number."""
@@ -62,7 +62,7 @@ def advice(selection: Selection) -> str:
     if gain is None:
         return f"Restore it with group {group}; how much that gains has not been measured."
     reach = _reach(selection)
-    if selection.flat and selection.degradation == DRAWN:
+    if selection.is_drawing:
         return "It looks drawn over, but much of it is flat: leave it as it is, if it is a drawing or a screenshot."
     if not selection.promises():
         return f"Group {group} is the best for it, but a gain is uncertain: expect about {gain:+.1f} dB{reach}."

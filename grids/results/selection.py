@@ -157,6 +157,11 @@ class Selection:
         known = self.group is not None
         return next((name for name in self.degradations if not known or name in restored), None)
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether the image looks drawn over, but is flat: a drawing or a screenshot, no photograph."""
+        return self.flat and self.degradation == DRAWN
+
     def promises(self, min_gain: float = 0.0) -> bool:
         """Whether restoring is worth it.
 
@@ -176,7 +181,7 @@ class Selection:
         """
         if self.group is None:
             return False
-        if self.flat and self.degradation == DRAWN:
+        if self.is_drawing:
             return False
         if self.predicted_gain is None:
             return True

@@ -111,12 +111,25 @@ def _reordered(selection: Selection, ids: Sequence[str], forecast: Forecast, row
         return one.group != best, -(one.predicted_gain or 0.0)
 
     ranking = [one._replace(predicted_gain=gains.get(one.group, one.predicted_gain)) for one in selection.ranking]
+    chosen = replace(selection, ranking=tuple(sorted(ranking, key=order)), cautious=True)
+    return with_forecast(chosen, forecast, row)
+
+
+def with_forecast(selection: Selection, forecast: Forecast, row: int) -> Selection:
+    """Add what is expected of the chosen restorer.
+
+    Args:
+        selection: of an image with a chosen group.
+        forecast: of several images.
+        row: which of them it is.
+
+    Returns:
+        The selection with its gain, interval, coverage and probability of a gain.
+    """
     return replace(
         selection,
-        ranking=tuple(sorted(ranking, key=order)),
         predicted_gain=float(forecast.gain[row]),
         interval=(float(forecast.low[row]), float(forecast.high[row])),
         coverage=forecast.coverage,
         gain_probability=float(forecast.probability[row]),
-        cautious=True,
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from scipy.special import softmax
 
 from grids.errors import GridsError
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, SelectionVerdict
-from grids.selection.doubt import settle_doubts
-from grids.selection.gain_model import Described, Forecast
+from grids.selection.doubt import settle_doubts, with_forecast
+from grids.selection.gain_model import Described
 from grids.selection.profile import Profile, group_membership
 
 
@@ -49,7 +48,9 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
             dict(sorted(zip(profile.kinds, map(float, chances[row]), strict=True), key=lambda item: -item[1])),
             distance=float(distances[row]),
         )
-        found.append(selection if forecast is None else _add_forecast(selection, forecast, row))
+        if forecast is not None and selection.group is not None:
+            selection = with_forecast(selection, forecast, row)
+        found.append(selection)
     return found if profile.doubt is None else settle_doubts(profile.doubt, profile.groups, described, found)
 
 
@@ -110,16 +111,3 @@ def _rank(
     if gains is None:
         return tuple(sorted(ranked, key=lambda one: (-one.probability, one.divergence, one.group)))
     return tuple(ranked[number] for number in np.argsort(-gains, kind="stable"))
-
-
-def _add_forecast(selection: Selection, forecast: Forecast, row: int) -> Selection:
-    """The selection with what is expected of its group, where one is chosen."""
-    if selection.group is None:
-        return selection
-    return replace(
-        selection,
-        predicted_gain=float(forecast.gain[row]),
-        interval=(float(forecast.low[row]), float(forecast.high[row])),
-        coverage=forecast.coverage,
-        gain_probability=float(forecast.probability[row]),
-    )

@@ -74,7 +74,7 @@ class Profile:
         ggd: generalized Gaussians of the kinds, for equation 7 of GRIDS; empty where they were not measured.
         descriptor_sha256: of the network whose features are described.
         record: how it was made.
-        doubt: what those groups gain that only take off what was added, on images on which nothing is sure
+        doubt: what those groups gain that only take off what was added, on images in doubt
             (`grids.selection.doubt`); None where that was not learnt.
 
     Raises:

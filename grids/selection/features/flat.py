@@ -12,7 +12,7 @@ BLOCK = 16
 MOST = 1
 """Levels of 255 by which the pixels of a flat block differ, at most."""
 SHARE = 0.25
-"""Of an image's blocks: of 529 photographs with strokes drawn over them none had so many."""
+"""Of an image's blocks; photographs have fewer, with strokes drawn over them or without."""
 
 
 def is_flat(image: Tensor, visible: Tensor | None = None) -> bool:

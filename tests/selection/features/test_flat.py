@@ -5,7 +5,9 @@ import pytest
 import torch
 from contracts import noise_images
 
+from grids.degradations import degradation
 from grids.images.tensors import to_unit
+from grids.random import seeded
 from grids.selection.features.flat import is_flat
 
 
@@ -40,6 +42,14 @@ def test_colours_count_each_by_itself() -> None:
     image = with_flat(0.5)
     image[0, :, :128] = torch.arange(128, dtype=torch.uint8)
     assert not is_flat(image)
+
+
+@pytest.mark.parametrize("severity", [0.0, 0.5, 1.0])
+def test_photographs_are_not_flat_with_strokes_or_without(scenes: list[np.ndarray], severity: float) -> None:
+    for seed, scene in enumerate(scenes):
+        image = torch.from_numpy(scene.transpose(2, 0, 1).copy()).float() / 255
+        assert not is_flat(image)
+        assert not is_flat(degradation("inpainting")(image[None], seeded(seed), severity=severity)[0])
 
 
 def test_hidden_blocks_do_not_count() -> None:
