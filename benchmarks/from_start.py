@@ -18,6 +18,7 @@ One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import time
@@ -26,10 +27,12 @@ from pathlib import Path
 
 import pandas as pd
 from common import WEIGHTS, machine, parser, table
+from crops import SETS, WAYS
 from from_start_search import DELTAS, FOUND, TASKS, Found, Group, Settings
 from from_start_ship import ship
-from from_start_training import START, WAYS, FromStart, Measured, paper_groups, trained_in
+from from_start_training import START, FromStart, Measured, paper_groups, trained_in
 from pairs import COUNT
+from table_one import table_one
 
 from grids.errors import GridsError
 from grids.training.config import TrainingConfig
@@ -60,7 +63,22 @@ def report(folder: Path) -> str:
     for way in WAYS:
         frame = by_kind(trained, parts, start[way], way)
         lines += ["", table((f"{way}, dB", *COLUMNS), frame.itertuples(name=None))]
+    for name, way in itertools.product(SETS, WAYS):
+        if columns := scores_by_part(trained, parts, name, way):
+            lines += ["", f"{name}, {way}, PSNR, dB", "", table_one(columns)]
     return "\n".join(lines)
+
+
+def scores_by_part(
+    trained: Mapping[str, Measured], parts: Mapping[str, Sequence[Group]], name: str, way: str
+) -> dict[str, dict[str, Sequence[float]]]:
+    """PSNR of every photograph of a set, by the restorers that each part has for a kind, as far as it is known."""
+    scores = {one.tasks: one.elsewhere[name][way] for one in trained.values() if one.elsewhere}
+    columns = {
+        part: {task: scores[group][task] for group in groups if group in scores for task in group}
+        for part, groups in parts.items()
+    }
+    return {part: column for part, column in columns.items() if column}
 
 
 def mean_gains(restorer: Measured) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, remove_weights, table
+from crops import WAYS
 from from_start_search import FOUND, Found
-from from_start_training import WAYS, Measured, paper_groups, restorers_of, trained_in
+from from_start_training import Measured, paper_groups, restorers_of, trained_in
 
 from grids import weights
 from grids.io import write_bytes, write_text

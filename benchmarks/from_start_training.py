@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from common import keep_settings, machine, split_files
+from crops import SETS, WAYS, ByTask, Crops
 from from_start_search import FOUND, TASKS, Found, Group, Settings, find_groups
 from hours import Told, clock_of
 from pairs import Gains, gains_of, val_crops
@@ -33,7 +34,6 @@ from grids.weights import sha256
 SKIPPED, TIMED = 20, 200
 """Steps that come before those that are timed, and these: a GPU chooses its kernels in the first ones."""
 ROUND = 500
-WAYS = ("as made", "after JPEG 90")
 START = "start.json"
 """What the weights that all start from gain."""
 
@@ -51,6 +51,7 @@ class Measured:
         start_sha256: of the weights that it started from.
         gains: PSNR over the input in the ways of `WAYS`, dB.
         machine: that it was measured on.
+        elsewhere: PSNR of every photograph of the sets of `SETS`, dB, by set, way and task; older records have none.
     """
 
     preset: str
@@ -61,6 +62,7 @@ class Measured:
     start_sha256: str
     gains: Gains
     machine: str
+    elsewhere: Mapping[str, Mapping[str, ByTask]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path) -> Measured | None:
@@ -127,6 +129,10 @@ class FromStart:
         return replace(made, start=state, start_sha256=sha256(self.settings.start))
 
     @cached_property
+    def sets(self) -> Mapping[str, Crops]:
+        return {name: Crops.middles(name) for name in SETS}
+
+    @cached_property
     def crops(self) -> Tensor:
         """What restorers are measured on."""
         return val_crops(self.settings.count)
@@ -181,7 +187,8 @@ class FromStart:
         config = experiment.config.of_model(len(group), experiment.config.seed)
         key = experiment.key(group, 0, torch.device(self.settings.device))
         result = self.fit(group, config, Checkpointing(checkpoint, key, deadline=self.deadline), Told())
-        gains = gains_of(result.network.to(self.settings.device), self.crops, group, WAYS, self.settings.device)
+        network, device = result.network.to(self.settings.device), self.settings.device
+        gains = gains_of(network, self.crops, group, WAYS, device)
         found = Measured(
             experiment.network,
             group,
@@ -191,6 +198,7 @@ class FromStart:
             experiment.start_sha256,
             gains,
             machine(),
+            {name: crops.scores(network, group, device) for name, crops in self.sets.items()},
         )
         save_restorer(self.folder / f"{name}.safetensors", result.network, asdict(found), half=True)
         write_text(file, json.dumps(asdict(found), indent=1) + "\n")

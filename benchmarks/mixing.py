@@ -7,7 +7,8 @@
 Every training that ends is a line of FOLDER/records-K.jsonl; with those of the committed file it is never done again.
 A training that was broken off goes on. After --hours (of one core, all workers together; on a GPU, time on the clock)
 no further one begins. Restorers are measured at their end, on crops of 128 pixels of split val, three a photograph, as
-made and saved as JPEG 90. The weights of the single tasks stay in the folder: `train --only singles` makes them again.
+made and saved as JPEG 90; those of the paper's Table 1 on the middles of Kodak24 and bsds100, too. The weights of the
+single tasks stay in the folder: `train --only singles` makes them again.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/mixing.py train
 """
@@ -31,10 +32,10 @@ from common import (
     parse_work,
     parser,
     read_records,
-    split_files,
 )
+from crops import SETS, WAYS, Crops
 from from_start_search import DELTAS, Settings
-from from_start_training import WAYS, FromStart
+from from_start_training import FromStart
 from hours import Counted, Hours, clock_of
 from mixing_report import report
 from mixing_trials import (
@@ -44,22 +45,18 @@ from mixing_trials import (
     Records,
     Trained,
     first_plan,
+    is_in_table,
     is_measured_half_way,
     last_plan,
     partition_at,
     read,
     table_of,
 )
-from pairs import example, val_crops
-from torch import Tensor, nn
+from torch import nn
 
 from grids.degradations import ELEVEN as TASKS
 from grids.errors import GridsError
-from grids.images.tensors import to_bytes, to_unit
 from grids.io import locked, write_text
-from grids.metrics import psnr
-from grids.random import seeded
-from grids.restoration.forward import restore
 from grids.restoration.models import save_restorer
 from grids.search.drop_table import JOIN
 from grids.training.checkpoint import Checkpointing
@@ -70,32 +67,6 @@ from grids.weights import sha256
 CROPS = 3
 """Of every photograph that restorers are measured on."""
 TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
-
-
-class Crops:
-    """The degraded crops that all restorers are measured on.
-
-    Args:
-        each: crops of every photograph of split val.
-    """
-
-    def __init__(self, each: int) -> None:
-        self.photographs = len(split_files("val"))
-        self.clean = val_crops(each * self.photographs)
-        self._made: dict[tuple[str, str], tuple[Tensor, Tensor]] = {}
-
-    def examples(self, task: str, way: str) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, uint8: made at the first call."""
-        if (task, way) not in self._made:
-            inputs, targets = example(task, way, self.clean, seeded(11))
-            self._made[task, way] = to_bytes(inputs), to_bytes(targets)
-        return self._made[task, way]
-
-    def psnr(self, network: nn.Module, task: str, way: str, device: str) -> list[float]:
-        """The mean over the crops of each photograph, dB."""
-        inputs, targets = self.examples(task, way)
-        each = psnr(restore(network, inputs, device), to_unit(targets)).view(-1, self.photographs).mean(0)
-        return [round(value, 3) for value in each.tolist()]
 
 
 class Mixing:
@@ -123,7 +94,11 @@ class Mixing:
 
     @cached_property
     def crops(self) -> Crops:
-        return Crops(self.chosen.crops)
+        return Crops.val(self.chosen.crops)
+
+    @cached_property
+    def sets(self) -> Mapping[str, Crops]:
+        return {name: Crops.middles(name) for name in SETS}
 
     @cached_property
     def deadline(self) -> float:
@@ -197,9 +172,11 @@ class Mixing:
         finally:
             told.write()
         network = result.network.to(device)
-        found = {way: {task: self.crops.psnr(network, task, way, device) for task in asked.group} for way in WAYS}
+        found = self.crops.scores(network, asked.group, device)
+        sets = self.sets if is_in_table(asked) else {}
+        elsewhere = {name: one.scores(network, asked.group, device) for name, one in sets.items()}
         half = dict(result.curve[0].psnr) if result.curve else {}
-        trained = Trained(asked, found, half, round(told.write(), 4), machine(), self.settings)
+        trained = Trained(asked, found, elsewhere, half, round(told.write(), 4), machine(), self.settings)
         if len(asked.group) == 1 and (asked.seed, asked.steps) == (0, STEPS):
             save_restorer(
                 self.weights_of(asked), result.network, {**asdict(trained), "preset": plain.network}, half=True

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from common import table
-from from_start_training import WAYS
+from crops import SETS, WAYS
+from from_start_search import DELTAS as CHOSEN
+from from_start_training import paper_groups
 from mixing_trials import (
     LONGER,
     STEPS,
     TWICE,
     Asked,
+    Group,
     Records,
     both_seeds,
     drops_of,
     larger_groups,
     mean_distance,
+    partition_at,
     seed_errors,
     table_of,
 )
+from table_one import table_one
 
 from grids import SearchSettings, group_degradations
 from grids.degradations import ELEVEN as TASKS
@@ -39,7 +46,7 @@ def report(records: Records) -> str:
     machines = sorted({one.machine for one in records.values()})
     parts = [*machines, f"{len(records)} trainings, {hours:.1f} hours of one core"]
     parts += [restorers(records), predictors(records), noise(records), sizes(records), partitions(records)]
-    parts += [longer(records), per_model(records), early(records)]
+    parts += [longer(records), per_model(records), table_1(records), early(records)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -155,6 +162,33 @@ def longer(records: Records) -> str:
 def per_model(records: Records) -> str:
     """What equal steps for each model, whatever its tasks, make of the drops."""
     return compared(records, drops_of(records, per="model"), f"{STEPS:,} steps for each model")
+
+
+def table_1(records: Records) -> str:
+    """The paper's Table 1, with equal steps for each model, as far as it is trained."""
+    found = partition_at(CHOSEN, records)
+    groups: dict[str, Sequence[Group]] = {
+        "single": [(task,) for task in TASKS],
+        "mix": [TASKS],
+        "paper": paper_groups(),
+        "found": found,
+    }
+    parts = []
+    for name, way in itertools.product(SETS, WAYS):
+        columns = {}
+        for column, some in groups.items():
+            trained = (records.get(asked_for(group)) for group in some)
+            scores = [one.elsewhere[name][way] for one in trained if one and name in one.elsewhere]
+            if scores:
+                columns[column] = dict(itertools.chain.from_iterable(one.items() for one in scores))
+        if len(columns) > 1:
+            parts.append(f"{name}, {way}, {STEPS:,} steps for each model, PSNR, dB\n\n{table_one(columns)}")
+    return "\n\n".join(parts)
+
+
+def asked_for(group: Group) -> Asked:
+    """The training of equal steps for each model: of a single task, it is that of equal steps for each task."""
+    return Asked(group) if len(group) == 1 else Asked(group, per="model")
 
 
 def compared(records: Records, other: pd.DataFrame, what: str) -> str:

@@ -13,7 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from common import read_records
-from from_start_training import WAYS, paper_groups
+from crops import WAYS, ByTask
+from from_start_training import paper_groups
+from table_one import bootstrapped
 
 from grids import SearchSettings, builtin_similarity, group_degradations
 from grids.degradations import ELEVEN as TASKS
@@ -34,7 +36,6 @@ APART = 40
 """The groups that are taken lie at least 1/40 of the ranking apart: neighbours share most of their tasks."""
 PRIOR = 2.0
 """So many pairs of seeds is what varies over seeds in all tasks worth, beside a task's own."""
-DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Trained:
     Args:
         asked: which it is.
         psnr: of every photograph, the mean over its crops, dB, by way (`WAYS`) and task.
+        elsewhere: the same on the sets of `SETS`, by set; empty where that was not measured.
         half: mean PSNR as made after half of the steps, dB by task; empty where that was not measured.
         hours: of one core, or of a GPU on the clock.
         machine: that it ran on.
@@ -74,7 +76,8 @@ class Trained:
     """
 
     asked: Asked
-    psnr: Mapping[str, Mapping[str, Sequence[float]]]
+    psnr: Mapping[str, ByTask]
+    elsewhere: Mapping[str, Mapping[str, ByTask]]
     half: Mapping[str, float]
     hours: float
     machine: str
@@ -123,6 +126,13 @@ def last_plan(found: Sequence[Group]) -> Iterator[Asked]:
     groups = larger_groups()[:TWICE]
     yield from (Asked(group, steps=LONGER) for group in groups)
     yield from (Asked((task,), steps=LONGER) for task in TASKS if any(task in group for group in groups))
+
+
+def is_in_table(asked: Asked) -> bool:
+    """Whether it is in the paper's Table 1: each kind alone, all in one, the paper's groups, those found."""
+    groups = ((task,) for task in TASKS), (TASKS,), paper_groups()
+    usual = asked.seed == 0 and asked.steps == STEPS and any(asked.group in some for some in groups)
+    return usual or asked.per == "model"
 
 
 def is_measured_half_way(asked: Asked) -> bool:
@@ -191,13 +201,6 @@ def lost_by(
     if single is None or ours is None:
         return None
     return tuple(np.subtract(single.psnr[way][task], ours.psnr[way][task]))
-
-
-def bootstrapped(values: np.ndarray) -> np.ndarray:
-    """The standard errors of the means of rows, (N, photographs): of the means of draws of photographs."""
-    count = values.shape[1]
-    shares = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWS) / count
-    return np.asarray((values @ shares.T).std(1))
 
 
 def seed_errors(records: Records, way: str = WAYS[0]) -> dict[str, float]:

@@ -25,6 +25,7 @@ class Inpainting(Degradation):
 
     name = "inpainting"
     version = 2
+    adds = True
     ranges = (
         Range("lines", 5, 10, "lines in 256 x 256", whole=True, faint=3),
         Range("thickness", 5, 10, "px", faint=2.5),

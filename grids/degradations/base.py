@@ -44,6 +44,9 @@ class Degradation(ABC):
     """Parameters that are whole numbers, and which of them there are: `apply` refuses others."""
     noise: ClassVar[bool] = False
     """Whether it adds noise that is independent in every pixel, which cameras make coarser."""
+    adds: ClassVar[bool] = False
+    """Whether it adds something (noise, blocks, streaks, defects) and is not there to take detail away: a restorer then
+    learns from soft photographs, too."""
     summary: ClassVar[str]
     source: ClassVar[str]
 

@@ -52,6 +52,7 @@ class Jpeg(Degradation):
 
     name = "jpeg"
     version = 2
+    adds = True
     ranges = (Range("quality", 60, 10, "of 100", whole=True, faint=74),)
     rounded = True
     summary = "baseline, 4:2:0; libjpeg on the CPU, the same steps in torch on a GPU"

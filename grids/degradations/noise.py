@@ -24,6 +24,7 @@ class GaussianNoise(SeededDegradation):
     name = "gaussian_noise"
     version = 2
     noise = True
+    adds = True
     ranges = (Range("sigma", 10, 50, "/ 255", faint=5),)
     summary = "white, independent in every pixel and channel"
     source = "kind: GRIDS; range: PromptGIP"
@@ -44,6 +45,7 @@ class PoissonNoise(SeededDegradation):
     name = "poisson_noise"
     version = 2
     noise = True
+    adds = True
     ranges = (Range("photons", 400, 50, "at white", log=True, faint=1600),)
     summary = "Poisson counts, independent in every pixel and channel"
     source = "kind: GRIDS; range: ours, about PromptGIP's fixed 100"
@@ -62,6 +64,7 @@ class SaltPepper(SeededDegradation):
 
     name = "salt_pepper"
     version = 2
+    adds = True
     ranges = (Range("share", 0.02, 0.10, "of the pixels", faint=0.01),)
     summary = "whole pixels, half of them white, half black"
     source = "kind: GRIDS; range: ours, about PromptGIP's fixed 0.05"
@@ -87,6 +90,7 @@ class SensorNoise(SeededDegradation):
     name = "sensor_noise"
     version = 2
     noise = True
+    adds = True
     ranges = (Range("a", 0.002, 0.02, "variance per light, white at 1", log=True, faint=0.0005),)
     summary = "normal, variance a x + a / 20 in linear light (sRGB), independent in every pixel and channel"
     source = "model: signal-dependent Gaussian (Foi et al. 2008); range: ours"

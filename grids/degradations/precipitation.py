@@ -30,6 +30,7 @@ class Rain(Degradation):
 
     name = "rain"
     version = 2
+    adds = True
     ranges = (Range("share", 0.002, 0.008, "of the pixels, each the middle of a streak", faint=0.001),)
     layers = 3
     choices = (("layers", range(1, layers + 1)),)
@@ -97,6 +98,7 @@ class Snow(Degradation):
 
     name = "snow"
     version = 2
+    adds = True
     ranges = (Range("share", 0.02, 0.10, "of the picture", faint=0.01),)
     summary = "white soft flakes, 0.7 to 6 px in radius, slightly smeared in one direction near the vertical"
     source = "kind: unseen-degradation tests; shapes and range: ours"

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from grids.degradations import Degradation
-from grids.degradations.kernels import filter_separable
 from grids.degradations.resampling import reduce_size
 from grids.errors import GridsError
 from grids.images.tensors import crop_middle, round_to_8_bit
-from grids.psf.shapes import gaussian_taps
 from grids.random import seed_for, seeded
 from grids.selection.drawings import draw_over
+from grids.training.camera import soften
 from grids.training.pair_settings import PHOTOGRAPHS, PairSettings
 from grids.training.pairs import make_pairs, save_some
 
@@ -25,10 +24,6 @@ AS_IT_IS = 0.35
 """How often a photograph is not reduced."""
 SHIFT = 8
 """Rows and columns cut off before describing, at most: patches must not stand at a fixed place of a JPEG block."""
-SOFT = (0.4, 1.2)
-"""Standard deviations of the Gaussians that make photographs soft, pixels."""
-TAPS = 9
-"""Of such a Gaussian along each axis."""
 LEAST = 64
 """Pixels of the shorter side that are kept when a photograph is reduced, at least."""
 
@@ -112,25 +107,18 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, settings: Sa
     if settings.drawings:
         whole = draw_over(whole, seeded(seed_for(seed, "drawing")))
     if settings.soft:
-        whole = _soften(whole, settings.soft, seeded(seed_for(seed, "soft")))
+        whole = soften(whole[None], settings.soft, seeded(seed_for(seed, "soft")))[0]
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
         top = left = 0
-    made = make_pairs(whole[None], degradation, replace(settings.data, clean=0.0, saved=0.0), generator, severity)
+    made = make_pairs(
+        whole[None], degradation, replace(settings.data, clean=0.0, saved=0.0, soft=0.0), generator, severity
+    )
     # cut after the damage and before it is saved: the blocks of a file begin at its corner
     worse, quality = save_some(made.inputs[..., top:, left:], settings.data, generator)
     target = made.targets[0, ..., top:, left:]
     return Drawn(target, worse[0], 0.0 if degradation is None else severity, factor, int(quality))
-
-
-def _soften(image: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Blur a photograph, (3, H, W), by a Gaussian that is drawn, or leave it; rounded to multiples of 1/255."""
-    soft, width = torch.rand(2, generator=generator)
-    if soft >= share:
-        return image
-    low, high = SOFT
-    return round_to_8_bit(filter_separable(image[None], gaussian_taps((low + (high - low) * width)[None], TAPS))[0])
 
 
 def reduce_photo(image: Tensor, factor: float) -> Tensor:

@@ -25,7 +25,10 @@ class PairSettings:
         grey: share of the pairs that are grey; in a grey one the noise is the same in all channels, too.
         clean: share of the inputs that bear no damage, or are only saved; these are their own targets.
         coarse: share of the pairs of noise whose grain is coarse and fainter, as cameras leave it that interpolate
-            colours and smooth: the noise is blurred before it is added. It counts for degradations with `noise` alone.
+            colours and smooth (`camera.coarsen`). It counts for degradations with `noise` alone.
+        soft: share of the crops that are blurred a little before they are degraded, as photographs of cameras are at
+            full size (`camera.soften`); the blurred one is the target. It counts for degradations that `adds` alone:
+            where detail is taken away, a target must have it.
         reduced: share of the crops that are cut from a reduced photograph.
         smallest: the smallest share of its sides that it is reduced to, 0.1 to 1; drawn evenly from there to 1.
 
@@ -41,11 +44,12 @@ class PairSettings:
     grey: float = 0.1
     clean: float = 0.05
     coarse: float = 0.0
+    soft: float = 0.0
     reduced: float = 1 / 3
     smallest: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("saved", "full_colour", "grey", "clean", "coarse", "reduced"):
+        for name in ("saved", "full_colour", "grey", "clean", "coarse", "soft", "reduced"):
             if not 0 <= getattr(self, name) <= 1:
                 raise GridsError(f"the share '{name}' must be 0 to 1, but is {getattr(self, name)}")
         if len(self.qualities) != 2 or not all(isinstance(level, int) for level in self.qualities):
@@ -59,7 +63,7 @@ class PairSettings:
             raise GridsError(f"the smallest reduction must be 0.1 to 1, but is {self.smallest}")
 
 
-PHOTOGRAPHS = PairSettings(coarse=0.4)
+PHOTOGRAPHS = PairSettings(coarse=0.4, soft=0.3)
 """As photographs are met: see docs/results.md for the trials that chose the shares."""
 PRISTINE = PairSettings("pristine", wide=False, saved=0.0, grey=0.0, clean=0.0, reduced=0.0)
 """As in GRIDS: clean crops, degraded, and nothing else."""

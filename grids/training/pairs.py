@@ -9,18 +9,14 @@ from torch import Tensor
 
 from grids.degradations import Degradation
 from grids.degradations.compression import saved_as_jpeg
-from grids.degradations.kernels import filter_separable
 from grids.degradations.ranges import Span
 from grids.devices import moved
 from grids.images.grey import take_one_channel
-from grids.images.tensors import round_to_8_bit
-from grids.psf.shapes import gaussian_taps
+from grids.training.camera import coarsen, soften
 from grids.training.pair_settings import PairSettings
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601), as JPEG has them."""
-GRAIN, GRAIN_WINDOW = (0.4, 1.2), 9
-"""The deviation of the blur of coarse noise, pixels, from and to, and its window."""
 
 
 class Made(NamedTuple):
@@ -70,30 +66,20 @@ def make_pairs(
     draws = torch.rand((len(clean), 2), generator=generator).tolist()
     grey = [i for i, (number, _) in enumerate(draws) if number < settings.grey]
     untouched = [i for i, (_, number) in enumerate(draws) if number < settings.clean]
+    if settings.soft and degradation is not None and degradation.adds:
+        clean = soften(clean, settings.soft, generator)
     targets = inputs = _in_grey(clean, grey)
     if degradation is None or drawn is None:
         untouched = list(range(len(clean)))
     else:
         damaged = degradation.apply(targets, drawn)
         if degradation.noise and settings.coarse:
-            damaged = _coarser(damaged, targets, settings.coarse, generator)
+            damaged = coarsen(damaged, targets, settings.coarse, generator)
         inputs = _chosen(untouched, targets, damaged)
         # noise of grey pictures is the same in the three channels
         inputs = _chosen(grey, take_one_channel(inputs), inputs)
     inputs, qualities = save_some(inputs, settings, generator)
     return Made(inputs, _chosen(untouched, inputs, targets), qualities)
-
-
-def _coarser(noisy: Tensor, clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Noisy images, of which a share has its noise blurred: coarser, and fainter by what the blur takes."""
-    draws = torch.rand((len(noisy), 2), generator=generator)
-    which = [i for i, number in enumerate(draws[:, 0].tolist()) if number < share]
-    if not which:
-        return noisy
-    place = moved(torch.tensor(which), noisy.device)
-    sigmas = moved(GRAIN[0] + (GRAIN[1] - GRAIN[0]) * draws[which, 1], noisy.device)
-    grain = filter_separable(noisy[place] - clean[place], gaussian_taps(sigmas, GRAIN_WINDOW))
-    return noisy.index_copy(0, place, round_to_8_bit(clean[place] + grain))
 
 
 def save_some(images: Tensor, settings: PairSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,10 @@ from torch import Tensor
 
 from grids.degradations import ELEVEN, degradation
 from grids.degradations.compression import codec_jpeg
+from grids.degradations.kernels import filter_separable
 from grids.metrics import image_psnr
+from grids.psf.shapes import gaussian_taps
+from grids.training.camera import CHROMA_STRENGTH, coarsen, kept
 from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE, PairSettings, pair_settings
 from grids.training.pairs import Made, make_pairs, save_some
 
@@ -62,7 +65,7 @@ def test_shares_are_those_of_the_settings() -> None:
 
 @pytest.mark.parametrize("name", [*ELEVEN, "sensor_noise", "low_light"])
 def test_grey_pairs_have_the_same_damage_in_every_channel(name: str) -> None:
-    settings = replace(PHOTOGRAPHS, grey=1.0, clean=0.0, saved=0.5)
+    settings = replace(PHOTOGRAPHS, grey=1.0, clean=0.0, saved=0.5, soft=0.0)
     pairs = made(name, settings, count=20, side=32)
     assert bool(is_grey(pairs.inputs).all())
     assert bool(is_grey(pairs.targets).all())
@@ -79,7 +82,7 @@ def test_grey_noise_is_as_strong_as_in_colour() -> None:
 
 
 def test_clean_ones_are_their_own_targets_saved_or_not() -> None:
-    for name, settings in (("jpeg", replace(PHOTOGRAPHS, clean=1.0)), (None, PHOTOGRAPHS)):
+    for name, settings in (("jpeg", replace(PHOTOGRAPHS, clean=1.0, soft=0.0)), (None, PHOTOGRAPHS)):
         pairs = made(name, settings, count=60)
         assert bool(same(pairs.inputs, pairs.targets).all())
         saved = pairs.qualities > 0
@@ -136,6 +139,7 @@ def test_settings_that_are_none() -> None:
         ({"saved": 1.5}, "saved"),
         ({"grey": -0.1}, "grey"),
         ({"clean": float("nan")}, "clean"),
+        ({"soft": 1.1}, "soft"),
         ({"qualities": (98, 75)}, "98, 75"),
         ({"qualities": (0, 75)}, "0, 75"),
         ({"qualities": (75.5, 98)}, "75.5"),
@@ -148,19 +152,61 @@ def test_settings_that_are_none() -> None:
     raises_line(lambda: pair_settings("photos"), "photos", "photographs")
 
 
-def test_coarse_noise_is_that_of_neighbours_too_and_fainter() -> None:
+def correlation(first: Tensor, second: Tensor) -> float:
+    return float((first * second).mean() / (first.square().mean() * second.square().mean()).sqrt())
+
+
+def neighbours(noise: Tensor, pixels: int = 1) -> float:
+    """How alike the noise of pixels beside each other is."""
+    return correlation(noise[..., pixels:], noise[..., :-pixels])
+
+
+def test_coarse_noise_is_fainter_and_that_of_neighbours_too() -> None:
     settings = replace(PRISTINE, coarse=0.5)
     plain, some = (made("gaussian_noise", one, 5, 200, 32) for one in (PRISTINE, settings))
     unchanged = same(plain.inputs, some.inputs)
     assert 70 <= int((~unchanged).sum()) <= 130
     before, after = ((one.inputs - one.targets)[~unchanged] for one in (plain, some))
-
-    def alike(noise: Tensor) -> float:
-        return float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
-
-    assert abs(alike(before)) < 0.1 and alike(after) > 0.3
+    assert abs(neighbours(before)) < 0.1 and neighbours(after) > 0.4
     assert 0.1 * before.std() < after.std() < 0.9 * before.std()
     assert torch.equal(some.inputs.mul(255).round().div(255), some.inputs)
     # nothing else has a grain
     assert torch.equal(*(made("salt_pepper", one, 5, 20).inputs for one in (PRISTINE, settings)))
     assert torch.equal(*(made("poisson_noise", settings, 6, 20).inputs for _ in range(2)))
+
+
+def test_coarse_noise_is_coarser_in_colour_than_in_brightness() -> None:
+    clean = torch.full((60, 3, 64, 64), 0.5)
+    white = torch.randn(clean.shape, generator=generator(3)) * 0.1
+    noise = coarsen(clean + white, clean, 1.0, generator(4)) - clean
+    luma = noise.mean(1, keepdim=True)
+    chroma = noise - luma
+    assert abs(neighbours(luma, 3)) < 0.15 and neighbours(chroma, 3) > 0.3
+    # as of real cameras, the channels are alike in part
+    assert 0.2 < correlation(noise[:, 0], noise[:, 2]) < 0.8
+    ratios = chroma.std((1, 2, 3)) / luma.std((1, 2, 3))
+    low, high = CHROMA_STRENGTH
+    assert 0.7 * low < float(ratios.min()) < float(ratios.max()) < 1.3 * high
+
+
+def test_a_blur_keeps_the_root_of_the_squares_of_its_taps() -> None:
+    taps = gaussian_taps(torch.tensor([0.5, 2.0]), 9)
+    noise = torch.randn(2, 1, 400, 400, generator=generator(1))
+    assert torch.allclose(filter_separable(noise, taps).std((1, 2, 3)), kept(taps), rtol=0.03)
+
+
+def test_soft_crops_are_targets_where_something_is_added() -> None:
+    settings = replace(PRISTINE, soft=0.5)
+    for name in ELEVEN:
+        plain, some = (made(name, one, 5, 60, 32) for one in (PRISTINE, settings))
+        softer = ~same(plain.targets, some.targets)
+        assert bool(softer.any()) == degradation(name).adds
+        if degradation(name).adds:
+            assert 15 <= int(softer.sum()) <= 45
+            steps = [(one.targets[softer].diff(dim=-1)).abs().mean() for one in (plain, some)]
+            assert steps[1] < 0.9 * steps[0]
+    assert torch.equal(some.targets.mul(255).round().div(255), some.targets)
+    # what only blurs or rings is not among them
+    assert not degradation("motion_blur").adds and not degradation("ringing").adds
+    # images that bear nothing are as they were
+    assert torch.equal(made(None, settings, 5, 20).targets, made(None, PRISTINE, 5, 20).targets)

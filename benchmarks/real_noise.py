@@ -1,0 +1,127 @@
+"""What training needs for noise of real cameras: coarse grain and soft crops, in short trainings of several shares.
+
+    python benchmarks/real_noise.py train [--steps 2500] [--coarse 0.5 --soft 0.5]     # recorded in real_noise.jsonl
+    python benchmarks/real_noise.py others                           # the start that ships, and non-local means
+    python benchmarks/real_noise.py report                                            # the table of docs/results.md
+
+Every trial trains the U-Net for Gaussian and Poisson noise from the start that ships, on split fit, and measures start
+and result on crops of split val as pairs.py does, on all of noise_cc15 and on every fourth of noise_polyu. There the
+table has non-local means (OpenCV), too, of one strength for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+
+import cv2
+import torch
+from common import DATA, append_record, channels_last, machine, need, parser, read_records, split_files, table
+from pairs import gains_of, learnt_for, val_crops
+from torch import Tensor, nn
+
+from grids import weights
+from grids.images import read_photo
+from grids.images.tensors import to_bytes, to_unit
+from grids.metrics import psnr
+from grids.restoration.models import load_restorer
+from grids.restoration.tiling import restore_image
+from grids.training.config import TrainingConfig
+from grids.training.pair_settings import PHOTOGRAPHS
+from grids.training.photographs import Photographs
+from grids.training.tasks import matched
+
+FILE = Path(__file__).with_suffix(".jsonl")
+NETWORK, TASKS = "unet", ("gaussian_noise", "poisson_noise")
+WAYS = ("as made", "after JPEG 90", "grey")
+REAL = {"noise_cc15": 1, "noise_polyu": 4}
+"""Folders of pairs, and of how many one is taken."""
+STRENGTHS = (3, 4, 6)
+"""Of non-local means."""
+
+
+def trial(steps: int, coarse: float, soft: float, photographs: Photographs, clean: Tensor) -> dict[str, object]:
+    config = TrainingConfig(
+        iterations=steps,
+        learning_rate=5e-4,
+        final=0.0,
+        warm_up=0.0,
+        average=0.999,
+        loss="log-mse",
+        data=replace(PHOTOGRAPHS, coarse=coarse, soft=soft),
+    )
+    return {
+        "coarse": coarse,
+        "soft": soft,
+        "steps": steps,
+        **measured(learnt_for(TASKS, config, photographs, NETWORK), clean),
+    }
+
+
+def measured(network: nn.Module, clean: Tensor) -> dict[str, object]:
+    """The mean gains on noise that is made, the gain on every real pair."""
+    made = gains_of(network.eval(), clean, TASKS, WAYS)
+    network = channels_last(network)
+    real = {folder: real_gains(lambda image: restore_image(network, image), folder) for folder in REAL}
+    return {**{way: mean(gains.values()) for way, gains in made.items()}, **real}
+
+
+def real_gains(restored: Callable[[Tensor], Tensor], name: str) -> list[float]:
+    """What a restorer, (3, H, W) -> (3, H, W), gains on the pairs of a folder, dB."""
+    folder = need(DATA / "paired" / name)
+    found = []
+    for noisy, target in matched(name, folder / "input", folder / "target")[:: REAL[name]]:
+        image, wanted = (read_photo(file).tensor() for file in (noisy, target))
+        result = restored(image).clamp(0, 1)
+        found.append(round(float(psnr(result[None], wanted[None]) - psnr(image[None], wanted[None])), 3))
+    return found
+
+
+def by_means(strength: float) -> Callable[[Tensor], Tensor]:
+    """Non-local means of OpenCV of one strength for brightness and colour."""
+
+    def denoised(image: Tensor) -> Tensor:
+        pixels = to_bytes(image).permute(1, 2, 0).contiguous().numpy()
+        found = cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength, 7, 21)
+        return to_unit(torch.from_numpy(found)).permute(2, 0, 1)
+
+    return denoised
+
+
+def report() -> str:
+    rows = []
+    for one in read_records(FILE):
+        shares = ("-" if one[share] is None else f"{one[share]:g}" for share in ("coarse", "soft"))
+        made = (f"{one[way]:+.2f}" if way in one else "-" for way in WAYS)
+        real = (f"{mean(one[name]):+.2f} ({min(one[name]):+.2f})" for name in REAL)
+        rows.append((one.get("what", "trained"), *shares, *made, *real))
+    return table(("restorer", "coarse", "soft", *WAYS, *(f"{name} (worst)" for name in REAL)), rows)
+
+
+def measure_others(clean: Tensor) -> None:
+    """Record what the start gains, and non-local means."""
+    start = load_restorer(weights.builtin(f"{NETWORK}_start.safetensors")).network
+    none = {"coarse": None, "soft": None}
+    append_record(FILE, {"what": "the start", **none, **measured(start, clean)})
+    for strength in STRENGTHS:
+        real = {folder: real_gains(by_means(strength), folder) for folder in REAL}
+        append_record(FILE, {"what": f"non-local means, h {strength}", **none, **real})
+
+
+if __name__ == "__main__":
+    options = parser(__doc__)
+    options.add_argument("what", choices=("train", "others", "report"))
+    options.add_argument("--steps", type=int, default=2500)
+    options.add_argument("--coarse", type=float, default=PHOTOGRAPHS.coarse, help="the share of coarse noise")
+    options.add_argument("--soft", type=float, default=PHOTOGRAPHS.soft, help="the share of soft crops")
+    chosen = options.parse_args()
+    if chosen.what != "report":
+        print(machine(), flush=True)
+    if chosen.what == "others":
+        measure_others(val_crops())
+    if chosen.what == "train":
+        learnt = Photographs(split_files("fit"), 96)
+        append_record(FILE, trial(chosen.steps, chosen.coarse, chosen.soft, learnt, val_crops()))
+    print(report())
