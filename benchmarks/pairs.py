@@ -54,8 +54,8 @@ FILE = Path(__file__).with_suffix(".jsonl")
 PICTURE = PICTURES / "pairs.jpg"
 NETWORK = "nafnet"
 SIDE, COUNT = 128, 40
-BASE = replace(PHOTOGRAPHS, coarse=0.0)
-"""As `photographs` were when these trials were made; coarse_noise.py has those of coarse noise."""
+BASE = replace(PHOTOGRAPHS, coarse=0.0, soft=0.0)
+"""As `photographs` were when these trials were made; real_noise.py has those of what came later."""
 VARIANTS: Mapping[str, PairSettings] = {
     "base": BASE,
     "pristine": PRISTINE,

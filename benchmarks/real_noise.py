@@ -2,6 +2,7 @@
 
     python benchmarks/real_noise.py train [--steps 2500] [--coarse 0.5 --soft 0.5]     # recorded in real_noise.jsonl
     python benchmarks/real_noise.py others                           # the start that ships, and non-local means
+    python benchmarks/real_noise.py grain                            # how noise_cc15 is correlated
     python benchmarks/real_noise.py report                                            # the table of docs/results.md
 
 Every trial trains the U-Net for Gaussian and Poisson noise from the start that ships, on split fit, and measures start
@@ -11,7 +12,7 @@ table has non-local means (OpenCV), too, of one strength for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -30,6 +31,7 @@ from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.training.config import TrainingConfig
 from grids.training.pair_settings import PHOTOGRAPHS
+from grids.training.pairs import LUMA
 from grids.training.photographs import Photographs
 from grids.training.tasks import matched
 
@@ -38,6 +40,8 @@ NETWORK, TASKS = "unet", ("gaussian_noise", "poisson_noise")
 WAYS = ("as made", "after JPEG 90", "grey")
 REAL = {"noise_cc15": 1, "noise_polyu": 4}
 """Folders of pairs, and of how many one is taken."""
+AWAY = (1, 2, 4)
+"""Pixels, of correlations of noise."""
 STRENGTHS = (3, 4, 6)
 """Of non-local means."""
 
@@ -70,13 +74,36 @@ def measured(network: nn.Module, clean: Tensor) -> dict[str, object]:
 
 def real_gains(restored: Callable[[Tensor], Tensor], name: str) -> list[float]:
     """What a restorer, (3, H, W) -> (3, H, W), gains on the pairs of a folder, dB."""
-    folder = need(DATA / "paired" / name)
     found = []
-    for noisy, target in matched(name, folder / "input", folder / "target")[:: REAL[name]]:
-        image, wanted = (read_photo(file).tensor() for file in (noisy, target))
+    for image, wanted in pairs_of(name):
         result = restored(image).clamp(0, 1)
         found.append(round(float(psnr(result[None], wanted[None]) - psnr(image[None], wanted[None])), 3))
     return found
+
+
+def pairs_of(name: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """The noisy images and the targets of a folder of `REAL`, each (3, H, W) in [0, 1]."""
+    folder = need(DATA / "paired" / name)
+    for noisy, target in matched(name, folder / "input", folder / "target")[:: REAL[name]]:
+        yield read_photo(noisy).tensor(), read_photo(target).tensor()
+
+
+def grain() -> str:
+    """How noise_cc15 is correlated: with pixels to the right in luma and in red, and between red and green."""
+    rows = []
+    for number, (image, wanted) in enumerate(pairs_of("noise_cc15")):
+        noise = image - wanted
+        noise = noise - noise.mean((1, 2), keepdim=True)
+        luma = (noise * torch.tensor(LUMA).view(3, 1, 1)).sum(0)
+        alike = [correlation(part[:, away:], part[:, :-away]) for part in (luma, noise[0]) for away in AWAY]
+        alike.append(correlation(noise[0], noise[1]))
+        rows.append((number, f"{255 * float(noise[1].std()):.1f}", *(f"{one:.2f}" for one in alike)))
+    head = [f"{part}, {away} px" for part in ("luma", "red") for away in AWAY]
+    return table(("pair", "deviation of green, / 255", *head, "red with green"), rows)
+
+
+def correlation(first: Tensor, second: Tensor) -> float:
+    return float((first * second).mean() / (first.square().mean() * second.square().mean()).sqrt())
 
 
 def by_means(strength: float) -> Callable[[Tensor], Tensor]:
@@ -112,16 +139,16 @@ def measure_others(clean: Tensor) -> None:
 
 if __name__ == "__main__":
     options = parser(__doc__)
-    options.add_argument("what", choices=("train", "others", "report"))
+    options.add_argument("what", choices=("train", "others", "grain", "report"))
     options.add_argument("--steps", type=int, default=2500)
     options.add_argument("--coarse", type=float, default=PHOTOGRAPHS.coarse, help="the share of coarse noise")
     options.add_argument("--soft", type=float, default=PHOTOGRAPHS.soft, help="the share of soft crops")
     chosen = options.parse_args()
-    if chosen.what != "report":
+    if chosen.what in ("train", "others"):
         print(machine(), flush=True)
     if chosen.what == "others":
         measure_others(val_crops())
     if chosen.what == "train":
         learnt = Photographs(split_files("fit"), 96)
         append_record(FILE, trial(chosen.steps, chosen.coarse, chosen.soft, learnt, val_crops()))
-    print(report())
+    print(grain() if chosen.what == "grain" else report())

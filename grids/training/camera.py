@@ -15,7 +15,7 @@ SOFT = (0.4, 1.2)
 SOFT_WINDOW = 9
 LUMA_GRAIN, CHROMA_GRAIN = (0.5, 1.2), (1.2, 3.0)
 """The same of the Gaussians that noise is blurred by: what the channels have in common, and what they differ in. Of
-noise_cc15, neighbours correlate by 0.5 to 0.6 in luma, by 0.8 in red and blue, where 4 pixels apart 0.2 is left."""
+noise_cc15, neighbours correlate by 0.5 to 0.6 in luma and 0.6 to 0.8 in red; 4 pixels away 0.0 and 0.2 are left."""
 GRAIN_WINDOW = 19
 CHROMA_STRENGTH = (0.3, 1.2)
 """The deviation of a channel's chroma grain, over that of its luma grain."""
