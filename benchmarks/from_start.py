@@ -1,16 +1,16 @@
 """The restorers that ship: all kinds in one, the groups found, the paper's groups, and each kind alone, from one start.
 
-    python benchmarks/from_start.py train [--folder runs/from_start] [--hours 10] [--search-hours 3] [--seconds 480]
+    python benchmarks/from_start.py train [--folder runs/from_start] [--hours 4] [--seconds 480] [--worker 0/2]
     python benchmarks/from_start.py report [--folder runs/from_start]
     python benchmarks/from_start.py ship [--folder runs/from_start]      # the mix and the groups -> grids/weights
 
 It goes on from its folder; what is done is never done again. The records of all that was trained are in
 benchmarks/from_start (`report --folder benchmarks/from_start`): copied into an empty folder, they are gone on from. The
-groups found are those of `grids group --delta 0.7` with 500 steps for each task; where that puts all into one, those of
-delta 0.5, 0.3 or 0.1, from the same trainings and those that are missing; after --search-hours the best so far
-(`found.json` tells). Then a step is timed: all restorers get --steps for each task, or as many as end within --hours
-(`steps.json`). Hours are hours of one core: the processor time of the process (on a GPU, time on the clock). Each
-restorer is measured once, on crops of split val.
+groups found are those of `grids group --delta 0.7`, from the drops of the study; where that puts all into one, those of
+delta 0.5, 0.3 or 0.1. Then a step is timed: all restorers get --steps for each task, or as many as let those that ship
+end within --hours (`steps.json`). Hours are hours of one core: the processor time of the process (on a GPU, time on the
+clock). A second worker begins once the first one trains. Each restorer is measured once, on crops of split val and on
+the middles of the photographs of Kodak24 and bsds100.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_start.py train
 """
@@ -26,11 +26,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from common import WEIGHTS, machine, parser, table
+from common import WEIGHTS, add_work_options, machine, parse_work, parser, table
 from crops import SETS, WAYS
-from from_start_search import DELTAS, FOUND, TASKS, Found, Group, Settings
+from from_start_settings import DELTAS, TASKS, Found, Group, Settings
 from from_start_ship import ship
-from from_start_training import START, FromStart, Measured, paper_groups, trained_in
+from from_start_training import FOUND, START, FromStart, Measured, paper_groups, trained_in
 from pairs import COUNT
 from table_one import table_one
 
@@ -88,10 +88,9 @@ def mean_gains(restorer: Measured) -> list[str]:
 
 def describe(found: Found) -> str:
     """At which delta the groups were found."""
-    if found.chosen is None:
+    if found.delta is None:
         return f"No delta of {', '.join(f'{delta:g}' for delta in DELTAS)} gives two groups or more."
-    end = "" if found.chosen.finished else ", the best until the hours of the search were spent"
-    return f"The groups found are those of delta {found.chosen.delta:g} dB{end}."
+    return f"The groups found are those of the study at delta {found.delta:g} dB."
 
 
 def by_kind(
@@ -121,7 +120,6 @@ def train(chosen: argparse.Namespace) -> None:
         chosen.start,
         chosen.steps,
         chosen.hours,
-        chosen.search_hours,
         chosen.device,
         chosen.crop,
         chosen.batch,
@@ -129,7 +127,7 @@ def train(chosen: argparse.Namespace) -> None:
     )
     print(machine(), flush=True)
     try:
-        FromStart(chosen.folder, settings, time.monotonic() + chosen.seconds).train()
+        FromStart(chosen.folder, settings, time.monotonic() + chosen.seconds).train(*chosen.worker)
         print("all is trained")
     except OutOfTimeError as error:
         print(f"{error}: the same command goes on")
@@ -142,14 +140,12 @@ def main(given: Sequence[str] | None = None) -> None:
     options.add_argument("--start", type=Path, default=WEIGHTS / "unet_start.safetensors", help="what all start from")
     options.add_argument("--network", default="unet")
     options.add_argument("--steps", type=int, default=8000, help="for each task")
-    options.add_argument("--hours", type=float, default=10.0, help="of all trainings after the search")
-    options.add_argument("--search-hours", type=float, default=3.0)
-    options.add_argument("--seconds", type=float, default=math.inf, help="then a checkpoint is written, and it ends")
-    options.add_argument("--device", default="cpu")
+    options.add_argument("--hours", type=float, default=4.0, help="of all that ship together")
     options.add_argument("--crop", type=int, default=TrainingConfig.crop)
     options.add_argument("--batch", type=int, default=TrainingConfig.batch)
     options.add_argument("--count", type=int, default=COUNT, help="crops that the restorers are measured on")
-    chosen = options.parse_args(given)
+    add_work_options(options)
+    chosen = parse_work(options, given)
     try:
         if chosen.what == "train":
             train(chosen)

@@ -8,14 +8,12 @@ from typing import Any
 
 from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, remove_weights, table
 from crops import WAYS
-from from_start_search import FOUND, Found
-from from_start_training import Measured, paper_groups, restorers_of, trained_in
+from from_start_settings import Found
+from from_start_training import FOUND, PARTITIONS, Measured, paper_groups, partition_of, restorers_of, trained_in
 
 from grids import weights
 from grids.io import write_bytes, write_text
 
-PARTITIONS = ("mix", "found", "paper")
-"""With these the names of what ships begin; single tasks do not ship."""
 MOST = 26e6
 """Bytes of all restorers in the package, their starts among them."""
 LITTLE = 0.5
@@ -26,7 +24,7 @@ HEAD = """# Cards of restorers
 Written by `python benchmarks/from_start.py ship` from `manifest.json`; README.md tells of the photographs behind them.
 Input and output RGB in [0, 1], fp16, MIT licence. Gains are PSNR over the input in dB, on crops of 128 pixels of
 validation photographs, which no restorer learnt from. `mix` is one restorer for all kinds; the groups found are those
-of a search by trainings, the paper's those that its own drops lead to.
+of the study's drops, the paper's those that its own drops lead to.
 """
 
 
@@ -46,15 +44,11 @@ def ship(folder: Path) -> None:
     check_size(files, old)
     for (target, source), name in zip(files.items(), wanted, strict=True):
         write_bytes(WEIGHTS / target, source.read_bytes())
-        delta = found.chosen.delta if found.chosen and partition_of(name) == "found" else None
+        delta = found.delta if partition_of(name) == "found" else None
         enter(WEIGHTS / target, trained[name], partitions_of(name, trained[name], found), delta)
         print(f"{WEIGHTS / target}: {source.stat().st_size / 1e6:.1f} MB")
     remove_weights(old)
     write_text(WEIGHTS / CARDS, cards())
-
-
-def partition_of(name: str) -> str:
-    return name.split("_")[0]
 
 
 def partitions_of(name: str, restorer: Measured, found: Found) -> str:

@@ -13,16 +13,15 @@ from typing import Any
 import torch
 from common import keep_settings, machine, split_files
 from crops import SETS, WAYS, ByTask, Crops
-from from_start_search import FOUND, TASKS, Found, Group, Settings, find_groups
+from from_start_settings import TASKS, Found, Group, Settings
 from hours import Told, clock_of
 from pairs import Gains, gains_of, val_crops
 from torch import Tensor
 
 from grids import group_degradations
-from grids.io import write_text
+from grids.io import locked, write_text
 from grids.pipeline.experiments import make_experiment
 from grids.pipeline.inputs import TaskSources
-from grids.pipeline.run_folder import RunFolder
 from grids.restoration.models import initialize, load_start, save_restorer, start_weights
 from grids.training.callbacks import Callbacks
 from grids.training.checkpoint import Checkpointing
@@ -34,6 +33,9 @@ from grids.weights import sha256
 SKIPPED, TIMED = 20, 200
 """Steps that come before those that are timed, and these: a GPU chooses its kernels in the first ones."""
 ROUND = 500
+PARTITIONS = ("mix", "found", "paper")
+"""With these the names of what ships begin; single tasks do not ship."""
+FOUND = "found.json"
 START = "start.json"
 """What the weights that all start from gain."""
 
@@ -89,6 +91,11 @@ def restorers_of(found: Sequence[Group]) -> dict[str, Group]:
     return wanted
 
 
+def partition_of(name: str) -> str:
+    """What the name of a restorer begins with."""
+    return name.split("_")[0]
+
+
 def trained_in(folder: Path) -> dict[str, Measured]:
     """The restorers that are there, by name, in their order."""
     names = restorers_of(Found.read(folder / FOUND).groups)
@@ -137,13 +144,15 @@ class FromStart:
         """What restorers are measured on."""
         return val_crops(self.settings.count)
 
-    def train(self) -> None:
-        """All in its order, from where it was broken off; one process at a time."""
-        with RunFolder(self.folder).working():
-            self.measure_start()
-            wanted = restorers_of(find_groups(self.folder, self.settings, self.deadline).groups)
-            steps = self.choose_steps(sum(map(len, wanted.values())))
-            for name, group in wanted.items():
+    def train(self, worker: int = 0, workers: int = 1) -> None:
+        """All in its order, from where it was broken off; one process for each worker."""
+        with locked(self.folder, self.folder / f".lock-{worker}"):
+            with locked(self.folder, self.folder / ".lock"):
+                self.measure_start()
+                wanted = restorers_of(self.find_groups().groups)
+                shipped = [group for name, group in wanted.items() if partition_of(name) in PARTITIONS]
+                steps = self.choose_steps(sum(map(len, shipped)))
+            for name, group in list(wanted.items())[worker::workers]:
                 self.restorer(name, group, steps)
 
     def measure_start(self) -> None:
@@ -154,6 +163,13 @@ class FromStart:
             load_start(network, start_weights(self.settings.start, self.settings.network))
             gains = gains_of(network.to(self.settings.device), self.crops, TASKS, WAYS, self.settings.device)
             write_text(file, json.dumps(gains, indent=1) + "\n")
+
+    def find_groups(self) -> Found:
+        """The groups of the study: written down once, whatever it comes to later."""
+        file = self.folder / FOUND
+        if not file.exists():
+            Found.of("study").write(file)
+        return Found.read(file)
 
     def choose_steps(self, tasks: int) -> int:
         """The steps for each task, of models of so many tasks together: written down once, whatever comes after."""

@@ -34,7 +34,7 @@ from common import (
     read_records,
 )
 from crops import SETS, WAYS, Crops
-from from_start_search import DELTAS, Settings
+from from_start_settings import Found, Settings
 from from_start_training import FromStart
 from hours import Counted, Hours, clock_of
 from mixing_report import report
@@ -48,7 +48,6 @@ from mixing_trials import (
     is_in_table,
     is_measured_half_way,
     last_plan,
-    partition_at,
     read,
     table_of,
 )
@@ -82,7 +81,6 @@ class Mixing:
             chosen.start,
             STEPS,
             chosen.hours,
-            0.0,
             chosen.device,
             chosen.crop,
             chosen.batch,
@@ -126,7 +124,7 @@ class Mixing:
         if missing:
             print(f"{len(missing)} trainings of other workers come first: the same command goes on after them")
             return
-        self.train_all(list(last_plan(partition_at(DELTAS, self.records()))))
+        self.train_all(list(last_plan(Found.of(table_of(self.records())).groups)))
         print("all is trained")
 
     def train_all(self, plan: Sequence[Asked]) -> None:

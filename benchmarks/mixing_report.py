@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from common import table
 from crops import SETS, WAYS
-from from_start_search import DELTAS as CHOSEN
+from from_start_settings import Found
 from from_start_training import paper_groups
 from mixing_trials import (
     LONGER,
@@ -23,7 +23,6 @@ from mixing_trials import (
     drops_of,
     larger_groups,
     mean_distance,
-    partition_at,
     seed_errors,
     table_of,
 )
@@ -166,7 +165,7 @@ def per_model(records: Records) -> str:
 
 def table_1(records: Records) -> str:
     """The paper's Table 1, with equal steps for each model, as far as it is trained."""
-    found = partition_at(CHOSEN, records)
+    found = Found.of(table_of(records)).groups
     groups: dict[str, Sequence[Group]] = {
         "single": [(task,) for task in TASKS],
         "mix": [TASKS],

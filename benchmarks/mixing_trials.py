@@ -17,7 +17,7 @@ from crops import WAYS, ByTask
 from from_start_training import paper_groups
 from table_one import bootstrapped
 
-from grids import SearchSettings, builtin_similarity, group_degradations
+from grids import builtin_similarity
 from grids.degradations import ELEVEN as TASKS
 from grids.search import Answer, DropTable
 from grids.search.drop_table import JOIN
@@ -246,12 +246,3 @@ def table_of(records: Records, way: str = WAYS[0]) -> DropTable:
         for group, rows in drops_of(records, way).set_index("task").groupby("group", sort=False)
     }
     return DropTable(answers, "study", "")
-
-
-def partition_at(deltas: Sequence[float], records: Records) -> tuple[Group, ...]:
-    """The partition at the first of these deltas that asks for two groups or more; none where none does."""
-    for delta in deltas:
-        partition = group_degradations(SearchSettings(delta), table_of(records)).partition
-        if len(partition) > 1:
-            return partition
-    return ()

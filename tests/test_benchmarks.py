@@ -100,7 +100,7 @@ TABLE["unet"] = replace(TABLE["unet"], options={"width": 4, "levels": 1, "blocks
 start = save_restorer(Path(sys.argv[2]) / "start.safetensors", initialize("unet", 1), {"preset": "unet", "tasks": []})
 plan = [mixing.Asked(("jpeg",), 0, 4), mixing.Asked(("jpeg", "ringing"), 0, 4), mixing.Asked(("ringing",), 0, 4)]
 mixing.first_plan, mixing.last_plan = lambda: iter(plan), lambda found: iter(())
-mixing.partition_at, mixing.is_measured_half_way = lambda deltas, records: (), lambda asked: True
+mixing.Found.of, mixing.is_measured_half_way = lambda drops: mixing.Found(), lambda asked: True
 given = ("--folder", sys.argv[2], "--start", str(start), "--crop", "32", "--batch", "2", "--crops", "2")
 mixing.main(["train", *given, "--hours", "1e-9"])
 mixing.main(["train", *given, "--worker", "1/2", "--seconds", "0"])
@@ -145,7 +145,7 @@ mixing.main(["report", "--folder", sys.argv[2]])
 for count in (5, 23, 60, 100):
     mixing.report(dict(list(records.items())[:count]))
 mixing.report(dict(list(records.items())[1::2]))
-found = mixing_trials.partition_at((5.0, 0.7), records)
+found = mixing.Found.of(mixing_trials.table_of(records), (5.0, 0.7)).groups
 print("found", len(found), max(mix[task] * (1 - 1 / len(g)) * 1.1 for g in found for task in g if len(g) > 1))
 """
     told = ran(data, "-c", MIXING + code, SCRIPTS, tmp_path)
@@ -195,16 +195,14 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import crops
 crops.SETS = ("kodak24",)
-import from_start_search
-from_start_search.TASKS, from_start_search.DELTAS, from_start_search.SEARCH_STEPS = tuple(sys.argv[3:]), (0.7, 0.0), 2
+import from_start_settings
+from_start_settings.TASKS = tuple(sys.argv[3:])
 import from_start_training
 from_start_training.SKIPPED, from_start_training.TIMED = 1, 2
 import from_start
 from grids.networks.table import TABLE
 from grids.restoration.models import initialize, read_record, save_restorer
 from grids.training.trainer import OutOfTimeError
-plain = from_start_search.Settings._training
-from_start_search.Settings._training = lambda *given, **more: plain(*given, validation_count=3, **more)
 TABLE["unet"] = replace(TABLE["unet"], options={"width": 4, "levels": 1, "blocks": 1})
 folder = Path(sys.argv[2])
 start = save_restorer(folder / "start.safetensors", initialize("unet", 1), {"preset": "unet", "tasks": []})
@@ -223,24 +221,17 @@ def test_restorers_from_the_start_are_those_of_an_unbroken_run(data: Path, tmp_p
     code = """
 run("train", "whole")
 from_start_training.FromStart.time_step = lambda self: 1e-3
-settings = from_start_search.Settings("unet", start, 2, 10.0, 3.0, "cpu", 32, 2, 1)
-for tenths in itertools.count(1):
-    try:
-        from_start_search.find_groups(folder / "parts", settings, time.monotonic() + tenths / 10)
-        break
-    except OutOfTimeError as error:
-        print(error)
 while not (folder / "parts" / "found_2.json").exists():
     run("train", "parts", "--seconds", 0)  # one step
 written = {file: file.stat().st_mtime_ns for file in folder.glob("parts/**/*") if file.suffix}
 from_start_training.make_experiment = None
-run("train", "parts")
+run("train", "parts", "--worker", "1/2")
 assert all(file.stat().st_mtime_ns == at for file, at in written.items())
 print("REFUSED", refused("train", "parts", "--batch", 3))
 """
     told = ran(data, "-c", FROM_START + code, SCRIPTS, tmp_path, "gaussian_noise", "salt_pepper")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert "while groups at delta" in told and "after 3 of 4 steps: the same command goes on" in told
+    assert "after 3 of 4 steps: the same command goes on" in told
     assert {file.stem for file in whole.glob("*.safetensors")} == {
         "mix",
         "found_1",
@@ -249,7 +240,7 @@ print("REFUSED", refused("train", "parts", "--batch", 3))
     for file in (*whole.glob("*.safetensors"), whole / "found.json", *whole.glob("mix.json")):
         assert file.read_bytes() == (parts / file.name).read_bytes(), file
     found = json.loads((whole / "found.json").read_text())
-    assert found["delta"] == 0 and [len(one["groups"]) for one in found["tried"]] == [1, 2]
+    assert found["delta"] == 0.7 and found["groups"] == [["gaussian_noise"], ["salt_pepper"]]
     assert not list(tmp_path.glob("*/*.ckpt"))
     (line,) = (line for line in told.splitlines() if line.startswith("REFUSED"))
     assert "of a training with other settings" in line
@@ -259,10 +250,11 @@ def test_restorers_from_the_start_are_reported_and_shipped(data: Path, tmp_path:
     code = """
 import common, from_start_ship
 from grids import weights
-run("train", "late", "--search-hours", 0)
+(folder / "none").mkdir()
+from_start_settings.Found().write(folder / "none" / "found.json")
+run("train", "none")
 (folder / "all").mkdir()
-tried = from_start_search.Tried(0.5, (("jpeg", "gaussian_noise"), ("salt_pepper",)), True)
-from_start_search.Found((tried,), "here").write(folder / "all" / "found.json")
+from_start_settings.Found(0.5, (("jpeg", "gaussian_noise"), ("salt_pepper",))).write(folder / "all" / "found.json")
 print("REFUSED", refused("ship", "all"))
 print("REPORT")
 run("train", "all")
@@ -275,17 +267,17 @@ run("ship", "all")  # in the place of the same
 print("REFUSED", refused("ship", "all"))
 for name, entry in weights.manifest().items():
     weights.builtin(name)
-settings = from_start_search.Settings("unet", start, 8000, 10.0, 3.0, "cpu", 64, 8, 40)
+settings = from_start_settings.Settings("unet", start, 8000, 10.0, "cpu", 64, 8, 40)
 for name, seconds, hours in (("some", 1.0, 10.0), ("some", 9.0, 10.0), ("fast", 0.1, 10.0), ("slow", 1.0, 0.1)):
     from_start_training.FromStart.time_step = lambda self: seconds
     print("STEPS", from_start_training.FromStart(folder / name, replace(settings, hours=hours)).choose_steps(8))
 assert read_record(weights.builtin("unet_found_1.safetensors"))["tasks"] == ["jpeg", "gaussian_noise"]
 """
     told = ran(data, "-c", FROM_START + code, SCRIPTS, tmp_path, "jpeg", "gaussian_noise", "salt_pepper")
-    assert "No delta of 0.7, 0 gives two groups or more." in told
+    assert "No delta of 0.7, 0.5, 0.3, 0.1 gives two groups or more." in told
     refused = [line for line in told.splitlines() if line.startswith("REFUSED")]
     assert "does not hold mix yet" in refused[0] and "MB, more than 26" in refused[1] and len(refused) == 2
-    assert "The groups found are those of delta 0.5 dB." in told
+    assert "The groups found are those of the study at delta 0.5 dB." in told
     report = told.split("REPORT")[1]
     assert "| mix | all | 6 |" in report and "| found_1 | jpeg + gaussian_noise | 4 |" in report
     (means, _) = (line.split(" | ") for line in report.split("MB")[0].splitlines() if line.startswith("| mean |"))
