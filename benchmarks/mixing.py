@@ -2,7 +2,7 @@
 
     python benchmarks/mixing.py train [--folder runs/mixing] [--hours 11] [--worker 0/2] [--seconds 480]
     python benchmarks/mixing.py report [--folder runs/mixing]      # tables, as Markdown
-    python benchmarks/mixing.py export [--folder runs/mixing]      # study/unet-1000.jsonl and the table that ships
+    python benchmarks/mixing.py export [--folder runs/mixing]  # study/unet-1000.jsonl, its card, the table that ships
 
 Every training that ends is a line of FOLDER/records-K.jsonl; with those of the committed file it is never done again.
 A training that was broken off goes on. After --hours (of one core, all workers together; on a GPU, time on the clock)
@@ -16,7 +16,6 @@ One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/mixin
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -37,6 +36,7 @@ from crops import SETS, WAYS, Crops
 from from_start_settings import Found, Settings
 from from_start_training import FromStart
 from hours import Counted, Hours, clock_of
+from mixing_export import export
 from mixing_report import report
 from mixing_trials import (
     FILE,
@@ -55,9 +55,8 @@ from torch import nn
 
 from grids.degradations import ELEVEN as TASKS
 from grids.errors import GridsError
-from grids.io import locked, write_text
+from grids.io import locked
 from grids.restoration.models import save_restorer
-from grids.search.drop_table import JOIN
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.trainer import Measuring, OutOfTimeError
@@ -65,7 +64,6 @@ from grids.weights import sha256
 
 CROPS = 3
 """Of every photograph that restorers are measured on."""
-TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
 
 
 class Mixing:
@@ -205,27 +203,6 @@ def records_of(folder: Path) -> Records:
     return read(settings_of(folder), FILE, *sorted(folder.glob("records-*.jsonl")))
 
 
-def export(folder: Path, records: Records) -> None:
-    """Write the committed file, and the table that ships: drops as made, of equal steps for each task."""
-    settings = json.loads((folder / "settings.json").read_text())
-    write_text(FILE, "".join(json.dumps(one.to_json()) + "\n" for one in records.values()))
-    answers = table_of(records).answers
-    one = next(iter(records.values()))
-    head = (
-        f"trainings of the grids study: {settings['network']}, {STEPS:,} steps of {settings['batch']} crops of "
-        f"{settings['crop']} pixels for each task,",
-        f"all from one restorer; 603 photographs to learn from, {len(one.psnr[WAYS[0]][one.asked.group[0]])} others",
-        f"to measure on; {len(records)} trainings; drops of {len(answers)} groups in dB against single-task",
-        "restorers of the same start and steps, with standard errors of seeds and photographs (benchmarks/mixing.py)",
-    )
-    lines = [*(f"# {line}" for line in head), "group,degradation,drop,noise"]
-    for group, answer in answers.items():
-        tasks = [task for task in TASKS if task in group]
-        lines += [f"{JOIN.join(tasks)},{task},{answer.drops[task]:.3f},{answer.noise[task]:.3f}" for task in tasks]
-    write_text(TABLE, "\n".join(lines) + "\n")
-    print(f"{len(records)} trainings, {len(answers)} groups: {TABLE}")
-
-
 def main(given: Sequence[str] | None = None) -> None:
     try:
         run(given)
@@ -257,7 +234,7 @@ def run(given: Sequence[str] | None) -> None:
     if not records:
         raise SystemExit(f"mixing: nothing is trained yet in '{chosen.folder}'")
     if chosen.what == "export":
-        export(chosen.folder, records)
+        export(chosen.folder, records, chosen.crops)
     print(report(records))
 
 

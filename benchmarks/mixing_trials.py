@@ -192,6 +192,11 @@ def drops_of(records: Records, way: str = WAYS[0], steps: int = STEPS, per: Per 
     return frame
 
 
+def mean_noise(drops: pd.DataFrame) -> float:
+    """The root of the mean square of the standard errors of drops, dB."""
+    return float(np.sqrt((drops["noise"] ** 2).mean()))
+
+
 def lost_by(
     records: Records, task: str, group: Group, seed: int, way: str, steps: int, per: Per
 ) -> tuple[float, ...] | None:

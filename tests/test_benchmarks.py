@@ -86,7 +86,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import crops
 crops.SETS = ("kodak24",)
-import mixing, mixing_trials
+import mixing, mixing_export, mixing_trials
 """
 
 
@@ -137,10 +137,12 @@ def made(asked):
     elsewhere = {"kodak24": {way: psnr for way in WAYS}} if mixing_trials.is_in_table(asked) else {}
     return Trained(asked, {way: psnr for way in WAYS}, elsewhere, half, 0.01, "here", mixing.settings_of(folder))
 folder = Path(sys.argv[2])
-(folder / "settings.json").write_text(json.dumps({"network": "unet", "batch": 8, "crop": 64}))
+recipe = {"learning_rate": 5e-4, "loss": "log-mse", "data": {"name": "photographs"}}
+(folder / "settings.json").write_text(json.dumps({"network": "unet", "batch": 8, "crop": 64, "recipe": recipe}))
 records = {one: made(one) for one in (*first_plan(), *last_plan(paper_groups()))}
-mixing.FILE, mixing.TABLE = Path(sys.argv[2]) / "all.jsonl", Path(sys.argv[2]) / "drops.csv"
-mixing.export(folder, records)
+mixing.FILE = mixing_export.FILE = folder / "all.jsonl"
+mixing_export.TABLE, mixing_export.CARD = folder / "drops.csv", folder / "README.md"
+mixing_export.export(folder, records, 3)
 mixing.main(["report", "--folder", sys.argv[2]])
 for count in (5, 23, 60, 100):
     mixing.report(dict(list(records.items())[:count]))
@@ -161,6 +163,8 @@ print("found", len(found), max(mix[task] * (1 - 1 / len(g)) * 1.1 for g in found
     assert groups >= 2 and worst < 0.75
     lines = (tmp_path / "drops.csv").read_text().splitlines()
     assert lines[4] == "group,degradation,drop,noise" and len(lines) > 240
+    card = (tmp_path / "README.md").read_text()
+    assert f"({len(lines) - 5} drops)" in card and "| 2 | 55 |" in card and "60 others" in card and "{steps" not in card
 
 
 def test_hours_add_up_over_slices_of_a_process(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -122,20 +123,27 @@ class Progress(Steps):
     def __init__(self, quiet: bool, log: Path | None = None) -> None:
         super().__init__(quiet, log)
         self.tasks, self.done, self.left = 0, 0, 0
-        self.seconds: list[float] = []
+        self.known: list[int] = []  # steps of trainings that are still to come
+        self.asked: list[int] = []  # of those that a search asked for
+        self.rates: list[float] = []  # seconds a step
 
-    def expects(self, tasks: int, trainings: int) -> None:
+    def expects(self, tasks: int, steps: Sequence[int]) -> None:
         """Note how many tasks and trainings there are, for the time left."""
-        self.tasks, self.left = tasks, trainings
+        self.tasks, self.left, self.known = tasks, len(steps), list(steps)
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
         """Say what a training reached, and about how long the others take; nothing of one done earlier."""
         self.close()
         self.left = max(0, self.left - 1)
+        steps = run.curve[-1].step
+        if steps in self.known:
+            self.known.remove(steps)
+        else:
+            self.asked.append(steps)
         if reused:
             return
         self.done += 1
-        self.seconds.append(run.seconds)
+        self.rates.append(run.seconds / steps)
         reached = f"stopped: {run.stopped}" if run.stopped else self._reached(run)
         self.say(
             f"{self.done:3d}  {run.seconds:4.0f} s  {self._name(run.group, run.repeat)}: {reached}{self._time_left()}"
@@ -171,7 +179,9 @@ class Progress(Steps):
     def _time_left(self) -> str:
         if not self.left:
             return ""
-        seconds = self.left * sorted(self.seconds)[len(self.seconds) // 2]
+        further = max(0, self.left - len(self.known))  # groups that nobody knows yet: as large as those before
+        steps = sum(self.known) + further * statistics.fmean(self.asked or self.known or [0])
+        seconds = statistics.median(self.rates) * steps
         return f"; about {self.left} more" + (f", {time_text(seconds)}" if seconds >= 60 else "")
 
 

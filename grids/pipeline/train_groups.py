@@ -103,7 +103,8 @@ def train_groups(
         if only == "search":
             _need_upper_bounds(folder.path, order)
         wanted = list_bounds(order, used, partition)
-        hears.expects(len(order), len(wanted) + (used.start is None))
+        groups = [*([order] if used.start is None else ()), *(group for group, _ in wanted)]
+        hears.expects(len(order), [used.config.steps(len(group)) for group in groups])
         start = start_of(experiment, used, folder.path, where, deadline, hears)
         evaluator = TrainingEvaluator(
             replace(experiment, start=start.state, start_sha256=start.sha256),

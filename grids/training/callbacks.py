@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from grids.results import TrainingRun
@@ -15,13 +16,13 @@ class Callbacks(Protocol):
     Derive from `NullCallbacks` to hear only a part.
     """
 
-    def expects(self, tasks: int, trainings: int) -> None:
+    def expects(self, tasks: int, steps: Sequence[int]) -> None:
         """Hear how much there is to do, once, before the first training of a grouping.
 
         Args:
             tasks: the number of tasks that are to be grouped.
-            trainings: how many trainings there are at least; those that are finished already and only read are counted.
-                A search may ask for more.
+            steps: of every training that there is at least; those that are finished already and only read are among
+                them. A search may ask for more.
         """
 
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
@@ -77,7 +78,7 @@ class NullCallbacks:
     the others stay silent.
     """
 
-    def expects(self, tasks: int, trainings: int) -> None: ...
+    def expects(self, tasks: int, steps: Sequence[int]) -> None: ...
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None: ...
     def step(self, done: int) -> None: ...
     def loss(self, done: int, mean: float) -> None: ...
