@@ -37,9 +37,11 @@ class Outcome:
         return self.found.certificate != HEURISTIC and self.excess > 0
 
 
-def solve(simulated: Simulated, method: str, *, shortcuts: bool = True) -> Outcome:
-    """Search, and look for what cannot be right."""
+def solve(simulated: Simulated, method: str, *, shortcuts: bool = True, mix: bool = False) -> Outcome:
+    """Search, and look for what cannot be right; with `mix` all degradations together are told first, as in training."""
     search = Search(Problem(simulated.similarity, DELTA, shortcuts=shortcuts), method)
+    if mix:
+        search.tell(everything := frozenset(simulated.similarity.degradations), *simulated(everything))
     found, seconds = timed(search, simulated)
     worst = max(simulated.drops_of(simulated.mask(group)).max() for group in found.partition)
     outcome = Outcome(found, simulated.fewest(), seconds, bool(worst <= DELTA + 1e-9))

@@ -10,13 +10,13 @@ from grids.errors import GridsError, look_up
 from grids.results import WORST, Grouping, Trial, Verdict
 from grids.search.answers import BEYOND, WITHIN, Answers, Table
 from grids.search.certificate import lower_bound, spared
+from grids.search.drop_model import learn_from
 from grids.search.methods.agglomerative import Agglomerative
 from grids.search.methods.base import Ask, Done, SearchMethod, too_many
 from grids.search.methods.exact import Exact
 from grids.search.methods.grids import GridsSearch
 from grids.search.problem import ENUMERATED, Answer, Problem, label
 from grids.search.result import make_grouping, make_trial
-from grids.search.surrogate import BeyondSurrogate
 from grids.search.trial_log import TrialLog
 
 METHODS: dict[str, type[SearchMethod]] = {
@@ -254,7 +254,7 @@ class Search:
         if not pending:
             yield {}
             return
-        chance = BeyondSurrogate(self.problem, self._answers).beyond(pending)
+        chance = learn_from(self.problem, self._answers).beyond(pending)
         order = sorted(range(len(pending)), key=lambda i: abs(chance[i] - 0.5))  # flip the least certain ones first
         flips = (f for size in range(len(pending) + 1) for f in itertools.combinations(order, size))
         for flipped in itertools.islice(flips, SUPPOSITIONS):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from grids.search.answers import Answers, Table
+from grids.search.drop_model import learn_from
 from grids.search.methods.base import Ask, Done, SearchMethod, no_partition
 from grids.search.methods.exact_milp import ExactListed, ExactMilp
 from grids.search.partitions import Best, fewest, shares
 from grids.search.problem import ENUMERATED, Problem
-from grids.search.surrogate import CERTAIN, BeyondSurrogate
+from grids.search.surrogate import CERTAIN
 
 LIKELY = 0.05
 """From this chance on that all of a partition is within delta, it is verified; below, it is rather broken."""
@@ -48,8 +49,7 @@ class Exact(SearchMethod):
             return self._programs.next(answers)
         problem, table = answers.problem, Table(answers)
         groups = table.usable
-        surrogate = BeyondSurrogate(problem, answers)
-        beyond = surrogate.beyond(groups)
+        beyond = learn_from(problem, answers).beyond(groups)
         beyond[table.within[groups]] = CERTAIN
         beyond[table.direct[groups]] = 0.0
         best = Best(groups, 1 - TIE * np.log1p(-beyond), problem.n)
