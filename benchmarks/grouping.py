@@ -164,9 +164,8 @@ def laws(problems: int) -> None:
             with mock.patch.object(exact, "learn_from", surrogate):
                 found = [solve(simulate_law(law, ELEVEN, seed, ERROR), "exact", mix=True) for seed in range(count)]
             tasks = [sum(len(trial.group) for trial in outcome.found.trials) for outcome in found]
-            groups = f"{np.mean([len(outcome.found) for outcome in found]):.2f}"
-            answers = [outcome.found.trainings for outcome in found]
-            cells = f"{np.mean(answers):.1f}", max(answers), f"{np.mean(tasks):.0f}", groups
+            groups, answers = zip(*((len(outcome.found), outcome.found.trainings) for outcome in found), strict=True)
+            cells = f"{np.mean(answers):.1f}", max(answers), f"{np.mean(tasks):.0f}", f"{np.mean(groups):.2f}"
             rows.append((law, what, *cells, percent(outcome.within for outcome in found)))
     header = ("law", "learns from", "answers: mean", "most", "their tasks: mean", "groups", "truly within")
     print(table(header, rows), flush=True)

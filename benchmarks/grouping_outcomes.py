@@ -38,10 +38,11 @@ class Outcome:
 
 
 def solve(simulated: Simulated, method: str, *, shortcuts: bool = True, mix: bool = False) -> Outcome:
-    """Search, and look for what cannot be right; with `mix` all degradations together are told first, as in training."""
+    """Search, and look for what cannot be right; with `mix`, all degradations together are told first."""
     search = Search(Problem(simulated.similarity, DELTA, shortcuts=shortcuts), method)
     if mix:
-        search.tell(everything := frozenset(simulated.similarity.degradations), *simulated(everything))
+        everything = frozenset(simulated.similarity.degradations)
+        search.tell(everything, *simulated(everything))
     found, seconds = timed(search, simulated)
     worst = max(simulated.drops_of(simulated.mask(group)).max() for group in found.partition)
     outcome = Outcome(found, simulated.fewest(), seconds, bool(worst <= DELTA + 1e-9))

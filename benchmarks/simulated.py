@@ -15,8 +15,8 @@ Two other laws look like trainings of our own, in which S tells nothing of drops
 a ~ Gamma(1.5, 0.5 dB), and h is 0. "spoilers": that with 0.3 times a, and two of the degradations cost the others in
 their group the larger of s_i p_j, s ~ U(0.2, 1.2), p ~ U(0.3, 1.0) dB.
 
-For n = 11 at delta = 0.7 dB the first looks like the problem of GRIDS: 3 to 4 groups are needed, the largest within delta
-mostly has 3 to 6 members, and mean distance and worst drop have a rank correlation of 0.4 at a = 0.5.
+For n = 11 at delta = 0.7 dB the first looks like the problem of GRIDS: 3 to 4 groups are needed, the largest within
+delta mostly has 3 to 6 members, and mean distance and worst drop have a rank correlation of 0.4 at a = 0.5.
 
     python benchmarks/simulated.py 50 exact 0     # one search in a process of its own, as JSON: n, method, seed
 """
