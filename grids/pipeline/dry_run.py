@@ -14,7 +14,7 @@ from grids.errors import GridsError, unknown_name
 from grids.images import ReadOptions
 from grids.pipeline.experiments import TrainingSettings, make_experiment
 from grids.pipeline.inputs import Images, Tasks, TaskSources
-from grids.pipeline.warm_start import LONGER, check_system, shipped_start
+from grids.pipeline.warm_start import LONGER, check_system, covering_start, shipped_start
 from grids.restoration.models import check_scale
 from grids.results import Grouping
 from grids.search import find_method
@@ -81,7 +81,7 @@ def plan_training(
     check_system(used, experiment)
     step, config = step_seconds(experiment, devices.resolve(device), order), used.config
     found = []
-    if used.start is None:
+    if used.start is None and covering_start(used, order) is None:
         longer = 1 if shipped_start(used.network) else LONGER
         found.append(PlannedTraining(order, "what all others start from", step * longer * config.steps(len(order))))
     for group, repeat in list_bounds(order, used, partition):

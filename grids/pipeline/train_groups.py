@@ -23,7 +23,7 @@ from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder
 from grids.pipeline.run_report import GIVEN, TrainGroupsResult, report_of, with_restorers
 from grids.pipeline.similarity import measure_similarity
 from grids.pipeline.targets import check_apart
-from grids.pipeline.warm_start import MIX, Start, check_system, start_of
+from grids.pipeline.warm_start import MIX, Start, check_system, covering_start, start_of
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, Trial
 from grids.search import Problem, Search, TrialLog, run_search
@@ -103,7 +103,8 @@ def train_groups(
         if only == "search":
             _need_upper_bounds(folder.path, order)
         wanted = list_bounds(order, used, partition)
-        groups = [*([order] if used.start is None else ()), *(group for group, _ in wanted)]
+        first = [order] if used.start is None and covering_start(used, order) is None else []
+        groups = [*first, *(group for group, _ in wanted)]
         hears.expects(len(order), [used.config.steps(len(group)) for group in groups])
         start = start_of(experiment, used, folder.path, where, deadline, hears)
         evaluator = TrainingEvaluator(

@@ -1,8 +1,8 @@
-"""What restorers start from: weights of a file, of a restorer for all tasks that is trained first, or none."""
+"""What restorers start from: weights of a file or of the package, of a restorer that is trained first, or none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,8 +72,9 @@ def start_of(
 
     Args:
         experiment: what is trained with, without a start.
-        settings: `start` is "scratch", a file, or None for a restorer for all tasks that is trained first: from the
-            weights that ship, if they are for this network, otherwise from random ones for four times as long.
+        settings: `start` is "scratch", a file, or None: for the weights that ship, where they restore all these tasks,
+            and otherwise for a restorer for all tasks that is trained first (from the weights that ship, if they are
+            for this network, or from random ones for four times as long).
         folder: the run folder; that restorer lies in its sub-folder mix.
         device: where it is trained.
         deadline: `time.monotonic()` after which the training is broken off, with a checkpoint.
@@ -89,6 +90,8 @@ def start_of(
         file = Path(settings.start)
         state = start_weights(file, settings.network)
         return Start(state, sha256(file), f"from the weights in '{file.name}'")
+    if (covering := covering_start(settings, [task.name for task in experiment.tasks])) is not None:
+        return Start(start_weights(covering, experiment.network), sha256(covering), "from the weights that ship")
     # crops of its own: the restorer for all tasks would else see the start's again, and the others new ones
     config = replace(experiment.config, seed=experiment.config.seed ^ OTHER_SEED)
     shipped, rate = shipped_start(experiment.network), config.learning_rate
@@ -110,6 +113,23 @@ def start_of(
     file = folder / MIX / run.file
     words = f"from a restorer for all tasks ({first.config.steps(len(trained.names))} steps {origin})"
     return Start(start_weights(file, experiment.network), _digest(file), words, run.seconds)
+
+
+def covering_start(settings: TrainingSettings, names: Collection[str]) -> Path | None:
+    """Find a restorer for all tasks that needs no training: the one that ships, where it was trained for all of them.
+
+    Args:
+        settings: of the trainings; those of a recipe have their own.
+        names: of the tasks.
+
+    Returns:
+        The file; None where the settings name a start, or none ships for this network and these tasks.
+    """
+    if settings.start is not None or settings.recipe is not None:
+        return None
+    file = shipped_start(settings.network)
+    record = None if file is None else read_record(file)
+    return file if record is not None and set(names) <= set(record["tasks"]) else None
 
 
 def shipped_start(network: str) -> Path | None:

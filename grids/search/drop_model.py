@@ -22,8 +22,8 @@ from grids.search.surrogate import CERTAIN, BeyondSurrogate
 SHARING, SHARING_EACH = (0.35, 0.3), 0.3
 DISTANCE = (0.2, 0.15)
 SPOILING, PAIR = 0.25, 0.2
-SCALES = (0.25, 0.5, 1.0, 2.0)
-"""Of all of these; the answers choose."""
+SCALES = (1.0, 0.5, 2.0, 0.25)
+"""Of all of these; the answers choose, and without any it is the first."""
 APART = 0.1
 """What a group's own drop deviates from the model by, in units of delta."""
 BOUND = 0.3
