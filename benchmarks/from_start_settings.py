@@ -17,6 +17,7 @@ from grids.weights import sha256
 
 Group = tuple[str, ...]
 TASKS: Group = ELEVEN
+RATE = 5e-4
 DELTAS = (0.7, 0.5, 0.3, 0.1)
 """A smaller one where those before put all tasks into one group."""
 
@@ -46,7 +47,13 @@ class Settings:
     def training(self) -> TrainingSettings:
         """The trainings; the rate goes down to zero."""
         return TrainingSettings.by_recipe(
-            network=self.network, start=self.start, iterations=self.steps, crop=self.crop, batch=self.batch, final=0.0
+            network=self.network,
+            start=self.start,
+            iterations=self.steps,
+            crop=self.crop,
+            batch=self.batch,
+            learning_rate=RATE,
+            final=0.0,
         )
 
     def to_json(self) -> str:

@@ -24,8 +24,8 @@ MIX = "mix"
 OTHER_SEED = 0x5EED
 LONGER = 4
 """A restorer for all tasks that begins with random weights gets so many times the steps of the others."""
-FASTER = 2.0
-"""And so many times their learning rate, where its network bears that."""
+RATE = 1e-3
+"""Its learning rate is at least this, where its network bears that."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def start_of(
     config = replace(experiment.config, seed=experiment.config.seed ^ OTHER_SEED)
     shipped, rate = shipped_start(experiment.network), config.learning_rate
     if settings.recipe is None:  # the rate of a paper is the paper's
-        rate = max(rate, min(FASTER * rate, preset(experiment.network).rate))
+        rate = max(rate, min(RATE, preset(experiment.network).rate))
     if shipped is None:
         longer = replace(config, iterations=LONGER * config.iterations, learning_rate=rate)
         first = replace(experiment, config=longer)

@@ -183,12 +183,13 @@ class TrainingConfig:
 
         Returns:
             one entry for each field, and "version", which is raised when training itself changes. `steps_per` is left
-            out where it is "model", and `data.coarse` where it is 0: settings from before there were such have equal
-            JSON.
+            out where it is "model", and `data.coarse` and `data.soft` where they are 0: settings from before there
+            were such have equal JSON.
         """
         data = asdict(self.data) | {"qualities": list(self.data.qualities)}
-        if not self.data.coarse:
-            del data["coarse"]
+        for later in ("coarse", "soft"):
+            if not data[later]:
+                del data[later]
         found = {"version": VERSION, **asdict(self), "betas": list(self.betas), "data": data}
         if self.steps_per == "model":
             del found["steps_per"]
@@ -221,7 +222,8 @@ class TrainingConfig:
 
 
 BUDGETS: dict[str, TrainingConfig] = {
-    "quick": TrainingConfig(loss="log-mse"),
+    # few steps from weights that have come to rest: a higher rate moves them more than it teaches
+    "quick": TrainingConfig(learning_rate=2e-4, loss="log-mse"),
     "standard": TrainingConfig(iterations=4000, crop=96, loss="log-mse"),
     # GRIDS, section 5.3: AdamW at 2e-4, warm-up and cosine, batches of 8 crops of 256, 600,000 iterations
     "paper": TrainingConfig(

@@ -128,7 +128,10 @@ _GRIDS = Recipe(
     network="srresnet",
     small="srresnet",
     losses="L1, all tasks mixed in every batch",
-    budgets={name: replace(config, loss="l1") for name, config in BUDGETS.items()},
+    budgets={
+        **{name: replace(BUDGETS[name], learning_rate=5e-4, loss="l1") for name in ("quick", "standard")},
+        "paper": replace(BUDGETS["paper"], loss="l1"),
+    },
 )
 
 TABLE: dict[str, Recipe] = {

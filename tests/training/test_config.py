@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from grids.errors import UnknownNameError
 from grids.training.config import BUDGETS, VERSION, TrainingConfig
+from grids.training.pair_settings import PRISTINE
 from grids.training.recipes import get_recipe
 
 
@@ -127,7 +128,7 @@ def test_json_without_a_part_is_refused() -> None:
 
 
 def test_budgets_are_the_plain_settings() -> None:
-    assert plain_config("quick") == TrainingConfig(loss="log-mse")
+    assert plain_config("quick") == TrainingConfig(learning_rate=2e-4, loss="log-mse")
     changed = plain_config("standard", iterations=7, seed=None)
     assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)
     paper = plain_config("paper")
@@ -170,3 +171,8 @@ def test_settings_and_recipes_need_no_torch() -> None:
     code = f"import sys, {', '.join(names)}; print([name for name in ('torch', 'scipy') if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_settings_from_before_there_were_coarse_noise_and_soft_crops_have_equal_json() -> None:
+    assert {"coarse", "soft"}.isdisjoint(TrainingConfig(data=PRISTINE).to_json()["data"])
+    assert {"coarse", "soft"} <= set(TrainingConfig().to_json()["data"])
