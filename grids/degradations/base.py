@@ -43,7 +43,8 @@ class Degradation(ABC):
     choices: ClassVar[tuple[tuple[str, range], ...]] = ()
     """Parameters that are whole numbers, and which of them there are: `apply` refuses others."""
     noise: ClassVar[bool] = False
-    """Whether it adds noise that is independent in every pixel, which cameras make coarser."""
+    """Whether it adds noise that is independent in every pixel and, before it is clipped, has a mean of 0: cameras make
+    it coarser."""
     adds: ClassVar[bool] = False
     """Whether it adds something (noise, blocks, streaks, defects) and is not there to take detail away: a restorer then
     learns from soft photographs, too."""
@@ -82,13 +83,14 @@ class Degradation(ABC):
         }
         return parameters | self._sample(shape, generator)
 
-    def apply(self, images: Tensor, parameters: Parameters, round_to_8_bit: bool = True) -> Tensor:
+    def apply(self, images: Tensor, parameters: Parameters, round_to_8_bit: bool = True, clip: bool = True) -> Tensor:
         """Degrade a batch: the same images and parameters give the same result on one type of device.
 
         Args:
             images: (B, 3, H, W), float32 RGB in [0, 1].
             parameters: what `sample` returned for this batch.
             round_to_8_bit: round the result to multiples of 1/255, as a file would.
+            clip: False leaves values below 0 and above 1 as they are, and rounds nothing: noise whose mean is 0.
 
         Returns:
             (B, 3, H, W), float32 in [0, 1], on the device of `images`.
@@ -115,7 +117,7 @@ class Degradation(ABC):
         own = type(self).__module__.startswith(OURS)  # others may return a tensor that they keep
         if not own or result.requires_grad or not result.is_contiguous() or _share_memory(result, images):
             result = result.clone(memory_format=torch.contiguous_format)
-        return result if self.rounded else _finished(result, round_to_8_bit)
+        return result if self.rounded or not clip else _finished(result, round_to_8_bit)
 
     def __call__(
         self,

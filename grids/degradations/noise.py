@@ -89,7 +89,6 @@ class SensorNoise(SeededDegradation):
 
     name = "sensor_noise"
     version = 2
-    noise = True
     adds = True
     ranges = (Range("a", 0.002, 0.02, "variance per light, white at 1", log=True, faint=0.0005),)
     summary = "normal, variance a x + a / 20 in linear light (sRGB), independent in every pixel and channel"

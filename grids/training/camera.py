@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -41,29 +44,32 @@ def soften(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return images.index_copy(0, place, round_to_8_bit(filter_separable(images[place], taps)))
 
 
-def coarsen(noisy: Tensor, clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def coarsen(noisy: Tensor, clean: Tensor, share: float, generator: torch.Generator, grey: Sequence[int] = ()) -> Tensor:
     """Make the noise of a share of the images coarse and fainter, as cameras leave it that interpolate colours, smooth
     and save as JPEG: finer in luma than in chroma.
 
-    What the channels have in common is blurred by a Gaussian of 0.5 to 1.2 pixels; what they differ in by one of 1.2 to
-    3 pixels, and has 0.3 to 1.2 times the deviation of the other then.
+    What the channels have in common, their mean, is blurred by a Gaussian of 0.5 to 1.2 pixels; what they differ in by
+    one of 1.2 to 3 pixels, and has 0.3 to 1.2 times the deviation of the other then.
 
     Args:
-        noisy: (B, 3, H, W) float32 in [0, 1], with noise that is independent in every pixel and channel.
-        clean: the same without it. Neither is changed.
+        noisy: (B, 3, H, W) float32, with noise that is independent in every pixel and channel and has a mean of 0:
+            not clipped, or what clipping adds to black and takes from white would be made larger, too.
+        clean: the same without it, in [0, 1]. Neither is changed.
         share: 0 to 1.
         generator: on the CPU; four numbers an image are drawn from it.
+        grey: the numbers of the images that are grey: their grain is that of luma alone.
 
     Returns:
-        (B, 3, H, W), those with coarse noise rounded to multiples of 1/255. If none has it, `noisy`, not a copy.
+        (B, 3, H, W), clipped to [0, 1] and rounded to multiples of 1/255, those that stay as they are, too.
     """
     draws = torch.rand((len(noisy), 4), generator=generator)
     which = _drawn(draws, share)
     if not which:
-        return noisy
+        return round_to_8_bit(noisy)
     place = moved(torch.tensor(which), noisy.device)
+    draws[list(grey), 3] = -math.inf
     luma_width, chroma_width, strength = (
-        moved(_between(limits, draws[which, number]), noisy.device)
+        moved(_between(limits, draws[which, number]).clamp_min(0), noisy.device)
         for number, limits in enumerate((LUMA_GRAIN, CHROMA_GRAIN, CHROMA_STRENGTH), 1)
     )
     luma, chroma = (gaussian_taps(width, GRAIN_WINDOW) for width in (luma_width, chroma_width))
@@ -73,7 +79,7 @@ def coarsen(noisy: Tensor, clean: Tensor, share: float, generator: torch.Generat
     grain = filter_separable(common * 3**0.5, luma)
     strength = strength * kept(luma) / kept(chroma)
     grain = grain + filter_separable((noise - common) * 1.5**0.5, chroma) * strength.view(-1, 1, 1, 1)
-    return noisy.index_copy(0, place, round_to_8_bit(clean[place] + grain))
+    return round_to_8_bit(noisy.index_copy(0, place, clean[place] + grain))
 
 
 def kept(taps: Tensor) -> Tensor:

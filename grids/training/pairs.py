@@ -72,9 +72,11 @@ def make_pairs(
     if degradation is None or drawn is None:
         untouched = list(range(len(clean)))
     else:
-        damaged = degradation.apply(targets, drawn)
         if degradation.noise and settings.coarse:
-            damaged = coarsen(damaged, targets, settings.coarse, generator)
+            noisy = degradation.apply(targets, drawn, clip=False)
+            damaged = coarsen(noisy, targets, settings.coarse, generator, grey)
+        else:
+            damaged = degradation.apply(targets, drawn)
         inputs = _chosen(untouched, targets, damaged)
         # noise of grey pictures is the same in the three channels
         inputs = _chosen(grey, take_one_channel(inputs), inputs)

@@ -170,15 +170,16 @@ def test_coarse_noise_is_fainter_and_that_of_neighbours_too() -> None:
     assert abs(neighbours(before)) < 0.1 and neighbours(after) > 0.4
     assert 0.1 * before.std() < after.std() < 0.9 * before.std()
     assert torch.equal(some.inputs.mul(255).round().div(255), some.inputs)
-    # nothing else has a grain
-    assert torch.equal(*(made("salt_pepper", one, 5, 20).inputs for one in (PRISTINE, settings)))
+    # nothing else has a grain, nor noise whose mean is not 0
+    for other in ("salt_pepper", "sensor_noise"):
+        assert torch.equal(*(made(other, one, 5, 20).inputs for one in (PRISTINE, settings)))
     assert torch.equal(*(made("poisson_noise", settings, 6, 20).inputs for _ in range(2)))
 
 
 def test_coarse_noise_is_coarser_in_colour_than_in_brightness() -> None:
     clean = torch.full((60, 3, 64, 64), 0.5)
     white = torch.randn(clean.shape, generator=generator(3)) * 0.1
-    noise = coarsen(clean + white, clean, 1.0, generator(4)) - clean
+    noise = coarsen(clean + white, clean, 1.0, generator(4)) - clean  # hardly ever clipped
     luma = noise.mean(1, keepdim=True)
     chroma = noise - luma
     assert abs(neighbours(luma, 3)) < 0.15 and neighbours(chroma, 3) > 0.3
@@ -187,6 +188,31 @@ def test_coarse_noise_is_coarser_in_colour_than_in_brightness() -> None:
     ratios = chroma.std((1, 2, 3)) / luma.std((1, 2, 3))
     low, high = CHROMA_STRENGTH
     assert 0.7 * low < float(ratios.min()) < float(ratios.max()) < 1.3 * high
+
+
+@pytest.mark.parametrize("name", ["gaussian_noise", "poisson_noise"])
+@pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.2, 0.2)])
+def test_coarse_noise_shifts_no_brightness_and_no_colour(name: str, colour: tuple[float, ...]) -> None:
+    clean = torch.tensor(colour).view(1, 3, 1, 1).expand(80, 3, 48, 48).contiguous()
+    fine, coarse = (
+        make_pairs(clean, degradation(name), replace(PRISTINE, coarse=share), generator(2), 0.5).inputs
+        for share in (0.0, 1.0)
+    )
+    # what is clipped at black and white moves the means, of coarse noise less, since it is fainter
+    for before, after in zip(*((one - clean).mean((0, 2, 3)) for one in (fine, coarse)), strict=True):
+        assert abs(after) < max(0.9 * abs(before), 1 / 255)
+
+
+def test_the_coarse_noise_of_grey_pairs_is_that_of_luma() -> None:
+    clean = torch.full((60, 3, 64, 64), 0.5)
+    grey, colour = (
+        make_pairs(clean, degradation("gaussian_noise"), replace(PRISTINE, coarse=1.0, grey=share), generator(2), 0.3)
+        for share in (1.0, 0.0)
+    )
+    noise = (grey.inputs - grey.targets)[:, 0]
+    assert abs(neighbours(noise, 4)) < 0.08
+    common = (colour.inputs - colour.targets).mean(1)
+    assert float(noise.std()) == pytest.approx(float(common.std()), rel=0.15)
 
 
 def test_a_blur_keeps_the_root_of_the_squares_of_its_taps() -> None:
