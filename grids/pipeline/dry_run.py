@@ -14,7 +14,7 @@ from grids.errors import GridsError, unknown_name
 from grids.images import ReadOptions
 from grids.pipeline.experiments import TrainingSettings, make_experiment
 from grids.pipeline.inputs import Images, Tasks, TaskSources
-from grids.pipeline.warm_start import LONGER, check_system, covering_start, shipped_start
+from grids.pipeline.warm_start import check_system, start_steps
 from grids.restoration.models import check_scale
 from grids.results import Grouping
 from grids.search import find_method
@@ -81,14 +81,13 @@ def plan_training(
     check_system(used, experiment)
     step, config = step_seconds(experiment, devices.resolve(device), order), used.config
     found = []
-    if used.start is None and covering_start(used, order) is None:
-        longer = 1 if shipped_start(used.network) else LONGER
-        found.append(PlannedTraining(order, "what all others start from", step * longer * config.steps(len(order))))
+    if steps := start_steps(used, order):
+        found.append(PlannedTraining(order, "what all others start from", step * steps))
     for group, repeat in list_bounds(order, used, partition):
         why = "upper bound" if len(group) == 1 else "the noise of a drop" if repeat else "mix-training"
         found.append(PlannedTraining(group, why, step * config.steps(len(group))))
     if partition is not None:
-        given = [group for group in partition.partition if len(group) > 1]
+        given = list_given(partition)
         return found + [PlannedTraining(group, "given", step * config.steps(len(group))) for group in given]
     count = 0 if only == "upper-bounds" else round(find_method(method).estimate_answers(len(order)))
     found = [] if only == "search" else found
@@ -133,6 +132,18 @@ def list_bounds(
     """
     again = [(names, 1)] if settings.repeats > 1 and partition is None else []
     return [*(((name,), 0) for name in names), (names, 0), *again]
+
+
+def list_given(partition: Grouping | None) -> list[tuple[str, ...]]:
+    """List the groups of a partition that is trained without a search.
+
+    Args:
+        partition: None for a search.
+
+    Returns:
+        the groups of two tasks or more.
+    """
+    return [] if partition is None else [group for group in partition.partition if len(group) > 1]
 
 
 def step_seconds(experiment: Experiment, device: torch.device, names: tuple[str, ...]) -> float:

@@ -35,8 +35,8 @@ class TrainingSettings:
         network: a preset of `grids.networks.TABLE`.
         config: the hyperparameters of every restorer.
         start: a file of weights that all start from, or "scratch" for weights drawn from the seed, as the paper does.
-            None for what is usual: groups start from one restorer for all tasks that is trained first, a single
-            restorer from the weights that ship for its network, if there are any.
+            None for what is usual: the weights that ship for the network, if there are any. Groups need them to be a
+            restorer for all of their tasks; else they start from one that is trained first.
         repeats: seeds that a group is trained with at most, while it straddles delta.
         early: stop a group that is clearly beyond delta half way.
         validation_side, validation_count: of the crops that are measured on, pixels and crops of each task.

@@ -15,7 +15,7 @@ from grids import __version__, devices
 from grids.errors import GridsError, RunError
 from grids.images import ReadOptions
 from grids.pipeline.compare import load_similarity
-from grids.pipeline.dry_run import Part, choose_tasks, list_bounds
+from grids.pipeline.dry_run import Part, choose_tasks, list_bounds, list_given
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, make_experiment
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import BUILTIN, Images, Tasks, TaskSources, pair_folders
@@ -23,7 +23,7 @@ from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder
 from grids.pipeline.run_report import GIVEN, TrainGroupsResult, report_of, with_restorers
 from grids.pipeline.similarity import measure_similarity
 from grids.pipeline.targets import check_apart
-from grids.pipeline.warm_start import MIX, Start, check_system, covering_start, start_of
+from grids.pipeline.warm_start import MIX, Start, check_system, covering_start, start_of, start_steps
 from grids.restoration.models import check_scale
 from grids.results import Group, Grouping, SimilarityMatrix, Trial
 from grids.search import Problem, Search, TrialLog, run_search
@@ -103,9 +103,9 @@ def train_groups(
         if only == "search":
             _need_upper_bounds(folder.path, order)
         wanted = list_bounds(order, used, partition)
-        first = [order] if used.start is None and covering_start(used, order) is None else []
-        groups = [*first, *(group for group, _ in wanted)]
-        hears.expects(len(order), [used.config.steps(len(group)) for group in groups])
+        steps = [used.config.steps(len(group)) for group in (*(group for group, _ in wanted), *list_given(partition))]
+        first = start_steps(used, order)
+        hears.expects(len(order), [first, *steps] if first else steps)
         start = start_of(experiment, used, folder.path, where, deadline, hears)
         evaluator = TrainingEvaluator(
             replace(experiment, start=start.state, start_sha256=start.sha256),
@@ -181,7 +181,8 @@ def _bounded(
 def _claim(folder: RunFolder, experiment: Experiment, settings: TrainingSettings, device: torch.device) -> None:
     """Check, before any training, that the folder is new or has these settings; else raise RunError."""
     names = [task.name for task in experiment.tasks]
-    start = MIX if settings.start is None else str(settings.start)
+    start = covering_start(settings, names) if settings.start is None else settings.start
+    start = MIX if start is None else str(start)
     if start not in (MIX, SCRATCH):
         start = sha256(Path(start))
     identity = None if folder.made else TrialLog.identity_of(folder.path / TRIALS)

@@ -17,6 +17,7 @@ from grids.restoration.models import read_record, start_weights
 from grids.training.callbacks import Callbacks
 from grids.training.evaluator import TrainingEvaluator
 from grids.training.experiment import Experiment
+from grids.training.pair_settings import PRISTINE
 from grids.weights import sha256
 
 MIX = "mix"
@@ -123,13 +124,32 @@ def covering_start(settings: TrainingSettings, names: Collection[str]) -> Path |
         names: of the tasks.
 
     Returns:
-        The file; None where the settings name a start, or none ships for this network and these tasks.
+        The file; None where the settings name a start, or none ships for this network, these tasks and this kind of
+        data.
     """
     if settings.start is not None or settings.recipe is not None:
         return None
     file = shipped_start(settings.network)
     record = None if file is None else read_record(file)
-    return file if record is not None and set(names) <= set(record["tasks"]) else None
+    if record is None or not set(names) <= set(record["tasks"]):
+        return None
+    learnt_from = record["recipe"].get("data", {}).get("name", PRISTINE.name)
+    return file if learnt_from == settings.config.data.name else None
+
+
+def start_steps(settings: TrainingSettings, names: Collection[str]) -> int:
+    """How many steps it takes to train what all others start from.
+
+    Args:
+        settings: of the trainings.
+        names: of the tasks.
+
+    Returns:
+        optimizer steps; 0 where nothing is to be trained.
+    """
+    if settings.start is not None or covering_start(settings, names) is not None:
+        return 0
+    return (1 if shipped_start(settings.network) else LONGER) * settings.config.steps(len(names))
 
 
 def shipped_start(network: str) -> Path | None:

@@ -26,8 +26,11 @@ SCALES = (1.0, 0.5, 2.0, 0.25)
 """Of all of these; the answers choose, and without any it is the first."""
 APART = 0.1
 """What a group's own drop deviates from the model by, in units of delta."""
-BOUND = 0.3
-"""The deviation of a lower bound that is taken for a drop, likewise."""
+BEYOND_BOUND = 0.3
+"""What a drop is taken to exceed a lower bound by, and the deviation of that; so of one that is only told as the worst
+of its group. Likewise."""
+FARTHEST = 50.0
+"""A larger drop is taken for this, likewise: a training that went astray tells little of others."""
 LEAST_UNIT = 0.1
 """dB: in place of a delta that is smaller."""
 
@@ -40,16 +43,19 @@ class DropModel:
 
     Args:
         problem: with the distances.
-        answers: to learn from: all drops by name, and lower bounds where there is no drop. Read once, now.
+        answers: to learn from: all drops by name, and lower bounds where there is no drop; where only the worst drop of
+            a group is known, each of its members counts with it. Verdicts are not looked at. Read once, now.
     """
 
     def __init__(self, problem: Problem, answers: Answers) -> None:
         names = problem.similarity.degradations
         self._limits = np.array([problem.limit(name) for name in names])
-        self._unit = max(float(self._limits.mean()), LEAST_UNIT)
+        # the median: one degradation may be allowed any drop
+        self._unit = max(float(np.median(self._limits)), LEAST_UNIT)
         self._maps = _maps(problem.distances)
         mean, deviation = _prior(problem.n, self._unit)
         inputs, drops, errors = self._observed(answers, names)
+        drops = drops.clip(-FARTHEST * self._unit, FARTHEST * self._unit)
         fits = [_fit(inputs, drops, errors, scale * mean, scale * deviation) for scale in SCALES]
         _, self._mean, self._covariance = max(fits, key=lambda fit: fit[0])
 
@@ -76,14 +82,18 @@ class DropModel:
     def _observed(self, answers: Answers, names: Sequence[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Of every drop that is known: what it depends on (drops, parts), the drop, its standard error."""
         found = []
+        vague = BEYOND_BOUND * self._unit
         for mask, answer in answers.answers.items():
             group = members(mask)
             known = _inputs(memberships([mask], len(names)))[0]
             for i in group if len(group) > 1 else ():
-                if (drop := answer.drops.get(names[i])) is not None:
-                    found.append((known @ self._maps[i], drop, answer.noise.get(names[i], 0.0)))
-                elif (bound := answer.at_least.get(names[i])) is not None:
-                    found.append((known @ self._maps[i], bound, BOUND * self._unit))
+                row = known @ self._maps[i]
+                if names[i] in answer.drops:
+                    found.append((row, answer.drops[names[i]], answer.noise.get(names[i], 0.0)))
+                elif names[i] in answer.at_least:
+                    found.append((row, answer.at_least[names[i]] + vague, vague))
+                elif WORST in answer.drops:
+                    found.append((row, answer.drops[WORST], vague))
         inputs = np.array([row for row, _, _ in found]).reshape(len(found), self._maps.shape[2])
         drops, errors = (np.array([row[at] for row in found]) for at in (1, 2))
         return inputs, drops, np.hypot(errors, APART * self._unit)
@@ -97,11 +107,12 @@ def learn_from(problem: Problem, answers: Answers) -> DropModel | BeyondSurrogat
         answers: to learn from.
 
     Returns:
-        A `DropModel`; with more than 14 degradations, or where answers do not tell the drops of members by name, a
-        `BeyondSurrogate`, which learns from verdicts alone.
+        A `DropModel`; a `BeyondSurrogate`, which learns from verdicts, with more than 14 degradations, where verdicts
+        are only supposed, and where no answer tells a drop by name.
     """
-    told = ({*answer.drops, *answer.at_least} for mask, answer in answers.answers.items() if mask & (mask - 1))
-    if problem.n > ENUMERATED or {WORST} in told:
+    multiple = [mask for mask in answers.verdicts if mask & (mask - 1)]
+    told = [{*answer.drops, *answer.at_least} - {WORST} for mask in multiple if (answer := answers.answers.get(mask))]
+    if problem.n > ENUMERATED or len(told) < len(multiple) or (multiple and not any(told)):
         return BeyondSurrogate(problem, answers)
     return DropModel(problem, answers)
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from grids.errors import GridsError
 from grids.results import Grouping, SimilarityMatrix, Trial, Verdict
 from grids.search.answers import BEYOND, WITHIN, Answers
-from grids.search.drop_model import learn_from
 from grids.search.methods.base import Ask
 from grids.search.problem import Answer, Problem
 from grids.search.search import Search, find_method
+from grids.search.surrogate import BeyondSurrogate
 from grids.search.trial_log import TrialLog
 
 Drops = Mapping[str, float]
@@ -187,7 +187,7 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
     """The questions that a search would ask, without asking: an idea of its length before hours are spent on it.
 
     Answers at hand are used when their group's turn comes; all others come out as the distances let expect (see
-    `learn_from`).
+    `BeyondSurrogate`).
 
     Args:
         problem: what to group.
@@ -202,7 +202,7 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
         GridsError: the answers leave no partition, or one at hand has a wrong value.
     """
     steps, answers = find_method(method)(problem), Answers(problem)
-    surrogate = learn_from(problem, answers)
+    surrogate = BeyondSurrogate(problem, answers)
     masks = {problem.mask(group): answer for group, answer in (at_hand or {}).items()}
     held = {mask: problem.normalize(mask, answer) for mask, answer in masks.items()}
     for mask, answer in held.items():

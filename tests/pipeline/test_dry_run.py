@@ -12,6 +12,7 @@ from grids.pipeline.dry_run import plan_training
 from grids.pipeline.experiments import TrainingSettings
 from grids.pipeline.warm_start import covering_start
 from grids.training.config import TrainingConfig
+from grids.training.pair_settings import PRISTINE
 
 NAMES = ("gaussian_blur", "jpeg", "gaussian_noise")
 SMALL = TrainingSettings(config=TrainingConfig(iterations=4, crop=16, batch=2), validation_side=32, validation_count=4)
@@ -40,5 +41,9 @@ def test_the_start_that_ships_is_for_its_own_tasks_network_and_data() -> None:
     found = covering_start(SMALL, NAMES)
     assert found is not None and found.name == "unet_start.safetensors"
     assert covering_start(SMALL, (*NAMES, "haze")) is None
+    pristine = replace(SMALL, config=replace(SMALL.config, data=PRISTINE))
+    assert covering_start(pristine, NAMES) is None
+    assert covering_start(replace(pristine, network="nafnet"), NAMES) is not None
+    assert covering_start(replace(SMALL, network="nafnet"), NAMES) is None
     for changed in ({"network": "srresnet"}, {"start": "scratch"}, {"recipe": "liu-durbm"}):
         assert covering_start(replace(SMALL, **changed), NAMES) is None

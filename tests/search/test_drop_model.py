@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from search.brute_force import KINDS, World, world
 
+from grids import builtin_similarity
 from grids.results import WORST
 from grids.search import Answer, Problem
 from grids.search.answers import Answers
@@ -24,6 +25,7 @@ from grids.search.drop_model import (
     learn_from,
 )
 from grids.search.problem import members
+from grids.search.run import plan_search
 from grids.search.surrogate import BeyondSurrogate
 
 DELTA = 0.7
@@ -132,10 +134,45 @@ def test_what_is_told_by_verdict_alone_is_learnt_by_the_other_model() -> None:
     given = world(1, 4)
     answers = Answers(Problem(given.similarity, DELTA))
     assert isinstance(learn_from(answers.problem, answers), DropModel)
-    answers.add(0b0011, Answer({}, {}, {WORST: 1.0}))
+    assert isinstance(learn_from(answers.problem, answers.supposing({0b0011: "beyond"})), BeyondSurrogate)
+    answers.add(0b0011, Answer({WORST: 1.0}))
     assert isinstance(learn_from(answers.problem, answers), BeyondSurrogate)
+    answers.add(0b0101, Answer({"d0": 1.0}))  # what is told by name is not lost
+    assert isinstance(learn_from(answers.problem, answers), DropModel)
     large = Problem(world(0, 15).similarity, DELTA)
     assert isinstance(learn_from(large, Answers(large)), BeyondSurrogate)
+
+
+def test_the_worst_drop_counts_for_each_member_without_one() -> None:
+    answers = Answers(Problem(world(1, 4).similarity, DELTA))
+    answers.add(0b0011, Answer({WORST: 5.0, "d0": 0.1}))
+    assert DropModel(answers.problem, answers).beyond([0b0011])[0] > 0.9
+
+
+def test_one_that_may_lose_anything_does_not_blur_the_others() -> None:
+    given = world(0, 6)
+    problem = Problem(given.similarity, DELTA, delta_for={"d0": 99.0})
+    answers = Answers(problem)
+    for mask in some_masks(0, 6, 12):
+        answers.add(mask, Answer(given.drops(mask)))
+    for mask, verdict in answers.verdicts.items():
+        if mask & (mask - 1):
+            worst = max(drop for name, drop in given.drops(mask).items() if name != "d0")
+            if abs(worst - DELTA) > 0.3:
+                assert (DropModel(problem, answers).beyond([mask])[0] > 0.5) == (verdict == "beyond")
+
+
+@pytest.mark.parametrize("drop", [1e30, 1.7e308, -1.7e308])
+def test_a_training_that_went_astray_leaves_finite_probabilities(drop: float) -> None:
+    answers = answered(world(3, 5), some_masks(3, 5, 6))
+    answers.add(0b11111, Answer(dict.fromkeys(answers.problem.similarity.degradations, drop)))
+    assert np.all(np.isfinite(DropModel(answers.problem, answers).beyond(np.arange(1, 32))))
+
+
+def test_a_plan_is_about_as_long_as_a_search() -> None:
+    matrix = builtin_similarity()
+    lengths = [len(plan_search(Problem(matrix, delta), "exact")) for delta in (0.3, 0.7)]
+    assert all(10 <= length <= 400 for length in lengths)
 
 
 def test_a_lower_bound_stands_for_a_drop() -> None:
