@@ -17,11 +17,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 from common import machine, table
+from grouping_guesses import laws, recorded
 from grouping_outcomes import (
     COLUMNS,
     ELEVEN,
@@ -35,18 +35,12 @@ from grouping_outcomes import (
     solve,
     wrong,
 )
-from simulated import BUMPS, DELTA, LAWS, NOISE, Alone, Simulated, simulate, simulate_law
+from simulated import BUMPS, DELTA, NOISE, Alone, Simulated, simulate
 
 import grids
 from grids.results import CERTIFICATES, Grouping
 from grids.search import METHODS, DropTable, Problem, Search, run_search, tag_selection
-from grids.search.drop_model import learn_from
-from grids.search.methods import exact
 from grids.search.partitions import Best, solve_set_partition
-from grids.search.surrogate import BeyondSurrogate
-
-ERROR = 0.05
-"""dB, of the drops under several laws."""
 
 
 def methods(problems: int) -> None:
@@ -152,23 +146,6 @@ def noisy(problems: int) -> None:
             truly = percent(outcome.within for outcome in outcomes)
             rows.append((f"{error:g}", method, truly, *columns(outcomes, ELEVEN), undecided, *certificates(outcomes)))
     print(table(("error, dB", "method", "truly within", *COLUMNS, "undecided", *CERTIFICATES), rows), flush=True)
-
-
-def laws(problems: int) -> None:
-    """What it saves to learn from drops, not only from verdicts."""
-    count = part_of(problems, 0.2)
-    print(f"\nn = {ELEVEN}, {count} problems for each law, errors of {ERROR:g} dB; `exact`, told of the mix first.\n")
-    rows = []
-    for law in LAWS:
-        for what, surrogate in (("verdicts", BeyondSurrogate), ("drops", learn_from)):
-            with mock.patch.object(exact, "learn_from", surrogate):
-                found = [solve(simulate_law(law, ELEVEN, seed, ERROR), "exact", mix=True) for seed in range(count)]
-            tasks = [sum(len(trial.group) for trial in outcome.found.trials) for outcome in found]
-            groups, answers = zip(*((len(outcome.found), outcome.found.trainings) for outcome in found), strict=True)
-            cells = f"{np.mean(answers):.1f}", max(answers), f"{np.mean(tasks):.0f}", f"{np.mean(groups):.2f}"
-            rows.append((law, what, *cells, percent(outcome.within for outcome in found)))
-    header = ("law", "learns from", "answers: mean", "most", "their tasks: mean", "groups", "truly within")
-    print(table(header, rows), flush=True)
 
 
 def parallel(problems: int) -> None:
@@ -283,7 +260,8 @@ def max_drop(found: Grouping) -> str:
 
 
 PARTS: dict[str, Callable[[int], None]] = {
-    part.__name__: part for part in (methods, noise, shortcuts, noisy, laws, parallel, large, published, solvers)
+    part.__name__: part
+    for part in (methods, noise, shortcuts, noisy, laws, recorded, parallel, large, published, solvers)
 }
 
 
