@@ -4,13 +4,12 @@
     python benchmarks/from_start.py report [--folder runs/from_start]
     python benchmarks/from_start.py ship [--folder runs/from_start]      # the mix and the groups -> grids/weights
 
-It goes on from its folder; what is done is never done again. The records of all that was trained are in
-benchmarks/from_start (`report --folder benchmarks/from_start`): copied into an empty folder, they are gone on from. The
-groups found are those of `grids group --delta 0.7`, from the drops of the study; where that puts all into one, those of
-delta 0.5, 0.3 or 0.1. Then a step is timed: all restorers get --steps for each task, or as many as let those that ship
-end within --hours (`steps.json`). Hours are hours of one core: the processor time of the process (on a GPU, time on the
-clock). A second worker begins once the first one trains. Each restorer is measured once, on crops of split val and on
-the middles of the photographs of Kodak24 and bsds100.
+It goes on from its folder; what is done is never done again. The records of what ships are in benchmarks/from_start
+(`report --folder benchmarks/from_start`). The groups found are those of `grids group --delta 0.7`, from the drops of
+the study; where that puts all into one, those of delta 0.5, 0.3 or 0.1. Then a step is timed: all restorers get --steps
+for each task, or as many as let those that ship end within --hours (`steps.json`). Hours are hours of one core: the
+processor time of the process (on a GPU, time on the clock). A second worker begins once the first one trains. Each
+restorer is measured once, on crops of split val and on the middles of the photographs of Kodak24 and bsds100.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_start.py train
 """
@@ -90,7 +89,7 @@ def describe(found: Found) -> str:
     """At which delta the groups were found."""
     if found.delta is None:
         return f"No delta of {', '.join(f'{delta:g}' for delta in DELTAS)} gives two groups or more."
-    return f"The groups found are those of the study at delta {found.delta:g} dB."
+    return f"The groups found are those of {found.source} at delta {found.delta:g} dB."
 
 
 def by_kind(

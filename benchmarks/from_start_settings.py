@@ -30,7 +30,7 @@ class Settings:
         network: a preset.
         start: weights that all restorers start from.
         steps: for each task, at most.
-        hours: of all trainings: of one core, of a GPU on the clock.
+        hours: of all that ship together, or of all trainings: of one core, of a GPU on the clock.
         device, crop, batch: of all trainings.
         count: crops that restorers are measured on.
     """
@@ -69,10 +69,12 @@ class Found(NamedTuple):
     Args:
         delta: that they were asked for with, dB; None where none gives two groups or more.
         groups: of the partition; none then.
+        source: where the drops are from.
     """
 
     delta: float | None = None
     groups: tuple[Group, ...] = ()
+    source: str = "the study"
 
     @classmethod
     def of(cls, drops: str | DropTable, deltas: Sequence[float] = DELTAS) -> Found:
@@ -97,4 +99,4 @@ class Found(NamedTuple):
         if not file.exists():
             return cls()
         record = json.loads(file.read_text())
-        return cls(record["delta"], tuple(map(tuple, record["groups"])))
+        return cls(record["delta"], tuple(map(tuple, record["groups"])), record["source"])

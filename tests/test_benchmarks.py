@@ -244,7 +244,11 @@ print("REFUSED", refused("train", "parts", "--batch", 3))
     for file in (*whole.glob("*.safetensors"), whole / "found.json", *whole.glob("mix.json")):
         assert file.read_bytes() == (parts / file.name).read_bytes(), file
     found = json.loads((whole / "found.json").read_text())
-    assert found["delta"] == 0.7 and found["groups"] == [["gaussian_noise"], ["salt_pepper"]]
+    assert (
+        found["delta"] == 0.7
+        and found["groups"] == [["gaussian_noise"], ["salt_pepper"]]
+        and found["source"] == "the study"
+    )
     assert not list(tmp_path.glob("*/*.ckpt"))
     (line,) = (line for line in told.splitlines() if line.startswith("REFUSED"))
     assert "of a training with other settings" in line
