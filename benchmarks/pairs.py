@@ -67,6 +67,8 @@ VARIANTS: Mapping[str, PairSettings] = {
     "clean 0.15": replace(BASE, clean=0.15),
     "reduced 0": replace(BASE, reduced=0.0),
     "from the mildest": replace(BASE, wide=False),
+    "soft": replace(BASE, soft=PHOTOGRAPHS.soft),
+    "soft and coarse": PHOTOGRAPHS,
 }
 LOW = "low severity"
 MEASURED: Mapping[str, PairSettings] = {

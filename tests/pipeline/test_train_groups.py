@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 from training.tiny_trainings import same_weights
 
 from grids.errors import GridsError, ImageError, RunError, UnknownNameError
+from grids.pipeline import warm_start
 from grids.pipeline.dry_run import plan_training
 from grids.pipeline.experiments import RunControl, TrainingSettings
 from grids.pipeline.group import SearchSettings
@@ -44,6 +46,10 @@ class Heard(NullCallbacks):
     def __init__(self) -> None:
         self.trained: list[tuple[tuple[str, ...], int]] = []
         self.reused = 0
+        self.expected: tuple[int, list[int]] | None = None
+
+    def expects(self, tasks: int, steps: Sequence[int]) -> None:
+        self.expected = tasks, list(steps)
 
     def finished(self, run: TrainingRun, reused: bool) -> None:
         if reused:
@@ -72,7 +78,9 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
     found = grouped(photos, tmp_path / "run", callbacks=heard)
     assert found.finished and found.grouping is not None
     assert sorted(name for group in found.grouping.partition for name in group) == sorted(NAMES)
-    assert heard.trained[0] == (NAMES, 0) and ((NAMES[0],), 0) in heard.trained and (NAMES, 1) in heard.trained
+    assert heard.trained[0] == ((NAMES[0],), 0) and (NAMES, 0) in heard.trained and (NAMES, 1) in heard.trained
+    assert found.report.start == "from the weights that ship"
+    assert heard.expected == (3, [4, 4, 4, 12, 12])
     write_verified(found, tmp_path / "run")
     read = Grouping.load(tmp_path / "run")
     assert read.upper_bounds.keys() == set(NAMES) and "unet, 4 steps for each task" in read.settings["source"]
@@ -91,6 +99,21 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
     page = (tmp_path / "run" / "report.html").read_text()
     assert "unet" in page and "data:image/png" in page
     assert (tmp_path / "run" / "training.csv").read_text().count("\n") >= 4
+
+
+def test_a_start_that_is_trained_is_expected_with_all_its_steps(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_start, "shipped_start", lambda network: None)
+    heard = Heard()
+    found = grouped(photos, tmp_path / "run", callbacks=heard, only="upper-bounds")
+    assert heard.expected == (3, [4 * 12, 4, 4, 4, 12, 12])
+    assert heard.trained[:2] == [(NAMES, 0), ((NAMES[0],), 0)] and "from scratch" in found.report.start
+    # a folder of another start is not gone on with
+    monkeypatch.undo()
+    with pytest.raises(RunError):
+        grouped(photos, tmp_path / "run", only="upper-bounds")
+    assert not [run for run in heard.trained if run[1] > 1]
 
 
 @pytest.mark.slow
@@ -188,7 +211,7 @@ def test_old_run_folders_count_steps_for_each_model(photos: Path, tmp_path: Path
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert "steps_per" not in settings["recipe"]  # as runs from before there was a choice
     heard = Heard()
-    assert grouped(photos, tmp_path / "run", per_model, callbacks=heard).finished and heard.reused == 6
+    assert grouped(photos, tmp_path / "run", per_model, callbacks=heard).finished and heard.reused == 5
     with pytest.raises(RunError, match="steps per model, now task"):
         grouped(photos, tmp_path / "run")
     other = tmp_path / "other"
