@@ -6,14 +6,14 @@ It decides only in which order groups are asked for, never what is true of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import log_ndtr
 
 from grids.results import WORST, FloatArray
 from grids.search.answers import Answers, Masks
-from grids.search.problem import ENUMERATED, Problem, members, memberships
+from grids.search.problem import ENUMERATED, Problem, memberships
 from grids.search.surrogate import CERTAIN, BeyondSurrogate
 
 # Mean and deviation of what drops consist of before anything is known, in units of delta times a scale: of sharing at
@@ -35,6 +35,14 @@ LEAST_UNIT = 0.1
 """dB: in place of a delta that is smaller."""
 
 
+class Known(NamedTuple):
+    """The drops of a degradation that are known: inputs (drops, 1 + n), drops and standard errors (drops,), dB."""
+
+    inputs: FloatArray
+    drops: FloatArray
+    errors: FloatArray
+
+
 class DropModel:
     """How likely groups are to be beyond delta, by a Bayesian linear regression of drops.
 
@@ -52,12 +60,10 @@ class DropModel:
         self._limits = np.array([problem.limit(name) for name in names])
         # the median: one degradation may be allowed any drop
         self._unit = max(float(np.median(self._limits)), LEAST_UNIT)
-        self._maps = _maps(problem.distances)
-        mean, deviation = _prior(problem.n, self._unit)
-        inputs, drops, errors = self._observed(answers, names)
-        drops = drops.clip(-FARTHEST * self._unit, FARTHEST * self._unit)
-        fits = [_fit(inputs, drops, errors, scale * mean, scale * deviation) for scale in SCALES]
-        _, self._mean, self._covariance = max(fits, key=lambda fit: fit[0])
+        common = _common(problem.distances)
+        known = [self._observed(answers, names, i) for i in range(problem.n)]
+        fits = [_fit(common, known, scale * self._unit) for scale in SCALES]
+        _, self._parts = max(fits, key=lambda fit: fit[0])
 
     def beyond(self, masks: Masks | Sequence[int]) -> FloatArray:
         """The probability that each group is beyond delta, its members taken for independent.
@@ -72,31 +78,30 @@ class DropModel:
         within = np.zeros(len(member))  # the logarithm of its probability
         for i, limit in enumerate(self._limits):
             rows = np.flatnonzero((member[:, i] > 0) & (member.sum(axis=1) > 1))
-            known = _inputs(member[rows])
-            one = self._maps[i]
-            spread = ((known @ (one @ self._covariance @ one.T)) * known).sum(axis=1)
+            known = _inputs(member[rows], i)
+            mean, covariance = self._parts[i]
+            spread = ((known @ covariance) * known).sum(axis=1)
             deviation = np.sqrt(spread + (APART * self._unit) ** 2)
-            within[rows] += log_ndtr((limit - known @ (one @ self._mean)) / deviation)
+            within[rows] += log_ndtr((limit - known @ mean) / deviation)
         return np.clip(-np.expm1(within), CERTAIN, 1 - CERTAIN)
 
-    def _observed(self, answers: Answers, names: Sequence[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Of every drop that is known: what it depends on (drops, parts), the drop, its standard error."""
+    def _observed(self, answers: Answers, names: Sequence[str], i: int) -> Known:
+        """Of every drop of a degradation that is known: its inputs, the drop, its standard error."""
         found = []
         vague = BEYOND_BOUND * self._unit
         for mask, answer in answers.answers.items():
-            group = members(mask)
-            known = _inputs(memberships([mask], len(names)))[0]
-            for i in group if len(group) > 1 else ():
-                row = known @ self._maps[i]
-                if names[i] in answer.drops:
-                    found.append((row, answer.drops[names[i]], answer.noise.get(names[i], 0.0)))
-                elif names[i] in answer.at_least:
-                    found.append((row, answer.at_least[names[i]] + vague, vague))
-                elif WORST in answer.drops:
-                    found.append((row, answer.drops[WORST], vague))
-        inputs = np.array([row for row, _, _ in found]).reshape(len(found), self._maps.shape[2])
-        drops, errors = (np.array([row[at] for row in found]) for at in (1, 2))
-        return inputs, drops, np.hypot(errors, APART * self._unit)
+            if not mask >> i & 1 or not mask & (mask - 1):
+                continue
+            if names[i] in answer.drops:
+                found.append((mask, answer.drops[names[i]], answer.noise.get(names[i], 0.0)))
+            elif names[i] in answer.at_least:
+                found.append((mask, answer.at_least[names[i]] + vague, vague))
+            elif WORST in answer.drops:
+                found.append((mask, answer.drops[WORST], vague))
+        drops, errors = (np.array([row[at] for row in found], dtype=float) for at in (1, 2))
+        inputs = _inputs(memberships([mask for mask, _, _ in found], len(names)), i)
+        most = FARTHEST * self._unit
+        return Known(inputs, drops.clip(-most, most), np.hypot(errors, APART * self._unit))
 
 
 def learn_from(problem: Problem, answers: Answers) -> DropModel | BeyondSurrogate:
@@ -117,47 +122,72 @@ def learn_from(problem: Problem, answers: Answers) -> DropModel | BeyondSurrogat
     return DropModel(problem, answers)
 
 
-def _inputs(member: FloatArray) -> FloatArray:
-    """(groups, 1 + n): the share that the others have of each group, and its members."""
-    return np.column_stack([1 - 1 / np.maximum(member.sum(axis=1), 1), member])
+def _inputs(member: FloatArray, i: int) -> FloatArray:
+    """What drops of i depend on, (groups, 1 + n): the share that the others have of each group, and which they are."""
+    others = member.copy()
+    others[:, i] = 0
+    return np.column_stack([1 - 1 / np.maximum(member.sum(axis=1), 1), others])
 
 
-def _maps(distances: FloatArray) -> FloatArray:
-    """From the parts of the model to what `_inputs` are multiplied by for each degradation: (n, 1 + n, parts).
+def _common(distances: FloatArray) -> FloatArray:
+    """What multiplies the inputs of each degradation, of the parts that all share: (n, 1 + n, 2 + n).
 
-    The parts are g, w, n of g_i, n of v_j, and n x n of e_ij.
+    These parts are g, w and the v_j; its own parts, g_i and the e_ij, multiply the inputs as they are.
     """
     n = len(distances)
     others = ~np.eye(n, dtype=bool)
     values = distances[others]
     spread = float(values.std()) if n > 1 else 0.0
-    z = np.where(others, (distances - values.mean()) / spread, 0.0) if spread > 0 else np.zeros((n, n))
-    maps = np.zeros((n, 1 + n, 2 + 2 * n + n * n))
-    for i in range(n):
-        maps[i, 0, [0, 2 + i]] = 1
-        maps[i, 1:, 1] = z[i]
-        for j in np.flatnonzero(others[i]):
-            maps[i, 1 + j, [2 + n + j, 2 + 2 * n + i * n + j]] = 1
-    return maps
+    common = np.zeros((n, 1 + n, 2 + n))
+    common[:, 0, 0] = 1
+    common[:, 1:, 2:] = np.eye(n)
+    if spread > 0:
+        common[:, 1:, 1] = np.where(others, (distances - values.mean()) / spread, 0.0)
+    return common
 
 
-def _prior(n: int, unit: float) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of the parts, dB."""
-    mean, deviation = np.zeros(2 + 2 * n + n * n), np.full(2 + 2 * n + n * n, PAIR)
+def _fit(common: FloatArray, known: Sequence[Known], unit: float) -> tuple[float, list[tuple[FloatArray, FloatArray]]]:
+    """Condition the parts on the drops.
+
+    Given the common parts, those of each degradation are independent: so all matrices stay small (Schur complement).
+
+    Args:
+        common: what multiplies the inputs (`_common`).
+        known: the drops of each degradation.
+        unit: dB, of the prior.
+
+    Returns:
+        the logarithm of the evidence, up to a constant, and for each degradation mean and covariance of what its inputs
+        are multiplied by.
+    """
+    n = len(common)
+    mean, deviation = np.zeros(2 + n), np.full(2 + n, SPOILING)
     (mean[0], deviation[0]), (mean[1], deviation[1]) = SHARING, DISTANCE
-    deviation[2 : 2 + n], deviation[2 + n : 2 + 2 * n] = SHARING_EACH, SPOILING
-    return unit * mean, unit * deviation
-
-
-def _fit(
-    inputs: FloatArray, drops: FloatArray, errors: FloatArray, mean: FloatArray, deviation: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
-    """Condition the parts on the drops: the logarithm of the evidence (up to a constant), their mean and covariance."""
-    weighted = inputs * deviation / errors[:, None]
-    residual = (drops - inputs @ mean) / errors
-    factor = cho_factor(np.eye(len(mean)) + weighted.T @ weighted, lower=True)
-    fitted = cho_solve(factor, weighted.T @ residual)
-    explained = float(residual @ residual - (weighted.T @ residual) @ fitted)
-    evidence = -explained / 2 - float(np.log(np.diag(factor[0])).sum())
-    covariance = deviation[:, None] * cho_solve(factor, np.eye(len(mean))) * deviation
-    return evidence, mean + deviation * fitted, covariance
+    mean, deviation = unit * mean, unit * deviation
+    own = unit * np.array([SHARING_EACH, *[PAIR] * n])
+    precision, target, evidence = np.eye(2 + n), np.zeros(2 + n), 0.0
+    blocks = []
+    for one, (inputs, drops, errors) in zip(common, known, strict=True):
+        shared = inputs @ one * deviation / errors[:, None]
+        alone = inputs * own / errors[:, None]
+        away = (drops - inputs @ one @ mean) / errors
+        inverse = np.linalg.inv(np.eye(1 + n) + alone.T @ alone)
+        cross, pulled = shared.T @ alone, alone.T @ away
+        precision += shared.T @ shared - cross @ inverse @ cross.T
+        target += shared.T @ away - cross @ inverse @ pulled
+        evidence += np.linalg.slogdet(inverse)[1] / 2 - (away @ away - pulled @ inverse @ pulled) / 2
+        blocks.append((one, inverse, cross, pulled))
+    covariance = np.linalg.inv(precision)
+    fitted = covariance @ target
+    evidence += float(target @ fitted) / 2 - np.linalg.slogdet(precision)[1] / 2
+    found = []
+    for one, inverse, cross, pulled in blocks:
+        # of the common parts, and what they take from this degradation's own
+        both = one * deviation - own[:, None] * (inverse @ cross.T)
+        found.append(
+            (
+                one @ mean + both @ fitted + own * (inverse @ pulled),
+                both @ covariance @ both.T + own[:, None] * inverse * own,
+            )
+        )
+    return float(evidence), found
