@@ -89,7 +89,9 @@ def plan_training(
     if partition is not None:
         given = list_given(partition)
         return found + [PlannedTraining(group, "given", step * config.steps(len(group))) for group in given]
-    count = 0 if only == "upper-bounds" else round(find_method(method).estimate_answers(len(order)))
+    # of two tasks, the only group is the mix
+    nothing = only == "upper-bounds" or len(order) <= 2
+    count = 0 if nothing else round(find_method(method).estimate_answers(len(order)))
     found = [] if only == "search" else found
     each = step * config.steps(max(2, round(SIZE * len(order))))
     return found + [PlannedTraining((), "a group that the search asks for", each)] * count

@@ -30,6 +30,10 @@ def test_a_plan_says_what_comes_and_writes_nothing(photos: Path, tmp_path: Path)
         plan_training(photos, SMALL, tasks=NAMES, only="serch")  # type: ignore[arg-type]
 
 
+def test_of_two_tasks_there_is_no_further_group(photos: Path) -> None:
+    assert all(step.group for step in plan_training(photos, SMALL, tasks=NAMES[:2]))
+
+
 def test_a_start_is_planned_where_none_ships_for_the_tasks(photos: Path) -> None:
     more = (*NAMES, "haze")
     planned = plan_training(photos, SMALL, tasks=more)
