@@ -25,6 +25,7 @@ from common import (
     parser,
     table,
 )
+from table_one import PUBLISHED
 
 from grids import evaluate_restorer, group_degradations
 from grids.degradations import ELEVEN
@@ -37,20 +38,6 @@ from grids.training.trainer import OutOfTimeError
 
 NETWORK = "nafnet"
 CONFIG = study.CONFIG
-
-# SRResNet and Restormer of GRIDS, Table 1: single-task, mix-training, grouped (11 tasks in the order of ELEVEN)
-PAPER = {
-    "SRResNet": (
-        (26.97, 25.36, 34.21, 34.62, 32.76, 40.15, 31.37, 33.06, 31.70, 30.08, 44.93),
-        (25.92, 22.61, 33.34, 33.70, 30.71, 37.07, 30.83, 32.51, 30.57, 29.62, 43.79),
-        (26.71, 25.09, 34.77, 35.16, 32.54, 39.95, 31.29, 33.13, 31.90, 30.22, 45.73),
-    ),
-    "Restormer": (
-        (27.99, 31.80, 37.92, 37.42, 34.17, 41.81, 32.14, 33.83, 32.55, 30.64, 46.12),
-        (27.39, 26.48, 35.36, 34.10, 32.29, 38.91, 31.30, 32.96, 31.56, 29.77, 42.71),
-        (28.22, 31.71, 37.24, 38.68, 34.03, 41.30, 32.23, 33.88, 32.86, 30.71, 46.57),
-    ),
-}
 
 
 def models_of(run: Path) -> dict[frozenset[str], Path]:
@@ -109,11 +96,11 @@ def print_table(title: str, have: Scores, columns: dict[str, dict[str, tuple[str
         row = [values[label][task] for label in values]
         for label in grouped:
             row += [values[label][task] - single[task], values[label][task] - mix[task]]
-        for one, all_, group in PAPER.values():
+        for one, all_, group in PUBLISHED.values():
             row += [group[i] - one[i], group[i] - all_[i]]
         rows.append(row)
     head = [*values, *(f"{label} - {other}" for label in grouped for other in ("single", "mix"))]
-    head += [f"paper, {network}: grouped - {other}" for network in PAPER for other in ("single", "mix")]
+    head += [f"paper, {network}: grouped - {other}" for network in PUBLISHED for other in ("single", "mix")]
     cells = [(task, *(f"{v:.2f}" for v in row)) for task, row in zip(ELEVEN, rows, strict=True)]
     means = [f"{sum(column) / len(column):.2f}" for column in zip(*rows, strict=True)]
     print(f"\n{title}\n\n{table(('task', *head), [*cells, ('mean', *means)])}")

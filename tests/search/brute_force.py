@@ -47,6 +47,12 @@ def bits(mask: int) -> list[int]:
     return [i for i in range(mask.bit_length()) if mask >> i & 1]
 
 
+def some_masks(seed: int, n: int, count: int) -> list[int]:
+    """So many groups of two or more, in an order of their own."""
+    rng = np.random.default_rng(seed)
+    return [int(mask) for mask in rng.permutation(range(1, 1 << n)) if int(mask).bit_count() > 1][:count]
+
+
 @dataclass(frozen=True)
 class World:
     """Degradations that harm one another: the drop of one is the sum of what the others in its group do to it.

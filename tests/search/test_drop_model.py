@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
-from search.brute_force import KINDS, World, world
+from search.brute_force import KINDS, World, some_masks, world
 
 from grids import builtin_similarity
 from grids.results import WORST
@@ -37,11 +37,6 @@ def answered(given: World, masks: list[int], noise: float = 0.0) -> Answers:
         drops = given.drops(mask)
         answers.add(mask, Answer(drops, dict.fromkeys(drops, noise) if noise else {}))
     return answers
-
-
-def some_masks(seed: int, n: int, count: int) -> list[int]:
-    rng = np.random.default_rng(seed)
-    return [int(mask) for mask in rng.permutation(range(1, 1 << n)) if int(mask).bit_count() > 1][:count]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 8), st.sampled_from(KINDS), st.integers(0, 60))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from search.brute_force import KINDS, World, world
+from search.brute_force import KINDS, World, some_masks, world
 
 from grids.search import Answer, Problem
 from grids.search.answers import Answers
@@ -19,11 +19,6 @@ def learnt(given: World, masks: list[int], delta: float = 0.7) -> tuple[BeyondSu
     for mask in masks:
         answers.add(mask, Answer(given.drops(mask)))
     return BeyondSurrogate(answers.problem, answers), answers
-
-
-def some_masks(seed: int, n: int, count: int) -> list[int]:
-    rng = np.random.default_rng(seed)
-    return [int(mask) for mask in rng.permutation(range(1, 1 << n)) if int(mask).bit_count() > 1][:count]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 8), st.sampled_from(KINDS), st.integers(0, 60))
