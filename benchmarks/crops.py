@@ -56,13 +56,12 @@ class Crops:
             self._made[task, way] = to_bytes(inputs), to_bytes(targets)
         return self._made[task, way]
 
-    def psnr(self, network: nn.Module | None, task: str, way: str, device: str) -> list[float]:
-        """Of what a network makes of them, or of the inputs where it is None, dB: the mean of each photograph."""
+    def psnr(self, network: nn.Module, task: str, way: str, device: str) -> list[float]:
+        """Of what a network makes of them, dB: the mean of each photograph."""
         inputs, targets = self.examples(task, way)
-        results = to_unit(inputs) if network is None else restore(network, inputs, device)
-        each = psnr(results, to_unit(targets)).view(-1, self.photographs).mean(0)
+        each = psnr(restore(network, inputs, device), to_unit(targets)).view(-1, self.photographs).mean(0)
         return [round(value, 3) for value in each.tolist()]
 
-    def scores(self, network: nn.Module | None, tasks: Sequence[str], device: str) -> dict[str, ByTask]:
+    def scores(self, network: nn.Module, tasks: Sequence[str], device: str) -> dict[str, ByTask]:
         """The same by way and task."""
         return {way: {task: self.psnr(network, task, way, device) for task in tasks} for way in WAYS}

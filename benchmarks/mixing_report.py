@@ -23,6 +23,7 @@ from mixing_trials import (
     drops_of,
     larger_groups,
     mean_distance,
+    mean_noise,
     seed_errors,
     table_of,
 )
@@ -125,7 +126,7 @@ def noise(records: Records) -> str:
     for way in WAYS:
         drops = drops_of(records, way)
         if drops["noise"].notna().any():
-            parts = (np.sqrt((drops[name] ** 2).mean()) for name in ("seed_noise", "photographs", "noise"))
+            parts = (mean_noise(drops, name) for name in ("seed_noise", "photographs", "noise"))
             rows.append((way, len(drops), *(f"{value:.3f}" for value in parts), f"{drops['noise'].max():.3f}"))
     head = ("drops", "n", "seeds, dB", "photographs, dB", "together, dB", "largest, dB")
     return "standard errors of drops (root of the mean square)\n\n" + table(head, rows) if rows else ""

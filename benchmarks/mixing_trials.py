@@ -192,9 +192,9 @@ def drops_of(records: Records, way: str = WAYS[0], steps: int = STEPS, per: Per 
     return frame
 
 
-def mean_noise(drops: pd.DataFrame) -> float:
-    """The root of the mean square of the standard errors of drops, dB."""
-    return float(np.sqrt((drops["noise"] ** 2).mean()))
+def mean_noise(drops: pd.DataFrame, part: str = "noise") -> float:
+    """The root of the mean square of the standard errors of drops, or of a part of them, dB."""
+    return float(np.sqrt((drops[part] ** 2).mean()))
 
 
 def lost_by(

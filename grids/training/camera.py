@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -67,9 +66,10 @@ def coarsen(noisy: Tensor, clean: Tensor, share: float, generator: torch.Generat
     if not which:
         return round_to_8_bit(noisy)
     place = moved(torch.tensor(which), noisy.device)
-    draws[list(grey), 3] = -math.inf
+    colour = torch.ones(len(noisy))
+    colour[list(grey)] = 0
     luma_width, chroma_width, strength = (
-        moved(_between(limits, draws[which, number]).clamp_min(0), noisy.device)
+        moved(_between(limits, draws[which, number]), noisy.device)
         for number, limits in enumerate((LUMA_GRAIN, CHROMA_GRAIN, CHROMA_STRENGTH), 1)
     )
     luma, chroma = (gaussian_taps(width, GRAIN_WINDOW) for width in (luma_width, chroma_width))
@@ -77,7 +77,7 @@ def coarsen(noisy: Tensor, clean: Tensor, share: float, generator: torch.Generat
     common = noise.mean(1, keepdim=True)
     # of white noise of deviation 1, the mean of three channels has 1 / 3 of the variance, what is left of each 2 / 3
     grain = filter_separable(common * 3**0.5, luma)
-    strength = strength * kept(luma) / kept(chroma)
+    strength = moved(colour[which], noisy.device) * strength * kept(luma) / kept(chroma)
     grain = grain + filter_separable((noise - common) * 1.5**0.5, chroma) * strength.view(-1, 1, 1, 1)
     return round_to_8_bit(noisy.index_copy(0, place, clean[place] + grain))
 
