@@ -22,6 +22,7 @@ from torch import nn
 
 import grids
 from grids import weights
+from grids.devices import computes_in_bf16
 from grids.images import list_images, read_photo
 from grids.io import make_folder, write_bytes, write_text
 
@@ -108,9 +109,10 @@ def machine() -> str:
     if cpuinfo.exists():
         lines = cpuinfo.read_text().splitlines()
         name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    instructions = torch.backends.cpu.get_cpu_capability() + ", bf16" * computes_in_bf16(torch.device("cpu"))
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return (
-        f"{name}, {torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, "
+        f"{name} ({instructions}), {torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, "
         f"torch {torch.__version__}, grids {grids.__version__}"
     )
 

@@ -63,7 +63,7 @@ class PairSettings:
             raise GridsError(f"the smallest reduction must be 0.1 to 1, but is {self.smallest}")
 
 
-PHOTOGRAPHS = PairSettings(coarse=0.4, soft=0.3)
+PHOTOGRAPHS = PairSettings(coarse=0.2, soft=0.3)
 """As photographs are met: see docs/results.md for the trials that chose the shares."""
 PRISTINE = PairSettings("pristine", wide=False, saved=0.0, grey=0.0, clean=0.0, reduced=0.0)
 """As in GRIDS: clean crops, degraded, and nothing else."""
