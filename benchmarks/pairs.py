@@ -68,7 +68,8 @@ VARIANTS: Mapping[str, PairSettings] = {
     "reduced 0": replace(BASE, reduced=0.0),
     "from the mildest": replace(BASE, wide=False),
     "soft": replace(BASE, soft=PHOTOGRAPHS.soft),
-    "soft and coarse": PHOTOGRAPHS,
+    "soft, coarse 0.2": PHOTOGRAPHS,
+    "soft, coarse 0.4": replace(PHOTOGRAPHS, coarse=0.4),
 }
 LOW = "low severity"
 MEASURED: Mapping[str, PairSettings] = {
