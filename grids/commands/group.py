@@ -94,6 +94,7 @@ class GroupTraining:
         partition: a groups.json whose groups are trained, without a search; None for a search.
         repeats: seeds that a group near delta is trained with at most.
         no_early_stop: train groups that are clearly beyond delta to their end.
+        allow_below_input: let degradations lose delta even where they then end below their own input.
     """
 
     only: str | None = declared(help="Do only a part: upper-bounds or search.")
@@ -104,9 +105,12 @@ class GroupTraining:
         type=click.IntRange(min=1),
         default=2,
         show_default=True,
-        help="Most seeds for a group with a drop close to delta.",
+        help="Most seeds for a group with a drop close to delta or very uncertain.",
     )
     no_early_stop: bool = declared(is_flag=True, help="Do not stop trainings of groups that are clearly beyond delta.")
+    allow_below_input: bool = declared(
+        is_flag=True, help="Let a degradation lose delta even where its restorer alone gains less over the input."
+    )
 
 
 @dataclass(frozen=True)

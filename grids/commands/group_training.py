@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def group_by_training(
         "reading": reading.options,
     }
     settings = training.resolve(seed, repeats=groups.repeats, early=not groups.no_early_stop)
-    wanted = search.settings()
+    wanted = replace(search.settings(), below_input=groups.allow_below_input)
     if output.dry_run:
         planned = plan_training(chosen_images(images), settings, method=wanted.method, device=run.device, **shared)
         _print_plan(planned, output.as_json)

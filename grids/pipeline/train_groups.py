@@ -120,6 +120,8 @@ def train_groups(
         )
         grouping, finished = _bounded(evaluator, wanted, partition, problem)
         if partition is None and only != "upper-bounds":
+            if finished and not asked.below_input:
+                problem = evaluator.keep_above_inputs(problem)
             with contextlib.closing(_log(folder.path, evaluator, problem, used, start)) as log:
                 searched = Search(problem, asked.method, log=log)
                 if finished:

@@ -160,6 +160,16 @@ class Problem:
         """
         return self.delta_for.get(name, self.delta)
 
+    def capped(self, most: Mapping[str, float]) -> Problem:
+        """The same problem with limits that are nowhere above these.
+
+        Args:
+            most: dB by degradation, 0 or more. Degradations with a delta of their own, and those that are not named,
+                keep their limit.
+        """
+        lower = {name: cap for name, cap in most.items() if name not in self.delta_for and cap < self.delta}
+        return replace(self, delta_for={**self.delta_for, **lower})
+
     def distance(self, mask: int) -> float:
         """How unlike the degradations of a group are: the mean of S over its pairs.
 

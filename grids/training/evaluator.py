@@ -14,13 +14,16 @@ from grids.io import make_folder
 from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.search.answers import UNDECIDED
+from grids.search.answers import BEYOND, WITHIN
 from grids.search.problem import STANDARD_ERRORS
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import EVERY, Checkpointing
 from grids.training.experiment import Experiment, run_of, train_experiment
 from grids.training.noise import LASTING, clearly_lost, estimate_drop_noise, estimate_noise
 from grids.training.trainer import OutOfTimeError
+
+UNSURE = 0.15
+"""dB; the largest standard error of a drop that a group within delta is left with, if other seeds make it smaller."""
 
 
 class TrainingEvaluator:
@@ -34,8 +37,10 @@ class TrainingEvaluator:
         experiment: what to train with.
         folder: the run folder; it and the two inside are made where they are missing.
         device: where the training is done.
-        problem: the deltas (dB), for stopping early and repeating; None never stops and never repeats.
-        repeats: a group whose noise straddles delta is trained with so many seeds at most.
+        problem: the deltas (dB), for stopping early and repeating; None never stops and never repeats. It can be set
+            later.
+        repeats: a group whose noise straddles delta, or that is within it with a standard error of more than `UNSURE`,
+            is trained with so many seeds at most.
         early: stop a group that is clearly beyond delta at half of its steps.
         every: seconds between checkpoints.
         deadline: a time of `time.monotonic()`, after which OutOfTimeError is raised, with a checkpoint written.
@@ -59,8 +64,7 @@ class TrainingEvaluator:
         callbacks: Callbacks | None = None,
     ) -> None:
         self.experiment, self.folder, self.device = experiment, folder, torch.device(device)
-        self.problem, self.repeats = problem, repeats
-        self.stops = early and problem is not None
+        self.problem, self.repeats, self.early = problem, repeats, early
         self.every, self.deadline = every, deadline
         self.callbacks: Callbacks = callbacks or NullCallbacks()
         self.runs: dict[tuple[frozenset[str], int], TrainingRun] = {}
@@ -77,7 +81,7 @@ class TrainingEvaluator:
         seeds = dict.fromkeys(first.group, 1)
         answer = self._compute_answer(seeds)
         for repeat in range(1, self.repeats):
-            if not (near := self._find_straddling(first.group, answer)):
+            if not (near := self._find_unsure(first.group, answer)):
                 break
             self.run(group, repeat)
             for task in near:
@@ -86,6 +90,30 @@ class TrainingEvaluator:
                 seeds[task] = repeat + 1
             answer = self._compute_answer(seeds)
         return answer
+
+    @property
+    def stops(self) -> bool:
+        """Whether groups that are clearly beyond delta are stopped half way."""
+        return self.early and self.problem is not None
+
+    def keep_above_inputs(self, problem: Problem) -> Problem:
+        """Let no task lose more than its own restorer gains over its input, so that in no group it ends below that.
+
+        A task whose own restorer gains nothing keeps its limit: it has nothing to lose.
+
+        Args:
+            problem: of the tasks; it is not changed.
+
+        Returns:
+            The one that counts from now on.
+        """
+        inputs = self.experiment.validation.psnr(None, self.names, self.device)
+        gains = {task: self.run((task,)).psnr[task] - inputs[task] for task in self.names}
+        self.problem = problem.capped({task: gain for task, gain in gains.items() if gain > 0})
+        for task in self.names:
+            if (limit := self.problem.limit(task)) < problem.limit(task):
+                self.callbacks.say(f"{task} may lose {limit:.2f} dB, as much as its own restorer gains over the input")
+        return self.problem
 
     def run(self, group: Iterable[str], repeat: int = 0) -> TrainingRun:
         """The training of a group: done now, gone on with, or read from its file.
@@ -198,13 +226,21 @@ class TrainingEvaluator:
         errors = {t: math.sqrt(2) * usual[t] for t, count in seeds.items() if count == 1 and t in usual}
         return Answer(drops, errors | {t: own / math.sqrt(count) for t, count in seeds.items() if count > 1})
 
-    def _find_straddling(self, group: tuple[str, ...], answer: Answer) -> list[str]:
-        """The tasks that keep a group undecided; none if it is decided, or there is no delta."""
+    def _find_unsure(self, group: tuple[str, ...], answer: Answer) -> list[str]:
+        """The tasks that another seed is for.
+
+        Those that keep a group undecided, and the noisy ones of one within delta; none if it is beyond, or there is no
+        delta.
+        """
         problem = self.problem
-        if problem is None or problem.verdict(problem.mask(group), answer) != UNDECIDED:
+        verdict = BEYOND if problem is None else problem.verdict(problem.mask(group), answer)
+        if problem is None or verdict == BEYOND:
             return []
-        errors = {task: STANDARD_ERRORS * answer.noise.get(task, 0.0) for task in group}
-        return [task for task in group if abs(answer.drops[task] - problem.limit(task)) <= errors[task]]
+        noise = {task: answer.noise.get(task, 0.0) for task in group}
+        if verdict == WITHIN:
+            return [task for task in group if noise[task] > UNSURE]
+        far = {task: abs(answer.drops[task] - problem.limit(task)) for task in group}
+        return [task for task in group if far[task] <= STANDARD_ERRORS * noise[task]]
 
     def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""

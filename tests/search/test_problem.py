@@ -93,6 +93,13 @@ def test_a_drop_of_exactly_delta_is_within(delta: float) -> None:
     assert problem(thirds).verdict(PAIR, Answer({"*": delta})) == "within"
 
 
+def test_limits_can_be_capped() -> None:
+    capped = problem(0.7, delta_for={"blur": 1.0}).capped({"jpeg": 0.2, "ringing": 0.9, "blur": 0.1})
+    limits = {name: capped.limit(name) for name in SIMILARITY.degradations}
+    assert limits == {"jpeg": 0.2, "ringing": 0.7, "noise": 0.7, "blur": 1.0}
+    assert capped.verdict(PAIR, Answer(drops(0.3, 0.0))) == "beyond"
+
+
 def test_masks_and_names_are_inverse() -> None:
     given = problem()
     assert given.n == 4

@@ -26,7 +26,7 @@ from grids.training import experiment as module
 from grids.training import trainer
 from grids.training.callbacks import NullCallbacks
 from grids.training.datasets import Batches
-from grids.training.evaluator import TrainingEvaluator
+from grids.training.evaluator import UNSURE, TrainingEvaluator
 from grids.training.experiment import Experiment, record_of, run_of
 from grids.training.fabric import strategy_of
 from grids.training.photographs import Photographs
@@ -51,6 +51,10 @@ class Hears(NullCallbacks):
         self.begun: list[tuple[tuple[str, ...], int, int]] = []
         self.steps: list[int] = []
         self.done: list[tuple[tuple[str, ...], int, bool]] = []
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def started(self, group: tuple[str, ...], repeat: int, steps: int) -> None:
         self.begun.append((group, repeat, steps))
@@ -473,6 +477,31 @@ def test_repeating_ends_when_a_group_is_decided(made_up: Callable[..., TrainingE
     assert asked.verdict(asked.mask((A, B)), answer) == "within"
     assert (frozenset((A, B)), 1) in evaluator.runs
     assert (frozenset((A, B)), 2) not in evaluator.runs
+
+
+@pytest.mark.parametrize(("lost", "seeds"), [(0.0, 2), (9.0, 1)])
+def test_a_group_within_delta_is_repeated_where_a_drop_is_very_uncertain(
+    made_up: Callable[..., TrainingEvaluator], lost: float, seeds: int
+) -> None:
+    """Noise of 0.2 sqrt(2) dB is far from delta; one that is beyond it is not trained again."""
+    evaluator = made_up(losing({A: lost}, noise=0.2 * math.sqrt(2)), problem=problem(3.0), repeats=2, early=False)
+    for repeat in (0, 1):
+        evaluator.run(ALL, repeat)
+    answer = evaluator(frozenset((A, B)))
+    assert sum(group == {A, B} for group, _ in evaluator.runs) == seeds
+    largest = max(answer.noise.values())
+    assert largest < UNSURE if seeds == 2 else largest == pytest.approx(0.2 * math.sqrt(2))
+
+
+def test_no_task_may_lose_more_than_its_own_restorer_gains(made_up: Callable[..., TrainingEvaluator]) -> None:
+    inputs = made_up(losing({})).experiment.validation.psnr(None, ALL, "cpu")
+    gains = {A: 0.25, B: 0.9, C: -0.1}
+    evaluator = made_up(lambda task, *others: inputs[task] + gains[task], callbacks=(hears := Hears()))
+    kept = evaluator.keep_above_inputs(problem(0.7))
+    assert evaluator.problem is kept
+    assert [kept.limit(task) for task in ALL] == pytest.approx([0.25, 0.7, 0.7])
+    assert hears.said == [f"{A} may lose 0.25 dB, as much as its own restorer gains over the input"]
+    assert evaluator.keep_above_inputs(problem(0.7, delta_for={A: 0.6})).limit(A) == 0.6
 
 
 def test_repetitions_are_compared_seed_by_seed(made_up: Callable[..., TrainingEvaluator]) -> None:
