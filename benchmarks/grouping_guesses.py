@@ -8,14 +8,15 @@ from unittest import mock
 import numpy as np
 from common import table
 from grouping_outcomes import ELEVEN, Outcome, part_of, percent, solve
-from simulated import LAWS, Law, simulate_law
+from simulated import DELTA, LAWS, Law, Simulated, simulate_law
 
 import grids
 from grids.results import FloatArray
-from grids.search import Answer, DropTable, Problem
+from grids.search import Answer, DropTable, Problem, Search
 from grids.search.answers import BEYOND, WITHIN, Answers
 from grids.search.drop_model import learn_from
 from grids.search.methods import exact
+from grids.search.run import best_so_far
 from grids.search.surrogate import BeyondSurrogate
 
 ERROR = 0.05
@@ -25,6 +26,8 @@ GUESSES = {"verdicts": BeyondSurrogate, "drops": learn_from}
 Known = Mapping[frozenset[str], Answer]
 COUNTS = (0, 10, 30, 80)
 """Answers that are learnt from."""
+AFTER = (5, 10, 15, 20, 30)
+"""Answers."""
 
 
 def laws(problems: int) -> None:
@@ -56,6 +59,33 @@ def searched(law: Law, guess: object, count: int) -> list[Outcome]:
 def trained_tasks(outcome: Outcome) -> int:
     """The tasks of all groups that were asked for: what trainings cost with equal steps for each task."""
     return sum(len(trial.group) for trial in outcome.found.trials)
+
+
+def soon(problems: int) -> None:
+    """How few groups there are after so many answers, by `Problem.soon` or without."""
+    count = part_of(problems, 0.1)
+    print(f"\nn = {ELEVEN}, {count} problems for each law, errors of {ERROR:g} dB; `exact`, told of the mix first.\n")
+    rows = []
+    for law in LAWS:
+        for way in (False, True):
+            runs = [groups_on_the_way(simulate_law(law, ELEVEN, seed, ERROR), way) for seed in range(count)]
+            on_the_way = (np.mean([found[min(after, len(found) - 1)] for found, _ in runs]) for after in AFTER)
+            ends = np.mean([(found[-1], len(found) - 1, tasks) for found, tasks in runs], 0)
+            rows.append((law, "soon" if way else "-", *(f"{mean:.1f}" for mean in (*on_the_way, *ends))))
+    head = ("law", "", *(f"groups after {after}" for after in AFTER), "at the end", "answers", "their tasks")
+    print(table(head, rows), flush=True)
+
+
+def groups_on_the_way(simulated: Simulated, way: bool) -> tuple[list[int], int]:
+    """The groups of the best partition after every answer, and the tasks of all groups that were asked for."""
+    search = Search(Problem(simulated.similarity, DELTA, soon=way))
+    everything = frozenset(simulated.similarity.degradations)
+    search.tell(everything, *simulated(everything))
+    found = [len(best_so_far(search))]
+    while (group := search.ask()) is not None:
+        search.tell(group, *simulated(group))
+        found.append(len(best_so_far(search)))
+    return found, sum(len(trial.group) for trial in search.trials)
 
 
 def recorded(problems: int) -> None:

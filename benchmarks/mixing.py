@@ -5,7 +5,8 @@
     python benchmarks/mixing.py export [--folder runs/mixing]  # study/unet-1000.jsonl, its card, the table that ships
 
 Every training that ends is a line of FOLDER/records-K.jsonl; with those of the committed file it is never done again.
-A training that was broken off goes on. After --hours (of one core, all workers together; on a GPU, time on the clock)
+A training that was broken off goes on. Workers share the work among them. What `grids group` would ask for at several
+deltas is trained, too. After --hours (of one core, all workers together; on a GPU, time on the clock)
 no further one begins. Restorers are measured at their end, on crops of 128 pixels of split val, three a photograph, as
 made and saved as JPEG 90; those of the paper's Table 1 on the middles of Kodak24 and bsds100, too. The weights of the
 single tasks stay in the folder: `train --only singles` makes them again.
@@ -16,8 +17,10 @@ One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/mixin
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +42,7 @@ from hours import Counted, Hours, clock_of
 from mixing_export import export
 from mixing_report import report
 from mixing_trials import (
+    DELTAS,
     FILE,
     STEPS,
     Asked,
@@ -48,13 +52,15 @@ from mixing_trials import (
     is_in_table,
     is_measured_half_way,
     last_plan,
+    other_pairs,
     read,
+    searched,
     table_of,
 )
 from torch import nn
 
 from grids.degradations import ELEVEN as TASKS
-from grids.errors import GridsError
+from grids.errors import GridsError, RunError
 from grids.io import locked
 from grids.restoration.models import save_restorer
 from grids.training.checkpoint import Checkpointing
@@ -115,24 +121,43 @@ class Mixing:
                 self.train_plan()
 
     def train_plan(self) -> None:
-        """The share of this worker: all of equal steps a task, then what hangs on the groups found."""
-        plan = list(dict.fromkeys(first_plan()))  # one of the paper's groups is a pair, too
-        self.train_all(plan)
-        missing = [one for one in plan if one not in self.records()]
-        if missing:
-            print(f"{len(missing)} trainings of other workers come first: the same command goes on after them")
-            return
-        self.train_all(list(last_plan(Found.of(table_of(self.records())).groups)))
-        print("all is trained")
-
-    def train_all(self, plan: Sequence[Asked]) -> None:
-        worker, workers = self.chosen.worker
-        for asked in plan[worker::workers]:
-            if asked not in (done := self.records()):
-                spent = sum(one.hours for one in done.values())
+        """Whatever is missing and no other worker has at hand, until the hours are spent or nothing is left."""
+        while True:
+            with self.claimed() as asked:
+                if asked is None:
+                    break
+                spent = sum(one.hours for one in self.records().values())
                 if spent >= self.chosen.hours:
                     raise OutOfTimeError(f"{spent:.1f} hours are spent")
                 self.train_one(asked)
+        others = next(self.missing(), None)
+        print("all is trained" if others is None else "other workers come first: the same command goes on after them")
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[Asked | None]:
+        """The next training that is missing and that no other worker has at hand; None where there is none."""
+        for asked in self.missing():
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(locked(self.folder, self.folder / f".{asked.name}.lock"))
+                except RunError:
+                    continue
+                if asked not in self.records():
+                    yield asked
+                    return
+        yield None
+
+    def missing(self) -> Iterator[Asked]:
+        """What is not trained yet, in its order; what hangs on the groups found only when nothing else is missing."""
+        done = self.records()
+        plans = (first_plan(), searched(done, DELTAS[:1]), other_pairs(), searched(done, DELTAS[1:]))
+        missing = False
+        for asked in itertools.chain(*plans):
+            if asked not in done:
+                missing = True
+                yield asked
+        if not missing:
+            yield from (asked for asked in last_plan(Found.of(table_of(done)).groups) if asked not in done)
 
     def train_singles(self) -> None:
         """The restorers of one task, of the first seed, whose weights are not in the folder."""

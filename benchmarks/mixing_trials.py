@@ -19,7 +19,7 @@ from table_one import bootstrapped
 
 from grids import builtin_similarity
 from grids.degradations import ELEVEN as TASKS
-from grids.search import Answer, DropTable
+from grids.search import Answer, DropTable, Problem, Search
 from grids.search.drop_table import JOIN
 
 Group = tuple[str, ...]
@@ -32,6 +32,10 @@ SEEDS = 2
 FIRST_PAIRS, LARGER, TWICE = 15, 25, 10
 """Pairs that come before larger groups; these, of three to six tasks; of which so many first have two seeds."""
 SIZES = (3, 4, 5, 6)
+DELTAS = (0.7, 0.5, 0.3, 1.0)
+"""dB; what the search asks for at these is trained, too."""
+SEARCHED = 15
+"""So many groups for each of them, at most: a proof that fewer groups do not do can take hundreds."""
 APART = 40
 """The groups that are taken lie at least 1/40 of the ranking apart: neighbours share most of their tasks."""
 PRIOR = 2.0
@@ -103,20 +107,43 @@ def read(settings: str, *files: Path) -> Records:
 
 
 def first_plan() -> Iterator[Asked]:
-    """What is trained with equal steps for each task, in order of worth."""
+    """What is trained first, in order of worth, with equal steps for each task."""
     yield from (Asked((task,), seed) for seed in range(SEEDS) for task in TASKS)
     yield from (Asked(TASKS, seed) for seed in range(SEEDS))
     yield from map(Asked, paper_groups())
-    pairs = by_similarity(2)
-    first = [pairs[round(place * (len(pairs) - 1) / (FIRST_PAIRS - 1))] for place in range(FIRST_PAIRS)]
-    yield from map(Asked, first)
+    yield from map(Asked, first_pairs())
     for number, group in enumerate(larger_groups()):
         yield from (Asked(group, seed) for seed in range(SEEDS if number < TWICE else 1))
-    yield from (Asked(pair) for pair in pairs if pair not in first)
+
+
+def other_pairs() -> list[Asked]:
+    """The pairs that are not among the first ones."""
+    return [Asked(pair) for pair in by_similarity(2) if pair not in first_pairs()]
+
+
+def searched(records: Records, deltas: Sequence[float]) -> Iterator[Asked]:
+    """What the search for the fewest groups asks for at these deltas, beyond what is trained.
+
+    It goes on from the drops that are known. Where more than one group is taken from it, the later ones are those that
+    are likely to be asked for next.
+
+    Args:
+        records: what is trained.
+        deltas: some of `DELTAS`, dB.
+    """
+    planned = {*first_plan(), *other_pairs()}
+    asked_for = sum(asked == Asked(asked.group) and asked not in planned for asked in records)
+    for delta in deltas:
+        if asked_for >= SEARCHED * (DELTAS.index(delta) + 1):
+            continue
+        search = Search(Problem(built_in(), delta, soon=True))
+        search.know(table_of(records).answers)
+        while (group := search.ask()) is not None:
+            yield Asked(tuple(task for task in TASKS if task in group))
 
 
 def last_plan(found: Sequence[Group]) -> Iterator[Asked]:
-    """What comes after it: equal steps for each model, and twice the steps for each task.
+    """What comes at the end: equal steps for each model, and twice the steps for each task.
 
     Args:
         found: the groups that the drops lead to.
@@ -144,6 +171,12 @@ def is_measured_half_way(asked: Asked) -> bool:
 def by_similarity(size: int) -> list[Group]:
     """All groups of so many tasks, the most alike first."""
     return sorted(itertools.combinations(TASKS, size), key=mean_distance)
+
+
+def first_pairs() -> list[Group]:
+    """Pairs from the nearest to the farthest in S."""
+    pairs = by_similarity(2)
+    return [pairs[round(place * (len(pairs) - 1) / (FIRST_PAIRS - 1))] for place in range(FIRST_PAIRS)]
 
 
 def mean_distance(group: Group | list[str]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -97,7 +98,7 @@ def train_groups(
         for text in said:
             hears.say(text)
         matrix = _matrix_for(similarity, order, images, sources, control.device, folder.path / "similarity")
-        problem = asked.problem(matrix, used.config.seed)
+        problem = replace(asked.problem(matrix, used.config.seed), soon=control.time_budget < math.inf)
         where = devices.resolve(control.device)
         _claim(folder, experiment, used, where)
         if only == "search":

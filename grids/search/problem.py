@@ -64,6 +64,9 @@ class Problem:
         seed: of the order of groups whose distances tie, 0 to 2^63 - 1; nothing else is random.
         least_drop: with the method "exact": ask on until the total drop is the least of all partitions with as few
             groups, not only the least among the answers at hand. Without effect for more than 14 degradations.
+        soon: with the method "exact": verify promising partitions before it is proved that fewer groups do not do. Much
+            fewer groups are needed after as many answers, if a few more until the end; for searches that may be
+            broken off. Without effect for more than 14 degradations.
 
     Raises:
         GridsError: a delta is negative or not finite, the seed is out of range, or there are no degradations or more
@@ -78,6 +81,7 @@ class Problem:
     askable: frozenset[int] | None = None
     seed: int = 0
     least_drop: bool = False
+    soon: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MOST:

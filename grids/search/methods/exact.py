@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.search.answers import Answers, Table
+from grids.results import FloatArray
+from grids.search.answers import Answers, Masks, Table
 from grids.search.drop_model import learn_from
 from grids.search.methods.base import Ask, Done, SearchMethod, no_partition
 from grids.search.methods.exact_milp import ExactListed, ExactMilp
@@ -18,6 +19,8 @@ from grids.search.surrogate import CERTAIN
 
 LIKELY = 0.05
 """From this chance on that all of a partition is within delta, it is verified; below, it is rather broken."""
+WORTH = 2.0
+"""With `Problem.soon`, a partition with a group less may be so many times less likely."""
 TIE = 1e-3
 SHARPNESS = 0.7
 """Exponent of P(beyond) in the score of a question: below 1, breaking many partitions counts more than being sure."""
@@ -31,7 +34,9 @@ class Exact(SearchMethod):
 
     With 14 degradations or fewer, the total drop of the result is the least among the partitions with as few groups
     whose answers are at hand. With `Problem.least_drop` it first asks for every group that could be part of another,
-    so that the total drop is the least of all. With more degradations `least_drop` changes nothing.
+    so that the total drop is the least of all. With `Problem.soon` it verifies partitions on the way that are likely to
+    have fewer groups than those known, though more than the fewest believed. With more degradations neither changes
+    anything.
 
     Args:
         problem: what to group.
@@ -56,19 +61,27 @@ class Exact(SearchMethod):
         if (hopeful := best.partition(problem.full)) is None:
             raise no_partition(answers)
         count = len(hopeful)
-        if fewest(table.verified, problem.n)[problem.full] == count:
+        verified = fewest(table.verified, problem.n)[problem.full]
+        if verified == count:
             return self._finish(answers, table, count)
         chance = dict(zip(groups.tolist(), beyond.tolist(), strict=True))
-        doubtful = [mask for mask in hopeful if not table.direct[mask]]
-        if np.prod([1 - chance[mask] for mask in doubtful]) > LIKELY:
-            worst = max(doubtful, key=lambda mask: (chance[mask], mask))
-            return Ask(worst, f"verify the likeliest partition into {count}")
+        if np.prod([1 - chance[mask] for mask in hopeful]) <= LIKELY:
+            better = self._promising(groups, beyond) if problem.soon else None
+            hopeful = better if better is not None and len(better) < verified else None
+        if hopeful is not None:
+            worst = max(hopeful, key=lambda mask: (not table.direct[mask], chance[mask], mask))
+            return Ask(worst, f"verify the likeliest partition into {len(hopeful)}")
         weights = np.where(table.direct[groups] | table.within[groups], 1.0, 1 - beyond)
         # what a group beyond delta breaks: with shortcuts, also the partitions in which it is part of a group
         kept = shares(groups, weights, problem.n, count, as_part=problem.shortcuts)[groups]
         score = np.where(table.within[groups] | table.direct[groups], -1.0, beyond**SHARPNESS * kept)
         at = int(score.argmax())
         return Ask(int(groups[at]), f"would break {kept[at]:.0%} of the partitions into {count} that are left")
+
+    def _promising(self, groups: Masks, beyond: FloatArray) -> list[int] | None:
+        """The partition that few groups and a good chance speak for."""
+        costs = np.log(WORTH) - np.log1p(-beyond)
+        return Best(groups, costs, self.problem.n).partition(self.problem.full)
 
     def _finish(self, answers: Answers, table: Table, count: int) -> Ask | Done:
         problem = answers.problem

@@ -11,9 +11,8 @@ from search.promises import PAPER_GROUPS, check, given_drops
 from search.published import over_the_paper, printed_distances
 
 from grids.results import SimilarityMatrix
-from grids.search import (
-    search_groups,
-)
+from grids.search import Problem, Search, search_groups
+from grids.search.run import best_so_far
 
 
 @pytest.mark.parametrize("shortcuts", [True, False])
@@ -37,6 +36,28 @@ def test_exact_asks_for_fewer_than_the_others_would_need_to_be_sure() -> None:
         given = world(seed, 7)
         asked.append(len(search_groups(given.similarity, given_drops(given), 0.7, "exact").trials))
     assert np.mean(asked) < 30
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_soon_changes_the_way_and_not_the_end(seed: int) -> None:
+    given = world(seed, 7)
+    oracle = Oracle(given)
+    found = search_groups(given.similarity, oracle, 0.7, "exact", soon=True)
+    check(found, oracle, 0.7)
+    assert len(found) == fewest_groups(given.within(0.7), 7) and found.certificate in ("proved", "proved-if-monotone")
+
+
+def test_soon_has_fewer_groups_after_a_few_answers() -> None:
+    def groups_after(seed: int, answers: int, soon: bool) -> int:
+        given = world(seed, 10)
+        search = Search(Problem(given.similarity, 0.7, soon=soon), "exact")
+        ask = given_drops(given)
+        while len(search.trials) < answers and (group := search.ask()) is not None:
+            search.tell(group, ask(group))
+        return len(best_so_far(search))
+
+    later, early = (np.mean([groups_after(seed, 10, soon) for seed in range(4)]) for soon in (False, True))
+    assert early < later - 1
 
 
 @given(st.integers(0, 10**6), st.integers(2, 6), st.sampled_from(["monotone", "helping"]), st.booleans())
