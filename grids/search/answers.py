@@ -186,6 +186,8 @@ class Table:
         direct: (2^n,) bool, whether its own answer is within.
         open: (2^n,) bool, whether no certain answer can be had: it is undecided, failed, or has no
             answer and cannot be asked for.
+        unsure: (2^n,) bool, whether a part of it (or itself) is undecided and it is not within: by a shortcut it is no
+            better than that part, so asking would hardly decide it.
     """
 
     def __init__(self, answers: Answers, shortcuts: bool | None = None) -> None:
@@ -193,13 +195,15 @@ class Table:
         assert problem.n <= ENUMERATED
         masks = np.arange(1 << problem.n)
         follow = problem.shortcuts if shortcuts is None else shortcuts
-        self.within, self.beyond, self.direct, self.open = np.zeros((4, len(masks)), dtype=bool)
+        self.within, self.beyond, self.direct, self.open, self.unsure = np.zeros((5, len(masks)), dtype=bool)
         if follow:
             for mask in answers.having(WITHIN):
                 self.within |= masks & mask == masks
             for mask in answers.having(BEYOND):
                 self.beyond |= masks & mask == mask
             self.within &= ~self.beyond
+            for mask in answers.having(UNDECIDED):
+                self.unsure |= masks & mask == mask
         for mask, verdict in answers.verdicts.items():
             self.direct[mask] = verdict == WITHIN
             self.within[mask] = verdict == WITHIN
@@ -209,16 +213,17 @@ class Table:
             held = np.zeros(len(masks), dtype=bool)
             held[[*problem.askable, *answers.verdicts]] = True
             self.open |= ~held
+        self.unsure &= ~self.within
         for flags in (self.within, self.beyond, self.direct, self.open):
             flags[0] = False
 
     @property
     def usable(self) -> Masks:
-        """The groups that a partition may be made of, as far as is known: not beyond, and answered for or askable.
+        """The groups that a partition may be made of, as far as is known.
 
-        Masks, (groups,) int64, in increasing order.
+        They are not beyond, answered for or askable, and not unsure. Masks, (groups,) int64, in increasing order.
         """
-        return np.flatnonzero((~self.beyond & ~self.open)[1:]) + 1
+        return np.flatnonzero((~self.beyond & ~self.open & ~self.unsure)[1:]) + 1
 
     @property
     def possible(self) -> Masks:

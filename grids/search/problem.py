@@ -64,6 +64,7 @@ class Problem:
         seed: of the order of groups whose distances tie, 0 to 2^63 - 1; nothing else is random.
         least_drop: with the method "exact": ask on until the total drop is the least of all partitions with as few
             groups, not only the least among the answers at hand. Without effect for more than 14 degradations.
+        plain: degradations whose standard errors do not count: their drops are compared as they are measured.
         soon: with the method "exact": verify promising partitions before it is proved that fewer groups do not do. Much
             fewer groups are needed after as many answers, if a few more until the end; for searches that may be
             broken off. Without effect for more than 14 degradations.
@@ -81,6 +82,7 @@ class Problem:
     askable: frozenset[int] | None = None
     seed: int = 0
     least_drop: bool = False
+    plain: frozenset[str] = frozenset()
     soon: bool = False
 
     def __post_init__(self) -> None:
@@ -165,14 +167,18 @@ class Problem:
         return self.delta_for.get(name, self.delta)
 
     def capped(self, most: Mapping[str, float]) -> Problem:
-        """The same problem with limits that are nowhere above these.
+        """The same problem with limits that are nowhere above these, which hold for drops as they are measured.
 
         Args:
             most: dB by degradation, 0 or more. Degradations with a delta of their own, and those that are not named,
                 keep their limit.
         """
         lower = {name: cap for name, cap in most.items() if name not in self.delta_for and cap < self.delta}
-        return replace(self, delta_for={**self.delta_for, **lower})
+        return replace(self, delta_for={**self.delta_for, **lower}, plain=self.plain | set(lower))
+
+    def margin(self, name: str, answer: Answer) -> float:
+        """What verdicts allow for the noise of a drop: two standard errors, dB; 0 where none is known."""
+        return 0.0 if name in self.plain else STANDARD_ERRORS * answer.noise.get(name, 0.0)
 
     def distance(self, mask: int) -> float:
         """How unlike the degradations of a group are: the mean of S over its pairs.
@@ -206,10 +212,10 @@ class Problem:
         most = max(allowed.values())
         sure = dict(answer.at_least)
         for name, drop in answer.drops.items():
-            sure[name] = max(drop - STANDARD_ERRORS * answer.noise.get(name, 0.0), sure.get(name, -math.inf))
+            sure[name] = max(drop - self.margin(name, answer), sure.get(name, -math.inf))
         if any(drop > allowed.get(name, most) for name, drop in sure.items()):
             return "beyond"
-        possible = {name: drop + STANDARD_ERRORS * answer.noise.get(name, 0.0) for name, drop in answer.drops.items()}
+        possible = {name: drop + self.margin(name, answer) for name, drop in answer.drops.items()}
         reach = possible.get(WORST, math.inf)  # no member loses more than the worst
         within = all(min(possible.get(name, math.inf), reach) <= limit for name, limit in allowed.items())
         return "within" if within else "undecided"

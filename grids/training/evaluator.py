@@ -15,7 +15,6 @@ from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
 from grids.search.answers import BEYOND, WITHIN
-from grids.search.problem import STANDARD_ERRORS
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import EVERY, Checkpointing
 from grids.training.experiment import Experiment, run_of, train_experiment
@@ -99,7 +98,8 @@ class TrainingEvaluator:
     def keep_above_inputs(self, problem: Problem) -> Problem:
         """Let no task lose more than its own restorer gains over its input, so that in no group it ends below that.
 
-        A task whose own restorer gains nothing keeps its limit: it has nothing to lose.
+        Gains and drops are compared as they are measured. A task whose own restorer gains nothing keeps its limit: it
+        has nothing to lose.
 
         Args:
             problem: of the tasks; it is not changed.
@@ -236,11 +236,10 @@ class TrainingEvaluator:
         verdict = BEYOND if problem is None else problem.verdict(problem.mask(group), answer)
         if problem is None or verdict == BEYOND:
             return []
-        noise = {task: answer.noise.get(task, 0.0) for task in group}
         if verdict == WITHIN:
-            return [task for task in group if noise[task] > UNSURE]
+            return [task for task in group if answer.noise.get(task, 0.0) > UNSURE]
         far = {task: abs(answer.drops[task] - problem.limit(task)) for task in group}
-        return [task for task in group if far[task] <= STANDARD_ERRORS * noise[task]]
+        return [task for task in group if far[task] <= problem.margin(task, answer)]
 
     def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""

@@ -61,7 +61,12 @@ def test_known_and_the_table_follow_the_definition(
         assert table.direct[mask] == (own == "within")
         hopeless = own in ("undecided", "failed") or (own is None and askable is not None and mask not in askable)
         assert table.open[mask] == hopeless
-        assert (mask in table.usable) == (expected != "beyond" and not hopeless)
+        unsure = shortcuts and any(
+            said[part] == "undecided" and part & mask == part and part.bit_count() > 1 for part in said
+        )
+        unsure &= expected != "within"
+        assert table.unsure[mask] == unsure
+        assert (mask in table.usable) == (expected != "beyond" and not hopeless and not unsure)
         assert (mask in table.possible) == (expected != "beyond")
         assert (mask in table.verified) == (own == "within")
     for flags in (table.within, table.beyond, table.direct, table.open):

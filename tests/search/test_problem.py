@@ -97,7 +97,9 @@ def test_limits_can_be_capped() -> None:
     capped = problem(0.7, delta_for={"blur": 1.0}).capped({"jpeg": 0.2, "ringing": 0.9, "blur": 0.1})
     limits = {name: capped.limit(name) for name in SIMILARITY.degradations}
     assert limits == {"jpeg": 0.2, "ringing": 0.7, "noise": 0.7, "blur": 1.0}
-    assert capped.verdict(PAIR, Answer(drops(0.3, 0.0))) == "beyond"
+    assert capped.verdict(PAIR, Answer(drops(0.21, 0.0), drops(0.1, 0.1))) == "beyond"  # as it is measured
+    assert capped.verdict(PAIR, Answer(drops(0.19, 0.0), drops(0.1, 0.1))) == "within"
+    assert capped.verdict(PAIR, Answer(drops(0.19, 0.6), drops(0.1, 0.1))) == "undecided"
 
 
 def test_masks_and_names_are_inverse() -> None:
