@@ -98,8 +98,8 @@ class TrainingEvaluator:
     def keep_above_inputs(self, problem: Problem) -> Problem:
         """Let no task lose more than its own restorer gains over its input, so that in no group it ends below that.
 
-        Gains and drops are compared as they are measured. A task whose own restorer gains nothing keeps its limit: it
-        has nothing to lose.
+        Gains, in hundredths of a dB, and drops are compared as they are measured. A task whose own restorer gains
+        nothing may lose nothing.
 
         Args:
             problem: of the tasks; it is not changed.
@@ -109,7 +109,7 @@ class TrainingEvaluator:
         """
         inputs = self.experiment.validation.psnr(None, self.names, self.device)
         gains = {task: self.run((task,)).psnr[task] - inputs[task] for task in self.names}
-        self.problem = problem.capped({task: gain for task, gain in gains.items() if gain > 0})
+        self.problem = problem.capped({task: max(0.0, math.floor(100 * gain) / 100) for task, gain in gains.items()})
         for task in self.names:
             if (limit := self.problem.limit(task)) < problem.limit(task):
                 self.callbacks.say(f"{task} may lose {limit:.2f} dB, as much as its own restorer gains over the input")
