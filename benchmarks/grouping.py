@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from common import machine, table
-from grouping_guesses import laws, recorded, soon
+from grouping_guesses import anytime, laws, recorded
 from grouping_outcomes import (
     COLUMNS,
     ELEVEN,
@@ -261,7 +261,7 @@ def max_drop(found: Grouping) -> str:
 
 PARTS: dict[str, Callable[[int], None]] = {
     part.__name__: part
-    for part in (methods, noise, shortcuts, noisy, laws, soon, recorded, parallel, large, published, solvers)
+    for part in (methods, noise, shortcuts, noisy, laws, anytime, recorded, parallel, large, published, solvers)
 }
 
 

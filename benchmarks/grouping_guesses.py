@@ -61,8 +61,8 @@ def trained_tasks(outcome: Outcome) -> int:
     return sum(len(trial.group) for trial in outcome.found.trials)
 
 
-def soon(problems: int) -> None:
-    """How few groups there are after so many answers, by `Problem.soon` or without."""
+def anytime(problems: int) -> None:
+    """How few groups there are after so many answers, by `Problem.anytime` or without."""
     count = part_of(problems, 0.1)
     print(f"\nn = {ELEVEN}, {count} problems for each law, errors of {ERROR:g} dB; `exact`, told of the mix first.\n")
     rows = []
@@ -71,14 +71,14 @@ def soon(problems: int) -> None:
             runs = [groups_on_the_way(simulate_law(law, ELEVEN, seed, ERROR), way) for seed in range(count)]
             on_the_way = (np.mean([found[min(after, len(found) - 1)] for found, _ in runs]) for after in AFTER)
             ends = np.mean([(found[-1], len(found) - 1, tasks) for found, tasks in runs], 0)
-            rows.append((law, "soon" if way else "-", *(f"{mean:.1f}" for mean in (*on_the_way, *ends))))
+            rows.append((law, "anytime" if way else "-", *(f"{mean:.1f}" for mean in (*on_the_way, *ends))))
     head = ("law", "", *(f"groups after {after}" for after in AFTER), "at the end", "answers", "their tasks")
     print(table(head, rows), flush=True)
 
 
 def groups_on_the_way(simulated: Simulated, way: bool) -> tuple[list[int], int]:
     """The groups of the best partition after every answer, and the tasks of all groups that were asked for."""
-    search = Search(Problem(simulated.similarity, DELTA, soon=way))
+    search = Search(Problem(simulated.similarity, DELTA, anytime=way))
     everything = frozenset(simulated.similarity.degradations)
     search.tell(everything, *simulated(everything))
     found = [len(best_so_far(search))]

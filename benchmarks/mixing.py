@@ -5,11 +5,12 @@
     python benchmarks/mixing.py export [--folder runs/mixing]  # study/unet-1000.jsonl, its card, the table that ships
 
 Every training that ends is a line of FOLDER/records-K.jsonl; with those of the committed file it is never done again.
-A training that was broken off goes on. Workers share the work among them. What `grids group` would ask for at several
-deltas is trained, too. After --hours (of one core, all workers together; on a GPU, time on the clock)
-no further one begins. Restorers are measured at their end, on crops of 128 pixels of split val, three a photograph, as
-made and saved as JPEG 90; those of the paper's Table 1 on the middles of Kodak24 and bsds100, too. The weights of the
-single tasks stay in the folder: `train --only singles` makes them again.
+A training that was broken off goes on. Workers K of N take what is next and no other has (with --only singles, every
+N-th). The search for the fewest groups is done at several deltas, and what it asks for is trained, too. After --hours
+(of one core, all workers together; on a GPU, time on the clock) no further one begins. Restorers are measured at
+their end, on crops of 128 pixels of split val, three a photograph, as made and saved as JPEG 90; those of the paper's
+Table 1 on the middles of Kodak24 and bsds100, too. The weights of the single tasks stay in the folder: `train --only
+singles` makes them again.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/mixing.py train
 """
@@ -165,7 +166,8 @@ class Mixing:
         for task in TASKS[worker::workers]:
             asked = Asked((task,))
             if not self.weights_of(asked).exists():
-                self.train_one(asked)
+                with locked(self.folder, self.folder / f".{asked.name}.lock"):
+                    self.train_one(asked)
 
     def weights_of(self, asked: Asked) -> Path:
         return self.folder / f"{asked.name}.safetensors"

@@ -35,7 +35,7 @@ SIZES = (3, 4, 5, 6)
 DELTAS = (0.7, 0.5, 0.3, 1.0)
 """dB; what the search asks for at these is trained, too."""
 SEARCHED = 15
-"""So many groups for each of them, at most: a proof that fewer groups do not do can take hundreds."""
+"""About so many groups for each of them (what one leaves over is for the next): a proof can take hundreds."""
 APART = 40
 """The groups that are taken lie at least 1/40 of the ranking apart: neighbours share most of their tasks."""
 PRIOR = 2.0
@@ -136,7 +136,7 @@ def searched(records: Records, deltas: Sequence[float]) -> Iterator[Asked]:
     for delta in deltas:
         if asked_for >= SEARCHED * (DELTAS.index(delta) + 1):
             continue
-        search = Search(Problem(built_in(), delta, soon=True))
+        search = Search(Problem(built_in(), delta, anytime=True))
         search.know(table_of(records).answers)
         while (group := search.ask()) is not None:
             yield Asked(tuple(task for task in TASKS if task in group))
@@ -173,6 +173,7 @@ def by_similarity(size: int) -> list[Group]:
     return sorted(itertools.combinations(TASKS, size), key=mean_distance)
 
 
+@cache
 def first_pairs() -> list[Group]:
     """Pairs from the nearest to the farthest in S."""
     pairs = by_similarity(2)

@@ -62,7 +62,7 @@ def group_by_training(
         "reading": reading.options,
     }
     settings = training.resolve(seed, repeats=groups.repeats, early=not groups.no_early_stop)
-    wanted = replace(search.settings(), below_input=groups.allow_below_input)
+    wanted = replace(search.settings(), allow_below_input=groups.allow_below_input)
     if output.dry_run:
         planned = plan_training(chosen_images(images), settings, method=wanted.method, device=run.device, **shared)
         _print_plan(planned, output.as_json)
@@ -131,5 +131,6 @@ def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:
         groups = counted(len(left), "group")
         echo(f"then about {groups} that the search asks for, {left[0].seconds:.0f} s each")
     minutes = sum(step.seconds for step in planned) / 60
-    echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine; answers near delta take more.")
+    echo(f"{len(planned)} trainings, about {minutes:.1f} minutes on this machine.")
+    echo("Answers near delta, or very uncertain ones, take more.")
     echo("Nothing was written.")

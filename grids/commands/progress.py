@@ -163,7 +163,10 @@ class Progress(Steps):
         self.left = estimate_remaining(search)
         worst = "-" if trial.worst is None else decibels(trial.worst)
         best = counted(len(best_so_far(search)), "group")
-        self.say(f"     {' + '.join(trial.group)} loses {worst} dB: {trial.verdict}. Best so far: {best}")
+        asked = search.problem
+        over = [name for name, drop in trial.drops.items() if asked.limit(name) < min(drop, asked.delta)]
+        less = "".join(f" ({name} may lose {asked.limit(name):.2f} dB)" for name in over)
+        self.say(f"     {' + '.join(trial.group)} loses {worst} dB: {trial.verdict}{less}. Best so far: {best}")
 
     def _title(self) -> str:
         return self._name(self._group, self._repeat)

@@ -41,8 +41,8 @@ class SearchSettings:
         shortcuts: suppose that a group is never better than a part of it, and ask for fewer groups.
         all_solutions: list all partitions with as few groups, too.
         seed: of the order of groups whose distances tie; None for 0, or that of the restorers where they are trained.
-        below_input: where restorers are trained, a degradation may lose all of delta even if it ends below its own
-            input. Else it may lose no more than its own restorer gains. Those with a delta of their own may always.
+        allow_below_input: where restorers are trained, a degradation may lose all of delta even if it then ends below
+            its own input. Else it may lose no more than its own restorer gains, unless it has a delta of its own.
 
     Raises:
         UnknownNameError: there is no such method.
@@ -54,7 +54,7 @@ class SearchSettings:
     shortcuts: bool = True
     all_solutions: bool = False
     seed: int | None = None
-    below_input: bool = False
+    allow_below_input: bool = False
 
     def __post_init__(self) -> None:
         find_method(self.method)

@@ -18,6 +18,7 @@ from grids.images import ReadOptions
 from grids.pipeline.compare import load_similarity
 from grids.pipeline.dry_run import Part, choose_tasks, list_bounds, list_given
 from grids.pipeline.experiments import SCRATCH, RunControl, TrainingSettings, make_experiment
+from grids.pipeline.gain_limits import limit_by_gains
 from grids.pipeline.group import SearchSettings
 from grids.pipeline.inputs import BUILTIN, Images, Tasks, TaskSources, pair_folders
 from grids.pipeline.run_folder import MODELS, TRAINING, TRIALS, RunFolder
@@ -30,7 +31,7 @@ from grids.results import Group, Grouping, SimilarityMatrix, Trial
 from grids.search import Problem, Search, TrialLog, run_search
 from grids.search.problem import label
 from grids.search.run import best_so_far
-from grids.training.evaluator import TrainingEvaluator
+from grids.training.evaluator import UNCERTAIN, TrainingEvaluator
 from grids.training.experiment import Experiment
 from grids.training.fabric import strategy_of
 from grids.training.trainer import OutOfTimeError
@@ -98,7 +99,7 @@ def train_groups(
         for text in said:
             hears.say(text)
         matrix = _matrix_for(similarity, order, images, sources, control.device, folder.path / "similarity")
-        problem = replace(asked.problem(matrix, used.config.seed), soon=control.time_budget < math.inf)
+        problem = replace(asked.problem(matrix, used.config.seed), anytime=control.time_budget < math.inf)
         where = devices.resolve(control.device)
         _claim(folder, experiment, used, where)
         if only == "search":
@@ -121,8 +122,8 @@ def train_groups(
         )
         grouping, finished = _bounded(evaluator, wanted, partition, problem)
         if partition is None and only != "upper-bounds":
-            if finished and not asked.below_input:
-                problem = evaluator.keep_above_inputs(problem)
+            if finished and not asked.allow_below_input:
+                problem = evaluator.problem = limit_by_gains(problem, evaluator)
             with contextlib.closing(_log(folder.path, evaluator, problem, used, start)) as log:
                 searched = Search(problem, asked.method, log=log)
                 if finished:
@@ -267,7 +268,7 @@ def _log(
     }
     if settings.recipe is not None:
         identity["system"] = experiment.maker.identity()
-    identity["delta"] = [problem.delta, dict(problem.delta_for)]
+    identity["delta"] = [problem.delta, dict(problem.delta_for), dict(problem.most), UNCERTAIN]
     file = folder / TRIALS
     there = TrialLog.identity_of(file)
     anew = there is not None and {**there, "delta": 0} == {**identity, "delta": 0} and there != identity

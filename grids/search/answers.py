@@ -186,8 +186,8 @@ class Table:
         direct: (2^n,) bool, whether its own answer is within.
         open: (2^n,) bool, whether no certain answer can be had: it is undecided, failed, or has no
             answer and cannot be asked for.
-        unsure: (2^n,) bool, whether a part of it (or itself) is undecided and it is not within: by a shortcut it is no
-            better than that part, so asking would hardly decide it.
+        shadowed: (2^n,) bool, whether a part of it (or itself) is undecided, and it is not within: by a shortcut it is
+            no better than that part, so an answer would hardly be within.
     """
 
     def __init__(self, answers: Answers, shortcuts: bool | None = None) -> None:
@@ -195,7 +195,7 @@ class Table:
         assert problem.n <= ENUMERATED
         masks = np.arange(1 << problem.n)
         follow = problem.shortcuts if shortcuts is None else shortcuts
-        self.within, self.beyond, self.direct, self.open, self.unsure = np.zeros((5, len(masks)), dtype=bool)
+        self.within, self.beyond, self.direct, self.open, self.shadowed = np.zeros((5, len(masks)), dtype=bool)
         if follow:
             for mask in answers.having(WITHIN):
                 self.within |= masks & mask == masks
@@ -203,7 +203,8 @@ class Table:
                 self.beyond |= masks & mask == mask
             self.within &= ~self.beyond
             for mask in answers.having(UNDECIDED):
-                self.unsure |= masks & mask == mask
+                if not self.within[mask]:
+                    self.shadowed |= masks & mask == mask
         for mask, verdict in answers.verdicts.items():
             self.direct[mask] = verdict == WITHIN
             self.within[mask] = verdict == WITHIN
@@ -213,17 +214,22 @@ class Table:
             held = np.zeros(len(masks), dtype=bool)
             held[[*problem.askable, *answers.verdicts]] = True
             self.open |= ~held
-        self.unsure &= ~self.within
+        self.shadowed &= ~self.within
         for flags in (self.within, self.beyond, self.direct, self.open):
             flags[0] = False
 
     @property
     def usable(self) -> Masks:
-        """The groups that a partition may be made of, as far as is known.
+        """The groups that a partition may be made of, as far as is known: not beyond, and answered for or askable.
 
-        They are not beyond, answered for or askable, and not unsure. Masks, (groups,) int64, in increasing order.
+        Masks, (groups,) int64, in increasing order.
         """
-        return np.flatnonzero((~self.beyond & ~self.open & ~self.unsure)[1:]) + 1
+        return np.flatnonzero((~self.beyond & ~self.open)[1:]) + 1
+
+    @property
+    def promising(self) -> Masks:
+        """Those of the usable groups that are not shadowed: masks, (groups,) int64, in increasing order."""
+        return np.flatnonzero((~self.beyond & ~self.open & ~self.shadowed)[1:]) + 1
 
     @property
     def possible(self) -> Masks:

@@ -64,10 +64,10 @@ class Problem:
         seed: of the order of groups whose distances tie, 0 to 2^63 - 1; nothing else is random.
         least_drop: with the method "exact": ask on until the total drop is the least of all partitions with as few
             groups, not only the least among the answers at hand. Without effect for more than 14 degradations.
-        plain: degradations whose standard errors do not count: their drops are compared as they are measured.
-        soon: with the method "exact": verify promising partitions before it is proved that fewer groups do not do. Much
-            fewer groups are needed after as many answers, if a few more until the end; for searches that may be
-            broken off. Without effect for more than 14 degradations.
+        most: drops (dB, at least 0) that degradations may have at most whatever delta is, unless `delta_for` names
+            them. They hold for drops as they are measured, without allowance for standard errors.
+        anytime: with the method "exact": verify promising partitions before fewer groups are refuted, so that a search
+            that is broken off has a good partition. Without effect for more than 14 degradations.
 
     Raises:
         GridsError: a delta is negative or not finite, the seed is out of range, or there are no degradations or more
@@ -82,13 +82,13 @@ class Problem:
     askable: frozenset[int] | None = None
     seed: int = 0
     least_drop: bool = False
-    plain: frozenset[str] = frozenset()
-    soon: bool = False
+    most: Mapping[str, float] = field(default_factory=dict)
+    anytime: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MOST:
             raise GridsError(f"the number of degradations to group must be 1 to {MOST}, but is {self.n}")
-        named = {f"the delta for {name}": value for name, value in self.delta_for.items()}
+        named = {f"the delta for {name}": value for name, value in (*self.delta_for.items(), *self.most.items())}
         for what, value in {"delta": self.delta, **named}.items():
             if not (math.isfinite(value) and value >= 0):
                 raise GridsError(f"{what} must be a number of dB, 0 or more, but is {value}")
@@ -162,23 +162,17 @@ class Problem:
             name: of the degradation.
 
         Returns:
-            Its entry in `delta_for`, else delta, dB.
+            Its entry in `delta_for`, else delta, or its entry in `most` if that is less, dB.
         """
-        return self.delta_for.get(name, self.delta)
-
-    def capped(self, most: Mapping[str, float]) -> Problem:
-        """The same problem with limits that are nowhere above these, which hold for drops as they are measured.
-
-        Args:
-            most: dB by degradation, 0 or more. Degradations with a delta of their own, and those that are not named,
-                keep their limit.
-        """
-        lower = {name: cap for name, cap in most.items() if name not in self.delta_for and cap < self.delta}
-        return replace(self, delta_for={**self.delta_for, **lower}, plain=self.plain | set(lower))
+        return self.delta_for.get(name, min(self.delta, self.most.get(name, math.inf)))
 
     def margin(self, name: str, answer: Answer) -> float:
-        """What verdicts allow for the noise of a drop: two standard errors, dB; 0 where none is known."""
-        return 0.0 if name in self.plain else STANDARD_ERRORS * answer.noise.get(name, 0.0)
+        """What the verdict on an answer allows for the noise of a drop, dB: two standard errors; 0 where none is known.
+
+        Also 0 where `most` is the limit, which holds for drops as they are measured.
+        """
+        exact = name not in self.delta_for and self.most.get(name, math.inf) < self.delta
+        return 0.0 if exact else STANDARD_ERRORS * answer.noise.get(name, 0.0)
 
     def distance(self, mask: int) -> float:
         """How unlike the degradations of a group are: the mean of S over its pairs.
@@ -196,17 +190,17 @@ class Problem:
     def verdict(self, mask: int, answer: Answer) -> Verdict:
         """On which side of delta an answer puts a group, allowing for two standard errors.
 
-        Every degradation has its own limit: its entry in `delta_for`, or delta. A drop under "*" (`WORST`) stands for
-        each degradation of the group; it is beyond only where it is above the largest of their limits.
+        Every degradation has its own limit (`limit`), and noise counts as `margin` says. A drop under "*" (`WORST`)
+        stands for each degradation of the group; it is beyond only where it is above the largest of their limits.
 
         Args:
             mask: of the group.
             answer: its answer; names outside the group are not refused here (see `normalize`).
 
         Returns:
-            "beyond" if a drop minus two standard errors, or a lower bound, is above its limit; else "within" if every
-            degradation's drop plus two standard errors is known and at most its limit; else "undecided". Limits are
-            widened by 1e-9 dB, for rounding.
+            "beyond" if a drop less its margin, or a lower bound, is above its limit; else "within" if every
+            degradation's drop plus its margin is known and at most its limit; else "undecided". Limits are widened by
+            1e-9 dB, for rounding.
         """
         allowed = {name: self.limit(name) + ROUNDING for name in self.names(mask)}
         most = max(allowed.values())

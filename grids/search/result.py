@@ -59,7 +59,7 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
         fewest_known=done.fewest,
         alternatives=alternatives,
         solutions=solutions,
-        settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
+        settings={"shortcuts": problem.shortcuts, "seed": problem.seed, **_limits(problem)},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,
     )
@@ -146,12 +146,19 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
     return [step for step in steps if step.groups]
 
 
+def _limits(problem: Problem) -> dict[str, dict[str, float]]:
+    """What `most` makes of delta, for the record."""
+    lower = {name: problem.limit(name) for name in problem.most if name not in problem.delta_for}
+    lower = {name: limit for name, limit in lower.items() if limit < problem.delta}
+    return {"limits_by_gain": lower} if lower else {}
+
+
 def _marks(answer: Answer) -> Iterator[float]:
     """The deltas at which the verdict on an answer can change."""
     yield from answer.at_least.values()
     for name, drop in answer.drops.items():
         error = STANDARD_ERRORS * answer.noise.get(name, 0.0)
-        yield from (drop - error, drop + error)
+        yield from (drop - error, drop, drop + error)  # the middle one where `most` may be the limit
 
 
 def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:

@@ -33,7 +33,7 @@ def search_groups(
     delta_for: Mapping[str, float] | None = None,
     shortcuts: bool = True,
     least_drop: bool = False,
-    soon: bool = False,
+    anytime: bool = False,
     max_groups: int | None = None,
     all_solutions: bool = False,
     at_once: int = 1,
@@ -51,7 +51,7 @@ def search_groups(
         method: "exact" (the fewest groups), "paper" (GRIDS, Algorithm 1) or "agglomerative" (a baseline).
         delta_for: degradations with a delta of their own, dB; None for none.
         shortcuts: take a group to be never better than a part of it, which saves most questions.
-        soon: with "exact" and at most 14 degradations: verify promising partitions on the way, so that a good one is
+        anytime: with "exact" and at most 14 degradations: verify promising partitions on the way, so that a good one is
             there early; see `Problem`.
         least_drop: with "exact" and at most 14 degradations: go on asking until the total drop is the least of all
             partitions with the same number of groups.
@@ -76,7 +76,7 @@ def search_groups(
     >>> search_groups(similarity, lambda group: {"*": 0.1 * len(group)}, delta=0.25).partition
     (('blur',), ('haze', 'rain'))
     """
-    problem = Problem(similarity, delta, dict(delta_for or {}), shortcuts, least_drop=least_drop, soon=soon)
+    problem = Problem(similarity, delta, dict(delta_for or {}), shortcuts, least_drop=least_drop, anytime=anytime)
     search = Search(problem, method, max_groups=max_groups, log=log)
     run_search(search, evaluate, at_once=at_once, on_trial=on_trial)
     return search.result(all_solutions=all_solutions)

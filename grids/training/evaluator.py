@@ -21,7 +21,7 @@ from grids.training.experiment import Experiment, run_of, train_experiment
 from grids.training.noise import LASTING, clearly_lost, estimate_drop_noise, estimate_noise
 from grids.training.trainer import OutOfTimeError
 
-UNSURE = 0.15
+UNCERTAIN = 0.15
 """dB; the largest standard error of a drop that a group within delta is left with, if other seeds make it smaller."""
 
 
@@ -38,8 +38,8 @@ class TrainingEvaluator:
         device: where the training is done.
         problem: the deltas (dB), for stopping early and repeating; None never stops and never repeats. It can be set
             later.
-        repeats: a group whose noise straddles delta, or that is within it with a standard error of more than `UNSURE`,
-            is trained with so many seeds at most.
+        repeats: a group whose noise straddles delta, or that is within it with a standard error above `UNCERTAIN`, is
+            trained with so many seeds at most.
         early: stop a group that is clearly beyond delta at half of its steps.
         every: seconds between checkpoints.
         deadline: a time of `time.monotonic()`, after which OutOfTimeError is raised, with a checkpoint written.
@@ -80,40 +80,33 @@ class TrainingEvaluator:
         seeds = dict.fromkeys(first.group, 1)
         answer = self._compute_answer(seeds)
         for repeat in range(1, self.repeats):
-            if not (near := self._find_unsure(first.group, answer)):
+            if not (near := self._find_uncertain(first.group, answer)):
                 break
-            self.run(group, repeat)
-            for task in near:
-                for earlier in range(1, repeat + 1):
-                    self.run((task,), earlier)
-                seeds[task] = repeat + 1
+            try:
+                self._repeat(group, near, repeat)
+            except OutOfTimeError:
+                if self._verdict(first.group, answer) == WITHIN:
+                    break  # what is known is better than nothing
+                raise
+            seeds |= dict.fromkeys(near, repeat + 1)
             answer = self._compute_answer(seeds)
         return answer
+
+    def _repeat(self, group: Iterable[str], tasks: Iterable[str], repeat: int) -> None:
+        """Train a group with another seed, and the restorers of some of its tasks alone with all seeds up to it."""
+        self.run(group, repeat)
+        for task in tasks:
+            for seed in range(1, repeat + 1):
+                self.run((task,), seed)
+
+    def _verdict(self, group: tuple[str, ...], answer: Answer) -> str:
+        """On an answer; "beyond" where there is no delta, for which nothing more is to be found out."""
+        return BEYOND if self.problem is None else self.problem.verdict(self.problem.mask(group), answer)
 
     @property
     def stops(self) -> bool:
         """Whether groups that are clearly beyond delta are stopped half way."""
         return self.early and self.problem is not None
-
-    def keep_above_inputs(self, problem: Problem) -> Problem:
-        """Let no task lose more than its own restorer gains over its input, so that in no group it ends below that.
-
-        Gains, in hundredths of a dB, and drops are compared as they are measured. A task whose own restorer gains
-        nothing may lose nothing.
-
-        Args:
-            problem: of the tasks; it is not changed.
-
-        Returns:
-            The one that counts from now on.
-        """
-        inputs = self.experiment.validation.psnr(None, self.names, self.device)
-        gains = {task: self.run((task,)).psnr[task] - inputs[task] for task in self.names}
-        self.problem = problem.capped({task: max(0.0, math.floor(100 * gain) / 100) for task, gain in gains.items()})
-        for task in self.names:
-            if (limit := self.problem.limit(task)) < problem.limit(task):
-                self.callbacks.say(f"{task} may lose {limit:.2f} dB, as much as its own restorer gains over the input")
-        return self.problem
 
     def run(self, group: Iterable[str], repeat: int = 0) -> TrainingRun:
         """The training of a group: done now, gone on with, or read from its file.
@@ -226,18 +219,17 @@ class TrainingEvaluator:
         errors = {t: math.sqrt(2) * usual[t] for t, count in seeds.items() if count == 1 and t in usual}
         return Answer(drops, errors | {t: own / math.sqrt(count) for t, count in seeds.items() if count > 1})
 
-    def _find_unsure(self, group: tuple[str, ...], answer: Answer) -> list[str]:
+    def _find_uncertain(self, group: tuple[str, ...], answer: Answer) -> list[str]:
         """The tasks that another seed is for.
 
         Those that keep a group undecided, and the noisy ones of one within delta; none if it is beyond, or there is no
         delta.
         """
-        problem = self.problem
-        verdict = BEYOND if problem is None else problem.verdict(problem.mask(group), answer)
+        problem, verdict = self.problem, self._verdict(group, answer)
         if problem is None or verdict == BEYOND:
             return []
         if verdict == WITHIN:
-            return [task for task in group if answer.noise.get(task, 0.0) > UNSURE]
+            return [task for task in group if answer.noise.get(task, 0.0) > UNCERTAIN]
         far = {task: abs(answer.drops[task] - problem.limit(task)) for task in group}
         return [task for task in group if far[task] <= problem.margin(task, answer)]
 

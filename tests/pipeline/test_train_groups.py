@@ -60,7 +60,8 @@ class Heard(NullCallbacks):
 
 def grouped(photos: Path, out: Path, settings: TrainingSettings = SMALL, **options: Any) -> Any:
     control = {name: options.pop(name) for name in ("time_budget", "callbacks") if name in options}
-    search = SearchSettings(options.pop("delta", 0.7), options.pop("method", "exact"))
+    below = options.pop("allow_below_input", False)
+    search = SearchSettings(options.pop("delta", 0.7), options.pop("method", "exact"), allow_below_input=below)
     return train_groups(photos, search, settings, tasks=NAMES, out=out, control=RunControl(**control), **options)
 
 
@@ -99,6 +100,18 @@ def test_a_search_that_trains_finds_a_partition_and_writes_it(photos: Path, tmp_
     page = (tmp_path / "run" / "report.html").read_text()
     assert "unet" in page and "data:image/png" in page
     assert (tmp_path / "run" / "training.csv").read_text().count("\n") >= 4
+
+
+@pytest.mark.slow
+def test_gains_limit_drops_unless_that_is_not_wanted_and_the_log_begins_anew(photos: Path, tmp_path: Path) -> None:
+    found = grouped(photos, tmp_path / "run", time_budget=1e6)
+    assert found.problem.anytime and found.problem.most.keys() == set(NAMES)
+    limits = {name: found.problem.limit(name) for name in NAMES}
+    assert found.grouping.settings.get("limits_by_gain", {}) == {n: limit for n, limit in limits.items() if limit < 0.7}
+    again = grouped(photos, tmp_path / "run", allow_below_input=True, callbacks=(heard := Heard()))
+    assert not again.problem.anytime and not again.problem.most
+    assert "limits_by_gain" not in again.grouping.settings
+    assert all(len(group) > 1 or repeat for group, repeat in heard.trained)  # the bounds are there
 
 
 def test_a_start_that_is_trained_is_expected_with_all_its_steps(

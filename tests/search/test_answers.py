@@ -33,6 +33,12 @@ def by_definition(said: dict[int, str], mask: int, shortcuts: bool, askable: fro
     return None if askable is None or mask in askable else "failed"
 
 
+def settled_otherwise(said: dict[int, str], mask: int) -> bool:
+    """Whether an undecided group is within delta by a shortcut: part of one that is, and none of its parts beyond."""
+    beyond = any(v == "beyond" and part & mask == part and part.bit_count() > 1 for part, v in said.items())
+    return not beyond and any(v == "within" and whole & mask == mask for whole, v in said.items())
+
+
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[int, dict[int, str], bool, frozenset[int] | None]:
     n = draw(st.integers(1, 6))
@@ -61,12 +67,12 @@ def test_known_and_the_table_follow_the_definition(
         assert table.direct[mask] == (own == "within")
         hopeless = own in ("undecided", "failed") or (own is None and askable is not None and mask not in askable)
         assert table.open[mask] == hopeless
-        unsure = shortcuts and any(
-            said[part] == "undecided" and part & mask == part and part.bit_count() > 1 for part in said
-        )
-        unsure &= expected != "within"
-        assert table.unsure[mask] == unsure
-        assert (mask in table.usable) == (expected != "beyond" and not hopeless and not unsure)
+        parts = [part for part in said if part & mask == part and part.bit_count() > 1 and said[part] == "undecided"]
+        ordinary = [part for part in parts if not settled_otherwise(said, part)]
+        shadowed = shortcuts and bool(ordinary) and expected != "within"
+        assert table.shadowed[mask] == shadowed
+        assert (mask in table.usable) == (expected != "beyond" and not hopeless)
+        assert (mask in table.promising) == (expected != "beyond" and not hopeless and not shadowed)
         assert (mask in table.possible) == (expected != "beyond")
         assert (mask in table.verified) == (own == "within")
     for flags in (table.within, table.beyond, table.direct, table.open):

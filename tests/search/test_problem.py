@@ -93,13 +93,16 @@ def test_a_drop_of_exactly_delta_is_within(delta: float) -> None:
     assert problem(thirds).verdict(PAIR, Answer({"*": delta})) == "within"
 
 
-def test_limits_can_be_capped() -> None:
-    capped = problem(0.7, delta_for={"blur": 1.0}).capped({"jpeg": 0.2, "ringing": 0.9, "blur": 0.1})
+def test_no_limit_is_above_the_most() -> None:
+    capped = problem(0.7, delta_for={"blur": 1.0}, most={"jpeg": 0.2, "ringing": 0.9, "blur": 0.1})
     limits = {name: capped.limit(name) for name in SIMILARITY.degradations}
     assert limits == {"jpeg": 0.2, "ringing": 0.7, "noise": 0.7, "blur": 1.0}
-    assert capped.verdict(PAIR, Answer(drops(0.21, 0.0), drops(0.1, 0.1))) == "beyond"  # as it is measured
-    assert capped.verdict(PAIR, Answer(drops(0.19, 0.0), drops(0.1, 0.1))) == "within"
-    assert capped.verdict(PAIR, Answer(drops(0.19, 0.6), drops(0.1, 0.1))) == "undecided"
+    noise = drops(0.1, 0.1)  # counts where delta is the limit
+    assert capped.verdict(PAIR, Answer(drops(0.21, 0.0), noise)) == "beyond"
+    assert capped.verdict(PAIR, Answer(drops(0.19, 0.0), noise)) == "within"
+    assert capped.verdict(PAIR, Answer(drops(0.19, 0.6), noise)) == "undecided"
+    with pytest.raises(GridsError, match="jpeg must be a number of dB"):
+        problem(most={"jpeg": -0.1})
 
 
 def test_masks_and_names_are_inverse() -> None:

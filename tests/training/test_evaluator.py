@@ -18,6 +18,7 @@ from training.tiny_trainings import NAMES, TINY, furthest, same_weights, small, 
 from grids import networks
 from grids.degradations.plugins import FunctionDegradation
 from grids.errors import UnknownNameError
+from grids.pipeline.gain_limits import limit_by_gains
 from grids.restoration.models import initialize, load_restorer, read_record
 from grids.results import Point, SimilarityMatrix, TrainingRun
 from grids.search import Answer, Problem
@@ -26,7 +27,7 @@ from grids.training import experiment as module
 from grids.training import trainer
 from grids.training.callbacks import NullCallbacks
 from grids.training.datasets import Batches
-from grids.training.evaluator import UNSURE, TrainingEvaluator
+from grids.training.evaluator import UNCERTAIN, TrainingEvaluator
 from grids.training.experiment import Experiment, record_of, run_of
 from grids.training.fabric import strategy_of
 from grids.training.photographs import Photographs
@@ -490,21 +491,35 @@ def test_a_group_within_delta_is_repeated_where_a_drop_is_very_uncertain(
     answer = evaluator(frozenset((A, B)))
     assert sum(group == {A, B} for group, _ in evaluator.runs) == seeds
     largest = max(answer.noise.values())
-    assert largest < UNSURE if seeds == 2 else largest == pytest.approx(0.2 * math.sqrt(2))
+    assert largest < UNCERTAIN if seeds == 2 else largest == pytest.approx(0.2 * math.sqrt(2))
 
 
 def test_no_task_may_lose_more_than_its_own_restorer_gains(made_up: Callable[..., TrainingEvaluator]) -> None:
     inputs = made_up(losing({})).experiment.validation.psnr(None, ALL, "cpu")
     gains = {A: 0.256, B: 0.9, C: -0.1}
     evaluator = made_up(lambda task, *others: inputs[task] + gains[task], callbacks=(hears := Hears()))
-    kept = evaluator.keep_above_inputs(problem(0.7))
-    assert evaluator.problem is kept
-    assert [kept.limit(task) for task in ALL] == [0.25, 0.7, 0.0]
+    limited = limit_by_gains(problem(0.7), evaluator)
+    assert [limited.limit(task) for task in ALL] == [0.25, 0.7, 0.0]
     assert hears.said == [
-        f"{task} may lose {limit} dB, as much as its own restorer gains over the input"
-        for task, limit in ((A, "0.25"), (C, "0.00"))
+        f"{A} may lose 0.25 dB in a group: its own restorer gains 0.25 dB over the input",
+        f"{C} may lose 0.00 dB in a group: its own restorer gains nothing over the input",
     ]
-    assert evaluator.keep_above_inputs(problem(0.7, delta_for={A: 0.6})).limit(A) == 0.6
+    assert limit_by_gains(problem(0.7, delta_for={A: 0.6}), evaluator).limit(A) == 0.6
+
+
+def test_time_that_runs_out_in_another_seed_leaves_a_group_that_is_within_delta(
+    made_up: Callable[..., TrainingEvaluator],
+) -> None:
+    for delta, ends in ((3.0, False), (0.6, True)):  # within, and undecided
+        evaluator = made_up(losing({A: 0.5}, noise=0.2 * math.sqrt(2)), problem=problem(delta), early=False)
+        for group, repeat in ((ALL, 0), (ALL, 1), ((A,), 0), ((B,), 0), ((A, B), 0)):
+            evaluator.run(group, repeat)
+        evaluator.deadline = 0.0
+        if ends:
+            with pytest.raises(OutOfTimeError):
+                evaluator(frozenset((A, B)))
+        else:
+            assert evaluator(frozenset((A, B))).drops == pytest.approx({A: 0.5, B: 0.0})
 
 
 def test_repetitions_are_compared_seed_by_seed(made_up: Callable[..., TrainingEvaluator]) -> None:

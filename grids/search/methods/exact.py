@@ -1,4 +1,4 @@
-"""The truly smallest partition: believe every group that is not refuted, and ask until the best belief is verified.
+"""The smallest partition: believe every group that nothing speaks against, and ask until the best belief is verified.
 
 With few degradations (or few groups that can be asked for) all groups are looked at. As long as the fewest groups that
 are believed possible are not all verified, the next question is the one expected to break most of those partitions.
@@ -20,23 +20,25 @@ from grids.search.surrogate import CERTAIN
 LIKELY = 0.05
 """From this chance on that all of a partition is within delta, it is verified; below, it is rather broken."""
 WORTH = 2.0
-"""With `Problem.soon`, a partition with a group less may be so many times less likely."""
+"""With `Problem.anytime`, a partition with a group less may be so many times less likely."""
 TIE = 1e-3
 SHARPNESS = 0.7
 """Exponent of P(beyond) in the score of a question: below 1, breaking many partitions counts more than being sure."""
 
 
 class Exact(SearchMethod):
-    """The exact method: believe every group that is not refuted, and ask until the best belief is verified.
+    """The exact method: believe every group that nothing speaks against, and ask until the best belief is verified.
+
+    Against a group speaks that it is beyond delta, or with shortcuts that a part of it is beyond or undecided.
 
     Source: docs/method.md, section 9. With more than 14 degradations it works by integer programs (`ExactMilp`, or
     `ExactListed` where the groups that can be asked for are listed).
 
     With 14 degradations or fewer, the total drop of the result is the least among the partitions with as few groups
     whose answers are at hand. With `Problem.least_drop` it first asks for every group that could be part of another,
-    so that the total drop is the least of all. With `Problem.soon` it verifies partitions on the way that are likely to
-    have fewer groups than those known, though more than the fewest believed. With more degradations neither changes
-    anything.
+    so that the total drop is the least of all. With `Problem.anytime` it verifies partitions on the way that are
+    likely to have fewer groups than those known, though more than the fewest believed. With more degradations neither
+    changes anything.
 
     Args:
         problem: what to group.
@@ -53,7 +55,9 @@ class Exact(SearchMethod):
         if self._programs is not None:
             return self._programs.next(answers)
         problem, table = answers.problem, Table(answers)
-        groups = table.usable
+        groups = table.promising
+        if np.isinf(fewest(groups, problem.n)[problem.full]):
+            groups = table.usable
         beyond = learn_from(problem, answers).beyond(groups)
         beyond[table.within[groups]] = CERTAIN
         beyond[table.direct[groups]] = 0.0
@@ -66,7 +70,7 @@ class Exact(SearchMethod):
             return self._finish(answers, table, count)
         chance = dict(zip(groups.tolist(), beyond.tolist(), strict=True))
         if np.prod([1 - chance[mask] for mask in hopeful]) <= LIKELY:
-            better = self._promising(groups, beyond) if problem.soon else None
+            better = self._promising(groups, beyond) if problem.anytime else None
             hopeful = better if better is not None and len(better) < verified else None
         if hopeful is not None:
             worst = max(hopeful, key=lambda mask: (not table.direct[mask], chance[mask], mask))
@@ -91,7 +95,8 @@ class Exact(SearchMethod):
             for mask in groups[~table.direct[groups]].tolist():
                 if needed[problem.full ^ mask] + 1 <= count:
                     return Ask(mask, f"could lower the total drop of {count} groups")
-        return Done(tuple(least_total_drop(answers, table, count)), fewest=True)
+        shown = fewest(table.usable, problem.n)[problem.full] == count
+        return Done(tuple(least_total_drop(answers, table, count)), fewest=bool(shown))
 
 
 def least_total_drop(answers: Answers, table: Table, count: int) -> list[int]:

@@ -11,7 +11,7 @@ from search.promises import PAPER_GROUPS, check, given_drops
 from search.published import over_the_paper, printed_distances
 
 from grids.results import SimilarityMatrix
-from grids.search import Problem, Search, search_groups
+from grids.search import Answer, Problem, Search, search_groups
 from grids.search.run import best_so_far
 
 
@@ -38,25 +38,54 @@ def test_exact_asks_for_fewer_than_the_others_would_need_to_be_sure() -> None:
     assert np.mean(asked) < 30
 
 
+def test_groups_with_an_undecided_part_are_used_where_nothing_else_is_left() -> None:
+    """a alone is beyond, a + b undecided: only a + b + c covers a."""
+    similarity = SimilarityMatrix(("a", "b", "c", "d"), np.ones((4, 4)) - np.eye(4))
+    answers = {
+        "a": Answer({"a": 1.0}),
+        "ab": Answer({"a": 0.45, "b": 0.1}, {"a": 0.1}),
+        "abc": Answer(dict.fromkeys("abc", 0.2)),
+        "cd": Answer(dict.fromkeys("cd", 0.1)),
+    }
+    masks = frozenset(sum(1 << "abcd".index(name) for name in group) for group in answers if len(group) > 1)
+    search = Search(Problem(similarity, 0.5, askable=masks))
+    search.tell("a", answers["a"].drops)
+    search.tell("ab", answers["ab"].drops, answers["ab"].noise)
+    while (group := search.ask()) is not None:
+        search.tell(group, answers["".join(sorted(group))].drops)
+    assert search.result().partition == (("a", "b", "c"), ("d",))
+
+
+def test_what_was_passed_over_is_not_called_the_fewest() -> None:
+    """a + b is undecided, so nobody asks for all three; two groups are not known to be the fewest."""
+    similarity = SimilarityMatrix(("a", "b", "c"), np.ones((3, 3)) - np.eye(3))
+    search = Search(Problem(similarity, 0.5))
+    search.tell("ab", {"a": 0.45, "b": 0.1}, {"a": 0.1, "b": 0.1})
+    while (group := search.ask()) is not None:
+        search.tell(group, dict.fromkeys(group, 0.1))
+    found = search.result()
+    assert len(found) == 2 and found.certificate == "heuristic" and not found.fewest_known
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_soon_changes_the_way_and_not_the_end(seed: int) -> None:
+def test_anytime_changes_the_way_and_not_the_end(seed: int) -> None:
     given = world(seed, 7)
     oracle = Oracle(given)
-    found = search_groups(given.similarity, oracle, 0.7, "exact", soon=True)
+    found = search_groups(given.similarity, oracle, 0.7, "exact", anytime=True)
     check(found, oracle, 0.7)
     assert len(found) == fewest_groups(given.within(0.7), 7) and found.certificate in ("proved", "proved-if-monotone")
 
 
-def test_soon_has_fewer_groups_after_a_few_answers() -> None:
-    def groups_after(seed: int, answers: int, soon: bool) -> int:
+def test_anytime_has_fewer_groups_after_a_few_answers() -> None:
+    def groups_after(seed: int, answers: int, anytime: bool) -> int:
         given = world(seed, 10)
-        search = Search(Problem(given.similarity, 0.7, soon=soon), "exact")
+        search = Search(Problem(given.similarity, 0.7, anytime=anytime), "exact")
         ask = given_drops(given)
         while len(search.trials) < answers and (group := search.ask()) is not None:
             search.tell(group, ask(group))
         return len(best_so_far(search))
 
-    later, early = (np.mean([groups_after(seed, 10, soon) for seed in range(4)]) for soon in (False, True))
+    later, early = (np.mean([groups_after(seed, 10, anytime) for seed in range(4)]) for anytime in (False, True))
     assert early < later - 1
 
 
