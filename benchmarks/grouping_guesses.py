@@ -16,7 +16,7 @@ from grids.search import Answer, DropTable, Problem, Search
 from grids.search.answers import BEYOND, WITHIN, Answers
 from grids.search.drop_model import learn_from
 from grids.search.methods import exact
-from grids.search.run import best_so_far
+from grids.search.run import best_so_far, run_search
 from grids.search.surrogate import BeyondSurrogate
 
 ERROR = 0.05
@@ -82,9 +82,7 @@ def groups_on_the_way(simulated: Simulated, way: bool) -> tuple[list[int], int]:
     everything = frozenset(simulated.similarity.degradations)
     search.tell(everything, *simulated(everything))
     found = [len(best_so_far(search))]
-    while (group := search.ask()) is not None:
-        search.tell(group, *simulated(group))
-        found.append(len(best_so_far(search)))
+    run_search(search, simulated, on_trial=lambda trial: found.append(len(best_so_far(search))))
     return found, sum(len(trial.group) for trial in search.trials)
 
 

@@ -140,13 +140,17 @@ class Mixing:
         for asked in self.missing():
             with contextlib.ExitStack() as stack:
                 try:
-                    stack.enter_context(locked(self.folder, self.folder / f".{asked.name}.lock"))
+                    stack.enter_context(self.lock_of(asked))
                 except RunError:
                     continue
                 if asked not in self.records():
                     yield asked
                     return
         yield None
+
+    def lock_of(self, asked: Asked) -> contextlib.AbstractContextManager[object]:
+        """For one worker at a time; RunError where another one has it."""
+        return locked(self.folder, self.folder / f".{asked.name}.lock")
 
     def missing(self) -> Iterator[Asked]:
         """What is not trained yet, in its order; what hangs on the groups found only when nothing else is missing."""
@@ -166,7 +170,7 @@ class Mixing:
         for task in TASKS[worker::workers]:
             asked = Asked((task,))
             if not self.weights_of(asked).exists():
-                with locked(self.folder, self.folder / f".{asked.name}.lock"):
+                with self.lock_of(asked):
                     self.train_one(asked)
 
     def weights_of(self, asked: Asked) -> Path:

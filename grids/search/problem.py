@@ -171,8 +171,12 @@ class Problem:
 
         Also 0 where `most` is the limit, which holds for drops as they are measured.
         """
-        exact = name not in self.delta_for and self.most.get(name, math.inf) < self.delta
-        return 0.0 if exact else STANDARD_ERRORS * answer.noise.get(name, 0.0)
+        return 0.0 if name in self.lowered else STANDARD_ERRORS * answer.noise.get(name, 0.0)
+
+    @property
+    def lowered(self) -> dict[str, float]:
+        """The entries of `most` that are limits: below delta, of degradations without a delta of their own, dB."""
+        return {name: most for name, most in self.most.items() if name not in self.delta_for and most < self.delta}
 
     def distance(self, mask: int) -> float:
         """How unlike the degradations of a group are: the mean of S over its pairs.

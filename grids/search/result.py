@@ -36,6 +36,7 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
     problem = answers.problem
     certificate = certify(answers, len(done.groups))
     masks = sorted(done.groups, key=_first)
+    limits = {"limits_by_gain": problem.lowered} if problem.lowered else {}
     possible = (1 << problem.n) - problem.n - 1
     alternatives = _solutions(answers, masks) if all_solutions else ()
     solutions = len(alternatives)
@@ -59,7 +60,7 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
         fewest_known=done.fewest,
         alternatives=alternatives,
         solutions=solutions,
-        settings={"shortcuts": problem.shortcuts, "seed": problem.seed, **_limits(problem)},
+        settings={"shortcuts": problem.shortcuts, "seed": problem.seed, **limits},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,
     )
@@ -144,13 +145,6 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
 
     steps = [at(0), *(at(place) for place in between(0, len(deltas) - 1))]
     return [step for step in steps if step.groups]
-
-
-def _limits(problem: Problem) -> dict[str, dict[str, float]]:
-    """What `most` makes of delta, for the record."""
-    lower = {name: problem.limit(name) for name in problem.most if name not in problem.delta_for}
-    lower = {name: limit for name, limit in lower.items() if limit < problem.delta}
-    return {"limits_by_gain": lower} if lower else {}
 
 
 def _marks(answer: Answer) -> Iterator[float]:

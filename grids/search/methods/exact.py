@@ -55,14 +55,15 @@ class Exact(SearchMethod):
         if self._programs is not None:
             return self._programs.next(answers)
         problem, table = answers.problem, Table(answers)
-        groups = table.promising
-        if np.isinf(fewest(groups, problem.n)[problem.full]):
-            groups = table.usable
-        beyond = learn_from(problem, answers).beyond(groups)
-        beyond[table.within[groups]] = CERTAIN
-        beyond[table.direct[groups]] = 0.0
-        best = Best(groups, 1 - TIE * np.log1p(-beyond), problem.n)
-        if (hopeful := best.partition(problem.full)) is None:
+        model = learn_from(problem, answers)
+        for groups in (table.promising, table.usable):
+            beyond = model.beyond(groups)
+            beyond[table.within[groups]] = CERTAIN
+            beyond[table.direct[groups]] = 0.0
+            hopeful = Best(groups, 1 - TIE * np.log1p(-beyond), problem.n).partition(problem.full)
+            if hopeful is not None:
+                break
+        else:
             raise no_partition(answers)
         count = len(hopeful)
         verified = fewest(table.verified, problem.n)[problem.full]
