@@ -53,6 +53,7 @@ from mixing_trials import (
     is_in_table,
     is_measured_half_way,
     last_plan,
+    next_plan,
     other_pairs,
     read,
     searched,
@@ -155,7 +156,13 @@ class Mixing:
     def missing(self) -> Iterator[Asked]:
         """What is not trained yet, in its order; what hangs on the groups found only when nothing else is missing."""
         done = self.records()
-        plans = (first_plan(), searched(done, DELTAS[:1]), other_pairs(), searched(done, DELTAS[1:]))
+        plans = (
+            first_plan(),
+            searched(done, DELTAS[:1]),
+            next_plan(),
+            other_pairs(),
+            searched(done, DELTAS[1:]),
+        )
         missing = False
         for asked in itertools.chain(*plans):
             if asked not in done:

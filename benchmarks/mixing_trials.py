@@ -107,10 +107,14 @@ def read(settings: str, *files: Path) -> Records:
 
 
 def first_plan() -> Iterator[Asked]:
-    """What is trained first, in order of worth, with equal steps for each task."""
+    """What is trained first, with equal steps for each task; the search at the first of `DELTAS` goes on from it."""
     yield from (Asked((task,), seed) for seed in range(SEEDS) for task in TASKS)
     yield from (Asked(TASKS, seed) for seed in range(SEEDS))
     yield from map(Asked, paper_groups())
+
+
+def next_plan() -> Iterator[Asked]:
+    """Pairs, and groups of three to six tasks, with equal steps for each task."""
     yield from map(Asked, first_pairs())
     for number, group in enumerate(larger_groups()):
         yield from (Asked(group, seed) for seed in range(SEEDS if number < TWICE else 1))
@@ -131,7 +135,7 @@ def searched(records: Records, deltas: Sequence[float]) -> Iterator[Asked]:
         records: what is trained.
         deltas: some of `DELTAS`, dB.
     """
-    planned = {*first_plan(), *other_pairs()}
+    planned = {*first_plan(), *next_plan(), *other_pairs()}
     asked_for = sum(asked == Asked(asked.group) and asked not in planned for asked in records)
     for delta in deltas:
         if asked_for >= SEARCHED * (DELTAS.index(delta) + 1):

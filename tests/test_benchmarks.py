@@ -100,7 +100,7 @@ TABLE["unet"] = replace(TABLE["unet"], options={"width": 4, "levels": 1, "blocks
 start = save_restorer(Path(sys.argv[2]) / "start.safetensors", initialize("unet", 1), {"preset": "unet", "tasks": []})
 plan = [mixing.Asked(("jpeg",), 0, 4), mixing.Asked(("jpeg", "ringing"), 0, 4), mixing.Asked(("ringing",), 0, 4)]
 mixing.first_plan, mixing.last_plan = lambda: iter(plan), lambda found: iter(())
-mixing.other_pairs, mixing.searched = list, lambda records, deltas: iter(())
+mixing.next_plan, mixing.other_pairs, mixing.searched = list, list, lambda records, deltas: iter(())
 mixing.Found.of, mixing.is_measured_half_way = lambda drops: mixing.Found(), lambda asked: True
 given = ("--folder", sys.argv[2], "--start", str(start), "--crop", "32", "--batch", "2", "--crops", "2")
 mixing.main(["train", *given, "--hours", "1e-9"])
@@ -128,7 +128,7 @@ def test_the_report_on_mixing_finds_the_law_that_drops_were_made_by(data: Path, 
     code = """
 import json
 import numpy as np
-from mixing_trials import TASKS, WAYS, Trained, first_plan, last_plan, other_pairs, paper_groups, searched
+from mixing_trials import TASKS, WAYS, Trained, first_plan, last_plan, next_plan, other_pairs, paper_groups, searched
 rng = np.random.default_rng(0)
 mix = dict(zip(TASKS, np.linspace(0.2, 2.2, 11)))
 def made(asked):
@@ -141,7 +141,7 @@ def made(asked):
 folder = Path(sys.argv[2])
 recipe = {"learning_rate": 5e-4, "loss": "log-mse", "data": {"name": "photographs"}}
 (folder / "settings.json").write_text(json.dumps({"network": "unet", "batch": 8, "crop": 64, "recipe": recipe}))
-records = {one: made(one) for one in (*first_plan(), *other_pairs())}
+records = {one: made(one) for one in (*first_plan(), *next_plan(), *other_pairs())}
 assert len(first := [one for one, _ in zip(searched(records, (0.7,)), range(3))]) == len({one.name for one in first})
 while (asked := next(searched(records, (0.7,)), None)) is not None:
     assert asked not in records

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grids.devices.threads import SharedChange
@@ -41,23 +43,35 @@ def resolve(name: str) -> torch.device:
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Whether networks should compute in bf16 on a device, because its hardware does that by itself.
+    """Whether networks should compute in bf16 on a device, because its hardware does that faster than float32.
 
-    Without the instructions a CPU emulates bf16, which is slower than float32.
+    Without the instructions a CPU emulates bf16, which is many times slower. With those of AVX-512 alone, Intel's
+    multiply no faster than in float32, and training takes 1.3 times as long (docs/results.md, "Precision").
 
     Args:
         device: a CPU or a GPU.
 
     Returns:
-        True for a CPU with AVX-512 BF16 and for an NVIDIA GPU that needs no emulation; False for all others, those of
-        Apple included.
+        True for a CPU with AMX, for one with AVX-512 BF16 that is not Intel's, and for an NVIDIA GPU that needs no
+        emulation; False for all others, those of Apple included.
     """
     import torch
 
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private, so its absence is a no
-    return bool(device.type == "cpu" and probe is not None and probe())
+    return device.type == "cpu" and (_cpu_has("amx_tile") or (_cpu_has("avx512_bf16") and not _is_by_intel()))
+
+
+def _cpu_has(instructions: str) -> bool:
+    import torch
+
+    probe = getattr(torch.cpu, f"_is_{instructions}_supported", None)  # private, so its absence is a no
+    return probe is not None and bool(probe())
+
+
+def _is_by_intel() -> bool:
+    cpuinfo = Path("/proc/cpuinfo")
+    return "GenuineIntel" in (cpuinfo.read_text() if cpuinfo.exists() else platform.processor())
 
 
 def _no_tf32(undo: ExitStack) -> None:
