@@ -7,8 +7,9 @@
 Both loops train the same network with AdamW and L1 on crops of the same photographs, in memory, mixed from all eleven
 degradations. The plain loop has PyTorch's DataLoader, whose workers cut and degrade one crop after the other on the CPU
 with a generator of its own each, PyTorch's default AdamW and memory format, and neither clipping nor an average of the
-weights; it runs in fp32 and, where ours computes in bf16, by autocast in that too. Ours degrades on the device of the
-training. Ten steps go before those that are timed, and the device has finished when the clock is read.
+weights; it runs in fp32 and, where ours computes in bf16 (by itself, or by --precision), by autocast in that too. Ours
+degrades on the device of the training. Ten steps go before those that are timed, and the device has finished when the
+clock is read.
 
 Columns: `batch` is the share of the time that the loop's thread spends making the batch, or waiting for the workers
 (target on a CPU: at most 15 %). `GPU without network`, by events in the GPU's queue, is the share of its time between
@@ -37,7 +38,7 @@ from grids.errors import GridsError
 from grids.random import seeded
 from grids.restoration.models import initialize
 from grids.training.callbacks import NullCallbacks
-from grids.training.config import TrainingConfig
+from grids.training.config import Precision, TrainingConfig
 from grids.training.datasets import Batch, Batches
 from grids.training.fabric import strategy_of
 from grids.training.pair_settings import pair_settings
@@ -156,9 +157,10 @@ def plain(
 
 def measure(options: argparse.Namespace) -> str:
     device = resolve(options.device)
-    precision = {"32-true": "fp32", "bf16-mixed": "bf16"}[strategy_of(device, "auto")["precision"]]
+    names: dict[str, Precision] = {"32-true": "fp32", "bf16-mixed": "bf16"}
+    precision = names[strategy_of(device, options.precision)["precision"]]
     steps = WARM_UP + options.steps
-    config = TrainingConfig(iterations=steps + 1, crop=options.crop, batch=options.batch)
+    config = TrainingConfig(iterations=steps + 1, crop=options.crop, batch=options.batch, precision=precision)
     files = split_files("fit")
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, PHOTOGRAPHS).astype(int)]
     photographs = Photographs(chosen, options.crop)
@@ -211,6 +213,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=200, help="steps timed for each loop, at most")
     parser.add_argument("--seconds", type=float, default=60, help="seconds timed for each loop, at most")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of ours")
     parser.add_argument("--data", default="photographs", help="photographs or pristine; the plain loop has the latter")
     parser.add_argument("--threads", type=int, help="CPU threads of the loop (default: all cores)")
     parser.add_argument("--workers", type=int, default=2, help="processes of the plain loop's DataLoader")

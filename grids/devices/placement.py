@@ -46,7 +46,7 @@ def computes_in_bf16(device: torch.device) -> bool:
     """Whether networks should compute in bf16 on a device, because its hardware does that faster than float32.
 
     Without the instructions a CPU emulates bf16, which is many times slower. With those of AVX-512 alone, Intel's
-    multiply no faster than in float32, and training takes 1.3 times as long (docs/results.md, "Precision").
+    are slower in bf16, too: 1.1 to 1.6 times (docs/results.md, "Precision").
 
     Args:
         device: a CPU or a GPU.
