@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from grids import devices
-from grids.devices import exact_float32, for_each, spread, usable_cpus, use_threads
+from grids.devices import computes_in_bf16, exact_float32, for_each, placement, spread, usable_cpus, use_threads
 from grids.devices.threads import SMALL, SharedChange
 from grids.errors import GridsError
 
@@ -228,3 +228,22 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         devices.resolve("cuda")
     with pytest.raises(GridsError, match="must be at least 1, but is 0"):
         use_threads(0)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "intel", "expected"),
+    [
+        ((), True, False),
+        (("avx512_bf16",), True, False),  # slower there than float32
+        (("avx512_bf16",), False, True),
+        (("avx512_bf16", "amx_tile"), True, True),
+    ],
+)
+def test_cpus_compute_in_bf16_where_that_is_faster(
+    instructions: tuple[str, ...], intel: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in instructions, raising=False)
+    monkeypatch.setattr(placement, "_is_by_intel", lambda: intel)
+    assert computes_in_bf16(torch.device("cpu")) == expected
+    assert not computes_in_bf16(torch.device("mps"))
