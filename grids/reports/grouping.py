@@ -114,7 +114,7 @@ def members(grouping: Grouping, group: Group) -> tuple[Member, ...]:
         Member(
             name,
             group.drops.get(name, lone.get(name)),
-            grouping.delta_for.get(name, grouping.delta),
+            grouping.limits.get(name, grouping.delta),
             grouping.upper_bounds.get(name),
         )
         for name in group.degradations

@@ -163,7 +163,11 @@ def _source_lines(grouping: Grouping) -> list[str]:
 
 
 def _headline(grouping: Grouping) -> str:
-    own = ", ".join(f"{printable(name)} {delta:g} dB" for name, delta in grouping.delta_for.items())
+    limits = (
+        f"{printable(name)} {limit:g} dB{' by its gain' if name in grouping.limits_by_gain else ''}"
+        for name, limit in grouping.limits.items()
+    )
+    own = ", ".join(limits)
     return (
         f"{counted(len(grouping), 'group')} of {counted(len(grouping.degradations), 'degradation')}, "
         f"delta {grouping.delta:g} dB{f' ({own})' if own else ''}, method {printable(grouping.method)}"

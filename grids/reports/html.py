@@ -230,7 +230,7 @@ def _restorers(
     }
     if report is None or curves is None:
         return shows
-    delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.delta_for)
+    delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.limits)
     table = restorer_table(report)
     return shows | {
         "table": table,

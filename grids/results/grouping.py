@@ -20,7 +20,7 @@ VERDICTS = get_args(Verdict)
 CertificateKind = Literal["proved", "proved-if-monotone", "heuristic"]
 CERTIFICATES: tuple[CertificateKind, ...] = get_args(CertificateKind)
 JSON_ORDER = (
-    *("delta", "delta_for", "method", "groups", "upper_bounds", "certificate", "lower_bound"),
+    *("delta", "delta_for", "limits_by_gain", "method", "groups", "upper_bounds", "certificate", "lower_bound"),
     *("lower_bound_if_monotone", "trainings", "shortcuts", "contradictions", "undecided", "unknown", "fewest_known"),
     *("hangs_on", "alternatives", "solutions", "settings", "descriptor_sha256", "grids_version"),
 )
@@ -145,6 +145,8 @@ class Grouping(Record):
         lower_bound_if_monotone: the same, if a group is never better than a part of it.
         trainings: how many answers were asked for, those that its log held already included; groups of one need none.
         delta_for: degradations with a delta of their own, dB.
+        limits_by_gain: degradations that may lose less than delta, dB, as their own restorer gains no more over its
+            input.
         trials: every group that was asked for, in that order; empty where it was read from a file.
         undecided: the groups whose answer does not tell on which side of delta they are.
         shortcuts: name of each shortcut that was used -> how many groups it spared from being asked for.
@@ -177,6 +179,7 @@ class Grouping(Record):
     lower_bound_if_monotone: int = 0
     trainings: int = 0
     delta_for: Mapping[str, float] = field(default_factory=dict)
+    limits_by_gain: Mapping[str, float] = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
     undecided: tuple[tuple[str, ...], ...] = ()
     shortcuts: Mapping[str, int] = field(default_factory=dict)
@@ -227,6 +230,19 @@ class Grouping(Record):
         (('jpeg', 'haze'),)
         """
         return tuple(group.degradations for group in self.groups)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Degradations that may lose something else than delta.
+
+        Returns:
+            dB by degradation: `limits_by_gain` and `delta_for` together, which have none in common.
+
+        >>> group = Group("C1", ("jpeg", "haze"), {"*": 0.2})
+        >>> Grouping(0.5, "exact", (group,), "proved", delta_for={"jpeg": 0.3}).limits
+        {'jpeg': 0.3}
+        """
+        return {**self.limits_by_gain, **self.delta_for}
 
     def group_of(self, name: str) -> Group:
         """Find the group that a degradation is in.

@@ -36,7 +36,6 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
     problem = answers.problem
     certificate = certify(answers, len(done.groups))
     masks = sorted(done.groups, key=_first)
-    limits = {"limits_by_gain": problem.lowered} if problem.lowered else {}
     possible = (1 << problem.n) - problem.n - 1
     alternatives = _solutions(answers, masks) if all_solutions else ()
     solutions = len(alternatives)
@@ -53,6 +52,7 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
         lower_bound=certificate.lower_bound,
         lower_bound_if_monotone=certificate.if_monotone,
         delta_for=dict(problem.delta_for),
+        limits_by_gain=problem.lowered,
         undecided=_named(answers, answers.having(UNDECIDED)),
         contradictions=answers.contradictions(),
         unknown=0 if problem.askable is None else possible - len(problem.askable),
@@ -60,7 +60,7 @@ def make_grouping(done: Done, answers: Answers, *, method: str, all_solutions: b
         fewest_known=done.fewest,
         alternatives=alternatives,
         solutions=solutions,
-        settings={"shortcuts": problem.shortcuts, "seed": problem.seed, **limits},
+        settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,
     )

@@ -107,10 +107,10 @@ def test_gains_limit_drops_unless_that_is_not_wanted_and_the_log_begins_anew(pho
     found = grouped(photos, tmp_path / "run", time_budget=1e6)
     assert found.problem.anytime and found.problem.most.keys() == set(NAMES)
     limits = {name: found.problem.limit(name) for name in NAMES}
-    assert found.grouping.settings.get("limits_by_gain", {}) == {n: limit for n, limit in limits.items() if limit < 0.7}
+    assert found.grouping.limits_by_gain == {n: limit for n, limit in limits.items() if limit < 0.7}
     again = grouped(photos, tmp_path / "run", allow_below_input=True, callbacks=(heard := Heard()))
     assert not again.problem.anytime and not again.problem.most
-    assert "limits_by_gain" not in again.grouping.settings
+    assert not again.grouping.limits_by_gain
     assert all(len(group) > 1 or repeat for group, repeat in heard.trained)  # the bounds are there
 
 

@@ -70,6 +70,7 @@ def test_text_of_a_grouping() -> None:
     found = paper(
         settings={"source": "answers of a table"},
         delta_for={"jpeg": 1.0},
+        limits_by_gain={"ringing": 0.25},
         shortcuts={"a part is beyond": 1520},
         contradictions=1,
         undecided=(("jpeg", "ringing"),),
@@ -78,7 +79,10 @@ def test_text_of_a_grouping() -> None:
         alternatives=(PAPER_GROUPS, PAPER_GROUPS[::-1]),
     )
     text = grouping_text.grouping_text(found)
-    assert text.startswith("answers of a table\n4 groups of 11 degradations, delta 0.7 dB (jpeg 1 dB), method exact\n")
+    head = "4 groups of 11 degradations, delta 0.7 dB (ringing 0.25 dB by its gain, jpeg 1 dB), method exact"
+    assert text.startswith(f"answers of a table\n{head}\n")
+    page = Page(grouping_page(found, eleven(), title="t")).text
+    assert "may lose, dB" in page and "limit of ringing: what its own restorer gains 0.25 dB" in page
     assert f"C2  super_resolution, ringing, defocus_blur      {asked.worst:.2f} dB (super_resolution)\n" in text
     for part in (
         "4 answers asked for, of 2036 possible groups",
