@@ -18,6 +18,11 @@ MOST = 26e6
 """Bytes of all restorers in the package, their starts among them."""
 LITTLE = 0.5
 """dB; what gains less is hardly undone."""
+EARLIER = {
+    "99e2beea204fd9dc01cb766d38a9c2ccdbebe4139a3be4f2625dfcdd12e70d33": "the mix of before (from "
+    "unet_start.safetensors, 8,000 steps for each task, without coarse grain and soft crops)"
+}
+"""What trainings started from that no longer ships, by checksum."""
 CARDS = "CARDS.md"
 HEAD = """# Cards of restorers
 
@@ -90,7 +95,7 @@ def describe(restorer: Measured) -> str:
     recipe, start = restorer.recipe, restorer.start_sha256
     names = (name for name, entry in weights.manifest().items() if entry["sha256"] == start)
     return (
-        f"from {next(names, f'the weights {start[:12]}')}, "
+        f"from {EARLIER.get(start) or next(names, f'the weights {start[:12]}')}, "
         f"batches of {recipe['batch']} crops of {recipe['crop']} pixels, "
         f"data {recipe['data']['name']}, loss {recipe['loss']}, AdamW {recipe['learning_rate']:g}, "
         f"{recipe['schedule']} to {recipe['final']:g}, moving average {recipe['average']:g}"
