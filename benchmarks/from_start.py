@@ -1,15 +1,16 @@
-"""The restorers that ship: all kinds in one, the groups found, the paper's groups, and each kind alone, from one start.
+"""The restorers that ship: all kinds in one, the groups found, the paper's groups and noise; and each kind alone.
 
     python benchmarks/from_start.py train [--folder runs/from_start] [--hours 4] [--seconds 480] [--worker 0/2]
     python benchmarks/from_start.py report [--folder runs/from_start]
     python benchmarks/from_start.py ship [--folder runs/from_start]      # the mix and the groups -> grids/weights
 
 It goes on from its folder; what is done is never done again. The records of what ships are in benchmarks/from_start
-(`report --folder benchmarks/from_start`). The groups found are those of `grids group --delta 0.7`, from the drops of
-the study; where that puts all into one, those of delta 0.5, 0.3 or 0.1. Then a step is timed: all restorers get --steps
-for each task, or as many as let those that ship end within --hours (`steps.json`). Hours are hours of one core: the
-processor time of the process (on a GPU, time on the clock). A second worker begins once the first one trains. Each
-restorer is measured once, on crops of split val and on the middles of the photographs of Kodak24 and bsds100.
+(`report --folder benchmarks/from_start`). All begin with --start. The groups found are those of `grids group --delta
+0.7`, from the drops of the study; where that puts all into one, those of delta 0.5, 0.3 or 0.1. Then a step is timed:
+all restorers get --steps for each task, or as many as let those that ship end within --hours (`steps.json`). Hours are
+hours of one core: the processor time of the process (on a GPU, time on the clock). A second worker begins once the
+first one trains. Each restorer is measured once, on crops of split val and on the middles of the photographs of
+Kodak24 and bsds100.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/from_start.py train
 """
@@ -89,7 +90,7 @@ def describe(found: Found) -> str:
     """At which delta the groups were found."""
     if found.delta is None:
         return f"No delta of {', '.join(f'{delta:g}' for delta in DELTAS)} gives two groups or more."
-    return f"The groups found are those of {found.source} at delta {found.delta:g} dB."
+    return f"All begin with --start. The groups found are those of {found.source} at delta {found.delta:g} dB."
 
 
 def by_kind(

@@ -9,7 +9,7 @@ from typing import Any
 from common import LEARNT_FROM, WEIGHTS, enter_in_manifest, remove_weights, table
 from crops import WAYS
 from from_start_settings import Found
-from from_start_training import FOUND, PARTITIONS, Measured, paper_groups, partition_of, restorers_of, trained_in
+from from_start_training import FOUND, NOISE, SHIPPED, Measured, paper_groups, partition_of, restorers_of, trained_in
 
 from grids import weights
 from grids.io import write_bytes, write_text
@@ -39,7 +39,7 @@ def ship(folder: Path) -> None:
     The profile that ships must be learnt anew then: `selection.py samples` and `learn`.
     """
     found, trained = Found.read(folder / FOUND), trained_in(folder)
-    wanted = [name for name in restorers_of(found.groups) if partition_of(name) in PARTITIONS]
+    wanted = [name for name in restorers_of(found.groups) if partition_of(name) in SHIPPED]
     if missing := [name for name in wanted if name not in trained]:
         raise SystemExit(f"'{folder}' does not hold {missing[0]} yet: train it first")
     network = trained["mix"].preset
@@ -112,7 +112,7 @@ def card(name: str, entry: Mapping[str, Any]) -> str:
     as_made, saved = entry["val_gain_db"], entry["val_gain_jpeg_90_db"]
     rows = [(task, f"{gain:+.2f}", f"{saved[task]:+.2f}") for task, gain in as_made.items()]
     hardly = [task for task, gain in as_made.items() if gain < LITTLE]
-    origins = {"mix": "for all kinds", "paper": "one of the paper's groups"}
+    origins = {"mix": "for all kinds", "paper": "one of the paper's groups", NOISE: "for noise alone, as of cameras"}
     origins["found"] = f"one of the groups found at delta {entry.get('delta', 0):g} dB"
     origin = ", ".join(origins[part] for part in entry["partition"].split("+"))
     lines = [

@@ -19,6 +19,7 @@ from pairs import Gains, gains_of, val_crops
 from torch import Tensor
 
 from grids import group_degradations
+from grids.degradations import degradation
 from grids.io import locked, write_text
 from grids.pipeline.experiments import make_experiment
 from grids.pipeline.inputs import TaskSources
@@ -33,7 +34,8 @@ from grids.weights import sha256
 SKIPPED, TIMED = 20, 200
 """Steps that come before those that are timed, and these: a GPU chooses its kernels in the first ones."""
 ROUND = 500
-PARTITIONS = ("mix", "found", "paper")
+NOISE = "noise"
+SHIPPED = ("mix", "found", "paper", NOISE)
 """With these the names of what ships begin; single tasks do not ship."""
 FOUND = "found.json"
 START = "start.json"
@@ -84,9 +86,11 @@ def restorers_of(found: Sequence[Group]) -> dict[str, Group]:
     """What is trained, by name, in its order; a group that occurs in two places is trained once."""
     parts = (("found", found), ("paper", paper_groups()))
     groups = ((f"{part}_{number}", group) for part, some in parts for number, group in enumerate(some, 1))
+    # what cameras leave is weaker and coarser than what is made: one that expects noise alone takes off far more of it
+    noise = tuple(task for task in TASKS if degradation(task).noise)
     wanted: dict[str, Group] = {}
-    for name, group in (("mix", TASKS), *groups, *((task, (task,)) for task in TASKS)):
-        if group not in wanted.values():
+    for name, group in (("mix", TASKS), *groups, (NOISE, noise), *((task, (task,)) for task in TASKS)):
+        if group and group not in wanted.values():
             wanted[name] = group
     return wanted
 
@@ -150,7 +154,7 @@ class FromStart:
             with locked(self.folder, self.folder / ".lock"):
                 self.measure_start()
                 wanted = restorers_of(self.find_groups().groups)
-                shipped = [group for name, group in wanted.items() if partition_of(name) in PARTITIONS]
+                shipped = [group for name, group in wanted.items() if partition_of(name) in SHIPPED]
                 steps = self.choose_steps(sum(map(len, shipped)))
             for name, group in list(wanted.items())[worker::workers]:
                 self.restorer(name, group, steps)

@@ -56,7 +56,7 @@ MORE = "more"
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
 DISTORTED = 2
-MIX, START_FILE, DECONVOLUTION = "mix", "unet_start.safetensors", "deconvolution.safetensors"
+MIX, NOISE, START_FILE, DECONVOLUTION = "mix", "noise", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}
 """What the names of candidates begin with."""
 GGD_PHOTOGRAPHS = 60
@@ -186,15 +186,21 @@ def groups_of(partition: str) -> tuple[Candidate, ...]:
 
 
 def candidates() -> tuple[Candidate, ...]:
-    """All that an image may be restored with: the groups found, the paper's, blind deconvolution, and the restorer of
-    all eleven, last.
+    """All that an image may be restored with: the groups found, the paper's, that of noise, blind deconvolution,
+    and the restorer of all eleven, last.
 
     A group of both partitions is a candidate once.
     """
     found = groups_of("found")
     paper = [one for one in groups_of("paper") if one.weights not in {other.weights for other in found}]
-    deconvolution = Candidate("D", load_restorer(weights.builtin(DECONVOLUTION)).tasks, Path(DECONVOLUTION))
-    return (*found, *paper, deconvolution, Candidate(MIX, ELEVEN, mix_file()))
+    noise = next((name for name, entry in weights.manifest().items() if entry.get("partition") == NOISE), None)
+    others = {"N": noise, "D": DECONVOLUTION, MIX: mix_file().name}
+    return (*found, *paper, *(candidate_of(name, Path(file)) for name, file in others.items() if file))
+
+
+def candidate_of(name: str, file: Path) -> Candidate:
+    """A restorer that ships, for all that it was trained for."""
+    return Candidate(name, load_restorer(weights.builtin(file.name)).tasks, file)
 
 
 def mix_file() -> Path:

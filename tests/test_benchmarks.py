@@ -305,7 +305,9 @@ assert read_record(weights.builtin("unet_found_1.safetensors"))["tasks"] == ["jp
     assert means[6] == f"{sum(groups[task] - mix[task] for task in mix) / 3:+.2f}"
     entries = json.loads((tmp_path / "weights" / "manifest.json").read_text())
     shipped = [name for name, entry in entries.items() if "partition" in entry and name.startswith("unet_")]
-    assert shipped == [f"unet_{name}.safetensors" for name in ("mix", "found_1", "found_2", "paper_1", "paper_2")]
+    assert shipped == [
+        f"unet_{name}.safetensors" for name in ("mix", "found_1", "found_2", "paper_1", "paper_2", "noise")
+    ]
     assert entries["unet_found_1.safetensors"]["delta"] == 0.5 and entries["unet_mix.safetensors"]["steps"] == 6
     cards = (tmp_path / "weights" / "CARDS.md").read_text()
     assert all(f"## {name}" in cards for name in shipped) and "one of the groups found at delta 0.5 dB" in cards
