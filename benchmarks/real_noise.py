@@ -2,6 +2,7 @@
 
     python benchmarks/real_noise.py train [--steps 2500] [--coarse 0.5 --soft 0.5]     # recorded in real_noise.jsonl
     python benchmarks/real_noise.py others                           # the start that ships, and non-local means
+    python benchmarks/real_noise.py restorers [FILE ...]             # what those that ship, or others, gain
     python benchmarks/real_noise.py grain                            # how noise_cc15 is correlated
     python benchmarks/real_noise.py report                                            # the table of docs/results.md
 
@@ -12,14 +13,15 @@ table has non-local means (OpenCV), too, of one strength for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
 import cv2
 import torch
-from common import DATA, append_record, channels_last, machine, need, parser, read_records, split_files, table
+from common import DATA, WEIGHTS, append_record, channels_last, machine, need, parser, read_records, split_files, table
 from pairs import gains_of, learnt_for, val_crops
 from torch import Tensor, nn
 
@@ -68,7 +70,7 @@ def measured(network: nn.Module, clean: Tensor) -> dict[str, object]:
     """The mean gains on noise that is made, the gain on every real pair."""
     made = gains_of(network.eval(), clean, TASKS, WAYS)
     network = channels_last(network)
-    real = {folder: real_gains(lambda image: restore_image(network, image), folder) for folder in REAL}
+    real = {folder: real_gains(partial(restore_image, network), folder) for folder in REAL}
     return {**{way: mean(gains.values()) for way, gains in made.items()}, **real}
 
 
@@ -117,12 +119,27 @@ def by_means(strength: float) -> Callable[[Tensor], Tensor]:
     return denoised
 
 
+def of_restorers(files: Sequence[Path]) -> str:
+    """What restorers gain on real noise, each on all photographs, whatever it was trained for."""
+    rows = []
+    for file in files:
+        restorer = load_restorer(file)
+        network = channels_last(restorer.network.eval())
+        real = [real_gains(partial(restore_image, network), folder) for folder in REAL]
+        rows.append((file.name, ", ".join(restorer.tasks), *map(mean_and_worst, real)))
+    return table(("restorer", "of", *(f"{name} (worst)" for name in REAL)), rows)
+
+
+def mean_and_worst(gains: Sequence[float]) -> str:
+    return f"{mean(gains):+.2f} ({min(gains):+.2f})"
+
+
 def report() -> str:
     rows = []
     for one in read_records(FILE):
         shares = ("-" if one[share] is None else f"{one[share]:g}" for share in ("coarse", "soft"))
         made = (f"{one[way]:+.2f}" if way in one else "-" for way in WAYS)
-        real = (f"{mean(one[name]):+.2f} ({min(one[name]):+.2f})" for name in REAL)
+        real = (mean_and_worst(one[name]) for name in REAL)
         rows.append((one.get("what", "trained"), *shares, *made, *real))
     return table(("restorer", "coarse", "soft", *WAYS, *(f"{name} (worst)" for name in REAL)), rows)
 
@@ -139,16 +156,21 @@ def measure_others(clean: Tensor) -> None:
 
 if __name__ == "__main__":
     options = parser(__doc__)
-    options.add_argument("what", choices=("train", "others", "grain", "report"))
+    options.add_argument("what", choices=("train", "others", "restorers", "grain", "report"))
+    options.add_argument("files", type=Path, nargs="*", help="restorers; those that ship where there are none")
     options.add_argument("--steps", type=int, default=2500)
     options.add_argument("--coarse", type=float, default=PHOTOGRAPHS.coarse, help="the share of coarse noise")
     options.add_argument("--soft", type=float, default=PHOTOGRAPHS.soft, help="the share of soft crops")
     chosen = options.parse_args()
-    if chosen.what in ("train", "others"):
+    if chosen.what in ("train", "others", "restorers"):
         print(machine(), flush=True)
     if chosen.what == "others":
         measure_others(val_crops())
     if chosen.what == "train":
         learnt = Photographs(split_files("fit"), 96)
         append_record(FILE, trial(chosen.steps, chosen.coarse, chosen.soft, learnt, val_crops()))
-    print(grain() if chosen.what == "grain" else report())
+    shipped = [WEIGHTS / name for name, entry in weights.manifest().items() if "partition" in entry]
+    if chosen.what == "restorers":
+        print(of_restorers(chosen.files or shipped))
+    else:
+        print(grain() if chosen.what == "grain" else report())
