@@ -90,7 +90,7 @@ def describe(found: Found) -> str:
     """At which delta the groups were found."""
     if found.delta is None:
         return f"No delta of {', '.join(f'{delta:g}' for delta in DELTAS)} gives two groups or more."
-    return f"All begin with --start. The groups found are those of {found.source} at delta {found.delta:g} dB."
+    return f"The groups found are those of {found.source} at delta {found.delta:g} dB."
 
 
 def by_kind(

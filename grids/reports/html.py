@@ -230,13 +230,13 @@ def _restorers(
     }
     if report is None or curves is None:
         return shows
-    delta, delta_for = (None, None) if grouping is None else (grouping.delta, grouping.limits)
+    delta, limits = (None, None) if grouping is None else (grouping.delta, grouping.limits)
     table = restorer_table(report)
     return shows | {
         "table": table,
         "head": training_text.head_lines(report),
         "rest": training_text.rest_lines(report),
-        "drops": _svg(Drawing(drop_bars(report, delta, delta_for))) if any_drop(report) else "",
+        "drops": _svg(Drawing(drop_bars(report, delta, limits))) if any_drop(report) else "",
         "delta_drawn": delta is not None,
         "curves": _svg(curves),
     }
