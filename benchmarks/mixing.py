@@ -52,7 +52,8 @@ from mixing_trials import (
     first_plan,
     is_in_table,
     is_measured_half_way,
-    last_plan,
+    longer_plan,
+    models_plan,
     next_plan,
     other_pairs,
     read,
@@ -154,22 +155,13 @@ class Mixing:
         return locked(self.folder, self.folder / f".{asked.name}.lock")
 
     def missing(self) -> Iterator[Asked]:
-        """What is not trained yet, in its order; what hangs on the groups found only when nothing else is missing."""
+        """What is not trained yet, in its order; what hangs on the groups found only when nothing is missing before."""
         done = self.records()
-        plans = (
-            first_plan(),
-            searched(done, DELTAS[:1]),
-            next_plan(),
-            other_pairs(),
-            searched(done, DELTAS[1:]),
-        )
-        missing = False
-        for asked in itertools.chain(*plans):
-            if asked not in done:
-                missing = True
-                yield asked
-        if not missing:
-            yield from (asked for asked in last_plan(Found.of(table_of(done)).groups) if asked not in done)
+        wanted = [asked for asked in itertools.chain(first_plan(), searched(done, DELTAS[:1])) if asked not in done]
+        yield from wanted
+        models = () if wanted else models_plan(Found.of(table_of(done)).groups)
+        plans = (models, next_plan(), other_pairs(), searched(done, DELTAS[1:]), longer_plan())
+        yield from (asked for asked in itertools.chain(*plans) if asked not in done)
 
     def train_singles(self) -> None:
         """The restorers of one task, of the first seed, whose weights are not in the folder."""

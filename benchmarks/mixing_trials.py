@@ -146,14 +146,18 @@ def searched(records: Records, deltas: Sequence[float]) -> Iterator[Asked]:
             yield Asked(tuple(task for task in TASKS if task in group))
 
 
-def last_plan(found: Sequence[Group]) -> Iterator[Asked]:
-    """What comes at the end: equal steps for each model, and twice the steps for each task.
+def models_plan(found: Sequence[Group]) -> Iterator[Asked]:
+    """The mix, the paper's groups and those found with equal steps for each model, for the paper's Table 1.
 
     Args:
         found: the groups that the drops lead to.
     """
     groups = [group for group in dict.fromkeys((TASKS, *paper_groups(), *found)) if len(group) > 1]
     yield from (Asked(group, per="model") for group in groups)
+
+
+def longer_plan() -> Iterator[Asked]:
+    """Twice the steps for each task, of the first larger groups and of their tasks alone."""
     groups = larger_groups()[:TWICE]
     yield from (Asked(group, steps=LONGER) for group in groups)
     yield from (Asked((task,), steps=LONGER) for task in TASKS if any(task in group for group in groups))

@@ -99,8 +99,9 @@ mixing.FILE = Path("none.jsonl")
 TABLE["unet"] = replace(TABLE["unet"], options={"width": 4, "levels": 1, "blocks": 1})
 start = save_restorer(Path(sys.argv[2]) / "start.safetensors", initialize("unet", 1), {"preset": "unet", "tasks": []})
 plan = [mixing.Asked(("jpeg",), 0, 4), mixing.Asked(("jpeg", "ringing"), 0, 4), mixing.Asked(("ringing",), 0, 4)]
-mixing.first_plan, mixing.last_plan = lambda: iter(plan), lambda found: iter(())
-mixing.next_plan, mixing.other_pairs, mixing.searched = list, list, lambda records, deltas: iter(())
+mixing.first_plan, mixing.models_plan = lambda: iter(plan), lambda found: iter(())
+mixing.next_plan = mixing.other_pairs = mixing.longer_plan = list
+mixing.searched = lambda records, deltas: iter(())
 mixing.Found.of, mixing.is_measured_half_way = lambda drops: mixing.Found(), lambda asked: True
 given = ("--folder", sys.argv[2], "--start", str(start), "--crop", "32", "--batch", "2", "--crops", "2")
 mixing.main(["train", *given, "--hours", "1e-9"])
@@ -128,7 +129,8 @@ def test_the_report_on_mixing_finds_the_law_that_drops_were_made_by(data: Path, 
     code = """
 import json
 import numpy as np
-from mixing_trials import TASKS, WAYS, Trained, first_plan, last_plan, next_plan, other_pairs, paper_groups, searched
+from mixing_trials import TASKS, WAYS, Trained, first_plan, longer_plan, models_plan, next_plan, other_pairs
+from mixing_trials import paper_groups, searched
 rng = np.random.default_rng(0)
 mix = dict(zip(TASKS, np.linspace(0.2, 2.2, 11)))
 def made(asked):
@@ -146,7 +148,7 @@ assert len(first := [one for one, _ in zip(searched(records, (0.7,)), range(3))]
 while (asked := next(searched(records, (0.7,)), None)) is not None:
     assert asked not in records
     records[asked] = made(asked)
-records |= {one: made(one) for one in last_plan(paper_groups())}
+records |= {one: made(one) for one in (*models_plan(paper_groups()), *longer_plan())}
 mixing.FILE = mixing_export.FILE = folder / "all.jsonl"
 mixing_export.TABLE, mixing_export.CARD = folder / "drops.csv", folder / "README.md"
 mixing_export.export(folder, records, 3)
