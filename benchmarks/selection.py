@@ -42,8 +42,7 @@ from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
 UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
-CHUNK = 10
-FACTORS = (1.0, 2.0, 4.0)
+CHUNK, FACTORS = 10, (1.0, 2.0, 4.0)
 EVALUATED = ("kodak24", "bsds100", "set14")
 DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
 """Sets of drawings over some photographs of fit and of calib: every fifth."""
@@ -55,7 +54,8 @@ MORE = "more"
 """The photographs of fit, drawn once more and only described, which takes a third of the time."""
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
-DISTORTED = 2
+DISTORTED, MEASURED = 2, 256
+"""Drawings of each photograph that is distorted; sides of the middle that gains are measured on, pixels, in the sets that are learnt from; elsewhere on the whole."""
 MIX, NOISE, START_FILE, DECONVOLUTION = "mix", "noise", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}
 """What the names of candidates begin with."""
@@ -116,6 +116,7 @@ def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
         seed={"fit": 0, MORE: 1}.get(name, 2),
         drawings=name in (DRAWN, DRAWN_CALIB),
         soft=SHARE if soft else 0.0,
+        measured=MEASURED if learnt else None,
     )
     paths = photographs(name)
     # every so many-th photograph: a part of the chunks is already a fair sample
@@ -126,11 +127,10 @@ def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
             continue
         start = time.perf_counter()
         numbers = np.arange(chunk, len(paths), count)
-        read = [
-            (f"{name} {paths[n].name}" if learnt else paths[n].name, read_photo(paths[n]).tensor()) for n in numbers
-        ]
+        prefix = f"{name} " if learnt else ""
+        read = [(prefix + paths[n].name, read_photo(paths[n]).tensor()) for n in numbers]
         if name in ("fit", "calib"):
-            others = make_outliers(read, descriptor, len(KINDS), restorers, SampleSettings(DISTORTED))
+            others = make_outliers(read, descriptor, len(KINDS), restorers, replace(settings, draws=DISTORTED))
             np.savez(folder / f"{name}-other-{chunk:03d}.npz", **arrays_of(others, numbers))
         made = make_samples(read, kinds_of(way.unseen), descriptor, restorers, settings)
         if soft:
@@ -241,8 +241,8 @@ def learn_profile(folder: Path) -> None:
     """Fit the profile that ships and write it, with its line of the manifest."""
     fit = Samples.join([learnt_from(folder), load("fit-other", folder)])
     calib = Samples.join([learnt_from(folder, KEPT_SETS), load("calib-other", folder)])
-    fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0)
-    ggd = {kind: GGDParams(float(a), float(s)) for kind, (a, s) in zip(KINDS, fitted, strict=True)}
+    fitted = ggd_of("fit", folder, None, GGD_PHOTOGRAPHS).mean(0).tolist()
+    ggd = {kind: GGDParams(*values) for kind, values in zip(KINDS, fitted, strict=True)}
     counts = [len(np.unique(one.photographs)) for one in (fit, calib)]
     record: dict[str, int | list[int]] = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))

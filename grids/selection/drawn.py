@@ -43,6 +43,7 @@ class SampleSettings:
         drawings: text and shapes are drawn over every photograph before it is degraded (`drawings.py`).
         soft: the share of photographs, 0 to 1, that are made soft before they are degraded, as cameras' photographs
             are at full size; soft ones count as clean.
+        measured: sides of the part that gains are measured on, at most, pixels: the middle of what is larger.
 
     Raises:
         GridsError: the share is out of range.
@@ -55,6 +56,7 @@ class SampleSettings:
     seed: int = 0
     drawings: bool = False
     soft: float = 0.0
+    measured: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.soft <= 1:

@@ -50,15 +50,15 @@ def add_grain(image: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         image: (3, H, W), float32 in [0, 1], on the CPU. It is not changed.
-        generator: on the CPU; it gives the noise, grey or colour with even odds, a blur of 0.7 to 3 pixels (sigma of a
-            Gaussian), and the standard deviation of the noise after that, 0.03 to 0.2.
+        generator: on the CPU; it gives the noise, grey or colour with even odds, a blur of 1.5 to 3 pixels (sigma of a
+            Gaussian; restorers take off finer grain), and the standard deviation of the noise after that, 0.03 to 0.2.
 
     Returns:
         (3, H, W), float32, not clipped: `distort` does that.
     """
     planes = 1 if _uniform(generator, 0, 1) < 0.5 else 3
     noise = torch.randn((planes, *image.shape[-2:]), generator=generator)
-    noise = _blur(noise, _uniform(generator, 0.7, 3))
+    noise = _blur(noise, _uniform(generator, 1.5, 3))
     return image + noise / noise.std() * _uniform(generator, 0.03, 0.2)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from grids.degradations import Degradation
 from grids.errors import GridsError
+from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
 from grids.networks.heads import MultiHead, for_task
 from grids.random import seed_for, seeded
@@ -117,7 +118,9 @@ def make_samples(
             for again in range(settings.draws):
                 seed = seed_for(settings.seed, f"{label} {again} {name}")
                 drawn, networks = draw(clean, degradation, seed, settings), _views(restorers, label, seed)
-                gains = measure_gains(drawn, networks, device) if again == 0 else [np.nan] * len(networks)
+                gains = [np.nan] * len(networks)
+                if again == 0:
+                    gains = measure_gains(drawn, networks, device, settings.measured)
                 statistics = describe(descriptor, drawn.degraded)
                 rows.append((statistics, kind, drawn.severity, number, gains, float(drawn.quality)))
         on_done()
@@ -165,7 +168,7 @@ def make_outliers(
                 worse = worse[1:2].expand_as(worse)
             saved, quality = save_some(worse[None], settings.data, seeded(seed_for(own, "saved")))
             made = Drawn(whole, saved[0], float(which), 1.0, int(quality))
-            gains = measure_gains(made, _views(restorers, OTHER, own), device)
+            gains = measure_gains(made, _views(restorers, OTHER, own), device, settings.measured)
             statistics = describe(descriptor, made.degraded)
             rows.append((statistics, kind, made.severity, number, gains, float(quality)))
         on_done()
@@ -180,20 +183,24 @@ def _views(restorers: Sequence[nn.Module], kind: str, seed: int) -> list[nn.Modu
     ]
 
 
-def measure_gains(drawn: Drawn, restorers: Sequence[nn.Module], device: torch.device | str) -> list[float]:
+def measure_gains(
+    drawn: Drawn, restorers: Sequence[nn.Module], device: torch.device | str, most: int | None = None
+) -> list[float]:
     """Run restorers on a degraded photograph, and measure what each adds to its PSNR.
 
     Args:
         drawn: the degraded photograph and its target.
         restorers: networks that lie on the device.
         device: of the restorers.
+        most: sides of the middle part that they are run on, at most, pixels; None for the whole.
 
     Returns:
         One gain for each restorer, dB (RGB, 8 bit), negative for harm. All are NaN where the photograph equals its
         target, and no restorer is run then; inf where one restores it perfectly.
     """
-    before = image_psnr(drawn.degraded, drawn.clean)
+    degraded, clean = (image if most is None else crop_middle(image, most) for image in (drawn.degraded, drawn.clean))
+    before = image_psnr(degraded, clean)
     if not np.isfinite(before):
         return [np.nan] * len(restorers)
-    restored = (restore_image(one, drawn.degraded, device).clamp(0, 1) for one in restorers)
-    return [image_psnr(image, drawn.clean) - before for image in restored]
+    restored = (restore_image(one, degraded, device).clamp(0, 1) for one in restorers)
+    return [image_psnr(image, clean) - before for image in restored]

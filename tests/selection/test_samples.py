@@ -124,6 +124,12 @@ def test_the_gain_of_a_mean_is_that_of_nine_pixels() -> None:
     assert nothing == 0
     assert mean == pytest.approx(10 * math.log10(9), abs=1.2)  # the variance of a mean of nine pixels
     assert measure_gains(drawn, (), "cpu") == []
+    middle = Drawn(clean, torch.where(torch.arange(50) < 25, clean, noisy), 0.5, 1.0, 0)  # noise in the right half
+    part = middle._replace(clean=clean[:, 10:30, 15:35], degraded=middle.degraded[:, 10:30, 15:35])
+    [cut], [alone], [whole] = (
+        measure_gains(one, (Mean(),), "cpu", most) for one, most in ((middle, 20), (part, None), (middle, None))
+    )
+    assert cut == alone != whole
     assert np.isnan(measure_gains(Drawn(clean, clean, 0.0, 1.0, 0), (nn.Identity(), Mean()), "cpu")).all()
 
 
