@@ -28,6 +28,7 @@ from grids.training.callbacks import Callbacks
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.experiment import Experiment
+from grids.training.pair_settings import CAMERA
 from grids.training.trainer import Measuring, TrainingResult, train
 from grids.weights import sha256
 
@@ -203,7 +204,10 @@ class FromStart:
         if (done := Measured.read(file)) is not None:
             return done
         print(f"{name}: {' + '.join(group)}", flush=True)
-        experiment = replace(self.experiment, config=replace(self.experiment.config, iterations=steps))
+        recipe = replace(self.experiment.config, iterations=steps)
+        if name == NOISE:  # less is lost by it here than where other kinds are learnt, too
+            recipe = replace(recipe, data=CAMERA)
+        experiment = replace(self.experiment, config=recipe)
         config = experiment.config.of_model(len(group), experiment.config.seed)
         key = experiment.key(group, 0, torch.device(self.settings.device))
         result = self.fit(group, config, Checkpointing(checkpoint, key, deadline=self.deadline), Told())

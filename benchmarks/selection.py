@@ -55,7 +55,7 @@ MORE = "more"
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
 DISTORTED, MEASURED = 2, 256
-"""Drawings of each photograph that is distorted; sides of the middle that gains are measured on, pixels, in the sets that are learnt from; elsewhere on the whole."""
+"""Drawings of each photograph that is distorted; sides of the middle that gains are learnt from, pixels."""
 MIX, NOISE, START_FILE, DECONVOLUTION = "mix", "noise", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}
 """What the names of candidates begin with."""

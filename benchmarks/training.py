@@ -214,7 +214,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="seconds timed for each loop, at most")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of ours")
-    parser.add_argument("--data", default="photographs", help="photographs or pristine; the plain loop has the latter")
+    parser.add_argument(
+        "--data", default="photographs", help="photographs, camera or pristine; the plain loop has the last"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads of the loop (default: all cores)")
     parser.add_argument("--workers", type=int, default=2, help="processes of the plain loop's DataLoader")
     options = parser.parse_args()

@@ -27,8 +27,8 @@ from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import PHOTOGRAPHS
 
 TINY = Preset(NAFNet, "tiny", {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)})
-FINE_GRAIN = SampleSettings(data=replace(PHOTOGRAPHS, coarse=0.0))
-"""A dozen photographs are too few to learn two sorts of noise from."""
+FINE_GRAIN = SampleSettings(data=replace(PHOTOGRAPHS, coarse=0.0, soft=0.0))
+"""A dozen photographs are too few to learn two sorts of noise from, or soft ones beside sharp ones."""
 KINDS = ("clean", "gaussian_noise", "gaussian_blur", "salt_pepper")
 GROUPS = (Candidate("C1", ("gaussian_noise", "salt_pepper")), Candidate("C2", ("gaussian_blur",)))
 GGD = {"gaussian_noise": GGDParams(0.9, 6.0), "gaussian_blur": GGDParams(0.5, 0.2), "salt_pepper": GGDParams(0.9, 9.0)}

@@ -167,7 +167,8 @@ def group(
     of groups are looked up in a table; groups that are not in the table are unknown and not used.
 
     --data selects the training pairs. photographs: also faint degradations, half of the inputs saved as JPEG of 75 or
-    more afterwards, some grey, some clean. pristine (as in the paper, implied by --budget paper): degraded clean crops.
+    more afterwards, some grey, some clean. camera: with more soft detail and coarse grain. pristine (as in the paper,
+    implied by --budget paper): degraded clean crops.
 
     \b
     Examples:

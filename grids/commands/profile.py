@@ -48,7 +48,7 @@ class Made:
 
     functions: dict[str, str] = shared(options.plugins("A function of your own that the run used."))
     draws: int | None = declared(type=int, help="Examples per photograph and degradation.  [default: 1]")
-    data: str | None = declared(help="photographs or pristine (see `grids train`).  [default: photographs]")
+    data: str | None = declared(help="photographs, camera or pristine (see `grids train`).  [default: photographs]")
 
 
 @click.command(cls=options.Command)

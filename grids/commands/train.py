@@ -66,8 +66,8 @@ def train(
     interrupted (by Ctrl-C, --time-budget or a crash).
 
     --data selects the training pairs. photographs: also faint degradations, half of the inputs saved as JPEG of 75 or
-    more afterwards, some grey, some clean. pristine (as in the papers, implied by --budget paper): degraded clean
-    crops.
+    more afterwards, some grey, some clean. camera: the same, with more of the soft detail and coarse grain of cameras,
+    for a restorer of noise alone. pristine (as in the papers, implied by --budget paper): degraded clean crops.
 
     \b
     Examples:

@@ -61,7 +61,7 @@ class TrainingOptions:
         sampler: such as "mixed:jpeg=2".
         vgg: VGG-19 weights, for the losses of a recipe; None for the descriptor's features.
         trunk: ImageNet weights for the trunk of a recipe's network; None for random ones.
-        data: "photographs" or "pristine".
+        data: "photographs", "camera" or "pristine".
         budget: "quick", "standard" or "paper".
         iterations: steps for each task; for each model with `steps_per_model`.
         steps_per_model: count steps for each model, not for each task.
@@ -78,7 +78,7 @@ class TrainingOptions:
     sampler: str | None = declared(help="mixed, each, turns, cycles, temperature; e.g. mixed:jpeg=2.  [default: mixed]")
     vgg: Path | None = declared(type=Path, metavar="FILE", help="VGG-19 weights, for the feature losses of the recipe.")
     trunk: Path | None = declared(type=Path, metavar="FILE", help="ImageNet weights for the trunk of the network.")
-    data: str | None = declared(help="photographs or pristine (see above).  [default: photographs]")
+    data: str | None = declared(help="photographs, camera or pristine (see above).  [default: photographs]")
     budget: str | None = declared(help="quick, standard or paper.  [default: standard; quick for groups and recipes]")
     iterations: int | None = declared(type=int, help="Steps per task (or per model).  [default: by budget]")
     steps_per_model: bool = declared(is_flag=True, help="Count steps per model, not per task.")

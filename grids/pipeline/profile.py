@@ -74,7 +74,7 @@ def profile_run(
         run: a run folder with a groups.json, of `grids group`; profile.safetensors is written into it.
         functions: degradations of the groups that are not built in, by name, as in `measure_similarity`.
         draws: of severity and size, for each photograph and degradation.
-        data: "photographs" or "pristine": how examples are made, see `grids.training.pair_settings`.
+        data: "photographs", "camera" or "pristine": how examples are made, see `grids.training.pair_settings`.
         seed: of everything that is drawn.
         device: "auto", "cpu", "cuda" or "mps".
         reading: how photographs are read.

@@ -70,7 +70,7 @@ class Drawn(NamedTuple):
     """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG.
 
     Args:
-        clean: (3, H, W) in [0, 1], the photograph before it was degraded or saved.
+        clean: (3, H, W) in [0, 1], the photograph, softened if so, before it was degraded or saved.
         degraded: (3, H, W) in [0, 1], the result.
         severity: of the degradation, 0 to 1; 0 without one; of a distorted one (`make_outliers`) which distortion.
         factor: how many times smaller it was made, 1 or more.
@@ -114,9 +114,9 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, settings: Sa
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
         top = left = 0
-    made = make_pairs(
-        whole[None], degradation, replace(settings.data, clean=0.0, saved=0.0, soft=0.0), generator, severity
-    )
+    # those that are all soft are not made softer
+    data = replace(settings.data, clean=0.0, saved=0.0, soft=0.0 if settings.soft else settings.data.soft)
+    made = make_pairs(whole[None], degradation, data, generator, severity)
     # cut after the damage and before it is saved: the blocks of a file begin at its corner
     worse, quality = save_some(made.inputs[..., top:, left:], settings.data, generator)
     target = made.targets[0, ..., top:, left:]

@@ -16,7 +16,7 @@ class PairSettings:
     """How an input and its target are made of a clean crop. What a share says is drawn for each crop by itself.
 
     Args:
-        name: "photographs", "pristine", or your own; it stands in records and keys, and does nothing else.
+        name: "photographs", "camera", "pristine", or your own; it stands in records and keys, and does nothing else.
         wide: draw values from the faintest on (`grids.degradations.Range.faint`), not from the mildest.
         saved: share of the inputs that are saved as JPEG after the damage, as most photographs are.
         qualities: the lowest and the highest quality of these files, 1 to 100, drawn evenly, both included. Below 75
@@ -65,11 +65,13 @@ class PairSettings:
 
 PHOTOGRAPHS = PairSettings(coarse=0.2, soft=0.3)
 """As photographs are met: see docs/results.md for the trials that chose the shares."""
+CAMERA = PairSettings("camera", coarse=0.5, soft=0.5)
+"""For a restorer of noise alone: more of what cameras leave, which costs other kinds and faint damage too much."""
 PRISTINE = PairSettings("pristine", wide=False, saved=0.0, grey=0.0, clean=0.0, reduced=0.0)
 """As in GRIDS: clean crops, degraded, and nothing else."""
 JPEG_90 = PairSettings("JPEG 90", wide=False, saved=1.0, qualities=(90, 90), full_colour=0, grey=0, clean=0, reduced=0)
 """What is measured beside images as made: the same, saved once as JPEG of quality 90, 4:2:0."""
-DATA: Mapping[str, PairSettings] = {settings.name: settings for settings in (PHOTOGRAPHS, PRISTINE)}
+DATA: Mapping[str, PairSettings] = {settings.name: settings for settings in (PHOTOGRAPHS, CAMERA, PRISTINE)}
 """The kinds of data by name."""
 
 
@@ -77,7 +79,7 @@ def pair_settings(name: str) -> PairSettings:
     """The settings of a kind of data.
 
     Args:
-        name: "photographs" or "pristine".
+        name: "photographs", "camera" or "pristine".
 
     Returns:
         the entry of `DATA`.

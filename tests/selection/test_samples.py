@@ -283,6 +283,17 @@ def test_soft_photographs_are_clean_ones() -> None:
     raises_line(lambda: SampleSettings(soft=1.1), "0 to 1", "1.1")
 
 
+def test_only_what_is_added_to_is_softened_by_the_data() -> None:
+    """A soft photograph under noise is noisy; under no damage, or a blur, it would pass for a blurred one."""
+    image = noise_images(1, 3, 80, 96)[0]
+    plain, soft = (SampleSettings(factor=1.0, data=replace(PRISTINE, soft=share)) for share in (0.0, 1.0))
+    for kind, changes in ((NOISE, True), (None, False), (degradation("gaussian_blur"), False)):
+        sharp, other = (draw(image, kind, 5, settings).clean for settings in (plain, soft))
+        assert torch.equal(sharp, other) != changes
+    twice = replace(soft, soft=1.0)
+    assert torch.equal(draw(image, NOISE, 5, twice).clean, draw(image, NOISE, 5, replace(plain, soft=1.0)).clean)
+
+
 def test_samples_of_no_photographs_are_refused(descriptor: Descriptor) -> None:
     with pytest.raises(GridsError, match="one photograph or more"):
         make_samples([], {"clean": None}, descriptor)
