@@ -76,6 +76,8 @@ def enter(file: Path, restorer: Measured, partition: str, delta: float | None) -
     """Say in the manifest what a restorer is and gains."""
     as_made, saved = ({task: round(gain, 2) for task, gain in restorer.gains[way].items()} for way in WAYS)
     more: dict[str, object] = {} if delta is None else {"delta": delta}
+    if partition == "mix":
+        more["start_for"] = restorer.preset
     enter_in_manifest(
         file,
         f"{restorer.preset}, restorer of {', '.join(restorer.tasks)}",

@@ -73,12 +73,11 @@ def ship(folder: Path, network: str) -> None:
     save_restorer(file, restorer.network, restorer.record, half=True)
     enter_in_manifest(
         file,
-        f"{network} for all eleven degradations: what trainings of this network start from",
+        f"{network} for all eleven degradations: what the restorers that ship and the study started from",
         trained_on=LEARNT_FROM,
         steps=copy.steps + copy.landing,
         core_hours=copy.hours,
         val_gain_db={task: round(gain, 2) for task, gain in copy.gains["as made"].items()},
-        start_for=network,
     )
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, {copy.hours:g} core-hours")
 

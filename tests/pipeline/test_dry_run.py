@@ -43,7 +43,7 @@ def test_a_start_is_planned_where_none_ships_for_the_tasks(photos: Path) -> None
 
 def test_the_start_that_ships_is_for_its_own_tasks_network_and_data() -> None:
     found = covering_start(SMALL, NAMES)
-    assert found is not None and found.name == "unet_start.safetensors"
+    assert found is not None and found.name == "unet_mix.safetensors"
     assert covering_start(SMALL, (*NAMES, "haze")) is None
     pristine = replace(SMALL, config=replace(SMALL.config, data=PRISTINE))
     assert covering_start(pristine, NAMES) is None
