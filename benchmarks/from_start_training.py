@@ -240,7 +240,8 @@ class FromStart:
         measuring: Measuring | None = None,
     ) -> TrainingResult:
         """Train a restorer of these kinds from the start."""
-        experiment, device = self.experiment, torch.device(self.settings.device)
+        recipe = replace(self.experiment.config, data=config.data)
+        experiment, device = replace(self.experiment, config=recipe), torch.device(self.settings.device)
         batches = experiment.make_batches(group, config.seed, device)
         return train(
             experiment.make_system(group, config.seed),
