@@ -45,8 +45,8 @@ def report(records: Records) -> str:
     hours = sum(one.hours for one in records.values())
     machines = sorted({one.machine for one in records.values()})
     parts = [*machines, f"{len(records)} trainings, {hours:.1f} hours of one core"]
-    parts += [restorers(records), predictors(records), noise(records), sizes(records), partitions(records)]
-    parts += [longer(records), per_model(records), table_1(records), early(records)]
+    parts += [restorers(records), predictors(records), noise(records), sizes(records), nested(records)]
+    parts += [partitions(records), longer(records), per_model(records), table_1(records), early(records)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -141,6 +141,25 @@ def sizes(records: Records) -> str:
         for size, one in groups
     ]
     return table(("tasks", "groups", "mean drop", "worst drop, mean", "worst drop, largest"), rows) if rows else ""
+
+
+def nested(records: Records) -> str:
+    """How often a group is clearly better than a part of it, which searches suppose not to be (`SearchSettings`)."""
+    drops = drops_of(records)
+    groups = {frozenset(str(group).split(JOIN)): rows.set_index("task") for group, rows in drops.groupby("group")}
+    pairs = tasks = better = less = 0
+    for (part, inner), (whole, outer) in itertools.permutations(groups.items(), 2):
+        if not part < whole:
+            continue
+        ours, theirs = inner.loc[list(part)], outer.loc[list(part)]
+        clearly = ours["drop"] - theirs["drop"] > 2 * np.hypot(ours["noise"], theirs["noise"])
+        pairs, tasks, less = pairs + 1, tasks + len(part), less + int(clearly.sum())
+        worst, of_whole = (frame.sort_values("drop").iloc[-1] for frame in (inner, outer))
+        better += bool(worst["drop"] - of_whole["drop"] > 2 * np.hypot(worst["noise"], of_whole["noise"]))
+    told = (
+        f"{better} of {pairs} groups have a smaller worst drop than a part of theirs, and {less} of {tasks} drops are"
+    )
+    return f"By two standard errors, {told} smaller there." if pairs else ""
 
 
 def partitions(records: Records) -> str:

@@ -71,15 +71,6 @@ def test_the_long_training_goes_on_and_its_copies_are_measured(data: Path, tmp_p
     assert third["steps"] > second["steps"] and not (tmp_path / "later" / "0.0002-hours.json").exists()
 
 
-def test_the_study_goes_on_in_its_folder(data: Path, tmp_path: Path) -> None:
-    given = ("--folder", tmp_path, "--crop", 32, "--iterations", 1, "--start-iterations", 2)
-    given += ("--network", "nafnet-m")  # of which nothing is recorded yet
-    ran(data, SCRIPTS / "study.py", "start", *given)
-    assert (tmp_path / "start.safetensors").exists()
-    ran(data, SCRIPTS / "study.py", "train", *given, "--start", tmp_path / "start.safetensors", "--seconds", 3)
-    assert list((tmp_path / "records").iterdir())
-
-
 MIXING = """
 import sys
 from pathlib import Path

@@ -12,7 +12,7 @@ from grids.io import make_folder
 from grids.pipeline.compare import load_similarity
 from grids.pipeline.outputs import write_grouping
 from grids.pipeline.run_folder import TRIALS, RunFolder
-from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
+from grids.results import WORST, DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
     DropTable,
     Planned,
@@ -24,9 +24,10 @@ from grids.search import (
     run_search,
     trials_at_hand,
 )
+from grids.search.answers import WITHIN
 from grids.search.drop_table import STUDY
 from grids.search.methods.base import too_many
-from grids.search.problem import ENUMERATED
+from grids.search.problem import ENUMERATED, Answer
 from grids.search.run import plan_search
 
 
@@ -91,7 +92,8 @@ def group_degradations(
         search: delta, and how groups are searched for; the defaults if None.
         drops: a CSV file (columns group, degradation, drop and, if wanted, noise; see DropTable.load), "study" for the
             trainings of our own study, or "paper" for the drops that GRIDS published for Restormer. Groups that it
-            does not hold are unknown, and left out.
+            does not hold are unknown, and left out; but a part of a larger group has the drops of that group's
+            restorer, where all of them are within delta.
         similarity: a matrix, a run folder, a similarity.json, or "builtin". It decides in which order groups are
             looked up, and so what "paper" and "agglomerative" find.
         degradations: names, for some of the matrix only.
@@ -174,10 +176,30 @@ def _problem(
     table.check_names(matrix.degradations)
     if degradations is not None:
         matrix = matrix.subset(tuple(degradations))
-        table = table.subset(matrix.degradations)
     problem = search.problem(matrix)
+    table = table if degradations is None else _of_some(table, problem)
     held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
     return table, replace(problem, askable=held)
+
+
+def _of_some(table: DropTable, problem: Problem) -> DropTable:
+    """The groups of a problem's degradations, with the parts of larger ones that no degradation of theirs loses too
+    much in: the restorer of the larger group serves these, too. Of several, the one whose worst drop is least.
+    """
+    names = frozenset(problem.similarity.degradations)
+    parts: dict[frozenset[str], Answer] = {}
+    for group, answer in table.answers.items():
+        part = group & names
+        drops, noise = (
+            {name: of[name] for name in (*part, WORST) if name in of} for of in (answer.drops, answer.noise)
+        )
+        served = Answer(drops, noise, why="part of a larger group")
+        if len(part) > 1 and part != group and drops and problem.verdict(problem.mask(part), served) == WITHIN:
+            known = parts.get(part)
+            if known is None or max(drops.values()) < max(known.drops.values()):
+                parts[part] = served
+    own = table.subset(names)
+    return replace(own, answers={**parts, **own.answers})
 
 
 def check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:

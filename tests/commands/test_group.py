@@ -41,7 +41,7 @@ def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 @pytest.mark.slow
 def test_without_a_table_our_own_study_answers(call: Call) -> None:
     code, out, err = call("--drops", "study", "--delta", 0.7, "--out", "named")
-    assert (code, err) == (0, "") and out.startswith("trainings of the grids study: nafnet")
+    assert (code, err) == (0, "") and out.startswith("trainings of the grids study: unet")
     assert run(["group", "--delta", "0.7", "--quiet"]) == 0
     named, plain = (Grouping.load(Path(folder)) for folder in ("named", "runs/group"))
     assert named.partition == plain.partition
@@ -103,6 +103,25 @@ def test_own_drops_with_a_delta_of_their_own(call: Call, tmp_path: Path) -> None
     assert len(json.loads(call(*common)[1])["groups"]) == 1
     found = json.loads(call(*common, "--delta-for", "jpeg=0.3")[1])
     assert (len(found["groups"]), found["delta_for"], found["certificate"]) == (2, {"jpeg": 0.3}, "proved")
+
+
+def test_a_larger_group_within_delta_serves_its_parts(call: Call, tmp_path: Path) -> None:
+    """A restorer of three degradations restores two of them as well; what it loses too much of says nothing of them."""
+    rows = ["group,degradation,drop,noise"]
+    for group, lost in (("jpeg+ringing+inpainting", 0.4), ("jpeg+ringing+motion_blur", 0.3), ("jpeg+inpainting", 0.9)):
+        rows += [f"{group},{name},{lost + number / 100:.2f},0.05" for number, name in enumerate(group.split("+"))]
+    (tmp_path / "drops.csv").write_text("\n".join([*rows, "ringing+poisson_noise+inpainting,ringing,0.8,0.05"]))
+
+    def groups(*names: str) -> tuple[tuple[str, ...], ...]:
+        given = ("--delta", 0.5, "--degradations", ",".join(names), "--out", names[-1])
+        assert call("--drops", tmp_path / "drops.csv", *given)[0] == 0
+        return Grouping.load(tmp_path / names[-1]).partition
+
+    assert groups("jpeg", "ringing") == (("jpeg", "ringing"),)
+    found = Grouping.load(tmp_path / "ringing")
+    assert found.groups[0].max_drop == 0.31 and found.certificate == "proved"
+    assert groups("jpeg", "inpainting") == (("jpeg",), ("inpainting",))  # its own drops outweigh the larger group's
+    assert groups("ringing", "poisson_noise") == (("ringing",), ("poisson_noise",))
 
 
 def test_noise_that_straddles_delta_is_undecided(call: Call, tmp_path: Path) -> None:
