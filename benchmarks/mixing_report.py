@@ -146,7 +146,8 @@ def sizes(records: Records) -> str:
 def nested(records: Records) -> str:
     """How often a group is clearly better than a part of it, which searches suppose not to be (`SearchSettings`)."""
     drops = drops_of(records)
-    groups = {frozenset(str(group).split(JOIN)): rows.set_index("task") for group, rows in drops.groupby("group")}
+    rows = {frozenset(str(group).split(JOIN)): rows.set_index("task") for group, rows in drops.groupby("group")}
+    groups = {group: frame for group, frame in rows.items() if len(frame) == len(group)}
     pairs = tasks = better = less = 0
     for (part, inner), (whole, outer) in itertools.permutations(groups.items(), 2):
         if not part < whole:

@@ -245,7 +245,7 @@ print("REFUSED", refused("train", "parts", "--batch", 3))
         assert file.read_bytes() == (parts / file.name).read_bytes(), file
     found = json.loads((whole / "found.json").read_text())
     assert (
-        found["delta"] == 0.7
+        found["delta"] == 0.3
         and found["groups"] == [["gaussian_noise"], ["salt_pepper"]]
         and found["source"] == "the study"
     )
