@@ -157,9 +157,12 @@ class Mixing:
     def missing(self) -> Iterator[Asked]:
         """What is not trained yet, in its order; what hangs on the groups found only when nothing is missing before."""
         done = self.records()
-        wanted = [asked for asked in itertools.chain(first_plan(), searched(done, DELTAS[:1])) if asked not in done]
-        yield from wanted
-        models = () if wanted else models_plan(Found.of(table_of(done)).groups)
+        missing = False
+        for asked in itertools.chain(first_plan(), searched(done, DELTAS[:1])):
+            if asked not in done:
+                missing = True
+                yield asked
+        models = () if missing else models_plan(Found.of(table_of(done)).groups)
         plans = (models, next_plan(), other_pairs(), searched(done, DELTAS[1:]), longer_plan())
         yield from (asked for asked in itertools.chain(*plans) if asked not in done)
 

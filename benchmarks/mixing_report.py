@@ -32,6 +32,7 @@ from table_one import table_one
 from grids import SearchSettings, group_degradations
 from grids.degradations import ELEVEN as TASKS
 from grids.search.drop_table import JOIN
+from grids.search.problem import STANDARD_ERRORS
 from grids.training.noise import LASTING, clearly_lost
 
 DELTAS = (0.1, 0.3, 0.5, 0.7, 1.0)
@@ -153,10 +154,11 @@ def nested(records: Records) -> str:
         if not part < whole:
             continue
         ours, theirs = inner.loc[list(part)], outer.loc[list(part)]
-        clearly = ours["drop"] - theirs["drop"] > 2 * np.hypot(ours["noise"], theirs["noise"])
+        clearly = ours["drop"] - theirs["drop"] > STANDARD_ERRORS * np.hypot(ours["noise"], theirs["noise"])
         pairs, tasks, less = pairs + 1, tasks + len(part), less + int(clearly.sum())
         worst, of_whole = (frame.sort_values("drop").iloc[-1] for frame in (inner, outer))
-        better += bool(worst["drop"] - of_whole["drop"] > 2 * np.hypot(worst["noise"], of_whole["noise"]))
+        error = np.hypot(worst["noise"], of_whole["noise"])
+        better += bool(worst["drop"] - of_whole["drop"] > STANDARD_ERRORS * error)
     told = (
         f"{better} of {pairs} groups have a smaller worst drop than a part of theirs, and {less} of {tasks} drops are"
     )
