@@ -195,7 +195,8 @@ class FromStart:
         """Seconds of a step of the mix, on this machine."""
         timed = Timed(self.settings.device)
         config = self.experiment.config.of_model(len(TASKS), self.experiment.config.seed)
-        self.fit(TASKS, replace(config, iterations=SKIPPED + TIMED), Checkpointing(deadline=self.deadline), timed)
+        config = replace(config, iterations=SKIPPED + TIMED)
+        self.fit(self.experiment, TASKS, config, Checkpointing(deadline=self.deadline), timed)
         return (timed.times[-1] - timed.times[SKIPPED - 1]) / (len(timed.times) - SKIPPED)
 
     def restorer(self, name: str, group: Group, steps: int) -> Measured:
@@ -210,7 +211,8 @@ class FromStart:
         experiment = replace(self.experiment, config=recipe)
         config = experiment.config.of_model(len(group), experiment.config.seed)
         key = experiment.key(group, 0, torch.device(self.settings.device))
-        result = self.fit(group, config, Checkpointing(checkpoint, key, deadline=self.deadline), Told())
+        checkpointing = Checkpointing(checkpoint, key, deadline=self.deadline)
+        result = self.fit(experiment, group, config, checkpointing, Told())
         network, device = result.network.to(self.settings.device), self.settings.device
         gains = gains_of(network, self.crops, group, WAYS, device)
         found = Measured(
@@ -233,15 +235,15 @@ class FromStart:
 
     def fit(
         self,
+        experiment: Experiment,
         group: Group,
         config: TrainingConfig,
         checkpointing: Checkpointing,
         callbacks: Callbacks,
         measuring: Measuring | None = None,
     ) -> TrainingResult:
-        """Train a restorer of these kinds from the start."""
-        recipe = replace(self.experiment.config, data=config.data)
-        experiment, device = replace(self.experiment, config=recipe), torch.device(self.settings.device)
+        """Train a restorer of these kinds from the start of an experiment, on its data."""
+        device = torch.device(self.settings.device)
         batches = experiment.make_batches(group, config.seed, device)
         return train(
             experiment.make_system(group, config.seed),

@@ -192,6 +192,7 @@ class Mixing:
         told = Counted(Hours(self.folder / f"{asked.name}.hours.csv", clock_of(device)))
         try:
             result = self.trainer.fit(
+                experiment,
                 asked.group,
                 config,
                 Checkpointing(checkpoint, key, deadline=self.deadline),

@@ -54,7 +54,7 @@ MORE = "more"
 """The photographs of fit, drawn once more and only described, which takes a third of the time."""
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
-DISTORTED, MEASURED = 2, 256
+DISTORTED, MEASURED = 2, 192
 """Drawings of each photograph that is distorted; sides of the middle that gains are learnt from, pixels."""
 MIX, NOISE, START_FILE, DECONVOLUTION = "mix", "noise", "unet_start.safetensors", "deconvolution.safetensors"
 LETTERS = {"found": "C", "paper": "P"}

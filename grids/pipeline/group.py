@@ -75,6 +75,9 @@ class SearchSettings:
         return Problem(similarity, self.delta, dict(self.delta_for), self.shortcuts, seed=drawn)
 
 
+Served = Mapping[frozenset[str], tuple[str, ...]]
+
+
 def group_degradations(
     search: SearchSettings | None = None,
     drops: str | Path | DropTable = STUDY,
@@ -111,7 +114,7 @@ def group_degradations(
     if max_groups is not None and max_groups < 1:
         raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
     wanted = search or SearchSettings()
-    table, problem = _problem(wanted, drops, similarity, degradations)
+    table, problem, served_by = _problem(wanted, drops, similarity, degradations)
     with contextlib.ExitStack() as stack:
         if out is not None:
             stack.enter_context(RunFolder(Path(out)).working())
@@ -128,6 +131,9 @@ def group_degradations(
             "groups_in_the_table": len(problem.askable or ()),
             "similarity": str(similarity) if isinstance(similarity, (str, Path)) else "given",
         }
+        larger = {group.id: served_by.get(frozenset(group.degradations)) for group in found.groups}
+        if named := {name: list(whole) for name, whole in larger.items() if whole}:
+            settings["served_by"] = named
         found = replace(found, settings={**settings, **found.settings})
         steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
         check_count(found, max_groups, steps)
@@ -161,7 +167,7 @@ def plan_grouping(
         GridsError: as for `group_degradations`.
     """
     wanted = search or SearchSettings()
-    table, problem = _problem(wanted, drops, similarity, degradations)
+    table, problem, _ = _problem(wanted, drops, similarity, degradations)
     return plan_search(replace(problem, askable=None), wanted.method, table.answers)
 
 
@@ -170,36 +176,44 @@ def _problem(
     drops: str | Path | DropTable,
     similarity: str | Path | SimilarityMatrix,
     degradations: Sequence[str] | None,
-) -> tuple[DropTable, Problem]:
+) -> tuple[DropTable, Problem, Served]:
+    """The table and the problem, and for groups with the drops of a larger one that group, in the order of S."""
     matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
     table = drops if isinstance(drops, DropTable) else DropTable.load(drops)
     table.check_names(matrix.degradations)
+    names = matrix.degradations
     if degradations is not None:
         matrix = matrix.subset(tuple(degradations))
     problem = search.problem(matrix)
-    table = table if degradations is None else _of_some(table, problem)
+    served: dict[frozenset[str], frozenset[str]] = {}
+    if degradations is not None:
+        table, served = _of_some(table, problem)
+    served_by = {part: tuple(name for name in names if name in whole) for part, whole in served.items()}
     held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
-    return table, replace(problem, askable=held)
+    return table, replace(problem, askable=held), served_by
 
 
-def _of_some(table: DropTable, problem: Problem) -> DropTable:
+def _of_some(table: DropTable, problem: Problem) -> tuple[DropTable, dict[frozenset[str], frozenset[str]]]:
     """The groups of a problem's degradations, with the parts of larger ones that no degradation of theirs loses too
-    much in: the restorer of the larger group serves these, too. Of several, the one whose worst drop is least.
+    much in: the restorer of the larger group serves these, too. Of several, the one whose worst drop is least. Also the
+    larger group of each such part.
     """
     names = frozenset(problem.similarity.degradations)
     parts: dict[frozenset[str], Answer] = {}
+    served_by: dict[frozenset[str], frozenset[str]] = {}
     for group, answer in table.answers.items():
         part = group & names
+        if len(part) < 2 or part in table.answers:
+            continue
         drops, noise = (
             {name: of[name] for name in (*part, WORST) if name in of} for of in (answer.drops, answer.noise)
         )
-        served = Answer(drops, noise, why="part of a larger group")
-        if len(part) > 1 and part != group and drops and problem.verdict(problem.mask(part), served) == WITHIN:
+        served = Answer(drops, noise)
+        if drops and problem.verdict(problem.mask(part), served) == WITHIN:
             known = parts.get(part)
             if known is None or max(drops.values()) < max(known.drops.values()):
-                parts[part] = served
-    own = table.subset(names)
-    return replace(own, answers={**parts, **own.answers})
+                parts[part], served_by[part] = served, group
+    return replace(table, answers={**parts, **table.subset(names).answers}), served_by
 
 
 def check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:

@@ -181,6 +181,7 @@ def _rest_lines(grouping: Grouping) -> list[str]:
         if trial.verdict == "undecided" and (lacking := unanswered(trial))
     ]
     spared = ", ".join(f"{count} ({printable(name)})" for name, count in grouping.shortcuts.items())
+    larger = served_by(grouping)
     lines: list[tuple[object, str]] = [
         (True, f"{grouping.certificate}: {certificate_text(grouping)}"),
         (True, answers_text(grouping)),
@@ -189,9 +190,16 @@ def _rest_lines(grouping: Grouping) -> list[str]:
         (grouping.undecided, f"undecided: {some_groups(grouping.undecided)}"),
         (incomplete, f"answers without all of their degradations: {'; '.join(incomplete[:NAMED])}"),
         (grouping.unknown, f"unknown, not in the table: {counted(grouping.unknown, 'group')}"),
+        *((True, f"{name}: the drops are those of the restorer of {group_text(whole)}") for name, whole in larger),
         (grouping.hangs_on, f"would lead to fewer groups, if within delta: {some_groups(grouping.hangs_on)}"),
     ]
     return [*(line for wanted, line in lines if wanted), *_alternative_lines(grouping)]
+
+
+def served_by(grouping: Grouping) -> list[tuple[str, tuple[str, ...]]]:
+    """The groups whose drops are those of a larger group's restorer: their names, and that larger group."""
+    found = grouping.settings.get("served_by")
+    return [(name, tuple(whole)) for name, whole in found.items()] if isinstance(found, dict) else []
 
 
 def _alternative_lines(grouping: Grouping) -> list[str]:

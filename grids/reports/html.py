@@ -260,6 +260,7 @@ def _environment() -> Environment:
         counted=counted,
         decibels=decibels,
         group=grouping_text.shown_group,
+        served_by=grouping_text.served_by,
         worst=grouping_text.worst_text,
         worst_drop=grouping_text.worst_drop_text,
         why=grouping_text.why_text,

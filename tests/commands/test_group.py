@@ -112,15 +112,22 @@ def test_a_larger_group_within_delta_serves_its_parts(call: Call, tmp_path: Path
         rows += [f"{group},{name},{lost + number / 100:.2f},0.05" for number, name in enumerate(group.split("+"))]
     (tmp_path / "drops.csv").write_text("\n".join([*rows, "ringing+poisson_noise+inpainting,ringing,0.8,0.05"]))
 
+    said: dict[str, str] = {}
+
     def groups(*names: str) -> tuple[tuple[str, ...], ...]:
         given = ("--delta", 0.5, "--degradations", ",".join(names), "--out", names[-1])
-        assert call("--drops", tmp_path / "drops.csv", *given)[0] == 0
+        code, printed, _ = call("--drops", tmp_path / "drops.csv", *given)
+        assert code == 0
+        said["last"] = printed
         return Grouping.load(tmp_path / names[-1]).partition
 
     assert groups("jpeg", "ringing") == (("jpeg", "ringing"),)
     found = Grouping.load(tmp_path / "ringing")
     assert found.groups[0].max_drop == 0.31 and found.certificate == "proved"
+    assert "C1: the drops are those of the restorer of motion_blur + ringing + jpeg" in said["last"]
+    assert "of the restorer of motion blur + ringing + jpeg." in (tmp_path / "ringing" / "report.html").read_text()
     assert groups("jpeg", "inpainting") == (("jpeg",), ("inpainting",))  # its own drops outweigh the larger group's
+    assert "drops are those" not in said["last"]
     assert groups("ringing", "poisson_noise") == (("ringing",), ("poisson_noise",))
 
 
