@@ -58,6 +58,7 @@ from mixing_trials import (
     other_pairs,
     read,
     searched,
+    second_seeds,
     table_of,
 )
 from torch import nn
@@ -163,7 +164,8 @@ class Mixing:
                 missing = True
                 yield asked
         models = () if missing else models_plan(Found.of(table_of(done)).groups)
-        plans = (models, next_plan(), other_pairs(), searched(done, DELTAS[1:]), longer_plan())
+        again = () if missing else second_seeds(done)
+        plans = (models, again, next_plan(), other_pairs(), searched(done, DELTAS[1:]), longer_plan())
         yield from (asked for asked in itertools.chain(*plans) if asked not in done)
 
     def train_singles(self) -> None:

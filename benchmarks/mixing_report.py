@@ -99,7 +99,7 @@ def predictors(records: Records) -> str:
         error = float(np.sqrt((part["residual"] ** 2).mean()))
         values = {
             "the mix, seed 1 with seed 2": spearman(seeds[mix]["first"], seeds[mix]["second"]),
-            f"{TWICE} groups, seed 1 with seed 2": spearman(both["first"], both["second"]),
+            "smaller groups, seed 1 with seed 2": spearman(both["first"], both["second"]),
             "their residuals of the share law, seed 1 with seed 2": spearman(residuals["first"], residuals["second"]),
             "mean S with drops of tasks": spearman(part["distance"], part["drop"]),
             "mean S with worst drops of groups": spearman(worst["distance"], worst["drop"]),

@@ -30,7 +30,8 @@ STEPS, LONGER = 1000, 2000
 SEEDS = 2
 """Of the single tasks, the mix, and the first groups."""
 FIRST_PAIRS, LARGER, TWICE = 15, 25, 10
-"""Pairs that come before larger groups; these, of three to six tasks; of which so many first have two seeds."""
+"""Pairs that come before larger groups; these, of three to six tasks; so many groups of these sizes are trained twice:
+with two seeds those that are trained first, with twice the steps the first of these."""
 SIZES = (3, 4, 5, 6)
 DELTAS = (0.7, 0.5, 0.3, 1.0)
 """dB; what the search asks for at these is trained, too."""
@@ -115,9 +116,13 @@ def first_plan() -> Iterator[Asked]:
 
 def next_plan() -> Iterator[Asked]:
     """Pairs, and groups of three to six tasks, with equal steps for each task."""
-    yield from map(Asked, first_pairs())
-    for number, group in enumerate(larger_groups()):
-        yield from (Asked(group, seed) for seed in range(SEEDS if number < TWICE else 1))
+    yield from map(Asked, (*first_pairs(), *larger_groups()))
+
+
+def second_seeds(records: Records) -> Iterator[Asked]:
+    """The second seed of the first groups of three to six tasks that are trained, whoever asked for them."""
+    groups = [asked.group for asked in records if len(asked.group) in SIZES and asked == Asked(asked.group)]
+    yield from (Asked(group, seed=1) for group in groups[:TWICE])
 
 
 def other_pairs() -> list[Asked]:
