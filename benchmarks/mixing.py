@@ -40,15 +40,10 @@ from crops import SETS, WAYS, Crops
 from from_start_settings import Found, Settings
 from from_start_training import FromStart
 from hours import Counted, Hours, clock_of
+from mixing_drops import table_of
 from mixing_export import export
-from mixing_report import report
-from mixing_trials import (
-    DELTAS,
-    FILE,
-    STEPS,
-    Asked,
-    Records,
-    Trained,
+from mixing_plan import (
+    SEARCHED_DELTAS,
     first_plan,
     is_in_table,
     is_measured_half_way,
@@ -56,15 +51,15 @@ from mixing_trials import (
     models_plan,
     next_plan,
     other_pairs,
-    read,
     searched,
     second_seeds,
-    table_of,
 )
+from mixing_report import report
+from mixing_trials import FILE, STEPS, Asked, Records, Trained, read
 from torch import nn
 
 from grids.degradations import ELEVEN as TASKS
-from grids.errors import GridsError, RunError
+from grids.errors import GridsError, InUseError
 from grids.io import locked
 from grids.restoration.models import save_restorer
 from grids.training.checkpoint import Checkpointing
@@ -144,7 +139,7 @@ class Mixing:
             with contextlib.ExitStack() as stack:
                 try:
                     stack.enter_context(self.lock_of(asked))
-                except RunError:
+                except InUseError:
                     continue
                 if asked not in self.records():
                     yield asked
@@ -152,20 +147,20 @@ class Mixing:
         yield None
 
     def lock_of(self, asked: Asked) -> contextlib.AbstractContextManager[object]:
-        """For one worker at a time; RunError where another one has it."""
+        """For one worker at a time; InUseError where another one has it."""
         return locked(self.folder, self.folder / f".{asked.name}.lock")
 
     def missing(self) -> Iterator[Asked]:
         """What is not trained yet, in its order; what hangs on the groups found only when nothing is missing before."""
         done = self.records()
         missing = False
-        for asked in itertools.chain(first_plan(), searched(done, DELTAS[:1])):
+        for asked in itertools.chain(first_plan(), searched(done, SEARCHED_DELTAS[:1])):
             if asked not in done:
                 missing = True
                 yield asked
         models = () if missing else models_plan(Found.of(table_of(done)).groups)
         again = () if missing else second_seeds(done)
-        plans = (models, again, next_plan(), other_pairs(), searched(done, DELTAS[1:]), longer_plan())
+        plans = (models, again, next_plan(), other_pairs(), searched(done, SEARCHED_DELTAS[1:]), longer_plan())
         yield from (asked for asked in itertools.chain(*plans) if asked not in done)
 
     def train_singles(self) -> None:
@@ -270,7 +265,7 @@ def run(given: Sequence[str] | None) -> None:
     if not records:
         raise SystemExit(f"mixing: nothing is trained yet in '{chosen.folder}'")
     if chosen.what == "export":
-        export(chosen.folder, records, chosen.crops)
+        export(chosen.folder, records, Crops.val(chosen.crops))
     print(report(records))
 
 

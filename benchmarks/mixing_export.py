@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common import table
-from crops import MIDDLE, SETS, WAYS
-from mixing_trials import FILE, LONGER, STEPS, Records, drops_of, mean_noise, table_of
+from common import read_records, table
+from crops import MIDDLE, SETS, WAYS, Crops
+from mixing_drops import drops_of, mean_noise, table_of
+from mixing_trials import FILE, INPUTS, LONGER, STEPS, Records
 from pairs import SIDE
+from torch import nn
 
 from grids.degradations import ELEVEN as TASKS
+from grids.errors import RunError
 from grids.io import write_text
 from grids.search.drop_table import JOIN
+from grids.weights import sha256
 
 TABLE = Path(__file__).parents[1] / "grids" / "search" / "study_drops.csv"
 CARD = FILE.with_name("README.md")
@@ -22,15 +26,24 @@ TEXT = Path(__file__).with_name("mixing_card.md")
 """Of the card, with the places of its figures in braces."""
 
 
-def export(folder: Path, records: Records, crops: int) -> None:
+def export(folder: Path, records: Records, crops: Crops) -> None:
     """Write the committed file, the table that ships (drops as made, of equal steps for each task), and the card.
 
     Args:
         folder: with the settings of the trainings.
         records: all of them.
-        crops: of every photograph that was measured.
+        crops: that restorers are measured on.
+
+    Raises:
+        RunError: the folder has no settings, or others than the committed trainings.
     """
-    settings = json.loads((folder / "settings.json").read_text())
+    file = folder / "settings.json"
+    if not file.exists():
+        raise RunError(f"'{folder}' holds no trainings: name the folder that they lie in with --folder")
+    settings = json.loads(file.read_text())
+    if {record["settings"] for record in read_records(FILE)} - {sha256(file)}:
+        raise RunError(f"'{FILE}' holds trainings of other settings than '{folder}': they would be lost")
+    write_text(INPUTS, json.dumps(crops.scores(nn.Identity(), TASKS, "cpu")) + "\n")
     write_text(FILE, "".join(json.dumps(one.to_json()) + "\n" for one in records.values()))
     answers = table_of(records).answers
     head = (
@@ -55,7 +68,7 @@ def photographs_of(records: Records) -> int:
     return len(one.psnr[WAYS[0]][one.asked.group[0]])
 
 
-def card(records: Records, settings: Mapping[str, Any], crops: int) -> str:
+def card(records: Records, settings: Mapping[str, Any], crops: Crops) -> str:
     """The card of the data, as Markdown."""
     drops = drops_of(records)
     recipe, groups = settings["recipe"], drops.drop_duplicates("group")
@@ -78,7 +91,7 @@ def card(records: Records, settings: Mapping[str, Any], crops: int) -> str:
         loss=recipe["loss"],
         data=recipe["data"]["name"],
         photographs=photographs_of(records),
-        crops=crops,
+        crops=len(crops.clean) // crops.photographs,
         side=SIDE,
         middle=MIDDLE,
         sets=" and ".join(SETS),

@@ -12,31 +12,24 @@ from common import table
 from crops import SETS, WAYS
 from from_start_settings import Found
 from from_start_training import paper_groups
-from mixing_trials import (
-    LONGER,
-    STEPS,
-    TWICE,
-    Asked,
-    Group,
-    Records,
-    both_seeds,
-    drops_of,
-    larger_groups,
-    mean_distance,
-    mean_noise,
-    seed_errors,
-    table_of,
-)
-from table_one import table_one
+from mixing_drops import both_seeds, drops_of, input_scores, mean_noise, scores, seed_errors, table_of
+from mixing_nested import nested
+from mixing_plan import TWICE, larger_groups, mean_distance
+from mixing_trials import LONGER, STEPS, Asked, Group, Records
+from table_one import MIX, table_one
 
 from grids import SearchSettings, group_degradations
 from grids.degradations import ELEVEN as TASKS
 from grids.search.drop_table import JOIN
-from grids.search.problem import STANDARD_ERRORS
 from grids.training.noise import LASTING, clearly_lost
 
 DELTAS = (0.1, 0.3, 0.5, 0.7, 1.0)
 KEYS = ["group", "task"]
+TARGET = 0.06
+"""dB; of the standard error of a drop."""
+BOOTSTRAPS = 1000
+KNOWN = {"mean S": "distance", "number of tasks": "size", "share law": "share"}
+"""What could be known of a drop before it is measured, and its column."""
 CORRELATIONS = """Rank correlations (Spearman) of drops. All drops of a task share its single-task restorer, and all
 share the photographs, so they are not independent; both seeds are measured on the same photographs."""
 
@@ -52,18 +45,21 @@ def report(records: Records) -> str:
 
 
 def restorers(records: Records) -> str:
-    """PSNR of the single-task restorers and of the mix, and what the mix loses."""
+    """PSNR of the inputs, of the single-task restorers and of the mix (means over seeds), and what the mix loses."""
+    inputs = input_scores()
     rows = []
     for task in TASKS:
         row: list[str] = [task]
         for way in WAYS:
-            single, mix = records.get(Asked((task,))), records.get(Asked(TASKS))
-            row += [f"{np.mean(one.psnr[way][task]):.2f}" if one else "-" for one in (single, mix)]
+            row.append(f"{np.mean(inputs[way][task]):.2f}" if inputs else "-")
+            for group in ((task,), TASKS):
+                found = scores(records, task, group, way)
+                row.append(f"{np.mean(found):.2f}" if found else "-")
             drops = drops_of(records, way)
             own = drops[(drops["task"] == task) & (drops["size"] == len(TASKS))]
             row += [f"{one.drop:.2f} ± {one.noise:.2f}" for one in own.itertuples()] or ["-"]
         rows.append(row)
-    head = [f"{what}, {way}" for way in WAYS for what in ("single task", "mix", "drop of the mix")]
+    head = [f"{what}, {way}" for way in WAYS for what in ("input", "single task", "mix", "drop of the mix")]
     return "PSNR, dB\n\n" + table(("", *head), rows)
 
 
@@ -91,7 +87,9 @@ def predictors(records: Records) -> str:
         part = predicted(records, way)
         if part.empty or part["share"].isna().any():
             continue
-        worst = part.groupby("group", sort=False).agg({"drop": "max", "share": "max", "distance": "first"})
+        worst = part.groupby("group", sort=False).agg(
+            {"drop": "max", "share": "max", "distance": "first", "size": "first"}
+        )
         seeds = pd.DataFrame(both_seeds(records, way), columns=["group", "task", "first", "second"])
         mix = seeds["group"] == JOIN.join(TASKS)
         both = seeds[~mix].merge(part[[*KEYS, "share"]], on=KEYS)
@@ -101,10 +99,9 @@ def predictors(records: Records) -> str:
             "the mix, seed 1 with seed 2": spearman(seeds[mix]["first"], seeds[mix]["second"]),
             "smaller groups, seed 1 with seed 2": spearman(both["first"], both["second"]),
             "their residuals of the share law, seed 1 with seed 2": spearman(residuals["first"], residuals["second"]),
-            "mean S with drops of tasks": spearman(part["distance"], part["drop"]),
-            "mean S with worst drops of groups": spearman(worst["distance"], worst["drop"]),
-            "share law with drops of tasks": spearman(part["share"], part["drop"]),
-            "share law with worst drops of groups": spearman(worst["share"], worst["drop"]),
+            **{f"{name} with drops of tasks": spearman(part[of], part["drop"]) for name, of in KNOWN.items()},
+            **{f"{name} with drops, within a task": within_tasks(part, of) for name, of in KNOWN.items()},
+            **{f"{name} with worst drops of groups": interval(worst, of) for name, of in KNOWN.items()},
             "mean S with residuals of the share law": spearman(part["distance"], part["residual"]),
             "error of the share law, dB": f"{error:.3f}",
             "standard deviation of drops, dB": f"{part['drop'].std(ddof=0):.3f}",
@@ -114,6 +111,23 @@ def predictors(records: Records) -> str:
         return ""
     frame = pd.DataFrame(rows).T
     return CORRELATIONS + "\n\n" + table(("", *frame), frame.itertuples(name=None))
+
+
+def within_tasks(drops: pd.DataFrame, column: str) -> str:
+    """The mean over tasks of the rank correlation among the drops of a task."""
+    each = [one[column].corr(one["drop"], method="spearman") for _, one in drops.groupby("task") if len(one) > 2]
+    return f"{np.nanmean(each):.2f}" if np.isfinite(each).any() else "-"
+
+
+def interval(worst: pd.DataFrame, column: str) -> str:
+    """The rank correlation over groups with its 95 % interval, of a bootstrap over groups."""
+    if len(worst) < 3:
+        return "-"
+    rng = np.random.default_rng(0)
+    draws = (worst.iloc[rng.integers(0, len(worst), len(worst))] for _ in range(BOOTSTRAPS))
+    found = [one[column].corr(one["drop"], method="spearman") for one in draws]
+    low, high = np.nanquantile(found, (0.025, 0.975))
+    return f"{spearman(worst[column], worst['drop'])} ({low:.2f} to {high:.2f})"
 
 
 def spearman(first: pd.Series[float], second: pd.Series[float]) -> str:
@@ -128,8 +142,11 @@ def noise(records: Records) -> str:
         drops = drops_of(records, way)
         if drops["noise"].notna().any():
             parts = (mean_noise(drops, name) for name in ("seed_noise", "photographs", "noise"))
-            rows.append((way, len(drops), *(f"{value:.3f}" for value in parts), f"{drops['noise'].max():.3f}"))
-    head = ("drops", "n", "seeds, dB", "photographs, dB", "together, dB", "largest, dB")
+            largest = drops.sort_values("noise").iloc[-1]
+            told = f"{largest['noise']:.3f} ({largest['task']})"
+            above = int((drops["noise"] > TARGET).sum())
+            rows.append((way, len(drops), *(f"{value:.3f}" for value in parts), told, above))
+    head = ("drops", "n", "seeds, dB", "photographs, dB", "together, dB", "largest, dB", f"above {TARGET} dB")
     return "standard errors of drops (root of the mean square)\n\n" + table(head, rows) if rows else ""
 
 
@@ -142,27 +159,6 @@ def sizes(records: Records) -> str:
         for size, one in groups
     ]
     return table(("tasks", "groups", "mean drop", "worst drop, mean", "worst drop, largest"), rows) if rows else ""
-
-
-def nested(records: Records) -> str:
-    """How often a group is clearly better than a part of it, which searches suppose not to be (`SearchSettings`)."""
-    drops = drops_of(records)
-    rows = {frozenset(str(group).split(JOIN)): rows.set_index("task") for group, rows in drops.groupby("group")}
-    groups = {group: frame for group, frame in rows.items() if len(frame) == len(group)}
-    pairs = tasks = better = less = 0
-    for (part, inner), (whole, outer) in itertools.permutations(groups.items(), 2):
-        if not part < whole:
-            continue
-        ours, theirs = inner.loc[list(part)], outer.loc[list(part)]
-        clearly = ours["drop"] - theirs["drop"] > STANDARD_ERRORS * np.hypot(ours["noise"], theirs["noise"])
-        pairs, tasks, less = pairs + 1, tasks + len(part), less + int(clearly.sum())
-        worst, of_whole = (frame.sort_values("drop").iloc[-1] for frame in (inner, outer))
-        error = np.hypot(worst["noise"], of_whole["noise"])
-        better += bool(worst["drop"] - of_whole["drop"] > STANDARD_ERRORS * error)
-    told = (
-        f"{better} of {pairs} groups have a smaller worst drop than a part of theirs, and {less} of {tasks} drops are"
-    )
-    return f"By two standard errors, {told} smaller there." if pairs else ""
 
 
 def partitions(records: Records) -> str:
@@ -203,7 +199,7 @@ def table_1(records: Records) -> str:
             scores = [one.elsewhere[name][way] for one in trained if one and name in one.elsewhere]
             if scores:
                 columns[column] = dict(itertools.chain.from_iterable(one.items() for one in scores))
-        if len(columns) > 1:
+        if MIX in columns and len(columns) > 1:
             parts.append(f"{name}, {way}, {STEPS:,} steps for each model, PSNR, dB\n\n{table_one(columns)}")
     return "\n\n".join(parts)
 

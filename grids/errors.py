@@ -57,6 +57,10 @@ class RunError(GridsError):
     """
 
 
+class InUseError(RunError):
+    """A folder or file of results that another process, or another part of this one, has locked."""
+
+
 SAME = (
     *("compare", "group", "head", "jobs", "max_pixels", "min_gain", "network", "only", "out", "pairs"),
     *("recipe", "report", "resume", "start", "tasks", "tile", "topology", "trunk", "val", "vgg"),

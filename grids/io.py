@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from grids.errors import GridsError, RunError
+from grids.errors import GridsError, InUseError, RunError
 
 STDIO = Path("-")
 """Standard input or output, in place of a file."""
@@ -237,7 +237,8 @@ def locked(what: Path, file: Path) -> Iterator[Callable[[], bool]]:
             process may have made another one of that name.
 
     Raises:
-        RunError: another process, or another part of this one, holds it (the message says which); or it cannot be made.
+        InUseError: another process, or another part of this one, holds it; the message says which.
+        RunError: it cannot be made.
     """
     from filelock import FileLock, Timeout  # a tenth of a second, for those who lock
 
@@ -247,8 +248,8 @@ def locked(what: Path, file: Path) -> Iterator[Callable[[], bool]]:
         lock.acquire(timeout=0)
     except Timeout as error:
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            raise RunError(f"'{what}' is in use by {holder.read_text(encoding='utf-8')}") from error
-        raise RunError(f"'{what}' is in use by another process") from error
+            raise InUseError(f"'{what}' is in use by {holder.read_text(encoding='utf-8')}") from error
+        raise InUseError(f"'{what}' is in use by another process") from error
     except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
         raise RunError(f"cannot lock '{what}': {getattr(error, 'strerror', None) or error}") from error
     place = _place(file)

@@ -120,9 +120,13 @@ def test_the_report_on_mixing_finds_the_law_that_drops_were_made_by(data: Path, 
     code = """
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 import numpy as np
-from mixing_trials import TASKS, WAYS, Trained, first_plan, longer_plan, models_plan, next_plan, other_pairs
-from mixing_trials import paper_groups, searched, second_seeds
+from mixing_drops import TASKS, WAYS, drops_of, table_of
+from mixing_nested import Nested
+from mixing_plan import first_plan, is_in_table, longer_plan, models_plan, next_plan, other_pairs, paper_groups
+from mixing_plan import searched, second_seeds
+from mixing_trials import Asked, Trained
 rng = np.random.default_rng(0)
 mix = dict(zip(TASKS, np.linspace(0.2, 2.2, 11)))
 def made(asked):
@@ -130,7 +134,7 @@ def made(asked):
     lost = {task: mix[task] * share + 0.02 * rng.normal() for task in asked.group}
     psnr = {task: (30 - lost[task] + 0.1 * rng.normal(size=60)).round(3).tolist() for task in asked.group}
     half = {task: 29 - lost[task] for task in asked.group}
-    elsewhere = {"kodak24": {way: psnr for way in WAYS}} if mixing_trials.is_in_table(asked) else {}
+    elsewhere = {"kodak24": {way: psnr for way in WAYS}} if is_in_table(asked) else {}
     return Trained(asked, {way: psnr for way in WAYS}, elsewhere, half, 0.01, "here", mixing.settings_of(folder))
 folder = Path(sys.argv[2])
 recipe = {"learning_rate": 5e-4, "loss": "log-mse", "data": {"name": "photographs"}}
@@ -146,12 +150,37 @@ assert all(one.seed and replace(one, seed=0) in records and one not in records f
 records |= {one: made(one) for one in (*again, *models_plan(paper_groups()), *longer_plan())}
 mixing.FILE = mixing_export.FILE = folder / "all.jsonl"
 mixing_export.TABLE, mixing_export.CARD = folder / "drops.csv", folder / "README.md"
-mixing_export.export(folder, records, 3)
+mixing_export.INPUTS = folder / "inputs.json"
+scores = lambda network, tasks, device: {way: {task: [25.0] for task in tasks} for way in WAYS}
+mixing_export.export(folder, records, SimpleNamespace(clean=range(180), photographs=60, scores=scores))
+try:
+    mixing_export.export(Path(sys.argv[2]) / "none", records, None)
+except mixing.GridsError as error:
+    print(error)
+(folder / "settings.json").write_text(before := (folder / "settings.json").read_text() + " ")
+try:
+    mixing_export.export(folder, records, None)
+except mixing.GridsError as error:
+    print(error)
+(folder / "settings.json").write_text(before[:-1])
 mixing.main(["report", "--folder", sys.argv[2]])
 for count in (5, 23, 60, 100):
     mixing.report(dict(list(records.items())[:count]))
 mixing.report(dict(list(records.items())[1::2]))
-found = mixing.Found.of(mixing_trials.table_of(records), (5.0, 0.7)).groups
+found = mixing.Found.of(table_of(records), (5.0, 0.7)).groups
+a, b, c = TASKS[:3]
+made_of = lambda group, values, seed=0: Trained(
+    Asked(group, seed), {way: dict(zip(group, values)) for way in WAYS}, {}, {}, 0.0, "here", "")
+few = {one.asked: one for one in (
+    *(made_of((a,), ([30.0, 32.0],), seed) for seed in (0,)), made_of((a,), ([31.0, 33.0],), 1),
+    made_of((b,), ([20.0, 20.0],)), made_of((c,), ([20.0, 20.0],)),
+    made_of((a, b), ([30.5, 31.5], [19.0, 19.0])), made_of((a, b, c), ([30.5, 32.0], [19.5, 19.5], [19.0, 19.0])))}
+drops = drops_of(few).set_index(["group", "task"])
+print("few", *(f"{drops.loc[(f'{a}+{b}', task), 'drop']:.2f}" for task in (a, b)))  # of both seeds of the single task
+print("photographs", f"{drops.loc[(f'{a}+{b}', a), 'photographs']:.3f}", f"{drops.loc[(f'{a}+{b}', b), 'photographs']:.3f}")
+known = Nested(few)
+known.variances = {"single": dict.fromkeys(TASKS, 1.0), "group": dict.fromkeys(TASKS, 0.03)}
+print("less", [known.is_less(((a, b), task), ((a, b, c), task)) for task in (a, b)], len(known.pairs))
 print("found", len(found), max(mix[task] * (1 - 1 / len(g)) * 1.1 for g in found for task in g if len(g) > 1))
 """
     told = ran(data, "-c", MIXING + code, SCRIPTS, tmp_path)
@@ -164,6 +193,9 @@ print("found", len(found), max(mix[task] * (1 - 1 / len(g)) * 1.1 for g in found
     whole = told.split("kodak24, as made, 1,000 steps for each model")[1].split("kodak24, after")[0]
     means = re.search(r"\| mean of (\d+) \| (?:29.9|30.0)\d \| 28.\d\d \| .* \| (\S+) ± 0.0\d \| (\S+) ± 0.0\d ", whole)
     assert means and int(means[1]) >= 4 and 0.3 < float(means[2]) < float(means[3]) < 2, whole
+    assert "holds no trainings" in told and "holds trainings of other settings" in told
+    assert "few 0.50 1.00" in told and "photographs 0.35" in told and "0.000" in told.split("photographs 0.35")[1][:12]
+    assert "less [False, True] 1" in told  # what the restorers of the single task vary by cancels
     groups, worst = map(float, re.search(r"found (\d+) ([0-9.]+)", told).groups())  # type: ignore[union-attr]
     assert groups >= 2 and worst < 0.75
     lines = (tmp_path / "drops.csv").read_text().splitlines()

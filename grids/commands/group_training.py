@@ -118,6 +118,8 @@ def _check(images: tuple[str, ...], search: SearchOptions, groups: GroupTraining
         raise GridsError("--drops and photographs exclude each other: with photographs, drops are measured")
     if groups.only is not None and groups.partition is not None:
         raise GridsError("--only and --from exclude each other: --from searches for nothing")
+    if groups.allow_below_input and groups.partition is not None:
+        raise GridsError("--allow-below-input has no use with --from, whose groups are trained whatever they lose")
 
 
 def _print_plan(planned: list[PlannedTraining], as_json: bool) -> None:

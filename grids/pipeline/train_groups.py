@@ -222,7 +222,7 @@ def _search(
         run_search(search, evaluator, on_trial=told)
         return search.result(all_solutions=all_solutions), True
     except OutOfTimeError:
-        return best_so_far(search), False
+        return best_so_far(search, evaluator.unfinished), False
 
 
 def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, problem: Problem) -> Grouping:
@@ -241,7 +241,6 @@ def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, proble
         lower_bound=1,
         trainings=sum(len(group.degradations) > 1 for group in groups),
         delta_for=dict(problem.delta_for),
-        limits_by_gain=problem.lowered,
         settings={"shortcuts": problem.shortcuts, "seed": problem.seed},
         descriptor_sha256=problem.similarity.descriptor_sha256,
         grids_version=__version__,

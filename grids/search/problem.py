@@ -162,21 +162,23 @@ class Problem:
             name: of the degradation.
 
         Returns:
-            Its entry in `delta_for`, else delta, or its entry in `most` if that is less, dB.
+            Its delta (`delta_of`), or its entry in `most` if that is less, dB.
         """
-        return self.delta_for.get(name, min(self.delta, self.most.get(name, math.inf)))
+        return min(self.delta_of(name), self._caps.get(name, math.inf))
 
-    def margin(self, name: str, answer: Answer) -> float:
-        """What the verdict on an answer allows for the noise of a drop, dB: two standard errors; 0 where none is known.
+    def delta_of(self, name: str) -> float:
+        """The entry of a degradation in `delta_for`, else delta, dB: the limit that allows for standard errors."""
+        return self.delta_for.get(name, self.delta)
 
-        Also 0 where `most` is the limit, which holds for drops as they are measured.
-        """
-        return 0.0 if name in self.lowered else STANDARD_ERRORS * answer.noise.get(name, 0.0)
+    @property
+    def _caps(self) -> dict[str, float]:
+        """The entries of `most` that hold: those of degradations without a delta of their own, dB."""
+        return {name: most for name, most in self.most.items() if name not in self.delta_for}
 
     @property
     def lowered(self) -> dict[str, float]:
-        """The entries of `most` that are limits: below delta, of degradations without a delta of their own, dB."""
-        return {name: most for name, most in self.most.items() if name not in self.delta_for and most < self.delta}
+        """The entries of `most` that are below delta, of degradations without a delta of their own, dB."""
+        return {name: most for name, most in self._caps.items() if most < self.delta}
 
     def distance(self, mask: int) -> float:
         """How unlike the degradations of a group are: the mean of S over its pairs.
@@ -194,29 +196,33 @@ class Problem:
     def verdict(self, mask: int, answer: Answer) -> Verdict:
         """On which side of delta an answer puts a group, allowing for two standard errors.
 
-        Every degradation has its own limit (`limit`), and noise counts as `margin` says. A drop under "*" (`WORST`)
-        stands for each degradation of the group; it is beyond only where it is above the largest of their limits.
+        Every degradation has its own delta (`delta_of`), which is compared with its drop less or plus two standard
+        errors, and perhaps a limit in `most`, which is compared with the drop as it is measured. A drop under "*"
+        (`WORST`) stands for each degradation of the group; it is beyond only where it is above all of their limits.
 
         Args:
             mask: of the group.
             answer: its answer; names outside the group are not refused here (see `normalize`).
 
         Returns:
-            "beyond" if a drop less its margin, or a lower bound, is above its limit; else "within" if every
-            degradation's drop plus its margin is known and at most its limit; else "undecided". Limits are widened by
-            1e-9 dB, for rounding.
+            "beyond" if a drop less its margin, or a lower bound, is above its delta, or a drop or lower bound above its
+            limit in `most`; else "within" if every degradation's drop is known, and at most that limit, and with its
+            margin at most its delta; else "undecided". Limits are widened by 1e-9 dB, for rounding.
         """
-        allowed = {name: self.limit(name) + ROUNDING for name in self.names(mask)}
-        most = max(allowed.values())
-        sure = dict(answer.at_least)
-        for name, drop in answer.drops.items():
-            sure[name] = max(drop - self.margin(name, answer), sure.get(name, -math.inf))
-        if any(drop > allowed.get(name, most) for name, drop in sure.items()):
+        names = self.names(mask)
+        deltas = {name: self.delta_of(name) + ROUNDING for name in names}
+        limits = {name: self.limit(name) + ROUNDING for name in names}
+        caps = {name: self._caps.get(name, math.inf) + ROUNDING for name in names}
+        margins = {name: STANDARD_ERRORS * answer.noise.get(name, 0.0) for name in answer.drops}
+        least = {name: drop - margins[name] for name, drop in answer.drops.items()}
+        if any(_exceeds(drops, deltas) for drops in (least, answer.at_least)):
             return "beyond"
-        possible = {name: drop + self.margin(name, answer) for name, drop in answer.drops.items()}
-        reach = possible.get(WORST, math.inf)  # no member loses more than the worst
-        within = all(min(possible.get(name, math.inf), reach) <= limit for name, limit in allowed.items())
-        return "within" if within else "undecided"
+        if any(_exceeds(drops, caps) for drops in (answer.drops, answer.at_least)):
+            return "beyond"
+        if any(drops.get(WORST, -math.inf) > max(limits.values()) for drops in (least, answer.at_least)):
+            return "beyond"
+        most = {name: drop + margins[name] for name, drop in answer.drops.items()}
+        return "within" if _holds(most, deltas) and _holds(answer.drops, caps) else "undecided"
 
     def normalize(self, mask: int, answer: Answer) -> Answer:
         """The answer as plain floats, with its names in the order of the matrix and "*" last.
@@ -245,6 +251,18 @@ class Problem:
             raise GridsError(f"the standard errors for {group} must not be negative")
         drops, noise, at_least = ({name: float(part[name]) for name in names if name in part} for part in parts)
         return replace(answer, drops=drops, noise=noise, at_least=at_least)
+
+
+def _exceeds(drops: Mapping[str, float], limits: Mapping[str, float]) -> bool:
+    """Whether a drop is above its limit; one under "*" only if it is above all."""
+    highest = max(limits.values())
+    return any(drop > limits.get(name, highest) for name, drop in drops.items())
+
+
+def _holds(drops: Mapping[str, float], limits: Mapping[str, float]) -> bool:
+    """Whether every drop is known and at most its limit: no degradation loses more than the worst."""
+    worst = drops.get(WORST, math.inf)
+    return all(min(drops.get(name, math.inf), worst) <= limit for name, limit in limits.items())
 
 
 def members(mask: int) -> list[int]:

@@ -152,7 +152,7 @@ def _marks(answer: Answer) -> Iterator[float]:
     yield from answer.at_least.values()
     for name, drop in answer.drops.items():
         error = STANDARD_ERRORS * answer.noise.get(name, 0.0)
-        yield from (drop - error, drop, drop + error)  # the middle one where `most` may be the limit
+        yield from (drop - error, drop + error)
 
 
 def _step(problem: Problem, answers: Mapping[int, Answer]) -> DeltaStep:

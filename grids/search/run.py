@@ -224,19 +224,21 @@ def plan_search(problem: Problem, method: str, at_hand: Mapping[frozenset[str], 
     return found
 
 
-def best_so_far(search: Search) -> Grouping:
+def best_so_far(search: Search, more: Mapping[tuple[str, ...], Answer] | None = None) -> Grouping:
     """Find the best partition into groups that have an answer, whether or not the search is finished.
 
     Args:
         search: not changed.
+        more: answers that it was not told, by the names of the group.
 
     Returns:
         The partition with the fewest groups. There always is one, because groups of one need no answer. Its trials are
-        the groups with an answer, and its bounds are computed from these answers alone.
+        the groups that the search has an answer for, and its bounds are computed from these answers alone.
     """
     problem = search.problem
     trials = [trial for trial in search.trials if trial.verdict != "failed"]
-    answers = {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
+    answers = {frozenset(group): answer for group, answer in (more or {}).items()}
+    answers |= {frozenset(t.group): Answer(t.drops, t.noise, t.at_least) for t in trials}
     held = frozenset(problem.mask(group) for group in answers)
     rest = Search(replace(problem, askable=held), "exact")
     rest.know(answers)

@@ -15,6 +15,7 @@ from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
 from grids.search.answers import BEYOND, WITHIN
+from grids.search.problem import STANDARD_ERRORS
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import EVERY, Checkpointing
 from grids.training.experiment import Experiment, run_of, train_experiment
@@ -67,6 +68,8 @@ class TrainingEvaluator:
         self.every, self.deadline = every, deadline
         self.callbacks: Callbacks = callbacks or NullCallbacks()
         self.runs: dict[tuple[frozenset[str], int], TrainingRun] = {}
+        self.unfinished: dict[tuple[str, ...], Answer] = {}
+        """By group, what is known of one whose further seeds the time did not suffice for."""
         self.names = tuple(task.name for task in experiment.tasks)
         make_folder(folder / "models")
         make_folder(folder / "checkpoints")
@@ -85,8 +88,7 @@ class TrainingEvaluator:
             try:
                 self._repeat(group, near, repeat)
             except OutOfTimeError:
-                if self._verdict(first.group, answer) == WITHIN:
-                    break  # what is known is better than nothing
+                self.unfinished[first.group] = answer
                 raise
             seeds |= dict.fromkeys(near, repeat + 1)
             answer = self._compute_answer(seeds)
@@ -230,8 +232,8 @@ class TrainingEvaluator:
             return []
         if verdict == WITHIN:
             return [task for task in group if answer.noise.get(task, 0.0) > UNCERTAIN]
-        far = {task: abs(answer.drops[task] - problem.limit(task)) for task in group}
-        return [task for task in group if far[task] <= problem.margin(task, answer)]
+        far = {task: abs(answer.drops[task] - problem.delta_of(task)) for task in group}
+        return [task for task in group if far[task] <= STANDARD_ERRORS * answer.noise.get(task, 0.0)]
 
     def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""

@@ -10,7 +10,7 @@ import pytest
 
 from grids.errors import GridsError, UnknownNameError
 from grids.results import SimilarityMatrix
-from grids.search import Answer, Problem
+from grids.search import Answer, Problem, groups_over_delta
 
 SIMILARITY = SimilarityMatrix(
     ("jpeg", "ringing", "noise", "blur"),
@@ -100,9 +100,22 @@ def test_no_limit_is_above_the_most() -> None:
     noise = drops(0.1, 0.1)  # counts where delta is the limit
     assert capped.verdict(PAIR, Answer(drops(0.21, 0.0), noise)) == "beyond"
     assert capped.verdict(PAIR, Answer(drops(0.19, 0.0), noise)) == "within"
+    assert capped.verdict(PAIR, Answer(drops(0.19, 0.0), drops(0.3, 0.1))) == "undecided"  # by delta
     assert capped.verdict(PAIR, Answer(drops(0.19, 0.6), noise)) == "undecided"
     with pytest.raises(GridsError, match="jpeg must be a number of dB"):
         problem(most={"jpeg": -0.1})
+
+
+@pytest.mark.parametrize("answer", [Answer(drops(0.3, 0.1), drops(0.1, 0.02)), Answer({"*": 0.3}, {"*": 0.1})])
+@pytest.mark.parametrize("most", [0.0, 0.29, 0.31, 2.0])
+def test_a_larger_delta_makes_no_verdict_worse(answer: Answer, most: float) -> None:
+    ranks = {"beyond": 0, "undecided": 1, "within": 2}
+    deltas = [step / 100 for step in range(100)]
+    verdicts = [problem(delta, most={"jpeg": most}).verdict(PAIR, answer) for delta in deltas]
+    assert verdicts == sorted(verdicts, key=ranks.__getitem__)
+    curve = groups_over_delta(problem(0.7, most={"jpeg": most}), {PAIR: answer})
+    fewest = {delta: [step.groups for step in curve if step.delta <= delta][-1] for delta in deltas}
+    assert [fewest[delta] == 3 for delta in deltas] == [verdict == "within" for verdict in verdicts]
 
 
 def test_masks_and_names_are_inverse() -> None:

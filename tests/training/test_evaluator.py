@@ -21,7 +21,8 @@ from grids.errors import UnknownNameError
 from grids.pipeline.gain_limits import limit_by_gains
 from grids.restoration.models import initialize, load_restorer, read_record
 from grids.results import Point, SimilarityMatrix, TrainingRun
-from grids.search import Answer, Problem
+from grids.search import Answer, Problem, Search
+from grids.search.run import best_so_far
 from grids.training import evaluator as evaluators
 from grids.training import experiment as module
 from grids.training import trainer
@@ -507,19 +508,21 @@ def test_no_task_may_lose_more_than_its_own_restorer_gains(made_up: Callable[...
     assert limit_by_gains(problem(0.7, delta_for={A: 0.6}), evaluator).limit(A) == 0.6
 
 
-def test_time_that_runs_out_in_another_seed_leaves_a_group_that_is_within_delta(
-    made_up: Callable[..., TrainingEvaluator],
+@pytest.mark.parametrize(("delta", "groups"), [(3.0, 2), (0.6, 3)])  # within, and undecided
+def test_time_that_runs_out_in_another_seed_leaves_what_is_known(
+    made_up: Callable[..., TrainingEvaluator], delta: float, groups: int
 ) -> None:
-    for delta, ends in ((3.0, False), (0.6, True)):  # within, and undecided
-        evaluator = made_up(losing({A: 0.5}, noise=0.2 * math.sqrt(2)), problem=problem(delta), early=False)
-        for group, repeat in ((ALL, 0), (ALL, 1), ((A,), 0), ((B,), 0), ((A, B), 0)):
-            evaluator.run(group, repeat)
-        evaluator.deadline = 0.0
-        if ends:
-            with pytest.raises(OutOfTimeError):
-                evaluator(frozenset((A, B)))
-        else:
-            assert evaluator(frozenset((A, B))).drops == pytest.approx({A: 0.5, B: 0.0})
+    """The search is not told, so that it asks again when it goes on; but the best so far counts the group in."""
+    asked = problem(delta)
+    evaluator = made_up(losing({A: 0.5}, noise=0.2 * math.sqrt(2)), problem=asked, early=False)
+    for group, repeat in ((ALL, 0), (ALL, 1), ((A,), 0), ((B,), 0), ((A, B), 0)):
+        evaluator.run(group, repeat)
+    evaluator.deadline = 0.0
+    search = Search(asked)
+    with pytest.raises(OutOfTimeError):
+        evaluator(frozenset((A, B)))
+    assert evaluator.unfinished[A, B].drops == pytest.approx({A: 0.5, B: 0.0})
+    assert len(best_so_far(search, evaluator.unfinished)) == groups and len(best_so_far(search)) == 3
 
 
 def test_repetitions_are_compared_seed_by_seed(made_up: Callable[..., TrainingEvaluator]) -> None:
