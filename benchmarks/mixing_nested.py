@@ -46,10 +46,10 @@ class Nested:
         difference = self.lost[inner] - self.lost[outer]
         variance = float(bootstrapped(difference[None])[0]) ** 2
         for group, task in (inner, outer):
-            row = self.groups[group].loc[task]
-            variance += self.variances["group"][task] / float(row["seeds"])
+            row = dict(self.groups[group].loc[task])
+            variance += self.variances["group"][task] / row["seeds"]
             if inner[1] != outer[1]:  # else both have the restorers of the task alone
-                variance += self.variances["single"][task] / float(row["alone"])
+                variance += self.variances["single"][task] / row["alone"]
         return float(difference.mean()) > STANDARD_ERRORS * math.sqrt(variance)
 
     def worst(self, group: Group) -> Member:

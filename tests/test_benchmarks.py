@@ -176,8 +176,9 @@ few = {one.asked: one for one in (
     made_of((b,), ([20.0, 20.0],)), made_of((c,), ([20.0, 20.0],)),
     made_of((a, b), ([30.5, 31.5], [19.0, 19.0])), made_of((a, b, c), ([30.5, 32.0], [19.5, 19.5], [19.0, 19.0])))}
 drops = drops_of(few).set_index(["group", "task"])
-print("few", *(f"{drops.loc[(f'{a}+{b}', task), 'drop']:.2f}" for task in (a, b)))  # of both seeds of the single task
-print("photographs", f"{drops.loc[(f'{a}+{b}', a), 'photographs']:.3f}", f"{drops.loc[(f'{a}+{b}', b), 'photographs']:.3f}")
+drops = drops.loc[f"{a}+{b}"].loc[[a, b]]
+print("few", *map("{:.2f}".format, drops["drop"]))  # of both seeds of the single task
+print("photographs", *map("{:.3f}".format, drops["photographs"]))
 known = Nested(few)
 known.variances = {"single": dict.fromkeys(TASKS, 1.0), "group": dict.fromkeys(TASKS, 0.03)}
 print("less", [known.is_less(((a, b), task), ((a, b, c), task)) for task in (a, b)], len(known.pairs))

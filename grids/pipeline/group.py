@@ -12,7 +12,7 @@ from grids.io import make_folder
 from grids.pipeline.compare import load_similarity
 from grids.pipeline.outputs import write_grouping
 from grids.pipeline.run_folder import TRIALS, RunFolder
-from grids.results import WORST, DeltaStep, Grouping, SimilarityMatrix, Trial
+from grids.results import DeltaStep, Grouping, SimilarityMatrix, Trial
 from grids.search import (
     DropTable,
     Planned,
@@ -24,8 +24,8 @@ from grids.search import (
     run_search,
     trials_at_hand,
 )
-from grids.search.answers import WITHIN
 from grids.search.drop_table import STUDY
+from grids.search.larger import LargerGroups
 from grids.search.methods.base import too_many
 from grids.search.problem import ENUMERATED, Answer
 from grids.search.run import plan_search
@@ -75,9 +75,6 @@ class SearchSettings:
         return Problem(similarity, self.delta, dict(self.delta_for), self.shortcuts, seed=drawn)
 
 
-Served = Mapping[frozenset[str], tuple[str, ...]]
-
-
 def group_degradations(
     search: SearchSettings | None = None,
     drops: str | Path | DropTable = STUDY,
@@ -95,8 +92,8 @@ def group_degradations(
         search: delta, and how groups are searched for; the defaults if None.
         drops: a CSV file (columns group, degradation, drop and, if wanted, noise; see DropTable.load), "study" for the
             trainings of our own study, or "paper" for the drops that GRIDS published for Restormer. Groups that it
-            does not hold are unknown, and left out; but a part of a larger group has the drops of that group's
-            restorer, where all of them are within delta.
+            does not hold are unknown, and left out; but for "exact" a part of a larger group has the drops of that
+            group's restorer, where all drops of the part are within delta.
         similarity: a matrix, a run folder, a similarity.json, or "builtin". It decides in which order groups are
             looked up, and so what "paper" and "agglomerative" find.
         degradations: names, for some of the matrix only.
@@ -114,7 +111,8 @@ def group_degradations(
     if max_groups is not None and max_groups < 1:
         raise GridsError(f"the number of groups must be at least 1, but is {max_groups}")
     wanted = search or SearchSettings()
-    table, problem, served_by = _problem(wanted, drops, similarity, degradations)
+    known = _known(wanted, drops, similarity, degradations)
+    table, problem, answers = known.table, known.problem, known.answers
     with contextlib.ExitStack() as stack:
         if out is not None:
             stack.enter_context(RunFolder(Path(out)).working())
@@ -122,20 +120,20 @@ def group_degradations(
         running = Search(problem, wanted.method, log=log)
         _tell_singles(running, table)
         if wanted.method == "exact" and problem.n > ENUMERATED:  # it would ask for every group: read the table at once
-            running.know(table.answers)
-        run_search(running, table, on_trial=on_trial)
-        found = running.result(all_solutions=wanted.all_solutions, at_hand=table.answers)
+            running.know(answers)
+        run_search(running, replace(table, answers=answers), on_trial=on_trial)
+        found = running.result(all_solutions=wanted.all_solutions, at_hand=answers)
         settings = {
             "source": table.source,
             "drops_sha256": table.sha256,
-            "groups_in_the_table": len(problem.askable or ()),
+            "groups_in_the_table": len(table.answers),
             "similarity": str(similarity) if isinstance(similarity, (str, Path)) else "given",
         }
-        larger = {group.id: served_by.get(frozenset(group.degradations)) for group in found.groups}
-        if named := {name: list(whole) for name, whole in larger.items() if whole}:
-            settings["served_by"] = named
+        if served := known.served_by(found):
+            settings["served_by"] = served
         found = replace(found, settings={**settings, **found.settings})
-        steps = groups_over_delta(problem, {problem.mask(group): answer for group, answer in table.answers.items()})
+        recorded = {problem.mask(group): answer for group, answer in table.answers.items()}
+        steps = groups_over_delta(problem, recorded, known.larger)
         check_count(found, max_groups, steps)
         if out is not None:
             asked = {trial.group for trial in found.trials}
@@ -167,53 +165,52 @@ def plan_grouping(
         GridsError: as for `group_degradations`.
     """
     wanted = search or SearchSettings()
-    table, problem, _ = _problem(wanted, drops, similarity, degradations)
-    return plan_search(replace(problem, askable=None), wanted.method, table.answers)
+    known = _known(wanted, drops, similarity, degradations)
+    return plan_search(replace(known.problem, askable=None), wanted.method, known.answers)
 
 
-def _problem(
+@dataclass(frozen=True)
+class _Known:
+    """A problem, and what a table says of it.
+
+    Args:
+        problem: over the degradations that are wanted.
+        table: of their groups.
+        larger: their groups that are parts of larger ones.
+        answers: of both; of parts only those within delta.
+        order: of the names of all degradations.
+    """
+
+    problem: Problem
+    table: DropTable
+    larger: LargerGroups
+    answers: Mapping[frozenset[str], Answer]
+    order: tuple[str, ...]
+
+    def served_by(self, found: Grouping) -> dict[str, list[str]]:
+        """The groups of a partition that have the drops of a larger one's restorer: their names, and that group."""
+        masks = {group.id: self.problem.mask(group.degradations) for group in found.groups}
+        servers = {name: self.larger.server(mask) for name, mask in masks.items()}
+        return {name: sorted(server, key=self.order.index) for name, server in servers.items() if server}
+
+
+def _known(
     search: SearchSettings,
     drops: str | Path | DropTable,
     similarity: str | Path | SimilarityMatrix,
     degradations: Sequence[str] | None,
-) -> tuple[DropTable, Problem, Served]:
-    """The table and the problem, and for groups with the drops of a larger one that group, in the order of S."""
+) -> _Known:
     matrix = similarity if isinstance(similarity, SimilarityMatrix) else load_similarity(similarity)
-    table = drops if isinstance(drops, DropTable) else DropTable.load(drops)
-    table.check_names(matrix.degradations)
-    names = matrix.degradations
-    if degradations is not None:
-        matrix = matrix.subset(tuple(degradations))
-    problem = search.problem(matrix)
-    served: dict[frozenset[str], frozenset[str]] = {}
-    if degradations is not None:
-        table, served = _of_some(table, problem)
-    served_by = {part: tuple(name for name in names if name in whole) for part, whole in served.items()}
-    held = frozenset(problem.mask(group) for group in table.answers if len(group) > 1)
-    return table, replace(problem, askable=held), served_by
-
-
-def _of_some(table: DropTable, problem: Problem) -> tuple[DropTable, dict[frozenset[str], frozenset[str]]]:
-    """The groups of a problem's degradations, with the parts of larger ones that no degradation of theirs loses too
-    much in: the restorer of the larger group serves these, too. Of several, the one whose worst drop is least. Also the
-    larger group of each such part.
-    """
-    names = frozenset(problem.similarity.degradations)
-    parts: dict[frozenset[str], Answer] = {}
-    served_by: dict[frozenset[str], frozenset[str]] = {}
-    for group, answer in table.answers.items():
-        part = group & names
-        if len(part) < 2 or part in table.answers:
-            continue
-        drops, noise = (
-            {name: of[name] for name in (*part, WORST) if name in of} for of in (answer.drops, answer.noise)
-        )
-        served = Answer(drops, noise)
-        if drops and problem.verdict(problem.mask(part), served) == WITHIN:
-            known = parts.get(part)
-            if known is None or max(drops.values()) < max(known.drops.values()):
-                parts[part], served_by[part] = served, group
-    return replace(table, answers={**parts, **table.subset(names).answers}), served_by
+    whole = drops if isinstance(drops, DropTable) else DropTable.load(drops)
+    whole.check_names(matrix.degradations)
+    some = matrix if degradations is None else matrix.subset(tuple(degradations))
+    problem = search.problem(some)
+    table = whole if degradations is None else whole.subset(degradations)
+    larger = LargerGroups(problem, whole.answers if search.method == "exact" else {})  # others as they are published
+    parts = {frozenset(problem.names(mask)): answer for mask, answer in larger.at().items()}
+    answers = {**parts, **table.answers}
+    held = frozenset(problem.mask(group) for group in answers if len(group) > 1)
+    return _Known(replace(problem, askable=held), table, larger, answers, matrix.degradations)
 
 
 def check_count(found: Grouping, most: int | None, steps: Sequence[DeltaStep]) -> None:

@@ -11,6 +11,7 @@ from grids import __version__
 from grids.results import DeltaStep, Group, Grouping, Trial, Verdict
 from grids.search.answers import UNDECIDED, Answers, Table
 from grids.search.certificate import PROVED, certify, hangs_on
+from grids.search.larger import LargerGroups
 from grids.search.methods.base import Done
 from grids.search.partitions import all_partitions, count_partitions, fewest
 from grids.search.problem import ENUMERATED, STANDARD_ERRORS, Answer, Problem
@@ -110,7 +111,9 @@ def trials_at_hand(problem: Problem, at_hand: Mapping[frozenset[str], Answer]) -
     )
 
 
-def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[DeltaStep]:
+def groups_over_delta(
+    problem: Problem, answers: Mapping[int, Answer], larger: LargerGroups | None = None
+) -> list[DeltaStep]:
     """How the number of groups falls as delta grows, by the answers that are there; nothing is asked for.
 
     Two numbers are followed: the fewest groups that the answers allow, and the number below which they allow none. Both
@@ -119,6 +122,7 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
     Args:
         problem: its delta does not matter; degradations with a delta of their own keep it.
         answers: by mask, as `Problem.normalize` returns them.
+        larger: parts of groups that count, too, at deltas at which they are within; None for none.
 
     Returns:
         A step for each delta (dB) at which one of the numbers changes, in increasing order; the first may be at 0.
@@ -131,7 +135,8 @@ def groups_over_delta(problem: Problem, answers: Mapping[int, Answer]) -> list[D
 
     def at(place: int) -> DeltaStep:
         if place not in made:
-            made[place] = _step(replace(problem, delta=deltas[place]), answers)
+            parts = larger.at(deltas[place]) if larger is not None else {}
+            made[place] = _step(replace(problem, delta=deltas[place]), {**parts, **answers})
         return made[place]
 
     def between(low: int, high: int) -> list[int]:
