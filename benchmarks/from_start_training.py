@@ -91,7 +91,7 @@ def restorers_of(found: Sequence[Group]) -> dict[str, Group]:
     noise = tuple(task for task in TASKS if degradation(task).noise)
     wanted: dict[str, Group] = {}
     for name, group in (("mix", TASKS), *groups, (NOISE, noise), *((task, (task,)) for task in TASKS)):
-        if group and group not in wanted.values():
+        if group and (name == NOISE or group not in wanted.values()):  # that one has data of its own
             wanted[name] = group
     return wanted
 

@@ -1,16 +1,16 @@
 """What mixes with what: single tasks, mixes, pairs and larger groups, trained from one start with equal steps a task.
 
-    python benchmarks/mixing.py train [--folder runs/mixing] [--hours 11] [--worker 0/2] [--seconds 480]
+    python benchmarks/mixing.py train [--folder runs/mixing] [--hours 11] [--worker 0/2] [--groups A+B C+D]
     python benchmarks/mixing.py report [--folder runs/mixing]      # tables, as Markdown
     python benchmarks/mixing.py export [--folder runs/mixing]  # study/unet-1000.jsonl, its card, the table that ships
 
 Every training that ends is a line of FOLDER/records-K.jsonl; with those of the committed file it is never done again.
 A training that was broken off goes on. Workers K of N take what is next and no other has (with --only singles, every
-N-th). The search for the fewest groups is done at several deltas, and what it asks for is trained, too. After --hours
-(of one core, all workers together; on a GPU, time on the clock) no further one begins. Restorers are measured at
-their end, on crops of 128 pixels of split val, three a photograph, as made and saved as JPEG 90; those of the paper's
-Table 1 on the middles of Kodak24 and bsds100, too. The weights of the single tasks stay in the folder: `train --only
-singles` makes them again.
+N-th). --groups are trained before the plan. The search for the fewest groups is done at several deltas, and what it
+asks for is trained, too. After --hours (of one core, all workers together; on a GPU, time on the clock) no further one
+begins. Restorers are measured at their end, on crops of 128 pixels of split val, three a photograph, as made and saved
+as JPEG 90; those of the paper's Table 1 on the middles of Kodak24 and bsds100, too. The weights of the single tasks
+stay in the folder: `train --only singles` makes them again.
 
 One core: OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE nice python benchmarks/mixing.py train
 """
@@ -55,13 +55,14 @@ from mixing_plan import (
     second_seeds,
 )
 from mixing_report import report
-from mixing_trials import FILE, STEPS, Asked, Records, Trained, read
+from mixing_trials import FILE, STEPS, Asked, Group, Records, Trained, read
 from torch import nn
 
 from grids.degradations import ELEVEN as TASKS
 from grids.errors import GridsError, InUseError
 from grids.io import locked
 from grids.restoration.models import save_restorer
+from grids.search.drop_table import JOIN
 from grids.training.checkpoint import Checkpointing
 from grids.training.config import TrainingConfig
 from grids.training.trainer import Measuring, OutOfTimeError
@@ -154,7 +155,7 @@ class Mixing:
         """What is not trained yet, in its order; what hangs on the groups found only when nothing is missing before."""
         done = self.records()
         missing = False
-        for asked in itertools.chain(first_plan(), searched(done, SEARCHED_DELTAS[:1])):
+        for asked in itertools.chain(map(Asked, self.chosen.groups), first_plan(), searched(done, SEARCHED_DELTAS[:1])):
             if asked not in done:
                 missing = True
                 yield asked
@@ -221,6 +222,14 @@ class Mixing:
         return {task: sum(values) / len(values) for task, values in each.items()}
 
 
+def group_of(text: str) -> Group:
+    """The tasks of an option, in their order."""
+    names = text.split(JOIN)
+    if unknown := set(names) - {*TASKS}:
+        raise argparse.ArgumentTypeError(f"unknown tasks: {', '.join(sorted(unknown))} (known: {', '.join(TASKS)})")
+    return tuple(task for task in TASKS if task in names)
+
+
 def settings_of(folder: Path) -> str:
     """The checksum of the settings of a folder; where there are none, that of the committed file."""
     file = folder / "settings.json"
@@ -246,6 +255,7 @@ def run(given: Sequence[str] | None) -> None:
     options.add_argument("what", choices=("train", "report", "export"))
     options.add_argument("--folder", type=Path, default=Path("runs/mixing"))
     options.add_argument("--only", choices=("singles",), help="the weights of the single tasks that are missing")
+    options.add_argument("--groups", nargs="+", type=group_of, default=(), help="tasks joined by +, before the plan")
     options.add_argument("--start", type=Path, default=WEIGHTS / "unet_start.safetensors", help="what all start from")
     options.add_argument("--network", default="unet")
     options.add_argument("--hours", type=float, default=11.0, help="of all trainings together")

@@ -162,6 +162,8 @@ if __name__ == "__main__":
     options.add_argument("--coarse", type=float, default=PHOTOGRAPHS.coarse, help="the share of coarse noise")
     options.add_argument("--soft", type=float, default=PHOTOGRAPHS.soft, help="the share of soft crops")
     chosen = options.parse_args()
+    if chosen.files and chosen.what != "restorers":
+        options.error(f"`{chosen.what}` has no use for files: they are measured by `restorers`")
     if chosen.what in ("train", "others", "restorers"):
         print(machine(), flush=True)
     if chosen.what == "others":

@@ -72,6 +72,7 @@ def train(
     \b
     Examples:
       grids train --tasks gaussian_noise,jpeg photos/
+      grids train --tasks poisson_noise,gaussian_noise --data camera photos/
       grids train --network restormer --budget standard photos/ --val others/ --out runs/mine/restormer.safetensors
       grids train --tasks fog,jpeg --pairs fog=foggy/:clear/ photos/ --time-budget 20m
       grids train --tasks rain --start runs/train/model.safetensors --out rain.safetensors

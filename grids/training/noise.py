@@ -9,7 +9,7 @@ from statistics import pvariance
 LASTING = 0.7
 """A group that loses E dB at half of its steps is taken to lose at least this share of E at their end."""
 USUAL = 0.05
-"""dB: what the drop of a small group varied by over seeds in our study (docs/results.md), about."""
+"""dB: about what the drop of a small group varies by over seeds in short trainings (benchmarks/study/nafnet-250)."""
 PRIOR = 2.0
 """So many repetitions is the noise of all tasks together worth, beside a task's own."""
 

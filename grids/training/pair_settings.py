@@ -16,7 +16,8 @@ class PairSettings:
     """How an input and its target are made of a clean crop. What a share says is drawn for each crop by itself.
 
     Args:
-        name: "photographs", "camera", "pristine", or your own; it stands in records and keys, and does nothing else.
+        name: "photographs", "camera", "pristine", or your own; it stands in records and keys, and tells which built-in
+            weights `grids group` may start from: those that learnt from data of the same name.
         wide: draw values from the faintest on (`grids.degradations.Range.faint`), not from the mildest.
         saved: share of the inputs that are saved as JPEG after the damage, as most photographs are.
         qualities: the lowest and the highest quality of these files, 1 to 100, drawn evenly, both included. Below 75

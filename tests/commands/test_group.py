@@ -166,6 +166,11 @@ def test_the_page_of_a_similarity_run_stays(call: Call, tmp_path: Path) -> None:
     assert "4 groups" in (tmp_path / "run" / "groups.html").read_text()
 
 
+def test_a_given_partition_is_trained_whatever_it_loses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["group", "builtin", "--from", "groups.json", "--allow-below-input"]) == 1
+    assert "--allow-below-input has no use with --from" in capsys.readouterr().err
+
+
 BAD = [
     (["--delta", "-1"], 1, "delta must be a number of dB, 0 or more, but is -1"),
     (["--delta", "nan"], 1, "but is nan"),
