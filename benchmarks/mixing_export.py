@@ -100,4 +100,5 @@ def card(records: Records, settings: Mapping[str, Any], crops: Crops) -> str:
         hours=f"{hours:.1f}",
         machines=machines,
         file=FILE.name,
+        inputs=INPUTS.name,
     )
