@@ -1,6 +1,6 @@
 """How near the descriptor comes to the processor's speed in matrix products, and where the time of one row goes.
 
-    python benchmarks/descriptor.py [--patches 192] [--repeats 3]
+    python benchmarks/descriptor.py [--patches 192] [--repeats 3] [--precision fp32 bf16]
 
 For a processor without AVX-512, as far as one with it can play it:
 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 python benchmarks/descriptor.py
@@ -77,13 +77,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--patches", type=int, default=192)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--precision", nargs="+", choices=tuple(DTYPES), help="by itself those that grids would use")
     options = parser.parse_args()
     crops = draw_crops(eval_photographs("kodak24"), options.patches, 32, seed=0)
     patches = degraded_patches(crops, degradation("gaussian_noise"), 0)
     capability = torch.backends.cpu.get_cpu_capability()
     print(f"{machine()}, {capability}; {multiply_adds(Descriptor().network, 32) / 1e9:.2f} GMAC a patch", flush=True)
-    emulated = capability != "AVX512" or not computes_in_bf16(torch.device("cpu"))
-    found = [measure(name, crops, patches, options.repeats) for name in ("fp32",) + (() if emulated else ("bf16",))]
+    default = ("fp32", "bf16") if capability == "AVX512" and computes_in_bf16(torch.device("cpu")) else ("fp32",)
+    found = [measure(name, crops, patches, options.repeats) for name in options.precision or default]
     header = ("precision", "matrix products, GFLOP/s", "descriptor, GFLOP/s", "share", "ms per patch")
     print(table(header, (speeds for speeds, _ in found)), "\n")
     print(f"Seconds of one row of {len(patches)} patches (degrading: the mean of the eleven)\n")

@@ -41,8 +41,8 @@ class SimilaritySettings:
             published (300 of 800).
         intervals: measure the interval of every entry too.
         seed: of everything that is drawn.
-        precision: of the descriptor: "fp32", "bf16", or "auto": bf16 on CPUs that compute in it (twice as fast; S
-            moves by 0.004 on average), else fp32.
+        precision: of the descriptor: "fp32", "bf16", or "auto": bf16 on CPUs that compute faster in it (up to
+            twice; S moves by 0.004 on average), else fp32.
 
     Raises:
         GridsError: a value is out of range.
