@@ -20,17 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from common import WEIGHTS, channels_last, enter_in_manifest, eval_photographs, parser, split_files
-from torch import nn
+from common import WEIGHTS, enter_in_manifest, eval_photographs, parser, split_files
+from selection_candidates import candidates, network_of
 
 from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
-from grids.devices import computes_in_bf16
 from grids.images import read_photo
 from grids.random import seed_for
-from grids.restoration.models import load_restorer
-from grids.results import CLEAN, OTHER, Candidate, GGDParams, takes_off
+from grids.results import CLEAN, OTHER, GGDParams, takes_off
 from grids.selection.drawn import SampleSettings, draw
 from grids.selection.features import VERSION
 from grids.selection.fit_profile import fit_doubt, fit_profile
@@ -42,23 +39,27 @@ from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
 UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
-CHUNK, FACTORS = 10, (1.0, 2.0, 4.0)
+CHUNK = 10
+"""Photographs that are degraded and described before their samples are written."""
+FACTORS = (1.0, 2.0, 4.0)
+"""That the photographs of sets of eval/ are reduced by."""
 EVALUATED = ("kodak24", "bsds100", "set14")
 DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
 """Sets of drawings over some photographs of fit and of calib: every fifth."""
-SOFT, SOFT_CALIB, SOFT_BSDS, HALF, SHARE = "soft", "soft-calib", "soft-bsds100", 2, 0.6
+SOFT, SOFT_CALIB, SOFT_BSDS = "soft", "soft-calib", "soft-bsds100"
 """Sets of every second photograph of fit, of all of calib and of bsds100, of which a share is made soft. Only restorers
 that take off are measured. `fit_doubt` learns from the first, is calibrated on the second, and tested on the third."""
+HALF, SHARE = 2, 0.6
+"""Every so many-th photograph of fit; the share that is made soft."""
 SOFT_SETS = (SOFT, SOFT_CALIB, SOFT_BSDS)
 MORE = "more"
 """The photographs of fit, drawn once more and only described, which takes a third of the time."""
 LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
 SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
-DISTORTED, MEASURED = 2, 192
-"""Drawings of each photograph that is distorted; sides of the middle that gains are learnt from, pixels."""
-MIX, NOISE, START_FILE, DECONVOLUTION = "mix", "noise", "unet_start.safetensors", "deconvolution.safetensors"
-LETTERS = {"found": "C", "paper": "P"}
-"""What the names of candidates begin with."""
+DISTORTED = 2
+"""Drawings of each photograph that is distorted."""
+MEASURED = 192
+"""Sides of the middle that gains are learnt from, pixels."""
 GGD_PHOTOGRAPHS = 60
 """Of fit, whose generalized Gaussians the paper's rule compares with."""
 
@@ -170,52 +171,6 @@ def learnt_from(folder: Path, sets: Sequence[str] = LEARNT_SETS) -> Samples:
     width = parts[0].gains.shape[1]
     gains = [one.gains if one.gains.shape[1] else np.full((len(one), width), np.nan) for one in parts]
     return Samples.join([replace(one, gains=measured) for one, measured in zip(parts, gains, strict=True)])
-
-
-def groups_of(partition: str) -> tuple[Candidate, ...]:
-    """The groups that a search found ("found": C1, ...) or the paper's ("paper": P1, ...), with their restorers."""
-    entries = weights.manifest().items()
-    files = sorted(file for file, entry in entries if partition in entry.get("partition", "").split("+"))
-    found = tuple(
-        Candidate(f"{LETTERS[partition]}{number}", load_restorer(weights.builtin(file)).tasks, Path(file))
-        for number, file in enumerate(files, 1)
-    )
-    if sorted(kind for group in found for kind in group.degradations) != sorted(ELEVEN):
-        raise SystemExit(f"the restorers of '{partition}' in the package are no partition of the eleven degradations")
-    return found
-
-
-def candidates() -> tuple[Candidate, ...]:
-    """All that an image may be restored with: the groups found, the paper's, that of noise, blind deconvolution,
-    and the restorer of all eleven, last.
-
-    A group of both partitions is a candidate once.
-    """
-    found = groups_of("found")
-    paper = [one for one in groups_of("paper") if one.weights not in {other.weights for other in found}]
-    noise = next((name for name, entry in weights.manifest().items() if entry.get("partition") == NOISE), None)
-    others = {"N": noise, "D": DECONVOLUTION, MIX: mix_file().name}
-    return (*found, *paper, *(candidate_of(name, Path(file)) for name, file in others.items() if file))
-
-
-def candidate_of(name: str, file: Path) -> Candidate:
-    """A restorer that ships, for all that it was trained for."""
-    return Candidate(name, load_restorer(weights.builtin(file.name)).tasks, file)
-
-
-def mix_file() -> Path:
-    """The restorer of all eleven; the start of trainings until there is one of its network."""
-    mixes = [file for file, entry in weights.manifest().items() if entry.get("partition") == MIX]
-    return Path(next((file for file in mixes if not file.startswith("nafnet")), START_FILE))
-
-
-def network_of(candidate: Candidate) -> nn.Module:
-    """Its network, which computes in bf16 where the CPU does: gains differ by 0.01 dB in the mean, at most by 0.06."""
-    assert candidate.weights is not None
-    network = channels_last(load_restorer(weights.builtin(candidate.weights.name)).network)
-    if computes_in_bf16(torch.device("cpu")):
-        network.forward = torch.autocast("cpu", torch.bfloat16)(network.forward)
-    return network
 
 
 def ggd_of(name: str, folder: Path, factor: float | None, limit: int | None = None) -> np.ndarray:

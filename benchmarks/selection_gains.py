@@ -10,6 +10,7 @@ import numpy as np
 import selection as source
 from common import LOSS, table
 from scipy.stats import spearmanr
+from selection_candidates import candidates, groups_of
 from selection_judging import Sets, members
 
 from grids.results import GGDParams
@@ -105,7 +106,7 @@ def plain_distance(
     if not (folder / f"ggd-{name}@{factor:g}.npy").exists():
         return "-"
     fitted = source.ggd_of(name, folder, factor)
-    groups = source.groups_of("found")
+    groups = groups_of("found")
     reference = {group.id: average_ggd([profile.ggd[kind] for kind in group.degradations]) for group in groups}
     least = [
         min(compute_divergences(GGDParams(*map(float, fitted[photograph, kind])), reference).values())
@@ -140,8 +141,8 @@ def regret(profile: Profile, samples: Sets) -> None:
 
 def gains_of_own_group(samples: Samples, partition: str) -> np.ndarray:
     """(N,): what each image gains by the restorer that a partition has for its kind, dB; for clean ones any."""
-    numbers = {one.weights: number for number, one in enumerate(source.candidates())}
-    columns = np.array([numbers[one.weights] for one in source.groups_of(partition)])
+    numbers = {one.weights: number for number, one in enumerate(candidates())}
+    columns = np.array([numbers[one.weights] for one in groups_of(partition)])
     own = columns[members(partition)[samples.kinds].argmax(1)]
     return np.asarray(samples.gains[np.arange(len(samples)), own])
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import selection as source
 from scipy.special import softmax
+from selection_candidates import groups_of
 
 from grids.results import OTHER
 from grids.selection.judge import measure_distances
@@ -25,7 +26,7 @@ def joined(parts: list[Samples]) -> Samples:
 
 def members(partition: str) -> np.ndarray:
     """(13, groups), also for "other", which is in none."""
-    return group_membership((*source.KINDS, OTHER), source.groups_of(partition))
+    return group_membership((*source.KINDS, OTHER), groups_of(partition))
 
 
 def judged(profile: Profile, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np
 import selection as source
 from common import machine, table
 from scipy.special import softmax
+from selection_candidates import groups_of
 from selection_doubt import doubt
 from selection_gains import gains, harm, likelihood, regret
 from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members
@@ -94,7 +95,7 @@ def paper_accuracy(profile: Profile, name: str, factor: float, folder: Path) -> 
     fitted = source.ggd_of(name, folder, factor)
     found = []
     for partition in PARTITIONS:
-        groups = source.groups_of(partition)
+        groups = groups_of(partition)
         reference = {group.id: average_ggd([profile.ggd[kind] for kind in group.degradations]) for group in groups}
         own = members(partition)
         right = []
