@@ -29,7 +29,7 @@ import pandas as pd
 from common import WEIGHTS, add_work_options, machine, parse_work, parser, table
 from crops import SETS, WAYS
 from from_start_settings import DELTAS, TASKS, Found, Group, Settings
-from from_start_ship import ship
+from from_start_ship import ship, start_of
 from from_start_training import FOUND, START, FromStart, Measured, paper_groups, trained_in
 from pairs import COUNT
 from table_one import table_one
@@ -47,18 +47,18 @@ def report(folder: Path) -> str:
     if not trained:
         return "no restorer yet"
     rows = [
-        (name, "all" if one.tasks == TASKS else " + ".join(one.tasks), f"{one.steps:,}", *mean_gains(one))
+        (name, "all" if one.tasks == TASKS else " + ".join(one.tasks), f"{one.steps_per_task:,}", *mean_gains(one))
         for name, one in trained.items()
     ]
     parts = {"single": [(task,) for task in TASKS], "found": found.groups, "paper": paper_groups(), "mix": [TASKS]}
     start = json.loads((folder / START).read_text())
-    steps = next(iter(trained.values())).steps_per_task
     lines = [
         *sorted({one.machine for one in trained.values()}),
         "",
-        f"{steps:,} steps for each task. {describe(found)}",
+        describe(found),
+        *(f"{', '.join(names)}: from {start}" for start, names in starts(trained).items()),
         "",
-        table(("restorer", "of", "steps", *(f"{way}, dB" for way in WAYS)), rows),
+        table(("restorer", "of", "steps for each task", *(f"{way}, dB" for way in WAYS)), rows),
     ]
     for way in WAYS:
         frame = by_kind(trained, parts, start[way], way)
@@ -67,6 +67,14 @@ def report(folder: Path) -> str:
         if columns := scores_by_part(trained, parts, name, way):
             lines += ["", f"{name}, {way}, PSNR, dB", "", table_one(columns)]
     return "\n".join(lines)
+
+
+def starts(trained: Mapping[str, Measured]) -> dict[str, list[str]]:
+    """What restorers began with, and their names."""
+    found: dict[str, list[str]] = {}
+    for name, one in trained.items():
+        found.setdefault(start_of(one), []).append(name)
+    return found
 
 
 def scores_by_part(

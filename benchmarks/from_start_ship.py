@@ -94,14 +94,20 @@ def enter(file: Path, restorer: Measured, partition: str, delta: float | None) -
 
 def describe(restorer: Measured) -> str:
     """How it was trained, in words."""
-    recipe, start = restorer.recipe, restorer.start_sha256
-    names = (name for name, entry in weights.manifest().items() if entry["sha256"] == start)
+    recipe = restorer.recipe
     return (
-        f"from {EARLIER.get(start) or next(names, f'the weights {start[:12]}')}, "
+        f"from {start_of(restorer)}, "
         f"batches of {recipe['batch']} crops of {recipe['crop']} pixels, "
         f"data {recipe['data']['name']}, loss {recipe['loss']}, AdamW {recipe['learning_rate']:g}, "
         f"{recipe['schedule']} to {recipe['final']:g}, moving average {recipe['average']:g}"
     )
+
+
+def start_of(restorer: Measured) -> str:
+    """What its training began with, in words."""
+    start = restorer.start_sha256
+    names = (name for name, entry in weights.manifest().items() if entry["sha256"] == start)
+    return EARLIER.get(start) or next(names, f"the weights {start[:12]}")
 
 
 def cards() -> str:
