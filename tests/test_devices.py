@@ -247,3 +247,9 @@ def test_cpus_compute_in_bf16_where_that_is_faster(
     monkeypatch.setattr(placement, "_is_by_intel", lambda: intel)
     assert computes_in_bf16(torch.device("cpu")) == expected
     assert not computes_in_bf16(torch.device("mps"))
+
+
+@pytest.mark.parametrize(("vendor", "intel"), [("GenuineIntel", True), ("AuthenticAMD", False)])
+def test_who_made_the_processor(tmp_path: Path, vendor: str, intel: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nvendor_id\t: {vendor}\ncpu family\t: 6\n")
+    assert placement._is_by_intel(tmp_path / "cpuinfo") == intel

@@ -69,8 +69,7 @@ def _cpu_has(instructions: str) -> bool:
     return probe is not None and bool(probe())
 
 
-def _is_by_intel() -> bool:
-    cpuinfo = Path("/proc/cpuinfo")
+def _is_by_intel(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return "GenuineIntel" in (cpuinfo.read_text() if cpuinfo.exists() else platform.processor())
 
 
