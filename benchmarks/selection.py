@@ -35,7 +35,7 @@ from grids.selection.grids_rule import fit_image_ggd
 from grids.selection.profile import Profile, read_profile
 from grids.selection.samples import Samples, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
-from grids.training.pair_settings import JPEG_90, PHOTOGRAPHS, PRISTINE
+from grids.training.pair_settings import CAMERA, JPEG_90, PRISTINE
 
 KINDS: tuple[str, ...] = (CLEAN, *ELEVEN)
 UNSEEN = ("haze", "rain", "raindrop", "snow", "low_light")
@@ -113,7 +113,7 @@ def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
     restorers = [network_of(one) for one in measured if not soft or takes_off(one.degradations)]
     settings = SampleSettings(
         factor=way.factor,
-        data=PHOTOGRAPHS if name not in EVALUATED else JPEG_90 if way.saved else PRISTINE,
+        data=CAMERA if name not in EVALUATED else JPEG_90 if way.saved else PRISTINE,  # noise of cameras, too
         seed={"fit": 0, MORE: 1}.get(name, 2),
         drawings=name in (DRAWN, DRAWN_CALIB),
         soft=SHARE if soft else 0.0,
