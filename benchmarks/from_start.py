@@ -32,7 +32,7 @@ from from_start_settings import DELTAS, TASKS, Found, Group, Settings
 from from_start_ship import ship, start_of
 from from_start_training import FOUND, START, FromStart, Measured, paper_groups, trained_in
 from pairs import COUNT
-from table_one import table_one
+from table_one import SINGLE, table_one
 
 from grids.errors import GridsError
 from grids.training.config import TrainingConfig
@@ -50,7 +50,7 @@ def report(folder: Path) -> str:
         (name, "all" if one.tasks == TASKS else " + ".join(one.tasks), f"{one.steps_per_task:,}", *mean_gains(one))
         for name, one in trained.items()
     ]
-    parts = {"single": [(task,) for task in TASKS], "found": found.groups, "paper": paper_groups(), "mix": [TASKS]}
+    parts = {SINGLE: [(task,) for task in TASKS], "found": found.groups, "paper": paper_groups(), "mix": [TASKS]}
     start = json.loads((folder / START).read_text())
     lines = [
         *sorted({one.machine for one in trained.values()}),
@@ -86,7 +86,8 @@ def scores_by_part(
         part: {task: scores[group][task] for group in groups if group in scores for task in group}
         for part, groups in parts.items()
     }
-    return {part: column for part, column in columns.items() if column}
+    # groups of one are no single tasks of which the mean over all kinds would tell
+    return {part: column for part, column in columns.items() if len(column) >= (len(TASKS) if part == SINGLE else 1)}
 
 
 def mean_gains(restorer: Measured) -> list[str]:
