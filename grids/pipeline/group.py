@@ -126,7 +126,7 @@ def group_degradations(
         settings = {
             "source": table.source,
             "drops_sha256": table.sha256,
-            "groups_in_the_table": len(table.answers),
+            "groups_in_the_table": sum(len(group) > 1 for group in table.answers),
             "similarity": str(similarity) if isinstance(similarity, (str, Path)) else "given",
         }
         if served := known.served_by(found):

@@ -209,17 +209,17 @@ class Problem:
             limit in `most`; else "within" if every degradation's drop is known, and at most that limit, and with its
             margin at most its delta; else "undecided". Limits are widened by 1e-9 dB, for rounding.
         """
-        names = self.names(mask)
+        names, held = self.names(mask), self._caps
         deltas = {name: self.delta_of(name) + ROUNDING for name in names}
-        limits = {name: self.limit(name) + ROUNDING for name in names}
-        caps = {name: self._caps.get(name, math.inf) + ROUNDING for name in names}
+        caps = {name: held.get(name, math.inf) + ROUNDING for name in names}
         margins = {name: STANDARD_ERRORS * answer.noise.get(name, 0.0) for name in answer.drops}
         least = {name: drop - margins[name] for name, drop in answer.drops.items()}
         if any(_exceeds(drops, deltas) for drops in (least, answer.at_least)):
             return "beyond"
         if any(_exceeds(drops, caps) for drops in (answer.drops, answer.at_least)):
             return "beyond"
-        if any(drops.get(WORST, -math.inf) > max(limits.values()) for drops in (least, answer.at_least)):
+        highest = max(min(deltas[name], caps[name]) for name in names)
+        if any(drops.get(WORST, -math.inf) > highest for drops in (least, answer.at_least)):
             return "beyond"
         most = {name: drop + margins[name] for name, drop in answer.drops.items()}
         return "within" if _holds(most, deltas) and _holds(answer.drops, caps) else "undecided"
