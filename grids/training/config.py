@@ -223,7 +223,7 @@ class TrainingConfig:
 
 BUDGETS: dict[str, TrainingConfig] = {
     # few steps from weights that have come to rest: a higher rate moves them more than it teaches
-    "quick": TrainingConfig(learning_rate=2e-4, loss="log-mse"),
+    "quick": TrainingConfig(learning_rate=5e-5, loss="log-mse"),
     "standard": TrainingConfig(iterations=4000, crop=96, loss="log-mse"),
     # GRIDS, section 5.3: AdamW at 2e-4, warm-up and cosine, batches of 8 crops of 256, 600,000 iterations
     "paper": TrainingConfig(

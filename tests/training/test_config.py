@@ -128,7 +128,7 @@ def test_json_without_a_part_is_refused() -> None:
 
 
 def test_budgets_are_the_plain_settings() -> None:
-    assert plain_config("quick") == TrainingConfig(learning_rate=2e-4, loss="log-mse")
+    assert plain_config("quick") == TrainingConfig(learning_rate=5e-5, loss="log-mse")
     changed = plain_config("standard", iterations=7, seed=None)
     assert (changed.iterations, changed.crop, changed.seed) == (7, 96, 0)
     paper = plain_config("paper")
