@@ -27,13 +27,12 @@ from torch import Tensor, nn
 
 from grids import weights
 from grids.images import read_photo
-from grids.images.tensors import to_bytes, to_unit
+from grids.images.tensors import LUMA, to_bytes, to_unit
 from grids.metrics import psnr
 from grids.restoration.models import load_restorer
 from grids.restoration.tiling import restore_image
 from grids.training.config import TrainingConfig
 from grids.training.pair_settings import PHOTOGRAPHS
-from grids.training.pairs import LUMA
 from grids.training.photographs import Photographs
 from grids.training.tasks import matched
 

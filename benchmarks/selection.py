@@ -1,9 +1,8 @@
 """How well `grids select` does, and the profile that ships.
 
-    python benchmarks/selection.py samples fit more drawn calib drawn-calib soft soft-calib [--worker 0/2]
+    python benchmarks/selection.py samples fit drawn calib drawn-calib [--worker 0/2]
     python benchmarks/selection.py samples kodak24 bsds100 set14 --factors 1 [--saved]
     python benchmarks/selection.py learn --folder runs/selection      # -> grids/weights/profile.safetensors
-    python benchmarks/selection.py doubt --folder runs/selection      # only that part of it, from soft, soft-calib
     python benchmarks/selection.py report --folder runs/selection
 
 `samples` degrades and describes photographs (two hours of two cores for all sets, those of eval/ as made and --saved),
@@ -27,12 +26,11 @@ from grids import weights
 from grids.degradations import ELEVEN, Degradation, degradation
 from grids.images import read_photo
 from grids.random import seed_for
-from grids.results import CLEAN, OTHER, GGDParams, takes_off
+from grids.results import CLEAN, OTHER, GGDParams
 from grids.selection.drawn import SampleSettings, draw
 from grids.selection.features import VERSION
-from grids.selection.fit_profile import fit_doubt, fit_profile
+from grids.selection.fit_profile import fit_profile
 from grids.selection.grids_rule import fit_image_ggd
-from grids.selection.profile import Profile, read_profile
 from grids.selection.samples import Samples, make_outliers, make_samples
 from grids.similarity.descriptor import Descriptor
 from grids.training.pair_settings import CAMERA, JPEG_90, PRISTINE
@@ -45,17 +43,10 @@ FACTORS = (1.0, 2.0, 4.0)
 """That the photographs of sets of eval/ are reduced by."""
 EVALUATED = ("kodak24", "bsds100", "set14")
 DRAWN, DRAWN_CALIB, EVERY = "drawn", "drawn-calib", 5
-"""Sets of drawings over some photographs of fit and of calib: every fifth."""
-SOFT, SOFT_CALIB, SOFT_BSDS = "soft", "soft-calib", "soft-bsds100"
-"""Sets of every second photograph of fit, of all of calib and of bsds100, of which a share is made soft. Only restorers
-that take off are measured. `fit_doubt` learns from the first, is calibrated on the second, and tested on the third."""
-HALF, SHARE = 2, 0.6
-"""Every so many-th photograph of fit; the share that is made soft."""
-SOFT_SETS = (SOFT, SOFT_CALIB, SOFT_BSDS)
-MORE = "more"
-"""The photographs of fit, drawn once more and only described, which takes a third of the time."""
-LEARNT_SETS, KEPT_SETS = ("fit", MORE, DRAWN), ("calib", DRAWN_CALIB)
-SETS = (*LEARNT_SETS, *KEPT_SETS, *SOFT_SETS, *EVALUATED)
+"""Sets of drawings over some photographs of fit and of calib: every fifth. They are only described: what is gained on
+drawings tells little of photographs."""
+LEARNT_SETS, KEPT_SETS = ("fit", DRAWN), ("calib", DRAWN_CALIB)
+SETS = (*LEARNT_SETS, *KEPT_SETS, *EVALUATED)
 DISTORTED = 2
 """Drawings of each photograph that is distorted."""
 MEASURED = 192
@@ -65,16 +56,12 @@ GGD_PHOTOGRAPHS = 60
 
 
 def photographs(name: str) -> list[Path]:
-    """The photographs of a set: "more" has those of fit again, what is drawn over every fifth of fit or calib."""
+    """The photographs of a set: what is drawn over is every fifth of fit or calib."""
     if name in EVALUATED:
         return eval_photographs(name)
     if name in (DRAWN, DRAWN_CALIB):
         return split_files("fit" if name == DRAWN else "calib")[::EVERY]
-    if name == SOFT_BSDS:
-        return eval_photographs("bsds100")
-    if name in SOFT_SETS:
-        return split_files("fit")[::HALF] if name == SOFT else split_files("calib")
-    return split_files("fit" if name == MORE else name)
+    return split_files(name)
 
 
 def kinds_of(unseen: bool) -> dict[str, Degradation | None]:
@@ -107,16 +94,15 @@ LEARNT = Way()
 
 def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
     """Make the samples of a set, in chunks of photographs that are written one by one."""
-    learnt, soft = name in (*LEARNT_SETS, SOFT), name in SOFT_SETS
+    learnt = name in LEARNT_SETS
     descriptor = Descriptor(precision="auto" if learnt else "fp32")
-    measured = [] if way.unseen or name == MORE else candidates()
-    restorers = [network_of(one) for one in measured if not soft or takes_off(one.degradations)]
+    drawn = name in (DRAWN, DRAWN_CALIB)
+    restorers = [] if way.unseen or drawn else [network_of(one) for one in candidates()]
     settings = SampleSettings(
         factor=way.factor,
         data=CAMERA if name not in EVALUATED else JPEG_90 if way.saved else PRISTINE,  # noise of cameras, too
-        seed={"fit": 0, MORE: 1}.get(name, 2),
-        drawings=name in (DRAWN, DRAWN_CALIB),
-        soft=SHARE if soft else 0.0,
+        seed=0 if name == "fit" else 2,
+        drawings=drawn,
         measured=MEASURED if learnt else None,
     )
     paths = photographs(name)
@@ -134,10 +120,6 @@ def make(name: str, folder: Path, worker: int, workers: int, way: Way) -> None:
             others = make_outliers(read, descriptor, len(KINDS), restorers, replace(settings, draws=DISTORTED))
             np.savez(folder / f"{name}-other-{chunk:03d}.npz", **arrays_of(others, numbers))
         made = make_samples(read, kinds_of(way.unseen), descriptor, restorers, settings)
-        if soft:
-            gains = np.full((len(made), len(measured)), np.nan)
-            gains[:, [takes_off(one.degradations) for one in measured]] = made.gains
-            made = replace(made, gains=gains)
         np.savez(file, **arrays_of(made, numbers))
         print(f"{file.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
@@ -202,16 +184,8 @@ def learn_profile(folder: Path) -> None:
     record: dict[str, int | list[int]] = {"samples": len(fit), "calibration_samples": len(calib), "photographs": counts}
     sha256 = weights.sha256(weights.builtin(weights.DESCRIPTOR))
     profile = fit_profile(fit, calib, (*KINDS, OTHER), candidates(), descriptor_sha256=sha256, ggd=ggd, record=record)
-    learn_doubt(folder, profile)
-
-
-def learn_doubt(folder: Path, profile: Profile) -> None:
-    """Fit what the profile says of images on which nothing is sure, and write it, with its line of the manifest."""
-    fit, calib = load(SOFT, folder), load(SOFT_CALIB, folder)
-    record = {**profile.record, "soft_samples": len(fit), "soft_calibration_samples": len(calib)}
-    learnt_now = replace(fit_doubt(profile, fit, calib), record=record)
-    path = learnt_now.write(WEIGHTS / weights.PROFILE)
-    learnt, kept = record["photographs"]
+    path = profile.write(WEIGHTS / weights.PROFILE)
+    learnt, kept = counts
     enter_in_manifest(
         path,
         "what `grids select` compares images with: eleven degradations and clean photographs",
@@ -219,14 +193,11 @@ def learn_doubt(folder: Path, profile: Profile) -> None:
         **record,
     )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {profile.thresholds}")
-    from selection_doubt import doubt
-
-    doubt(learnt_now, folder)
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("stage", choices=("samples", "learn", "doubt", "report"))
+    options.add_argument("stage", choices=("samples", "learn", "report"))
     options.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     options.add_argument("--folder", type=Path, default=Path("runs/selection"))
     options.add_argument("--worker", default="0/1", help="k/n: every n-th chunk, from the k-th")
@@ -243,8 +214,6 @@ def main() -> None:
                 make(name, arguments.folder, worker, workers, Way(factor, arguments.unseen, arguments.saved))
     elif arguments.stage == "learn":
         learn_profile(arguments.folder)
-    elif arguments.stage == "doubt":
-        learn_doubt(arguments.folder, read_profile(weights.builtin(weights.PROFILE)))
     else:
         from selection_report import report
 

@@ -43,7 +43,7 @@ class Choice(NamedTuple):
 
 
 def choose(profile: Profile, some: Samples) -> Choice:
-    """As `grids restore` chooses, but for cautious choices; nothing is forecast where no group is chosen."""
+    """As `grids restore` chooses; nothing is forecast where no group is chosen."""
     if profile.gains is None:
         raise SystemExit("the profile predicts no gains")
     numbers = {group.id: number for number, group in enumerate(profile.groups)}

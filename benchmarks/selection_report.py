@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import selection as source
 from common import machine, table
 from scipy.special import softmax
 from selection_candidates import groups_of
-from selection_doubt import doubt
 from selection_gains import gains, harm, likelihood, regret
 from selection_judging import Sets, auroc, called_clean, group_accuracy, joined, judged, members
 
@@ -23,8 +21,8 @@ from grids.selection.grids_rule import average_ggd, compute_divergences
 from grids.selection.profile import Profile, read_profile
 
 SHORT = ("clean", "gauss", "motion", "R-L", "SR", "ring", "defoc", "jpeg", "poiss", "inpai", "noise", "s&p", "other")
-MOMENTS, SPECTRUM, COLOUR, DEFECTS = 13 * 64, 78, 26, 32
-"""Statistics of the descriptor's features, then of the spectrum, of colours and of defects; the rest are of blur."""
+MOMENTS, SPECTRUM, COLOUR, DEFECTS, GRAIN = 13 * 64, 78, 26, 32, 18
+"""Statistics of the descriptor's features, then of the spectrum, colours, defects and grain; the rest are of blur."""
 MIDDLE = (0.4, 0.6)
 PARTITIONS = ("found", "paper")
 SAVED = ", as JPEG"
@@ -34,8 +32,7 @@ SAVED = ", as JPEG"
 def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> None:
     """Print every table, of the profile that ships or of another one."""
     print(machine())
-    whole = read_profile(file or weights.builtin(weights.PROFILE))
-    profile = replace(whole, doubt=None)  # has a table of its own
+    profile = read_profile(file or weights.builtin(weights.PROFILE))
     samples = {
         (name + (SAVED if saved else ""), factor): source.load(name, folder, source.Way(factor, saved=saved))
         for saved in (False, True)
@@ -52,8 +49,6 @@ def report(folder: Path, sets: tuple[str, ...], file: Path | None = None) -> Non
     regret(profile, samples)
     harm(profile, samples)
     unseen(profile, samples, folder)
-    if whole.doubt is not None:
-        doubt(whole, folder)
 
 
 def accuracy(profile: Profile, samples: Sets, folder: Path) -> None:
@@ -135,6 +130,7 @@ def ablation(folder: Path, samples: Sets) -> None:
     both = np.concatenate((body, spectrum))
     coloured = np.concatenate((both, colour))
     sharp = np.concatenate((coloured, defects))
+    grain = np.concatenate((sharp, MOMENTS + SPECTRUM + COLOUR + DEFECTS + np.arange(GRAIN)))
     whole = np.arange(first.statistics.shape[1])
     steps = (
         ("features: |x|, x^2, x^4; one centre a kind", first, plain, 1, SHRINKAGE),
@@ -144,6 +140,7 @@ def ablation(folder: Path, samples: Sets) -> None:
         ("features + spectrum", first, both, 1, SHRINKAGE),
         ("+ colours", first, coloured, 1, SHRINKAGE),
         ("+ defects", first, sharp, 1, SHRINKAGE),
+        ("+ grain", first, grain, 1, SHRINKAGE),
         ("+ blur", first, whole, 1, SHRINKAGE),
         ("+ eight centres a kind (by severity)", first, whole, 8, SHRINKAGE),
         ("+ distortions as a further kind", joined([first, others]), whole, 8, SHRINKAGE),

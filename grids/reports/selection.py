@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from grids.reports.selection_words import CAUTIOUS, likely_text, verdict_text
+from grids.reports.selection_words import likely_text, verdict_text
 from grids.reports.text import TEXT_WIDTH, aligned, counted, folded, percent, printable, table_lines
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, Ranked, Selection
 from grids.results.selection import UNCERTAIN
@@ -66,8 +66,7 @@ def advice(selection: Selection) -> str:
         return "It looks drawn over, but much of it is flat: leave it as it is, if it is a drawing or a screenshot."
     if not selection.promises():
         return f"Group {group} is the best for it, but a gain is uncertain: expect about {gain:+.1f} dB{reach}."
-    only = ", which only takes off what was added (what it bears is in doubt)" if selection.cautious else ""
-    return f"Restore it with group {group}{only}: it should gain about {gain:.1f} dB{reach}."
+    return f"Restore it with group {group}: it should gain about {gain:.1f} dB{reach}."
 
 
 def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:
@@ -156,7 +155,7 @@ def _verdict(selection: Selection) -> str:
     name = printable(selection.image) or "the image"
     if selection.group is None:
         return f"{name}: {verdict_text(selection)}"
-    return f"{name}: {KNOWN}, group {_named(selection.ranking[0])}" + (f", {CAUTIOUS}" if selection.cautious else "")
+    return f"{name}: {KNOWN}, group {_named(selection.ranking[0])}"
 
 
 def _likely(selection: Selection) -> str:
@@ -185,8 +184,7 @@ def _image_row(selection: Selection) -> tuple[str, ...]:
 
 def _needs(selection: Selection) -> str:
     if selection.group is not None:
-        doubt = f" ({CAUTIOUS})" if selection.cautious else ""
-        return printable(selection.group) + doubt if selection.promises() else UNCERTAIN
+        return printable(selection.group) if selection.promises() else UNCERTAIN
     return CLEAN if selection.verdict == CLEAN else UNKNOWN
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from grids.errors import GridsError
+from grids.images.tensors import LUMA
 from grids.reports.colors import readable_on
 from grids.reports.sheet import cut_to, lettering
 from grids.reports.text import printable
@@ -98,7 +99,7 @@ def _tinted(picture: Array, labels: Array, opacity: Array) -> Array:
     at = np.where(labels >= 0, labels % len(PALETTE), labels) + 3
     base = picture.astype(np.float32)
     # under a tint the photograph is nearly grey: its own colours would be taken for a group's
-    grey = (base @ np.array([0.299, 0.587, 0.114], dtype=np.float32))[..., None]
+    grey = (base @ np.array(LUMA, dtype=np.float32))[..., None]
     mixed = (0.2 * base + 0.8 * grey) * (1 - opacity[..., None]) + colours[at] * opacity[..., None]
     out = np.where(np.isin(labels, (CLEAN_CELL, HIDDEN_CELL))[..., None], base, mixed)
     y, x = np.ogrid[: labels.shape[0], : labels.shape[1]]

@@ -8,8 +8,6 @@ from grids.reports.text import percent, printable, shown
 from grids.results import CLEAN, KNOWN, UNKNOWN, Selection
 from grids.results.selection import NAMED, UNCERTAIN
 
-CAUTIOUS = "in doubt"
-
 
 def unknown_text(selection: Selection) -> str:
     """Say why no group is chosen for an image that is not clean.
@@ -35,8 +33,7 @@ def verdict_text(selection: Selection) -> str:
         selection: what was found on an image.
 
     Returns:
-        "clean", "unknown, ..." with the reason, "known, group C1, likely jpeg (91 %)" ("perhaps" below one half) or,
-        after a cautious choice, "known, group C1, in doubt: perhaps jpeg (30 %)".
+        "clean", "unknown, ..." with the reason, or "known, group C1, likely jpeg (91 %)" ("perhaps" below one half).
     """
     if selection.verdict == CLEAN:
         return CLEAN
@@ -46,7 +43,7 @@ def verdict_text(selection: Selection) -> str:
     if name is None:
         return group
     chance = selection.degradations[name]
-    how = f"{CAUTIOUS}: perhaps" if selection.cautious else "likely" if chance >= NAMED else "perhaps"
+    how = "likely" if chance >= NAMED else "perhaps"
     return f"{group}, {how} {shown(name)} ({percent(chance)})"
 
 

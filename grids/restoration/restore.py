@@ -153,8 +153,8 @@ def restore_photo(
     """Select and restore, once or several times.
 
     It ends earlier where the image is clean or unknown, where a gain is not likely, where a restorer would run again
-    for the same degradation or cautiously (it has not learnt from its own results), and where one changes nothing. What
-    a selected restorer erases although nothing was drawn over the image comes back (`grids.restoration.structures`).
+    for the same degradation (it has not learnt from its own results), and where one changes nothing. What a selected
+    restorer erases although nothing was drawn over the image comes back (`grids.restoration.structures`).
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
@@ -212,12 +212,9 @@ def restore_photo(
 
 
 def _was_run(done: Sequence[Step], group: str, head: str | None, selection: Selection) -> bool:
-    """Whether a restorer ran already for the same degradation; after a cautious choice, for whatever it was."""
-    return any(
-        (step.group, step.head) == (group, head)
-        and (selection.cautious or step.selection.degradation == selection.degradation)
-        for step in done
-    )
+    """Whether a restorer ran already for the same degradation."""
+    ran = ((step.group, step.head, step.selection.degradation) for step in done)
+    return (group, head, selection.degradation) in ran
 
 
 def _with_pixels(photo: Photo, pixels: Pixels) -> Photo:

@@ -34,7 +34,9 @@ GRAIN = ("ringing", "jpeg", "poisson_noise", "gaussian_noise")
 ADDED = frozenset({*GRAIN, "inpainting", "salt_pepper"})
 """Degradations that add something. A restorer of these alone takes it off and does little harm where there is none;
 those of blurs sharpen, and what is grainy as it is grows worse."""
-LIKELY_GRAIN = 0.7
+LEFT = "motion_blur"
+"""What a restorer of those of `ADDED` may have learnt besides: in such company it leaves streaks as they are."""
+LIKELY_GRAIN = 0.65
 """With such a restorer a gain need only be this likely, if those of `GRAIN` are together as likely as `NAMED`:
 lettering and drawings look like holes, not like grain."""
 
@@ -49,12 +51,13 @@ def takes_off(degradations: Iterable[str]) -> bool:
         degradations: names.
 
     Returns:
-        True for noise, JPEG, ringing and defects alone.
+        True for noise, JPEG, ringing and defects, with motion blur or without, which a restorer leaves as it is then.
 
-    >>> takes_off(("jpeg", "gaussian_noise")), takes_off(("jpeg", "motion_blur"))
-    (True, False)
+    >>> takes_off(("jpeg", "motion_blur")), takes_off(("jpeg", "gaussian_blur")), takes_off(("motion_blur",))
+    (True, False, False)
     """
-    return ADDED.issuperset(degradations)
+    others = set(degradations) - {LEFT}
+    return bool(others) and ADDED.issuperset(others)
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ class Selection:
     Args:
         image: its file, or "" for one in memory.
         verdict: "clean", "known" (a group fits) or "unknown".
-        ranking: all groups, that with the largest predicted gain first; the likeliest where no gains are known. After a
-            cautious choice the chosen one is first, whatever is predicted for others.
+        ranking: all groups, that with the largest predicted gain first; the likeliest where no gains are known. Where
+            that one is too unsure, another that only takes off what was added may be chosen, and is first then.
         degradations: probabilities of the single degradations, of "clean" and of "other" (damage that no group
             restores), the likeliest first.
         predicted_gain: of the chosen group's restorer on this image, dB; None without a chosen group, or where its
@@ -115,8 +118,6 @@ class Selection:
         distance: how unlike anything known the image is; above 1 the verdict is "unknown". So it is for a likeliest
             degradation that is in no group.
         gain_probability: that this restorer gains at all, instead of harming; None where that is not known.
-        cautious: what the image bears is in doubt, and the chosen group only takes off what was added
-            (`grids.selection.doubt`); its gain, as those of other such groups, is predicted from images like that.
         flat: a quarter of the image or more is flat, as of drawings (`grids.selection.features.flat`).
     """
 
@@ -129,7 +130,6 @@ class Selection:
     coverage: float = 0.9
     distance: float = 0.0
     gain_probability: float | None = None
-    cautious: bool = False
     flat: bool = False
 
     @property
@@ -167,11 +167,10 @@ class Selection:
 
         It is where a group is chosen, the predicted gain is above 0 and at least `min_gain`, and one of these holds.
         Its restorer gains with a probability of at least `LIKELY` (0.85), and one name has a probability of at least
-        `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group has degradations of `ADDED` alone (noise,
-        JPEG, ringing, defects), it gains with a probability of at least `LIKELY_GRAIN` (0.7), and noise, JPEG and
-        ringing have one of at least `NAMED` together. Or the choice is cautious, and it gains with a probability of at
-        least `LIKELY`. A probability that is not known is no hindrance. What looks drawn over, but is flat, promises
-        nothing: it is a drawing.
+        `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group only takes off what was added (noise, JPEG,
+        ringing, defects: `takes_off`), it gains with a probability of at least `LIKELY_GRAIN` (0.65), and noise, JPEG
+        and ringing have one of at least `NAMED` together. A probability that is not known is no hindrance. What looks
+        drawn over, but is flat, promises nothing: it is a drawing.
 
         Args:
             min_gain: the least gain that is wanted, dB.
@@ -188,11 +187,9 @@ class Selection:
         if self.predicted_gain <= 0 or self.predicted_gain < min_gain:
             return False
         gains = 1.0 if self.gain_probability is None else self.gain_probability
-        if self.cautious:
-            return gains >= LIKELY
         own = self.ranking[0]
         named = max(self.degradations.values(), default=1.0) >= NAMED
-        grain = sum(self.degradations.get(name, 0.0) for name in GRAIN if name in own.degradations)
+        grain = sum(self.degradations.get(name, 0.0) for name in GRAIN)
         added = grain >= NAMED and takes_off(own.degradations)
         return gains >= (LIKELY_GRAIN if added else LIKELY) and (named or added or own.probability >= SURE)
 
@@ -223,7 +220,6 @@ class Selection:
             "interval_db": None if self.interval is None else list(self.interval),
             "coverage": self.coverage,
             "gain_probability": self.gain_probability,
-            "cautious": self.cautious,
             "flat": self.flat,
             "distance": self.distance,
         }
@@ -237,7 +233,7 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
 
     Returns:
         The columns image, verdict, group, degradation, predicted_gain_db, low_db, high_db (the interval),
-        gain_probability, cautious and flat (bool), distance and probability_NAME for all groups, then for the
+        gain_probability, flat (bool), distance and probability_NAME for all groups, then for the
         degradations of other names, both by alphabet. Numbers are float, NaN where nothing is known; group and
         degradation are missing then.
     """
@@ -251,14 +247,12 @@ def selections_frame(selections: Sequence[Selection]) -> pd.DataFrame:
         chances = dict(selection.degradations) | {ranked.group: ranked.probability for ranked in selection.ranking}
         row = (selection.image, selection.verdict, selection.group, selection.degradation)
         gain = (selection.predicted_gain, low, high, selection.gain_probability)
-        rows.append(
-            (*row, *gain, selection.cautious, selection.flat, selection.distance, *map(chances.get, (*groups, *names)))
-        )
+        rows.append((*row, *gain, selection.flat, selection.distance, *map(chances.get, (*groups, *names))))
     words = ["image", "verdict", "group", "degradation"]
     gains = ["predicted_gain_db", "low_db", "high_db", "gain_probability"]
     others = ["distance", *(f"probability_{name}" for name in (*groups, *names))]
-    types = {**dict.fromkeys([*gains, *others], float), "cautious": bool, "flat": bool}
-    return pd.DataFrame(rows, columns=[*words, *gains, "cautious", "flat", *others]).astype(types)
+    types = {**dict.fromkeys([*gains, *others], float), "flat": bool}
+    return pd.DataFrame(rows, columns=[*words, *gains, "flat", *others]).astype(types)
 
 
 def selections_csv(selections: Sequence[Selection]) -> str:

@@ -10,11 +10,9 @@ from torch import Tensor
 
 from grids.degradations import Degradation
 from grids.degradations.resampling import reduce_size
-from grids.errors import GridsError
 from grids.images.tensors import crop_middle, round_to_8_bit
 from grids.random import seed_for, seeded
 from grids.selection.drawings import draw_over
-from grids.training.camera import soften
 from grids.training.pair_settings import PHOTOGRAPHS, PairSettings
 from grids.training.pairs import make_pairs, save_some
 
@@ -41,12 +39,7 @@ class SampleSettings:
             above.
         seed: of all draws.
         drawings: text and shapes are drawn over every photograph before it is degraded (`drawings.py`).
-        soft: the share of photographs, 0 to 1, that are made soft before they are degraded, as cameras' photographs
-            are at full size; soft ones count as clean.
         measured: sides of the part that gains are measured on, at most, pixels: the middle of what is larger.
-
-    Raises:
-        GridsError: the share is out of range.
     """
 
     draws: int = 1
@@ -55,12 +48,7 @@ class SampleSettings:
     data: PairSettings = PHOTOGRAPHS
     seed: int = 0
     drawings: bool = False
-    soft: float = 0.0
     measured: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.soft <= 1:
-            raise GridsError(f"the share of soft photographs must be 0 to 1, but is {self.soft:g}")
 
 
 DEFAULT = SampleSettings()
@@ -70,7 +58,7 @@ class Drawn(NamedTuple):
     """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG.
 
     Args:
-        clean: (3, H, W) in [0, 1], the photograph, softened if so, before it was degraded or saved.
+        clean: (3, H, W) in [0, 1], the photograph before it was degraded or saved.
         degraded: (3, H, W) in [0, 1], the result.
         severity: of the degradation, 0 to 1; 0 without one; of a distorted one (`make_outliers`) which distortion.
         factor: how many times smaller it was made, 1 or more.
@@ -108,14 +96,11 @@ def draw(clean: Tensor, degradation: Degradation | None, seed: int, settings: Sa
     whole = reduce_photo(part, factor)
     if settings.drawings:
         whole = draw_over(whole, seeded(seed_for(seed, "drawing")))
-    if settings.soft:
-        whole = soften(whole[None], settings.soft, seeded(seed_for(seed, "soft")))[0]
     if min(whole.shape[-2:]) > 2 * SHIFT:
         whole = whole[:, : whole.shape[1] - SHIFT + top, : whole.shape[2] - SHIFT + left]
     else:
         top = left = 0
-    # those that are all soft are not made softer
-    data = replace(settings.data, clean=0.0, saved=0.0, soft=0.0 if settings.soft else settings.data.soft)
+    data = replace(settings.data, clean=0.0, saved=0.0)
     made = make_pairs(whole[None], degradation, data, generator, severity)
     # cut after the damage and before it is saved: the blocks of a file begin at its corner
     worse, quality = save_some(made.inputs[..., top:, left:], settings.data, generator)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import softmax
 
 from grids.errors import GridsError
-from grids.results import CLEAN, KNOWN, OTHER, Candidate, FloatArray, GGDParams, Selection
+from grids.results import CLEAN, KNOWN, OTHER, Candidate, FloatArray, GGDParams
 from grids.selection.calibration import fewest_values, fit_temperature, upper_quantile
 from grids.selection.classifier import SHRINKAGE, Indices, fit_discriminant
-from grids.selection.doubt import described_alike, find_doubtful, find_unsure, list_removers
-from grids.selection.gain_model import FEWEST, Described, fit_gains
-from grids.selection.judge import decide, judge, measure_distances
+from grids.selection.gain_model import Described, fit_gains
+from grids.selection.judge import decide, measure_distances
 from grids.selection.profile import Profile, Thresholds
 from grids.selection.samples import Samples
 
@@ -36,10 +34,6 @@ MARGIN = 1.5
 """If there are too few images for that share, the threshold is the largest distance among them times this factor."""
 COVERAGE = 0.9
 """Coverage of the intervals of predicted gains."""
-SPOILT = -1.0
-"""What changing an image that equals its target counts as, dB: the true loss is without bound."""
-MOST_IN_DOUBT = 4.0
-"""Gains on images in doubt are learnt up to this, dB: a few of drawn-over photographs would outweigh all others."""
 
 
 def fit_profile(
@@ -102,51 +96,6 @@ def fit_profile(
     gains = fit_gains(discriminant.whiten(examples.statistics), examples, len(kinds))
     seen = Described(calibration.statistics, whitened, chances).only(np.flatnonzero(shown))
     return replace(profile, gains=gains.calibrate(seen, calibration.kinds[shown], calibration.gains[shown], COVERAGE))
-
-
-def fit_doubt(profile: Profile, examples: Samples, calibration: Samples) -> Profile:
-    """Learn what restorers that only take off gain on images in doubt (`grids.selection.doubt`).
-
-    Args:
-        profile: what tells which samples these are.
-        examples: the training samples, some of soft photographs. The gains of other restorers do not count. Clean ones
-            without gains are those that equal their target: whatever changes them counts as a loss of `SPOILT`.
-        calibration: samples of other photographs.
-
-    Returns:
-        The profile with its `doubt`; None if too few samples are in doubt, or there are no such restorers.
-
-    Raises:
-        GridsError: the samples have the gains of another number of restorers than the profile has groups, or other
-            statistics.
-    """
-    # more than are acted on: they show what noise is like
-    learnt = _samples_in_doubt(profile, examples, find_unsure)
-    learnt = replace(learnt, gains=learnt.gains.clip(-MOST_IN_DOUBT, MOST_IN_DOUBT))
-    kept = _samples_in_doubt(profile, calibration, find_doubtful)
-    if not list_removers(profile.groups) or len(learnt) < FEWEST or len(kept) < fewest_values(COVERAGE):
-        return replace(profile, doubt=None)
-    whitened = [profile.discriminant.whiten(samples.statistics) for samples in (learnt, kept)]
-    model = fit_gains(whitened[0], learnt, 1)
-    seen = described_alike(kept.statistics, whitened[1])
-    return replace(profile, doubt=model.calibrate(seen, kept.kinds, kept.gains, COVERAGE))
-
-
-def _samples_in_doubt(
-    profile: Profile, samples: Samples, find: Callable[[Sequence[Selection]], NDArray[np.bool_]]
-) -> Samples:
-    """Those that are found, as of one kind, with the gains of restorers that only take off."""
-    if samples.gains.shape[1] != len(profile.groups):
-        raise GridsError(
-            f"the samples have the gains of {samples.gains.shape[1]} restorers, but the profile has "
-            f"{len(profile.groups)} groups"
-        )
-    gains = samples.gains[:, list_removers(profile.groups)]
-    spoilt = (samples.kinds == profile.kinds.index(CLEAN)) & np.isnan(gains).all(1)
-    gains[spoilt] = SPOILT
-    chosen = find(judge(replace(profile, doubt=None), samples.statistics, [""] * len(samples)))
-    chosen &= np.isfinite(gains).all(1)
-    return replace(samples, gains=gains, kinds=np.zeros_like(samples.kinds)).only(chosen)
 
 
 def assign_centres(samples: Samples, kinds: Sequence[str], parts: int = PARTS) -> Indices:

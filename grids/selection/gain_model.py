@@ -62,11 +62,11 @@ class Described(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What is expected of restorers for each of N images, most of it for the one that is expected to gain most.
+    """What is expected of restorers for each of N images, most of it for one of them.
 
     Args:
         gains: (N, G), the expected gain of every restorer in PSNR, dB; negative where harm is expected.
-        gain: (N,), the largest of them.
+        gain: (N,), that of the one that was asked about; else the largest of them.
         low: (N,), the lower end of the interval that holds its true gain, dB.
         high: (N,), the upper end, dB; the expected gain lies within the two.
         probability: (N,), of a gain above 0, 0 to 1.
@@ -130,21 +130,24 @@ class GainModel:
         if not (self.levels[0] >= 0 and self.levels[-1] <= 1 and 0 < self.coverage < 1):
             raise GridsError("the 'levels' and the 'coverage' of a model of gains must be within 0 and 1")
 
-    def forecast(self, images: Described) -> Forecast:
-        """Predict what every restorer gains on each image, and how sure that is of the one that gains most.
+    def forecast(self, images: Described, group: int | None = None) -> Forecast:
+        """Predict what every restorer gains on each image, and how sure that is of one of them.
 
         Each kind has a prediction of its own, kept within what was seen when it was learnt; they are averaged by the
         probabilities of the kinds.
 
         Args:
             images: N of them, with the D, R and K of this model.
+            group: the number of the restorer that is asked about, 0 to G - 1; None for that which gains most, in each
+                image.
 
         Returns:
-            The expected gains; of the largest the ends of the intervals, and the probability that it is one.
+            The expected gains; of the one asked about the ends of the intervals, and the probability that it is one.
         """
         parts = self._parts(images)
         gains = _average(images.chances, parts)
-        mixture = _mix(images.chances, parts, self.spread, gains.argmax(1))
+        chosen = gains.argmax(1) if group is None else np.full(len(gains), group)
+        mixture = _mix(images.chances, parts, self.spread, chosen)
         share, gain = (1 - self.coverage) / 2, mixture.mean()
         low, high = (mixture.quantile(float(np.interp(level, LEVELS, self.levels))) for level in (share, 1 - share))
         # the mean of a few far values may lie outside

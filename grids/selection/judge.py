@@ -9,9 +9,9 @@ from scipy.special import softmax
 
 from grids.errors import GridsError
 from grids.results import CLEAN, KNOWN, OTHER, UNKNOWN, FloatArray, Ranked, Selection, SelectionVerdict
-from grids.selection.doubt import settle_doubts, with_forecast
 from grids.selection.gain_model import Described
 from grids.selection.profile import Profile, group_membership
+from grids.selection.unsure import take_off_where_unsure, with_forecast
 
 
 def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> list[Selection]:
@@ -51,7 +51,9 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
         if forecast is not None and selection.group is not None:
             selection = with_forecast(selection, forecast, row)
         found.append(selection)
-    return found if profile.doubt is None else settle_doubts(profile.doubt, profile.groups, described, found)
+    if profile.gains is None:
+        return found
+    return take_off_where_unsure(profile.gains, profile.groups, described, found)
 
 
 def measure_distances(profile: Profile, squares: FloatArray, chances: FloatArray) -> FloatArray:

@@ -18,7 +18,6 @@ from grids.io import parse_json, write_bytes
 from grids.results import Candidate, FloatArray, GGDParams, Grouping
 from grids.results.record import decode, encode
 from grids.selection.classifier import Discriminant, check_array
-from grids.selection.doubt import list_removers
 from grids.selection.features import VERSION
 from grids.selection.gain_model import GainModel
 
@@ -74,8 +73,6 @@ class Profile:
         ggd: generalized Gaussians of the kinds, for equation 7 of GRIDS; empty where they were not measured.
         descriptor_sha256: of the network whose features are described.
         record: how it was made.
-        doubt: what those groups gain that only take off what was added, on images in doubt
-            (`grids.selection.doubt`); None where that was not learnt.
 
     Raises:
         GridsError: its parts do not fit one another.
@@ -89,7 +86,6 @@ class Profile:
     ggd: Mapping[str, GGDParams]
     descriptor_sha256: str
     record: Mapping[str, Any] = field(default_factory=dict)
-    doubt: GainModel | None = None
 
     def __post_init__(self) -> None:
         kinds, ids = self.kinds, [group.id for group in self.groups]
@@ -104,14 +100,10 @@ class Profile:
             if not group.degradations:
                 raise GridsError(f"the group '{group.id}' has no degradations")
         self._check_known(self.groups)
-        self._check_gains("gains", self.gains, len(kinds), len(ids))
-        self._check_gains("doubt", self.doubt, 1, len(list_removers(self.groups)))
-
-    def _check_gains(self, name: str, model: GainModel | None, kinds: int, groups: int) -> None:
-        if model is not None:
+        if self.gains is not None:
             size, rank = self.discriminant.projection.shape
-            check_array(f"the 'weights' of the {name}", model.weights, kinds, size + rank + 1, groups)
-            check_array(f"the 'centre' of the {name}", model.centre, size)
+            check_array("the 'weights' of the gains", self.gains.weights, len(kinds), size + rank + 1, len(ids))
+            check_array("the 'centre' of the gains", self.gains.centre, size)
 
     def _check_known(self, groups: Sequence[Candidate]) -> None:
         for group in groups:
@@ -126,12 +118,12 @@ class Profile:
             groups: the new candidates, at least one; their ids differ.
 
         Returns:
-            A new profile without models of gains.
+            A new profile without a model of gains.
 
         Raises:
             GridsError: a group holds a degradation that is not among the kinds, or none at all, or ids repeat.
         """
-        return replace(self, groups=groups, gains=None, doubt=None)
+        return replace(self, groups=groups, gains=None)
 
     def write(self, path: Path) -> Path:
         """Write the profile as one safetensors file, in one step: a reader sees the old file or the new one.
@@ -148,8 +140,7 @@ class Profile:
             RunError: the file cannot be written.
         """
         arrays = _to_arrays("discriminant", self.discriminant)
-        for name, model in (("gains", self.gains), ("doubt", self.doubt)):
-            arrays |= {} if model is None else _to_arrays(name, model)
+        arrays |= {} if self.gains is None else _to_arrays("gains", self.gains)
         head = _Head(
             self.kinds,
             self.groups,
@@ -158,7 +149,6 @@ class Profile:
             dict(self.ggd),
             self.descriptor_sha256,
             dict(self.record),
-            _Gains.of(self.doubt),
         )
         return write_bytes(path, save(arrays, {_KEY: json.dumps({"statistics": VERSION, **encode(head)})}))
 
@@ -248,7 +238,6 @@ class _Head:
     ggd: dict[str, GGDParams]
     descriptor_sha256: str
     record: dict[str, Any]
-    doubt: _Gains | None = None
 
 
 def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
@@ -261,7 +250,6 @@ def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
         head.ggd,
         head.descriptor_sha256,
         head.record,
-        _gain_model("doubt", head.doubt, arrays),
     )
 
 

@@ -14,6 +14,7 @@ from grids.degradations import Degradation
 from grids.errors import GridsError
 from grids.images.tensors import crop_middle
 from grids.metrics import image_psnr
+from grids.networks import Deconvolution
 from grids.networks.heads import MultiHead, for_task
 from grids.random import seed_for, seeded
 from grids.restoration.tiling import restore_image
@@ -192,15 +193,20 @@ def measure_gains(
         drawn: the degraded photograph and its target.
         restorers: networks that lie on the device.
         device: of the restorers.
-        most: sides of the middle part that they are run on, at most, pixels; None for the whole.
+        most: sides of the middle part that networks are run on, at most, pixels; None for the whole. `Deconvolution`
+            always sees the whole, which shows a blur better than any part.
 
     Returns:
-        One gain for each restorer, dB (RGB, 8 bit), negative for harm. All are NaN where the photograph equals its
-        target, and no restorer is run then; inf where one restores it perfectly.
+        One gain for each restorer, dB (RGB, 8 bit), negative for harm. NaN where what it would see equals its target,
+        and it is not run then; inf where it restores that perfectly.
     """
-    degraded, clean = (image if most is None else crop_middle(image, most) for image in (drawn.degraded, drawn.clean))
+    whole = drawn.degraded, drawn.clean
+    middle = whole if most is None else (crop_middle(drawn.degraded, most), crop_middle(drawn.clean, most))
+    return [_gain(one, *(whole if isinstance(one, Deconvolution) else middle), device) for one in restorers]
+
+
+def _gain(restorer: nn.Module, degraded: Tensor, clean: Tensor, device: torch.device | str) -> float:
     before = image_psnr(degraded, clean)
     if not np.isfinite(before):
-        return [np.nan] * len(restorers)
-    restored = (restore_image(one, degraded, device).clamp(0, 1) for one in restorers)
-    return [image_psnr(image, clean) - before for image in restored]
+        return np.nan
+    return image_psnr(restore_image(restorer, degraded, device).clamp(0, 1), clean) - before

@@ -12,11 +12,9 @@ from grids.degradations.compression import saved_as_jpeg
 from grids.degradations.ranges import Span
 from grids.devices import moved
 from grids.images.grey import take_one_channel
+from grids.images.tensors import LUMA
 from grids.training.camera import coarsen, soften
 from grids.training.pair_settings import PairSettings
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey (ITU-R BT.601), as JPEG has them."""
 
 
 class Made(NamedTuple):

@@ -24,6 +24,7 @@ from grids.results import HIDDEN_CELL
 from grids.results.selection import KNOWN, Ranked, Selection
 from grids.selection.features.color import color_statistics
 from grids.selection.features.defects import defect_statistics
+from grids.selection.features.grain import grain_statistics
 from grids.selection.features.patches import choose_patches
 from grids.selection.selector import Selector
 from grids.similarity.patches import draw_crops
@@ -186,7 +187,7 @@ def test_only_visible_pixels_are_measured() -> None:
     left = image[:, :, :96]
     patches = choose_patches(image, 4, visible=visible)
     assert patches.min() >= 0.2 and len(patches) == 4
-    for measure in (color_statistics, defect_statistics):
+    for measure in (color_statistics, defect_statistics, grain_statistics):
         masked, alone, whole = measure(image, visible), measure(left), measure(image)
         # beside the seam a median, a closing or a residual sees black
         assert (masked - alone).abs().max() < 0.5 < (whole - alone).abs().max()

@@ -209,15 +209,6 @@ def test_maps_that_cannot_be(changes: dict[str, object], message: str) -> None:
         paint_map(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def test_a_cautious_choice_is_said_to_be_one() -> None:
-    assert verdict_text(made()).startswith("known, group C1, likely jpeg (")
-    cautious = made(cautious=True)
-    assert verdict_text(cautious).startswith("known, group C1, in doubt: perhaps jpeg (")
-    assert ", in doubt" in selection_text(cautious).splitlines()[0]
-    assert "which only takes off what was added" in advice(cautious)
-    assert ", in doubt" not in selection_text(made())
-
-
 def test_below_one_half_it_is_perhaps_that() -> None:
     assert verdict_text(made(degradations={"jpeg": 0.49})) == "known, group C1, perhaps jpeg (49 %)"
 

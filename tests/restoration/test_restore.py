@@ -81,8 +81,8 @@ def test_what_became_of_it() -> None:
         (0.3, 0.95, 0.0, "restored"),
         (0.3, 0.95, 0.3, "restored"),
         (0.3, 0.95, 0.31, "too little"),
-        (0.3, 0.7, 0.0, "restored"),  # JPEG is taken off
-        (0.3, 0.69, 0.0, "uncertain"),
+        (0.3, 0.65, 0.0, "restored"),  # JPEG is taken off
+        (0.3, 0.64, 0.0, "uncertain"),
         (0.3, None, 0.0, "restored"),
         (None, None, 0.0, "restored"),  # what was never measured promises nothing, and forbids nothing
     ],
@@ -120,13 +120,21 @@ def test_sharpening_needs_more_certainty(photo: Photo, gains: float, likeliest: 
 
 
 @pytest.mark.parametrize(
-    ("gains", "jpeg", "action"), [(0.7, 0.4, "restored"), (0.7, 0.39, "uncertain"), (0.69, 0.4, "uncertain")]
+    ("gains", "jpeg", "action"), [(0.65, 0.4, "restored"), (0.65, 0.39, "uncertain"), (0.64, 0.4, "uncertain")]
 )
 def test_taking_off_grain_needs_less(photo: Photo, gains: float, jpeg: float, action: str) -> None:
     group = Ranked("C1", ("jpeg", "gaussian_noise", "inpainting"), 0.1, 0.99, 1.0)
     likeliest = {"jpeg": jpeg, "inpainting": 0.39, "gaussian_noise": 0.1}
     answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations=likeliest)
     assert restored(photo, answer).action == action
+
+
+def test_grain_is_what_it_is_whatever_the_restorer_calls_it(photo: Photo) -> None:
+    group = Ranked("N", ("poisson_noise", "gaussian_noise"), 0.1, 0.1, 1.0)
+    for jpeg, action in ((0.45, "restored"), (0.35, "uncertain")):  # noise of cameras, saved, looks like JPEG
+        likeliest = {"jpeg": jpeg, "poisson_noise": 0.1, "gaussian_blur": 0.4}
+        answer = replace(BEARS, gain_probability=0.75, ranking=(group,), degradations=likeliest)
+        assert restored(photo, answer).action == action
 
 
 def test_lettering_looks_like_holes_and_needs_more(photo: Photo) -> None:
@@ -136,18 +144,6 @@ def test_lettering_looks_like_holes_and_needs_more(photo: Photo) -> None:
         assert restored(photo, answer).action == action
 
 
-def test_a_cautious_choice_needs_a_likely_gain_but_no_name(photo: Photo) -> None:
-    group = Ranked("C1", ("jpeg", "gaussian_noise"), 0.1, 0.1, 1.0)
-    doubt = {"gaussian_blur": 0.3, "super_resolution": 0.3, "jpeg": 0.1}
-    answer = replace(BEARS, gain_probability=0.85, ranking=(group,), degradations=doubt)
-    assert restored(photo, answer).action == "uncertain"
-    assert restored(photo, replace(answer, cautious=True)).action == "restored"
-    assert restored(photo, replace(answer, cautious=True, gain_probability=0.84)).action == "uncertain"
-    least = RestoreSettings(min_gain=1.1)
-    found = restore_photo(photo, lambda _: replace(answer, cautious=True), lambda _: Brighter(), least)
-    assert found.why == "too little"
-
-
 def test_lines_on_flat_ground_are_a_drawing(photo: Photo) -> None:
     group = Ranked("C1", ("jpeg", "inpainting"), 0.1, 0.99, 8.0)
     answer = replace(BEARS, gain_probability=0.99, ranking=(group,), degradations={"inpainting": 0.97, "jpeg": 0.02})
@@ -155,14 +151,6 @@ def test_lines_on_flat_ground_are_a_drawing(photo: Photo) -> None:
     assert restored(photo, replace(answer, flat=True)).action == "uncertain"
     saved = replace(answer, flat=True, degradations={"jpeg": 0.97, "inpainting": 0.02})
     assert restored(photo, saved).action == "restored"
-
-
-def test_a_cautious_choice_runs_a_restorer_once_whatever_it_was_for(photo: Photo) -> None:
-    answers = [
-        replace(BEARS, degradations={name: 0.4}, cautious=True) for name in ("gaussian_blur", "motion_blur", "jpeg")
-    ]
-    found = restored(photo, *answers, steps=3)
-    assert (found.groups, found.why) == (("C1",), "uncertain")
 
 
 def test_a_restorer_that_changes_nothing_leaves_it_as_it_is(photo: Photo) -> None:

@@ -20,9 +20,9 @@ def test_selections_have_a_row_for_each_image() -> None:
     assert frame["predicted_gain_db"].dtype == float and frame["group"].isna().tolist() == [False, True]
     assert frame.loc[0, "probability_C1"] == 0.75 and math.isnan(frame.loc[1, "probability_C1"])
     assert selections_csv([chosen, clean]) == (
-        "image,verdict,group,degradation,predicted_gain_db,low_db,high_db,gain_probability,cautious,flat,distance,"
+        "image,verdict,group,degradation,predicted_gain_db,low_db,high_db,gain_probability,flat,distance,"
         "probability_C1,probability_C2,probability_clean,probability_haze,probability_jpeg\n"
-        "a.png,known,C1,jpeg,1.5,0.5,2.5,0.95,False,False,0.25,0.75,0.25,,0.333333,0.7\n"
-        "b.png,clean,,clean,,,,,False,False,0,,,1,,\n"
+        "a.png,known,C1,jpeg,1.5,0.5,2.5,0.95,False,0.25,0.75,0.25,,0.333333,0.7\n"
+        "b.png,clean,,clean,,,,,False,0,,,1,,\n"
     )
     assert selections_csv([]).startswith("image,verdict,group,degradation,predicted_gain_db")

@@ -12,6 +12,7 @@ from grids.selection.features import describe
 from grids.selection.features.blur import blur_statistics
 from grids.selection.features.color import color_statistics
 from grids.selection.features.defects import defect_statistics
+from grids.selection.features.grain import grain_statistics
 from grids.selection.features.spectrum import spectrum_statistics
 from grids.similarity.descriptor import Descriptor
 
@@ -19,13 +20,14 @@ from grids.similarity.descriptor import Descriptor
 def test_the_statistics_of_an_image(descriptor: Descriptor, crops: list[torch.Tensor]) -> None:
     image = blurred(*photographs(1), *BLURS[2][:2])
     found = describe(descriptor, image)
-    assert found.shape == (984,)
+    assert found.shape == (1002,)
     assert found.dtype == np.float64
     torch.manual_seed(3)
     assert np.array_equal(describe(descriptor, image.clone()), found)
-    assert np.array_equal(found[-152:-74], spectrum_statistics(image).double().numpy())
-    assert np.array_equal(found[-74:-48], color_statistics(image).double().numpy())
-    assert np.array_equal(found[-48:-16], defect_statistics(image).numpy())
+    assert np.array_equal(found[-170:-92], spectrum_statistics(image).double().numpy())
+    assert np.array_equal(found[-92:-66], color_statistics(image).double().numpy())
+    assert np.array_equal(found[-66:-34], defect_statistics(image).numpy())
+    assert np.array_equal(found[-34:-16], grain_statistics(image).numpy())
     assert np.array_equal(found[-16:], blur_statistics(image).double().numpy())
     assert found[-16:].any()
     assert not np.array_equal(describe(descriptor, crops[1]), found)

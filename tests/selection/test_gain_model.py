@@ -101,6 +101,19 @@ def forecast(model: GainModel, whitened: FloatArray, chances: FloatArray) -> For
     return model.forecast(seen(whitened, chances))
 
 
+def test_a_forecast_can_be_of_another_restorer_than_the_best() -> None:
+    whitened, chances, samples = measured(300, 0.1)
+    model = fit_gains(whitened, samples, KINDS)
+    best = forecast(model, whitened, chances)
+    chosen = best.gains.argmax(1)
+    each = [model.forecast(seen(whitened, chances), group) for group in range(best.gains.shape[1])]
+    for group, one in enumerate(each):
+        assert np.array_equal(one.gains, best.gains) and np.allclose(one.gain, best.gains[:, group])
+        assert ((one.low <= one.gain) & (one.gain <= one.high)).all()
+        where = chosen == group
+        assert np.array_equal(one.probability[where], best.probability[where])
+
+
 @pytest.mark.parametrize("coverage", [0.9, 0.6])
 def test_intervals_and_probabilities_hold_as_often_as_they_say(coverage: float) -> None:
     model = fit_gains(*measured(3000, 0.5)[::2], KINDS)

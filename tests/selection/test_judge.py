@@ -12,7 +12,7 @@ from grids.selection.selector import Selector
 
 
 def test_several_are_judged_as_each_alone(selector: Selector) -> None:
-    rows = np.random.default_rng(0).normal(size=(5, 984)) * selector.profile.discriminant.scale
+    rows = np.random.default_rng(0).normal(size=(5, 1002)) * selector.profile.discriminant.scale
     rows += selector.profile.discriminant.mean
     together = judge(selector.profile, rows, "abcde")
     assert [one.image for one in together] == list("abcde")

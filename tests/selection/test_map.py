@@ -47,7 +47,7 @@ def test_every_cell_has_the_blur_of_the_whole(selector: Selector, monkeypatch: p
 
     def record(descriptor: object, cell: Tensor, visible: Tensor | None, blur: Tensor) -> FloatArray:
         seen.append(blur)
-        return np.zeros(984)
+        return np.zeros(1002)
 
     monkeypatch.setattr("grids.selection.map.describe", record)
     selector.map(image)
@@ -57,7 +57,7 @@ def test_every_cell_has_the_blur_of_the_whole(selector: Selector, monkeypatch: p
 
 
 def test_large_images_have_larger_cells(selector: Selector, monkeypatch: pytest.MonkeyPatch) -> None:
-    zeros = np.zeros(984)
+    zeros = np.zeros(1002)
     monkeypatch.setattr("grids.selection.map.describe", lambda descriptor, image, visible, blur: zeros)
     for size in ((3000, 3000), (100, 60000), (2000, 4100)):
         labels = selector.map(torch.zeros(1).expand(3, *size)).labels

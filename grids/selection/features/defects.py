@@ -12,6 +12,7 @@ from grids.images.libraries import opencv
 from grids.images.tensors import to_8_bit, to_numpy, to_pixels
 from grids.results import FloatArray
 from grids.selection.features.patches import is_shown
+from grids.selection.features.windows import choose_windows
 
 STEPS = (4, 8, 16, 32, 64, 128)
 """Levels by which a pixel differs from the median of its 3 x 3."""
@@ -27,8 +28,6 @@ TONES = (0.25, 0.5)
 """Between dark, middle and bright blocks: noise of light grows with brightness, other noise does not."""
 FLAT = 0.2
 """The quantile of the noise of blocks of one tone, low enough to be that of flat ones."""
-WINDOW, WINDOWS = 256, 4
-"""Of an image of more pixels than these windows have, four by four of them are looked at, evenly spaced."""
 FLOOR = 1e-4
 """Added to shares and levels before their logarithm."""
 
@@ -49,27 +48,10 @@ def defect_statistics(image: Tensor, visible: Tensor | None = None) -> Tensor:
     Returns:
         (32,).
     """
-    windows = _windows(image.shape[-2], image.shape[-1])
+    windows = choose_windows(image.shape[-2], image.shape[-1], visible)
     shown = torch.ones(image.shape[-2:], dtype=torch.bool) if visible is None else visible
-    if visible is not None:
-        most = is_shown(torch.stack([visible[window].float().mean() for window in windows]))
-        windows = [window for window, looked_at in zip(windows, most.tolist(), strict=True) if looked_at]
     values = np.mean([_describe(image[:, *window], shown[window].numpy()) for window in windows], 0)
     return torch.from_numpy(np.log(values + FLOOR))
-
-
-def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
-    """Rows and columns of the image, or of windows of a large one."""
-    if height * width <= (WINDOW * WINDOWS) ** 2:
-        return [(slice(0, height), slice(0, width))]
-    return list(itertools.product(_spans(height), _spans(width)))
-
-
-def _spans(side: int) -> list[slice]:
-    """Rows or columns of windows, evenly spaced."""
-    if side <= WINDOW:
-        return [slice(0, side)]
-    return [slice(start := k * (side - WINDOW) // (WINDOWS - 1), start + WINDOW) for k in range(WINDOWS)]
 
 
 def _describe(window: Tensor, shown: np.ndarray) -> FloatArray:

@@ -11,7 +11,8 @@ import torch
 from grids.degradations import degradation
 from grids.random import seeded
 from grids.selection.features.defects import FLOOR as LEAST_SHARE
-from grids.selection.features.defects import WINDOW, WINDOWS, defect_statistics
+from grids.selection.features.defects import defect_statistics
+from grids.selection.features.windows import WINDOW, WINDOWS
 
 
 def defects(image: torch.Tensor) -> np.ndarray:
