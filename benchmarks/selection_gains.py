@@ -22,7 +22,7 @@ from grids.selection.samples import Samples
 
 LEAST_PHOTOGRAPHS = 5
 CHANCES = (0, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0001)
-THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95)
+THRESHOLDS = (0.0, 0.5, 0.65, 0.7, 0.8, 0.85, 0.9, 0.95)
 
 
 class Choice(NamedTuple):

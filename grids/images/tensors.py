@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = npt.NDArray[Any]  # uint8 or uint16
+
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601), as JPEG has them."""
 

@@ -66,7 +66,9 @@ def advice(selection: Selection) -> str:
         return "It looks drawn over, but much of it is flat: leave it as it is, if it is a drawing or a screenshot."
     if not selection.promises():
         return f"Group {group} is the best for it, but a gain is uncertain: expect about {gain:+.1f} dB{reach}."
-    return f"Restore it with group {group}: it should gain about {gain:.1f} dB{reach}."
+    others = (one.predicted_gain or 0.0 for one in selection.ranking[1:])
+    safe = ", which only takes off (others may gain more, or do harm)" if max(others, default=gain) > gain else ""
+    return f"Restore it with group {group}{safe}: it should gain about {gain:.1f} dB{reach}."
 
 
 def selection_text(selection: Selection, width: int = TEXT_WIDTH) -> str:

@@ -22,7 +22,7 @@ from grids.networks.heads import MultiHead, TaskView, for_task
 from grids.restoration.models import load_restorer
 from grids.restoration.structures import keep_structures, redraws, with_depth_of
 from grids.restoration.tiling import OVERLAP, SMALLEST, Part, restore_parts
-from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection
+from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Selection, takes_off
 
 DONE: Literal["done"] = "done"
 TOO_LITTLE: Literal["too little"] = "too little"
@@ -153,8 +153,9 @@ def restore_photo(
     """Select and restore, once or several times.
 
     It ends earlier where the image is clean or unknown, where a gain is not likely, where a restorer would run again
-    for the same degradation (it has not learnt from its own results), and where one changes nothing. What a selected
-    restorer erases although nothing was drawn over the image comes back (`grids.restoration.structures`).
+    for the same degradation, or one that only takes off for any (none has learnt from its own results), and where one
+    changes nothing. What a selected restorer erases although nothing was drawn over the image comes back
+    (`grids.restoration.structures`).
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
@@ -212,9 +213,12 @@ def restore_photo(
 
 
 def _was_run(done: Sequence[Step], group: str, head: str | None, selection: Selection) -> bool:
-    """Whether a restorer ran already for the same degradation."""
-    ran = ((step.group, step.head, step.selection.degradation) for step in done)
-    return (group, head, selection.degradation) in ran
+    """Whether a restorer ran already for the same degradation; one that only takes off, for whichever it was."""
+    once = bool(selection.ranking) and takes_off(selection.ranking[0].degradations)
+    return any(
+        (step.group, step.head) == (group, head) and (once or step.selection.degradation == selection.degradation)
+        for step in done
+    )
 
 
 def _with_pixels(photo: Photo, pixels: Pixels) -> Photo:

@@ -167,8 +167,8 @@ class Selection:
 
         It is where a group is chosen, the predicted gain is above 0 and at least `min_gain`, and one of these holds.
         Its restorer gains with a probability of at least `LIKELY` (0.85), and one name has a probability of at least
-        `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group only takes off what was added (noise, JPEG,
-        ringing, defects: `takes_off`), it gains with a probability of at least `LIKELY_GRAIN` (0.65), and noise, JPEG
+        `NAMED` (0.5), or the group of at least `SURE` (0.98). Or the group only takes off what was added (`takes_off`),
+        noise, JPEG or ringing among it, it gains with a probability of at least `LIKELY_GRAIN` (0.65), and noise, JPEG
         and ringing have one of at least `NAMED` together. A probability that is not known is no hindrance. What looks
         drawn over, but is flat, promises nothing: it is a drawing.
 
@@ -188,9 +188,10 @@ class Selection:
             return False
         gains = 1.0 if self.gain_probability is None else self.gain_probability
         own = self.ranking[0]
-        named = max(self.degradations.values(), default=1.0) >= NAMED
+        names = [chance for name, chance in self.degradations.items() if name not in (CLEAN, OTHER)]
+        named = max(names, default=1.0) >= NAMED
         grain = sum(self.degradations.get(name, 0.0) for name in GRAIN)
-        added = grain >= NAMED and takes_off(own.degradations)
+        added = grain >= NAMED and takes_off(own.degradations) and not set(GRAIN).isdisjoint(own.degradations)
         return gains >= (LIKELY_GRAIN if added else LIKELY) and (named or added or own.probability >= SURE)
 
     def to_json(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Drawn(NamedTuple):
     """A photograph, reduced, cut, degraded and, where the quality is not 0, saved as JPEG.
 
     Args:
-        clean: (3, H, W) in [0, 1], the photograph before it was degraded or saved.
+        clean: (3, H, W) in [0, 1], the photograph, softened where the data says so, before it was degraded or saved.
         degraded: (3, H, W) in [0, 1], the result.
         severity: of the degradation, 0 to 1; 0 without one; of a distorted one (`make_outliers`) which distortion.
         factor: how many times smaller it was made, 1 or more.

@@ -130,7 +130,7 @@ class GainModel:
         if not (self.levels[0] >= 0 and self.levels[-1] <= 1 and 0 < self.coverage < 1):
             raise GridsError("the 'levels' and the 'coverage' of a model of gains must be within 0 and 1")
 
-    def forecast(self, images: Described, group: int | None = None) -> Forecast:
+    def forecast(self, images: Described, chosen: Indices | None = None) -> Forecast:
         """Predict what every restorer gains on each image, and how sure that is of one of them.
 
         Each kind has a prediction of its own, kept within what was seen when it was learnt; they are averaged by the
@@ -138,16 +138,15 @@ class GainModel:
 
         Args:
             images: N of them, with the D, R and K of this model.
-            group: the number of the restorer that is asked about, 0 to G - 1; None for that which gains most, in each
-                image.
+            chosen: (N,), the number of the restorer that is asked about, 0 to G - 1, for each image; None for that
+                which gains most.
 
         Returns:
             The expected gains; of the one asked about the ends of the intervals, and the probability that it is one.
         """
         parts = self._parts(images)
         gains = _average(images.chances, parts)
-        chosen = gains.argmax(1) if group is None else np.full(len(gains), group)
-        mixture = _mix(images.chances, parts, self.spread, chosen)
+        mixture = _mix(images.chances, parts, self.spread, gains.argmax(1) if chosen is None else chosen)
         share, gain = (1 - self.coverage) / 2, mixture.mean()
         low, high = (mixture.quantile(float(np.interp(level, LEVELS, self.levels))) for level in (share, 1 - share))
         # the mean of a few far values may lie outside

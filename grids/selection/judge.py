@@ -51,7 +51,7 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
         if forecast is not None and selection.group is not None:
             selection = with_forecast(selection, forecast, row)
         found.append(selection)
-    if profile.gains is None:
+    if profile.gains is None:  # then nothing is forecast
         return found
     return take_off_where_unsure(profile.gains, profile.groups, described, found)
 

@@ -246,15 +246,11 @@ def _profile(head: _Head, arrays: Mapping[str, Any]) -> Profile:
         head.groups,
         Discriminant(**_from_arrays("discriminant", Discriminant, arrays)),
         head.thresholds,
-        _gain_model("gains", head.gains, arrays),
+        None if head.gains is None else GainModel(**_from_arrays("gains", GainModel, arrays), **vars(head.gains)),
         head.ggd,
         head.descriptor_sha256,
         head.record,
     )
-
-
-def _gain_model(name: str, stored: _Gains | None, arrays: Mapping[str, Any]) -> GainModel | None:
-    return None if stored is None else GainModel(**_from_arrays(name, GainModel, arrays), **vars(stored))
 
 
 def _to_arrays(name: str, record: Discriminant | GainModel) -> dict[str, np.ndarray[Any, Any]]:

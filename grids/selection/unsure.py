@@ -37,7 +37,7 @@ def take_off_where_unsure(
     if not rows or not removers:
         return found
     unsure = images.only(np.array(rows))
-    forecasts = {number: model.forecast(unsure, number) for number in removers}
+    forecasts = {number: model.forecast(unsure, np.full(len(rows), number)) for number in removers}
     expected = forecasts[removers[0]].gains
     for place, row in enumerate(rows):
         for number in sorted(removers, key=expected[place].__getitem__, reverse=True):

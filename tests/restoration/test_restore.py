@@ -137,6 +137,28 @@ def test_grain_is_what_it_is_whatever_the_restorer_calls_it(photo: Photo) -> Non
         assert restored(photo, answer).action == action
 
 
+def test_grain_is_no_reason_to_fill_holes(photo: Photo) -> None:
+    group = Ranked("H", ("inpainting", "salt_pepper"), 0.1, 0.1, 1.0)
+    for gains, action in ((0.84, "uncertain"), (0.85, "restored")):
+        answer = replace(BEARS, gain_probability=gains, ranking=(group,), degradations={"jpeg": 0.9})
+        assert restored(photo, answer).action == action
+
+
+def test_what_only_takes_off_runs_once_whatever_it_was_for(photo: Photo) -> None:
+    for degradations, groups in ((("jpeg", "gaussian_noise"), ("C1",)), (("jpeg", "gaussian_blur"), ("C1", "C1"))):
+        ranking = (Ranked("C1", degradations, 0.1, 0.9, 1.0),)
+        answers = [replace(BEARS, ranking=ranking, degradations={name: 0.9}) for name in degradations]
+        found = restored(photo, *answers, steps=2)
+        assert found.groups == groups
+
+
+@pytest.mark.parametrize("name", ["other", "clean"])
+def test_what_no_group_restores_is_no_name(photo: Photo, name: str) -> None:
+    group = Ranked("N", ("poisson_noise", "gaussian_noise"), 0.1, 0.1, 1.0)
+    answer = replace(BEARS, gain_probability=0.99, ranking=(group,), degradations={name: 0.87, "poisson_noise": 0.1})
+    assert restored(photo, answer).action == "uncertain"
+
+
 def test_lettering_looks_like_holes_and_needs_more(photo: Photo) -> None:
     group = Ranked("C1", ("jpeg", "inpainting"), 0.1, 0.99, 1.0)
     for gains, action in ((0.84, "uncertain"), (0.85, "restored")):

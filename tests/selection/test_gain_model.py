@@ -106,7 +106,7 @@ def test_a_forecast_can_be_of_another_restorer_than_the_best() -> None:
     model = fit_gains(whitened, samples, KINDS)
     best = forecast(model, whitened, chances)
     chosen = best.gains.argmax(1)
-    each = [model.forecast(seen(whitened, chances), group) for group in range(best.gains.shape[1])]
+    each = [model.forecast(seen(whitened, chances), np.full(300, group)) for group in range(best.gains.shape[1])]
     for group, one in enumerate(each):
         assert np.array_equal(one.gains, best.gains) and np.allclose(one.gain, best.gains[:, group])
         assert ((one.low <= one.gain) & (one.gain <= one.high)).all()

@@ -17,13 +17,13 @@ GROUPS = (
     Candidate("N", ("gaussian_noise", "poisson_noise")),
     Candidate("J", ("jpeg", "gaussian_noise", "motion_blur")),
 )
-COUNT = 4
+SLOPE = 0.1
 
 
 def model(gains: tuple[float, ...] = (2.0, 1.5, 1.0), spread: tuple[float, ...] = (3.0, 0.1, 0.1)) -> GainModel:
-    """It expects the same of every image."""
+    """It expects a tenth of a dB more of every image than of the one before."""
     weights = np.zeros((1, 3, len(gains)))
-    weights[0, -1] = gains
+    weights[0, 0], weights[0, -1] = SLOPE, gains
     limits = np.stack((np.full((1, len(gains)), -9.0), np.full((1, len(gains)), 9.0)), 1)
     odds = np.array([1.0, 0.0])
     return GainModel(np.zeros(1), np.ones(1), weights, limits, np.array([spread]), LEVELS, odds)
@@ -37,7 +37,7 @@ def selection(gain: float = 2.0, probability: float = 0.6, **changes: Any) -> Se
 
 def chosen(learnt: GainModel, *selections: Selection, groups: tuple[Candidate, ...] = GROUPS) -> list[Selection]:
     size = len(selections)
-    images = Described(np.zeros((size, 1)), np.zeros((size, 1)), np.ones((size, 1)))
+    images = Described(np.arange(size)[:, None].astype(float), np.zeros((size, 1)), np.ones((size, 1)))
     return take_off_where_unsure(learnt, groups, images, selections)
 
 
@@ -68,12 +68,23 @@ def test_others_stay_what_they_are(changes: dict[str, Any]) -> None:
     given = selection(**changes)
     between = chosen(model(), selection(), given, selection())
     assert between[1] == given and between[0].group == between[2].group == "N"
+    assert [one.predicted_gain for one in between[::2]] == pytest.approx([1.5, 1.5 + 2 * SLOPE])
+    ends = [one.interval or (0.0, 0.0) for one in between[::2]]
+    assert np.subtract(ends[1], ends[0]) == pytest.approx([2 * SLOPE] * 2, abs=1e-3)
+
+
+def test_each_image_has_an_order_of_its_own() -> None:
+    learnt = model()
+    weights = learnt.weights.copy()
+    weights[0, 0] = (SLOPE, -1.0, 1.0)  # from the second image on the third group gains more than the second
+    found = chosen(replace(learnt, weights=weights), *[selection() for _ in range(3)])
+    assert [one.group for one in found] == ["N", "J", "J"]
 
 
 def test_where_none_is_sure_enough_nothing_changes() -> None:
-    given = [selection() for _ in range(COUNT)]
+    given = [selection() for _ in range(4)]
     assert chosen(model(spread=(3.0, 3.0, 3.0)), *given) == given
-    assert chosen(model(gains=(2.0, -0.1, -0.2)), *given) == given
+    assert chosen(model(gains=(2.0, -0.8, -0.9)), *given) == given
     assert chosen(model((2.0,), (3.0,)), *given, groups=GROUPS[:1]) == given
 
 

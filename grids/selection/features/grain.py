@@ -57,8 +57,9 @@ def _deviations(planes: np.ndarray, shown: np.ndarray) -> FloatArray:
     for factor in REDUCED:
         size = tuple(max(1, side // factor) for side in shown.shape[::-1])
         small, shares = (cv2.resize(values, size, interpolation=cv2.INTER_AREA) for values in (planes, shown))
-        looked_at = is_shown(torch.from_numpy(_blocks(shares).mean(1))).numpy()
-        spread = _blocks(small).std(1)[looked_at]
+        seen = torch.from_numpy(_blocks(shares).mean(1))
+        # what is visible may lie in a last row or column that is no whole block
+        spread = _blocks(small).std(1)[is_shown(seen).numpy()] if seen.any() else small[shares > 0].std(0)[None]
         found.append(np.quantile(spread, QUANTILES, axis=0).T.ravel())
     return np.concatenate(found)
 

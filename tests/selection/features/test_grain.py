@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from grids.images.tensors import LUMA
 from grids.random import seeded
 from grids.selection.features.grain import QUANTILES, REDUCED, grain_statistics
-from grids.selection.features.windows import WINDOW, WINDOWS
 
 
 def levels(image: torch.Tensor) -> np.ndarray:
@@ -52,8 +51,28 @@ def test_texture_hides_none_of_it_while_some_blocks_are_smooth() -> None:
 
 
 def test_windows_of_a_large_image_stand_for_it() -> None:
-    image = torch.rand((3, 1100, 1500), generator=seeded(0)).mul(255).round().div(255)
-    assert levels(image) == pytest.approx(levels(image[:, : WINDOW * WINDOWS, : WINDOW * WINDOWS]), rel=0.05)
+    noise = torch.randn((3, 1100, 1500), generator=seeded(0))
+    image = with_noise(noise, 4)
+    image[..., 750:] = with_noise(noise[..., 750:], 12)
+    halves = np.mean([levels(image[..., :750]), levels(image[..., 750:])], 0)
+    assert levels(image) == pytest.approx(halves, rel=0.1)
+
+
+def test_an_image_smaller_than_a_block_is_one() -> None:
+    image = torch.randint(0, 256, (3, 7, 5), generator=seeded(7)).div(255)
+    luma = sum(weight * 255 * plane for weight, plane in zip(LUMA, image, strict=True))
+    assert levels(image)[0, 0] == pytest.approx([float(luma.std(correction=0))] * 3, rel=1e-4)
+
+
+def test_what_is_hidden_is_not_looked_at_wherever_the_visible_lies() -> None:
+    image = with_noise(torch.randn((3, 15, 15), generator=seeded(8)), 12)
+    visible = torch.zeros(15, 15, dtype=torch.bool)
+    visible[:, 8:] = True
+    image[:, ~visible] = 0.5
+    found = np.expm1(grain_statistics(image, visible).numpy())
+    assert found[0] > 4  # the visible columns are no whole block
+    flat = torch.full((3, 15, 15), 0.5)
+    assert np.expm1(grain_statistics(flat, visible).numpy()).max() < 1e-4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (7, 7), (9, 15)])
