@@ -199,7 +199,7 @@ def test_the_written_profile_is_on_plain_statistics(examples: dict[str, str], cl
     made = profile_examples(examples, tmp_path / "run", clean=clean, device="cpu")
     read = read_profile(tmp_path / "run" / FILE)
     assert made.discriminant.projection.shape[0] == 8 * 13 + 78 + 26 + 32 + 18 + 16
-    rows = np.random.default_rng(0).normal(size=(4, 256)) * made.discriminant.scale + made.discriminant.mean
+    rows = np.random.default_rng(0).normal(size=(4, 274)) * made.discriminant.scale + made.discriminant.mean
     first, second = (one.discriminant.squared_distances(one.discriminant.whiten(rows)) for one in (made, read))
     assert first == pytest.approx(second, rel=1e-3)
 
