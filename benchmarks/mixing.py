@@ -115,7 +115,7 @@ class Mixing:
     def train(self) -> None:
         """What this worker is to train; one process for each worker."""
         with locked(self.folder, self.folder / f".lock-{self.chosen.worker[0]}"):
-            if self.chosen.only:
+            if self.chosen.only == "singles":
                 self.train_singles()
             else:
                 self.train_plan()
@@ -154,6 +154,9 @@ class Mixing:
     def missing(self) -> Iterator[Asked]:
         """What is not trained yet, in its order; what hangs on the groups found only when nothing is missing before."""
         done = self.records()
+        if self.chosen.only == "second-seeds":
+            yield from (asked for asked in second_seeds(done) if asked not in done)
+            return
         missing = False
         for asked in itertools.chain(map(Asked, self.chosen.groups), first_plan(), searched(done, SEARCHED_DELTAS[:1])):
             if asked not in done:
@@ -254,7 +257,11 @@ def run(given: Sequence[str] | None) -> None:
     options = parser(__doc__)
     options.add_argument("what", choices=("train", "report", "export"))
     options.add_argument("--folder", type=Path, default=Path("runs/mixing"))
-    options.add_argument("--only", choices=("singles",), help="the weights of the single tasks that are missing")
+    options.add_argument(
+        "--only",
+        choices=("singles", "second-seeds"),
+        help="the weights of the single tasks that are missing; the second seeds of groups of three to six",
+    )
     options.add_argument("--groups", nargs="+", type=group_of, default=(), help="tasks joined by +, before the plan")
     options.add_argument("--start", type=Path, default=WEIGHTS / "unet_start.safetensors", help="what all start from")
     options.add_argument("--network", default="unet")

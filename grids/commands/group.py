@@ -103,7 +103,7 @@ class GroupTraining:
     )
     repeats: int = declared(
         type=click.IntRange(min=1),
-        default=2,
+        default=3,
         show_default=True,
         help="Most seeds for a group with a drop close to delta or very uncertain.",
     )

@@ -52,7 +52,7 @@ class TrainingSettings:
     network: str = "unet"
     config: TrainingConfig = field(default_factory=TrainingConfig)
     start: str | Path | None = None
-    repeats: int = 2
+    repeats: int = 3
     early: bool = True
     validation_side: int = SIDE
     validation_count: int = COUNT

@@ -118,7 +118,8 @@ def result_file(out: str | Path | None, source: Path, what: str) -> Path:
 def target_names(sources: Sequence[Path]) -> dict[Path, str]:
     """Choose a .png name for every source: its path below the folder that all share.
 
-    Where two would be equal (a.jpg and a.png), the later one keeps its suffix in the name: a_png.png.
+    Where two would be equal (a.jpg and a.png), a .png keeps its name, and of others the later one gets its suffix
+    into the name: a_jpg.png.
 
     Args:
         sources: the files; "-" becomes stdin.png.
@@ -131,15 +132,15 @@ def target_names(sources: Sequence[Path]) -> dict[Path, str]:
 
     Example:
         >>> list(target_names([Path("p/a.jpg"), Path("p/a.png"), Path("p/x/b.tif")]).values())
-        ['a.png', 'a_png.png', 'x/b.png']
+        ['a_jpg.png', 'a.png', 'x/b.png']
     """
     try:
         base = os.path.commonpath([absolute(path).parent for path in sources])
     except ValueError as error:
         raise GridsError(f"the images share no folder ({error})") from error
-    names: dict[Path, str] = {}
+    names: dict[Path, str] = dict.fromkeys(sources, "")  # in their order
     taken: dict[str, Path] = {}
-    for path in sources:
+    for path in sorted(sources, key=lambda path: path.suffix.lower() != ".png"):
         below = Path("stdin") if path == STDIO else absolute(path).relative_to(base)
         name = below.with_suffix(".png").as_posix()
         if name.casefold() in taken:  # a.jpg beside a.png

@@ -76,11 +76,12 @@ def promise_text(selection: Selection, group: str | None = None) -> str:
         group: the id of the group that was used; None for the chosen one. Of another group only the gain is known.
 
     Returns:
-        Such as "predicted gain +2.10 dB (+1.20 to +3.00), 93 % likely to gain"; empty where nothing is predicted.
+        Such as "predicted gain +2.10 dB (+1.20 to +3.00), 93 % likely to gain", or "predicted gain of D +0.30 dB" of a
+        group that was not chosen; empty where nothing is predicted.
     """
-    if group not in (None, selection.group):
+    if group is not None and group != selection.group:
         own = next((ranked.predicted_gain for ranked in selection.ranking if ranked.group == group), None)
-        return "" if own is None else f"predicted gain {own:+.2f} dB"
+        return "" if own is None else f"predicted gain of {printable(group)} {own:+.2f} dB"
     parts = [f"predicted gain {gain}"] if (gain := gain_text(selection)) else []
     if selection.gain_probability is not None:
         parts.append(f"{likely_text(selection)} likely to gain")
@@ -103,6 +104,7 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
             UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough, or it is a drawing "
             "(`grids restore --group ID` restores it nevertheless)",
             "too little": "left as it is: less is expected than was asked for",
+            "unchanged": "left as it is: the restorer changes nothing in it",
         }
         return nothing.get(why, "left as it is")
     ends = {
@@ -110,5 +112,6 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
         UNKNOWN: ", now unknown",
         UNCERTAIN: ", a further gain is uncertain",
         "too little": ", a further gain would be less than was asked for",
+        "unchanged": ", the next restorer changes nothing",
     }
     return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

@@ -26,8 +26,9 @@ from grids.results.selection import CLEAN, UNCERTAIN, UNKNOWN, Candidate, Select
 
 DONE: Literal["done"] = "done"
 TOO_LITTLE: Literal["too little"] = "too little"
+UNCHANGED: Literal["unchanged"] = "unchanged"
 """Why restoring ended, besides "clean", "unknown" and "uncertain" (it is not likely that the next step gains): all
-steps are done, or the next is expected to gain less than asked for."""
+steps are done, the next is expected to gain less than asked for, or changes nothing (deconvolution without a blur)."""
 Action = Literal["restored", "uncertain", "left"]
 """What became of a photograph: "uncertain" and "left" ones are as they were, the former for want of a likely gain."""
 
@@ -57,8 +58,8 @@ class Restoration:
         photo: the result, of the size and depth of the photograph; the photograph itself where nothing was restored.
         steps: all looks at it, in order; the last may be one after which nothing was run.
         why: why it ended: "done" (all steps), "clean", "unknown" (nothing restores what it bears), "uncertain" (a gain
-            is not likely, or the same restorer would run again for the same degradation) or "too little" (less gain is
-            expected than was asked for).
+            is not likely, or the same restorer would run again for the same degradation), "too little" (less gain is
+            expected than was asked for) or "unchanged" (the restorer changes nothing).
     """
 
     photo: Photo
@@ -76,11 +77,11 @@ class Restoration:
 
         Returns:
             "restored" where a restorer was run at least once. Else the photograph is as it was: "uncertain" where a
-            restorer was there, but a gain not likely or too small, "left" where it is clean or unknown.
+            restorer was there, but a gain not likely, too small or none, "left" where it is clean or unknown.
         """
         if self.groups:
             return "restored"
-        return UNCERTAIN if self.why in (UNCERTAIN, TOO_LITTLE) else "left"
+        return UNCERTAIN if self.why in (UNCERTAIN, TOO_LITTLE, UNCHANGED) else "left"
 
     @property
     def restorers(self) -> tuple[str, ...]:
@@ -201,8 +202,8 @@ def restore_photo(
             made = _blend_parts(pixels, parts, settings.strength, bits)
         except ImageError as error:
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
-        if forced is None and settings.strength and np.array_equal(made, with_depth_of(made, pixels)):
-            why = UNCERTAIN  # such as deconvolution where it finds no blur
+        if settings.strength and np.array_equal(made, with_depth_of(made, pixels)):
+            why = UNCHANGED
             done.append(Step(selection))
             break
         pixels = keep_structures(pixels, made) if forced is None and redraws(selection) else made

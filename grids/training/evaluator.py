@@ -14,7 +14,7 @@ from grids.io import make_folder
 from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.search.answers import BEYOND, WITHIN
+from grids.search.answers import BEYOND
 from grids.search.problem import STANDARD_ERRORS
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import EVERY, Checkpointing
@@ -39,8 +39,8 @@ class TrainingEvaluator:
         device: where the training is done.
         problem: the deltas (dB), for stopping early and repeating; None never stops and never repeats. It can be set
             later.
-        repeats: a group whose noise straddles delta, or that is within it with a standard error above `UNCERTAIN`, is
-            trained with so many seeds at most.
+        repeats: a group whose noise straddles delta, or one that is not beyond it and has a standard error above
+            `UNCERTAIN`, is trained with so many seeds at most.
         early: stop a group that is clearly beyond delta at half of its steps.
         every: seconds between checkpoints.
         deadline: a time of `time.monotonic()`, after which OutOfTimeError is raised, with a checkpoint written.
@@ -57,7 +57,7 @@ class TrainingEvaluator:
         *,
         device: torch.device | str = "cpu",
         problem: Problem | None = None,
-        repeats: int = 2,
+        repeats: int = 3,
         early: bool = True,
         every: float = EVERY,
         deadline: float = math.inf,
@@ -224,16 +224,14 @@ class TrainingEvaluator:
     def _find_uncertain(self, group: tuple[str, ...], answer: Answer) -> list[str]:
         """The tasks that another seed is for.
 
-        Those that keep a group undecided, and the noisy ones of one within delta; none if it is beyond, or there is no
-        delta.
+        The noisy ones, and those that keep a group undecided; none if it is beyond, or there is no delta.
         """
-        problem, verdict = self.problem, self._verdict(group, answer)
-        if problem is None or verdict == BEYOND:
+        problem = self.problem
+        if problem is None or self._verdict(group, answer) == BEYOND:
             return []
-        if verdict == WITHIN:
-            return [task for task in group if answer.noise.get(task, 0.0) > UNCERTAIN]
+        noise = {task: answer.noise.get(task, 0.0) for task in group}
         far = {task: abs(answer.drops[task] - problem.delta_of(task)) for task in group}
-        return [task for task in group if far[task] <= STANDARD_ERRORS * answer.noise.get(task, 0.0)]
+        return [task for task in group if noise[task] > UNCERTAIN or far[task] <= STANDARD_ERRORS * noise[task]]
 
     def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""

@@ -176,9 +176,9 @@ def test_lines_on_flat_ground_are_a_drawing(photo: Photo) -> None:
 
 
 def test_a_restorer_that_changes_nothing_leaves_it_as_it_is(photo: Photo) -> None:
-    for steps in (1, 2):
-        found = restore_photo(photo, lambda _: BEARS, lambda _: nn.Identity(), RestoreSettings(steps=steps))
-        assert (found.action, found.photo is photo) == ("uncertain", True)
+    for steps, group in ((1, None), (2, None), (1, "C1")):
+        found = restore_photo(photo, lambda _: BEARS, lambda _: nn.Identity(), RestoreSettings(group, steps=steps))
+        assert (found.action, found.why, found.photo is photo) == ("uncertain", "unchanged", True)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])

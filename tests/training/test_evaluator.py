@@ -469,6 +469,18 @@ def test_a_group_that_straddles_delta_is_repeated(
     assert answer.noise == pytest.approx({A: own / math.sqrt(trained), B: 0.1 * math.sqrt(2)})
 
 
+def test_a_very_uncertain_drop_far_from_delta_gets_a_seed_where_its_group_is_undecided(
+    made_up: Callable[..., TrainingEvaluator],
+) -> None:
+    """A is near delta; B is not, but has an error of 0.2 sqrt(2) dB: the group is trained again, and both alone."""
+    evaluator = made_up(losing({A: 0.5, B: -3.0}, noise=0.2 * math.sqrt(2)), problem=problem(0.5), repeats=2)
+    for repeat in (0, 1):
+        evaluator.run(ALL, repeat)
+    answer = evaluator(frozenset((A, B)))
+    assert {(frozenset((A,)), 1), (frozenset((B,)), 1)} <= set(evaluator.runs)
+    assert max(answer.noise.values()) < UNCERTAIN
+
+
 def test_repeating_ends_when_a_group_is_decided(made_up: Callable[..., TrainingEvaluator]) -> None:
     """0.25 dB below delta: within two errors of one seed, 0.283 dB, not of two, 0.2 dB."""
     asked = problem(0.5)
