@@ -138,7 +138,8 @@ def train(chosen: argparse.Namespace) -> None:
     )
     print(machine(), flush=True)
     try:
-        FromStart(chosen.folder, settings, time.monotonic() + chosen.seconds).train(*chosen.worker)
+        worker, workers = chosen.worker
+        FromStart(chosen.folder, settings, time.monotonic() + chosen.seconds).train(worker, workers, chosen.only)
         print("all is trained")
     except OutOfTimeError as error:
         print(f"{error}: the same command goes on")
@@ -154,6 +155,7 @@ def main(given: Sequence[str] | None = None) -> None:
     options.add_argument("--hours", type=float, default=4.0, help="of all that ship together")
     options.add_argument("--crop", type=int, default=TrainingConfig.crop)
     options.add_argument("--batch", type=int, default=TrainingConfig.batch)
+    options.add_argument("--only", nargs="+", metavar="NAME", help="restorers to train, such as noise; all by default")
     options.add_argument("--count", type=int, default=COUNT, help="crops that the restorers are measured on")
     add_work_options(options)
     chosen = parse_work(options, given)

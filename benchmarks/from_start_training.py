@@ -20,6 +20,7 @@ from torch import Tensor
 
 from grids import group_degradations
 from grids.degradations import degradation
+from grids.errors import unknown_name
 from grids.io import locked, write_text
 from grids.pipeline.experiments import make_experiment
 from grids.pipeline.inputs import TaskSources
@@ -149,15 +150,18 @@ class FromStart:
         """What restorers are measured on."""
         return val_crops(self.settings.count)
 
-    def train(self, worker: int = 0, workers: int = 1) -> None:
-        """All in its order, from where it was broken off; one process for each worker."""
+    def train(self, worker: int = 0, workers: int = 1, only: Sequence[str] | None = None) -> None:
+        """All in its order, or some by name, from where it was broken off; one process for each worker."""
         with locked(self.folder, self.folder / f".lock-{worker}"):
             with locked(self.folder, self.folder / ".lock"):
                 self.measure_start()
                 wanted = restorers_of(self.find_groups().groups)
                 shipped = [group for name, group in wanted.items() if partition_of(name) in SHIPPED]
                 steps = self.choose_steps(sum(map(len, shipped)))
-            for name, group in list(wanted.items())[worker::workers]:
+            if unknown := {*(only or ())} - {*wanted}:
+                raise unknown_name("restorer", min(unknown), wanted)
+            chosen = [one for one in wanted.items() if only is None or one[0] in only]
+            for name, group in chosen[worker::workers]:
                 self.restorer(name, group, steps)
 
     def measure_start(self) -> None:
