@@ -1,6 +1,7 @@
 """The restorers that ship: all kinds in one, the groups found, the paper's groups and noise; and each kind alone.
 
     python benchmarks/from_start.py train [--folder runs/from_start] [--hours 4] [--seconds 480] [--worker 0/2]
+        [--only noise]
     python benchmarks/from_start.py report [--folder runs/from_start]
     python benchmarks/from_start.py ship [--folder runs/from_start]      # mix, groups, noise -> grids/weights
 
@@ -140,7 +141,7 @@ def train(chosen: argparse.Namespace) -> None:
     try:
         worker, workers = chosen.worker
         FromStart(chosen.folder, settings, time.monotonic() + chosen.seconds).train(worker, workers, chosen.only)
-        print("all is trained")
+        print("all is trained" if chosen.only is None else f"{', '.join(chosen.only)}: trained")
     except OutOfTimeError as error:
         print(f"{error}: the same command goes on")
 

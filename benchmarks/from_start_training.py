@@ -154,12 +154,12 @@ class FromStart:
         """All in its order, or some by name, from where it was broken off; one process for each worker."""
         with locked(self.folder, self.folder / f".lock-{worker}"):
             with locked(self.folder, self.folder / ".lock"):
-                self.measure_start()
                 wanted = restorers_of(self.find_groups().groups)
+                if unknown := {*(only or ())} - {*wanted}:
+                    raise unknown_name("restorer", min(unknown), wanted)
+                self.measure_start()
                 shipped = [group for name, group in wanted.items() if partition_of(name) in SHIPPED]
                 steps = self.choose_steps(sum(map(len, shipped)))
-            if unknown := {*(only or ())} - {*wanted}:
-                raise unknown_name("restorer", min(unknown), wanted)
             chosen = [one for one in wanted.items() if only is None or one[0] in only]
             for name, group in chosen[worker::workers]:
                 self.restorer(name, group, steps)

@@ -92,7 +92,7 @@ class GroupTraining:
     Args:
         only: "upper-bounds" or "search", a part of the work; None for all.
         partition: a groups.json whose groups are trained, without a search; None for a search.
-        repeats: seeds that a group near delta is trained with at most.
+        repeats: seeds that a group is trained with at most, near delta or with very uncertain drops.
         no_early_stop: train groups that are clearly beyond delta to their end.
         allow_below_input: let degradations lose delta even where they then end below their own input.
     """

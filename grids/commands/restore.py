@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from grids.restoration.restore import Action, RestoreSettings
 
 AMOUNT, TILES = "When, and how much", "Tiles"
-_UNTOUCHED: dict[Action, str] = {"uncertain": "uncertain, left as they are", "left": "clean or unknown"}
+_UNTOUCHED: dict[Action, str] = {
+    "uncertain": "uncertain, left as they are",
+    "unchanged": "not changed by their restorer",
+    "left": "clean or unknown",
+}
 
 
 @dataclass(frozen=True)
@@ -135,19 +139,18 @@ def restore(
 
 def _text(made: RestoredFile) -> str:
     """Two lines: what was found on an image; what was done, and where it lies."""
-    from grids.reports.selection_words import outcome_text, promise_text, verdict_text
+    from grids.reports.selection_words import promise_text, verdict_text
     from grids.reports.text import printable
 
     step, strength = made.restoration.steps[0], made.settings.strength
     first = step.selection
-    promise = promise_text(first, step.group)
+    promise = promise_text(first, step.group or step.unchanged)
     if promise and strength != 1:
         promise += " at full strength"
     predicted = f", {promise}" if promise else ""
-    outcome = outcome_text(made.restoration.restorers, made.restoration.why)
     seconds = sum(step.seconds for step in made.restoration.steps)
     took = f" ({seconds:.1f} s)" if made.restoration.groups else ""
     return (
         f"{printable(str(made.source))}: {verdict_text(first)}{predicted}\n"
-        f"  {outcome}{took}  ->  {printable(str(made.output))}"
+        f"  {made.outcome}{took}  ->  {printable(str(made.output))}"
     )

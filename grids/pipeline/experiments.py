@@ -37,7 +37,7 @@ class TrainingSettings:
         start: a file of weights that all start from, or "scratch" for weights drawn from the seed, as the paper does.
             None for what is usual: the weights that ship for the network, if there are any. Groups need them to be a
             restorer for all of their tasks; else they start from one that is trained first.
-        repeats: seeds that a group is trained with at most, while it straddles delta.
+        repeats: seeds that a group is trained with at most, while it straddles delta or has very uncertain drops.
         early: stop a group that is clearly beyond delta half way.
         validation_side, validation_count: of the crops that are measured on, pixels and crops of each task.
         every: seconds between checkpoints.

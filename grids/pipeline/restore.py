@@ -56,15 +56,27 @@ class RestoredFile:
     restoration: Restoration
     settings: RestoreSettings
 
+    @property
+    def outcome(self) -> str:
+        """What was done, in words, see `outcome_text`."""
+        restoration = self.restoration
+        return outcome_text(restoration.restorers, restoration.why, restoration.steps[-1].unchanged)
+
     def to_json(self) -> dict[str, Any]:
         """A record for restored.json: the first selection as `grids select --json` prints it, and what followed.
 
         Returns:
-            The keys of `Selection.to_json`, and output, steps (each with group, head, seconds and selection), strength,
-            min_gain_db, action and why.
+            The keys of `Selection.to_json`, and output, steps (each with group, head, seconds, unchanged and
+            selection), strength, min_gain_db, action and why.
         """
         steps = [
-            {"group": step.group, "head": step.head, "seconds": step.seconds, "selection": step.selection.to_json()}
+            {
+                "group": step.group,
+                "head": step.head,
+                "seconds": step.seconds,
+                "unchanged": step.unchanged,
+                "selection": step.selection.to_json(),
+            }
             for step in self.restoration.steps
         ]
         return {
@@ -93,8 +105,8 @@ def restore_files(
 ) -> list[RestoredFile]:
     """Restore images: one file into another, or several into a new folder, as .png with the sub-folders they lie in.
 
-    An image that is clean, unlike anything known, or not likely to gain keeps its pixels; in its own format the file is
-    copied byte for byte.
+    An image that is clean, unlike anything known, not likely to gain or not changed by its restorer keeps its pixels;
+    in its own format the file is copied byte for byte.
 
     Args:
         images: files and folders; "-" is standard input.
@@ -183,7 +195,7 @@ class _Pages:
         self._pictures += paged
         self.done.append(made)
         selections = tuple(step.selection for step in made.restoration.steps)
-        outcome = outcome_text(made.restoration.restorers, made.restoration.why)
+        outcome = made.outcome
         picture = as_jpeg(sheet) if sheet and paged else None
         self._rows.append(Shown(str(made.source), str(made.output), selections, outcome, picture))
 

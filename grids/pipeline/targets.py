@@ -118,17 +118,17 @@ def result_file(out: str | Path | None, source: Path, what: str) -> Path:
 def target_names(sources: Sequence[Path]) -> dict[Path, str]:
     """Choose a .png name for every source: its path below the folder that all share.
 
-    Where two would be equal (a.jpg and a.png), a .png keeps its name, and of others the later one gets its suffix
-    into the name: a_jpg.png.
+    Where two would be equal (a.jpg and a.png), a .png or else the first keeps the name; the other one gets its suffix
+    into it, a_jpg.png, and a number where that is taken, too.
 
     Args:
         sources: the files; "-" becomes stdin.png.
 
     Returns:
-        The names, with / between folders. No two are equal, nor differ by case alone.
+        The names, with / between folders, in the order of the sources. No two are equal, nor differ by case alone.
 
     Raises:
-        GridsError: the files share no folder (other drives), or two names would be equal nevertheless.
+        GridsError: the files share no folder (other drives).
 
     Example:
         >>> list(target_names([Path("p/a.jpg"), Path("p/a.png"), Path("p/x/b.tif")]).values())
@@ -138,16 +138,17 @@ def target_names(sources: Sequence[Path]) -> dict[Path, str]:
         base = os.path.commonpath([absolute(path).parent for path in sources])
     except ValueError as error:
         raise GridsError(f"the images share no folder ({error})") from error
-    names: dict[Path, str] = dict.fromkeys(sources, "")  # in their order
-    taken: dict[str, Path] = {}
+    names = dict.fromkeys(sources, "")  # in their order
+    taken = set[str]()
     for path in sorted(sources, key=lambda path: path.suffix.lower() != ".png"):
         below = Path("stdin") if path == STDIO else absolute(path).relative_to(base)
-        name = below.with_suffix(".png").as_posix()
-        if name.casefold() in taken:  # a.jpg beside a.png
-            name = below.as_posix().replace(".", "_") + ".png"
-        if name.casefold() in taken:
-            raise GridsError(f"'{path}' and '{taken[name.casefold()]}' would both become '{name}'")
-        names[path], taken[name.casefold()] = name, path
+        longer = below.name.replace(".", "_")
+        numbered = (f"{longer}_{number}.png" for number in itertools.count(2))
+        tried = itertools.chain((below.with_suffix(".png").name, f"{longer}.png"), numbered)
+        names[path] = next(
+            name for name in (below.with_name(name).as_posix() for name in tried) if name.casefold() not in taken
+        )
+        taken.add(names[path].casefold())
     return names
 
 

@@ -250,7 +250,10 @@ def _trained_partition(evaluator: TrainingEvaluator, partition: Grouping, proble
 def _log(
     folder: Path, evaluator: TrainingEvaluator, problem: Problem, settings: TrainingSettings, start: Start
 ) -> TrialLog:
-    """The log of the run folder. If only delta differs, it is replaced and refilled from the existing trainings."""
+    """The log of the run folder.
+
+    If only delta or the number of seeds differ, it is replaced and refilled from the existing trainings.
+    """
     experiment = evaluator.experiment
     identity: dict[str, Any] = {
         "evaluator": "training",
@@ -271,5 +274,6 @@ def _log(
     identity["delta"] = [problem.delta, dict(problem.delta_for), dict(problem.most), UNCERTAIN]
     file = folder / TRIALS
     there = TrialLog.identity_of(file)
-    anew = there is not None and {**there, "delta": 0} == {**identity, "delta": 0} and there != identity
+    free = {"delta": 0, "repeats": 0}  # what trainings do not hang on
+    anew = there is not None and there | free == identity | free and there != identity
     return TrialLog(file, identity, replace=anew)

@@ -88,12 +88,13 @@ def promise_text(selection: Selection, group: str | None = None) -> str:
     return ", ".join(parts)
 
 
-def outcome_text(groups: Sequence[str], why: str) -> str:
+def outcome_text(groups: Sequence[str], why: str, unchanged: str | None = None) -> str:
     """Say what was done to an image and why no more, with advice where nothing was.
 
     Args:
         groups: the restorers that were run, in order; empty for none.
         why: why it ended, see `grids.restoration.restore.Restoration`.
+        unchanged: the id of the group whose restorer changed nothing, if that was why.
 
     >>> outcome_text(["C1", "C2"], "clean")
     'restored with C1 then C2, now clean'
@@ -104,7 +105,7 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
             UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough, or it is a drawing "
             "(`grids restore --group ID` restores it nevertheless)",
             "too little": "left as it is: less is expected than was asked for",
-            "unchanged": "left as it is: the restorer changes nothing in it",
+            "unchanged": f"left as it is: the restorer of {printable(unchanged or 'its group')} changes nothing in it",
         }
         return nothing.get(why, "left as it is")
     ends = {
@@ -112,6 +113,6 @@ def outcome_text(groups: Sequence[str], why: str) -> str:
         UNKNOWN: ", now unknown",
         UNCERTAIN: ", a further gain is uncertain",
         "too little": ", a further gain would be less than was asked for",
-        "unchanged": ", the next restorer changes nothing",
+        "unchanged": f", the restorer of {printable(unchanged or 'the next group')} changes nothing more",
     }
     return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"

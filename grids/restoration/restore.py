@@ -29,8 +29,8 @@ TOO_LITTLE: Literal["too little"] = "too little"
 UNCHANGED: Literal["unchanged"] = "unchanged"
 """Why restoring ended, besides "clean", "unknown" and "uncertain" (it is not likely that the next step gains): all
 steps are done, the next is expected to gain less than asked for, or changes nothing (deconvolution without a blur)."""
-Action = Literal["restored", "uncertain", "left"]
-"""What became of a photograph: "uncertain" and "left" ones are as they were, the former for want of a likely gain."""
+Action = Literal["restored", "uncertain", "unchanged", "left"]
+"""What became of a photograph: all but "restored" ones are as they were, "uncertain" ones for want of a likely gain."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ class Step:
         group: the id of the group whose restorer was run; None where none was.
         seconds: that the restorer took; 0 where none was run.
         head: the degradation whose head of the restorer was run; None where it has one for all.
+        unchanged: the id of the group whose restorer was run and changed nothing; None where there was none.
     """
 
     selection: Selection
     group: str | None = None
     seconds: float = 0.0
     head: str | None = None
+    unchanged: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Restoration:
         steps: all looks at it, in order; the last may be one after which nothing was run.
         why: why it ended: "done" (all steps), "clean", "unknown" (nothing restores what it bears), "uncertain" (a gain
             is not likely, or the same restorer would run again for the same degradation), "too little" (less gain is
-            expected than was asked for) or "unchanged" (the restorer changes nothing).
+            expected than was asked for) or "unchanged" (the restorer changed nothing).
     """
 
     photo: Photo
@@ -76,12 +78,15 @@ class Restoration:
         """What became of the photograph.
 
         Returns:
-            "restored" where a restorer was run at least once. Else the photograph is as it was: "uncertain" where a
-            restorer was there, but a gain not likely, too small or none, "left" where it is clean or unknown.
+            "restored" where a restorer was run at least once and changed something. Else the photograph is as it was:
+            "uncertain" where a restorer was there, but a gain not likely or too small, "unchanged" where it changed
+            nothing, "left" where the photograph is clean or unknown.
         """
         if self.groups:
             return "restored"
-        return UNCERTAIN if self.why in (UNCERTAIN, TOO_LITTLE, UNCHANGED) else "left"
+        if self.why == UNCHANGED:
+            return UNCHANGED
+        return UNCERTAIN if self.why in (UNCERTAIN, TOO_LITTLE) else "left"
 
     @property
     def restorers(self) -> tuple[str, ...]:
@@ -155,8 +160,8 @@ def restore_photo(
 
     It ends earlier where the image is clean or unknown, where a gain is not likely, where a restorer would run again
     for the same degradation, or one that only takes off for any (none has learnt from its own results), and where one
-    changes nothing. What a selected restorer erases although nothing was drawn over the image comes back
-    (`grids.restoration.structures`).
+    that was selected changes nothing. What a selected restorer erases although nothing was drawn over the image comes
+    back (`grids.restoration.structures`).
 
     Wholly transparent pixels keep their colours: the network gets, in their place, what is visible beside them.
 
@@ -202,13 +207,17 @@ def restore_photo(
             made = _blend_parts(pixels, parts, settings.strength, bits)
         except ImageError as error:
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
+        made = keep_structures(pixels, made) if forced is None and redraws(selection) else made
+        seconds = time.perf_counter() - begun
         if settings.strength and np.array_equal(made, with_depth_of(made, pixels)):
             why = UNCHANGED
-            done.append(Step(selection))
-            break
-        pixels = keep_structures(pixels, made) if forced is None and redraws(selection) else made
-        done.append(Step(selection, chosen, time.perf_counter() - begun, used))
-    restored = done[0].group is not None
+            done.append(Step(selection, seconds=seconds, unchanged=chosen))
+            if forced is None:
+                break
+            continue  # later steps are free
+        pixels = made
+        done.append(Step(selection, chosen, seconds, used))
+    restored = any(step.group is not None for step in done)
     result = with_seen(photo, seen, _with_pixels(seen.photo, pixels)) if restored else photo
     return Restoration(result, tuple(done), why or DONE)
 

@@ -14,7 +14,7 @@ from grids.io import make_folder
 from grids.restoration.models import read_record
 from grids.results import Point, TrainingRun
 from grids.search import Answer, Problem
-from grids.search.answers import BEYOND
+from grids.search.answers import BEYOND, UNDECIDED
 from grids.search.problem import STANDARD_ERRORS
 from grids.training.callbacks import Callbacks, NullCallbacks
 from grids.training.checkpoint import EVERY, Checkpointing
@@ -23,7 +23,7 @@ from grids.training.noise import LASTING, clearly_lost, estimate_drop_noise, est
 from grids.training.trainer import OutOfTimeError
 
 UNCERTAIN = 0.15
-"""dB; the largest standard error of a drop that a group within delta is left with, if other seeds make it smaller."""
+"""dB; the largest standard error of a drop that a group not beyond delta is left with, if further seeds lower it."""
 
 
 class TrainingEvaluator:
@@ -226,12 +226,13 @@ class TrainingEvaluator:
 
         The noisy ones, and those that keep a group undecided; none if it is beyond, or there is no delta.
         """
-        problem = self.problem
-        if problem is None or self._verdict(group, answer) == BEYOND:
+        problem, verdict = self.problem, self._verdict(group, answer)
+        if problem is None or verdict == BEYOND:
             return []
         noise = {task: answer.noise.get(task, 0.0) for task in group}
         far = {task: abs(answer.drops[task] - problem.delta_of(task)) for task in group}
-        return [task for task in group if noise[task] > UNCERTAIN or far[task] <= STANDARD_ERRORS * noise[task]]
+        near = [t for t in group if verdict == UNDECIDED and far[t] <= STANDARD_ERRORS * noise[t]]
+        return [task for task in group if task in near or noise[task] > UNCERTAIN]
 
     def _compute_early_losses(self, group: tuple[str, ...], point: Point) -> dict[str, float]:
         """What a group has lost half way against the single-task restorers half way."""

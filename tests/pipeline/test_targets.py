@@ -9,7 +9,7 @@ import pytest
 from contracts import raises_line
 
 from grids.errors import GridsError, RunError
-from grids.pipeline.targets import check_apart, check_targets, results_folder
+from grids.pipeline.targets import check_apart, check_targets, results_folder, target_names
 
 
 @pytest.fixture
@@ -66,3 +66,23 @@ def test_a_folder_of_results_has_one_process(image: Path, tmp_path: Path) -> Non
     assert [file.name for file in out.iterdir()] == ["params.csv"]
     with pytest.raises(GridsError, match="earlier call"), results_folder(out, [image], "params.csv"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("sources", "names"),
+    [
+        (["a.jpg", "a.png"], ["a_jpg.png", "a.png"]),
+        (["a.png", "a.jpg", "a.tif"], ["a.png", "a_jpg.png", "a_tif.png"]),
+        (["a.jpg", "a.tif"], ["a.png", "a_tif.png"]),
+        (["a.jpg", "a.png", "a_jpg.png"], ["a_jpg_2.png", "a.png", "a_jpg.png"]),
+        (["a", "a.png", "A.PNG"], ["a_2.png", "a.png", "A_PNG.png"]),
+        (["v1.0/a.jpg", "v1.0/a.png", "b.png"], ["v1.0/a_jpg.png", "v1.0/a.png", "b.png"]),
+    ],
+)
+def test_results_in_a_folder_have_names_of_their_own(tmp_path: Path, sources: list[str], names: list[str]) -> None:
+    found = target_names([tmp_path / source for source in sources])
+    assert list(found.items()) == [(tmp_path / source, name) for source, name in zip(sources, names, strict=True)]
+
+
+def test_standard_input_has_a_name_beside_a_file_of_that_name() -> None:
+    assert list(target_names([Path("-"), Path("stdin.png")]).values()) == ["stdin_2.png", "stdin.png"]

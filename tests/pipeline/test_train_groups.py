@@ -112,6 +112,9 @@ def test_gains_limit_drops_unless_that_is_not_wanted_and_the_log_begins_anew(pho
     assert not again.problem.anytime and not again.problem.most
     assert not again.grouping.limits_by_gain
     assert all(len(group) > 1 or repeat for group, repeat in heard.trained)  # the bounds are there
+    more = replace(SMALL, repeats=SMALL.repeats + 1)  # goes on in the same folder, too
+    assert grouped(photos, tmp_path / "run", more, callbacks=(heard := Heard())).finished
+    assert all(len(group) > 1 or repeat for group, repeat in heard.trained)
 
 
 def test_a_start_that_is_trained_is_expected_with_all_its_steps(

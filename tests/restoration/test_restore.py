@@ -178,7 +178,15 @@ def test_lines_on_flat_ground_are_a_drawing(photo: Photo) -> None:
 def test_a_restorer_that_changes_nothing_leaves_it_as_it_is(photo: Photo) -> None:
     for steps, group in ((1, None), (2, None), (1, "C1")):
         found = restore_photo(photo, lambda _: BEARS, lambda _: nn.Identity(), RestoreSettings(group, steps=steps))
-        assert (found.action, found.why, found.photo is photo) == ("uncertain", "unchanged", True)
+        assert (found.action, found.why, found.photo is photo) == ("unchanged", "unchanged", True)
+        assert [(step.group, step.unchanged) for step in found.steps] == [(None, "C1")]
+
+
+def test_the_steps_after_a_given_group_that_changes_nothing_are_free(photo: Photo) -> None:
+    networks = {"D": nn.Identity(), "C1": Brighter()}
+    found = restore_photo(photo, lambda _: BEARS, networks.__getitem__, RestoreSettings("D", steps=2))
+    assert (found.action, found.groups, found.why) == ("restored", ("C1",), "done")
+    assert found.steps[0].unchanged == "D" and not np.array_equal(found.photo.pixels, photo.pixels)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])

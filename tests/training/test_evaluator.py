@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,8 +17,10 @@ from contracts import raises_line
 from training.tiny_trainings import NAMES, TINY, furthest, same_weights, small, tiny_experiment, train
 
 from grids import networks
+from grids.commands import group as group_command
 from grids.degradations.plugins import FunctionDegradation
 from grids.errors import UnknownNameError
+from grids.pipeline.experiments import TrainingSettings
 from grids.pipeline.gain_limits import limit_by_gains
 from grids.restoration.models import initialize, load_restorer, read_record
 from grids.results import Point, SimilarityMatrix, TrainingRun
@@ -491,6 +494,20 @@ def test_repeating_ends_when_a_group_is_decided(made_up: Callable[..., TrainingE
     assert asked.verdict(asked.mask((A, B)), answer) == "within"
     assert (frozenset((A, B)), 1) in evaluator.runs
     assert (frozenset((A, B)), 2) not in evaluator.runs
+
+
+def test_a_group_just_within_delta_is_decided(made_up: Callable[..., TrainingEvaluator]) -> None:
+    evaluator = made_up(losing({A: 0.5}), problem=problem(0.5), early=False)
+    for repeat in (0, 1):
+        evaluator.run(ALL, repeat)
+    evaluator(frozenset((A, B)))
+    assert (frozenset((A, B)), 1) not in evaluator.runs
+
+
+def test_the_most_seeds_are_the_same_everywhere() -> None:
+    default = inspect.signature(TrainingEvaluator).parameters["repeats"].default
+    option = next(option for option in group_command.group.params if option.name == "repeats")
+    assert option.default == TrainingSettings().repeats == default == 3
 
 
 @pytest.mark.parametrize(("lost", "seeds"), [(0.0, 2), (9.0, 1)])
