@@ -59,8 +59,9 @@ class RestoredFile:
     @property
     def outcome(self) -> str:
         """What was done, in words, see `outcome_text`."""
-        restoration = self.restoration
-        return outcome_text(restoration.restorers, restoration.why, restoration.steps[-1].unchanged)
+        made = self.restoration
+        unchanged = next((step.unchanged for step in reversed(made.steps) if step.unchanged is not None), None)
+        return outcome_text(made.restorers, made.why, unchanged, drawing=made.steps[-1].selection.is_drawing)
 
     def to_json(self) -> dict[str, Any]:
         """A record for restored.json: the first selection as `grids select --json` prints it, and what followed.
@@ -182,22 +183,22 @@ class _Pages:
         self.folder, self.compare, self.report = folder, compare, report
         self.done: list[RestoredFile] = []
         self.skipped: list[Skipped] = []
-        self._rows: list[Shown] = []
-        self._pictures = 0
+        self._pictures: dict[Path, bytes] = {}
 
     def add(self, photo: Photo, made: RestoredFile) -> None:
+        self.done.append(made)  # first: Ctrl-C leaves an account of every file that is there
         # an untouched photograph among several is the same before and after
         told = self.folder is None or bool(made.restoration.groups)
-        paged = (self.report is not None or self.folder is not None) and told and self._pictures < PICTURES
+        paged = (self.report is not None or self.folder is not None) and told and len(self._pictures) < PICTURES
         sheet = _side_by_side(photo, made.restoration) if paged or self.compare is not None else None
         if self.compare is not None and sheet is not None:
             write_bytes(Path(self.compare), sheet)
-        self._pictures += paged
-        self.done.append(made)
+        if sheet and paged:
+            self._pictures[made.source] = as_jpeg(sheet)
+
+    def _row(self, made: RestoredFile) -> Shown:
         selections = tuple(step.selection for step in made.restoration.steps)
-        outcome = made.outcome
-        picture = as_jpeg(sheet) if sheet and paged else None
-        self._rows.append(Shown(str(made.source), str(made.output), selections, outcome, picture))
+        return Shown(str(made.source), str(made.output), selections, made.outcome, self._pictures.get(made.source))
 
     def results(self) -> list[RestoredFile]:
         """Raises GridsError where there are none."""
@@ -220,7 +221,9 @@ class _Pages:
         from grids.reports.html import restoring_page  # with matplotlib, half a second
 
         skipped = [(str(bad.path), bad.reason) for bad in self.skipped]
-        page = restoring_page(self._rows, title=f"Restoring {counted(len(self.done), 'image')}", skipped=skipped)
+        page = restoring_page(
+            list(map(self._row, self.done)), title=f"Restoring {counted(len(self.done), 'image')}", skipped=skipped
+        )
         for path in pages:
             write_text(path, page)
 

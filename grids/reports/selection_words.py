@@ -88,31 +88,38 @@ def promise_text(selection: Selection, group: str | None = None) -> str:
     return ", ".join(parts)
 
 
-def outcome_text(groups: Sequence[str], why: str, unchanged: str | None = None) -> str:
+def outcome_text(groups: Sequence[str], why: str, unchanged: str | None = None, *, drawing: bool = False) -> str:
     """Say what was done to an image and why no more, with advice where nothing was.
 
     Args:
         groups: the restorers that were run, in order; empty for none.
         why: why it ended, see `grids.restoration.restore.Restoration`.
-        unchanged: the id of the group whose restorer changed nothing, if that was why.
+        unchanged: the id of the group whose restorer changed nothing; None where there was none.
+        drawing: whether it was left for being a drawing.
 
     >>> outcome_text(["C1", "C2"], "clean")
     'restored with C1 then C2, now clean'
+    >>> outcome_text(["C1"], "done", "D")
+    'the restorer of D changes nothing in it; restored with C1'
     """
+    nothing = f"the restorer of {printable(unchanged)} changes nothing in it" if unchanged is not None else ""
+    if not groups and nothing:
+        return f"left as it is: {nothing}{'' if why == 'unchanged' else ', and no other is chosen'}"
     if not groups:
-        nothing = {
+        doubt = "it looks like a drawing" if drawing else "a gain, or one degradation, is not likely enough"
+        left = {
             UNKNOWN: "left as it is: no restorer here is for it (`grids restore --group ID` uses one nevertheless)",
-            UNCERTAIN: "uncertain, left as it is: a gain, or one degradation, is not likely enough, or it is a drawing "
-            "(`grids restore --group ID` restores it nevertheless)",
+            UNCERTAIN: f"uncertain, left as it is: {doubt} (`grids restore --group ID` restores it nevertheless)",
             "too little": "left as it is: less is expected than was asked for",
-            "unchanged": f"left as it is: the restorer of {printable(unchanged or 'its group')} changes nothing in it",
         }
-        return nothing.get(why, "left as it is")
+        return left.get(why, "left as it is")
     ends = {
         CLEAN: ", now clean",
         UNKNOWN: ", now unknown",
         UNCERTAIN: ", a further gain is uncertain",
         "too little": ", a further gain would be less than was asked for",
-        "unchanged": f", the restorer of {printable(unchanged or 'the next group')} changes nothing more",
     }
-    return f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"
+    done = f"restored with {' then '.join(map(printable, groups))}{ends.get(why, '')}"
+    if why == "unchanged":
+        return f"{done}, then {nothing}"
+    return f"{nothing}; {done}" if nothing else done

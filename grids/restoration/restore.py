@@ -209,7 +209,7 @@ def restore_photo(
             raise GridsError(f"the restorer of the group '{chosen}' gives values that are not finite") from error
         made = keep_structures(pixels, made) if forced is None and redraws(selection) else made
         seconds = time.perf_counter() - begun
-        if settings.strength and np.array_equal(made, with_depth_of(made, pixels)):
+        if np.array_equal(made, with_depth_of(made, pixels)):
             why = UNCHANGED
             done.append(Step(selection, seconds=seconds, unchanged=chosen))
             if forced is None:

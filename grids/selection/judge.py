@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import softmax
@@ -54,6 +55,27 @@ def judge(profile: Profile, statistics: FloatArray, images: Sequence[str]) -> li
     if profile.gains is None:  # then nothing is forecast
         return found
     return take_off_where_unsure(profile.gains, profile.groups, described, found)
+
+
+def as_clean(selection: Selection) -> Selection:
+    """What is said of an image that nothing can be wrong with.
+
+    Args:
+        selection: of the image.
+
+    Returns:
+        The selection with the verdict clean: no group is chosen, and no gain predicted.
+    """
+    return replace(
+        selection,
+        verdict=CLEAN,
+        ranking=tuple(one._replace(probability=0.0) for one in selection.ranking),
+        degradations={name: float(name == CLEAN) for name in (CLEAN, *selection.degradations)},
+        distance=0.0,
+        predicted_gain=None,
+        interval=None,
+        gain_probability=None,
+    )
 
 
 def measure_distances(profile: Profile, squares: FloatArray, chances: FloatArray) -> FloatArray:

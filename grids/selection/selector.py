@@ -23,9 +23,9 @@ from grids.restoration.restore import Restoration, RestoreSettings, make_loader,
 from grids.restoration.tiling import OVERLAP
 from grids.results import Candidate, Grouping, Selection
 from grids.selection.features import describe
-from grids.selection.features.flat import is_flat
+from grids.selection.features.flat import is_flat, is_one_colour
 from grids.selection.grids_rule import select_by_rule
-from grids.selection.judge import judge
+from grids.selection.judge import as_clean, judge
 from grids.selection.map import SelectionMap, map_image
 from grids.selection.profile import FILE, Profile, list_candidates, read_profile
 from grids.similarity.descriptor import Descriptor
@@ -131,6 +131,8 @@ class Selector:
         if method == "paper":
             return select_by_rule(self.descriptor, to_unit(pixels), name, _smallest(self.groups), self.profile.ggd)
         found = judge(self.profile, describe(self.descriptor, pixels, visible)[None], (name,))[0]
+        if is_one_colour(pixels, visible):  # its statistics are those of a very blurred one
+            found = as_clean(found)
         return replace(found, flat=is_flat(pixels, visible))
 
     def restore(

@@ -38,6 +38,20 @@ def is_flat(image: Tensor, visible: Tensor | None = None) -> bool:
     return bool((spread.max(1) <= MOST).mean() >= SHARE)
 
 
+def is_one_colour(image: Tensor, visible: Tensor | None = None) -> bool:
+    """Whether all pixels of an image are equal: nothing can be told from it.
+
+    Args:
+        image: (3, H, W).
+        visible: (H, W) bool, which pixels count; None for all.
+
+    >>> is_one_colour(Tensor(3, 1, 1).fill_(0.5))
+    True
+    """
+    pixels = image.flatten(1) if visible is None else image[:, visible]
+    return bool((pixels == pixels[:, :1]).all())
+
+
 def _blocks(values: np.ndarray) -> np.ndarray:
     """(H, W, ...) -> (rows, columns, side, side, ...), of whole blocks."""
     rows, columns = values.shape[0] // BLOCK, values.shape[1] // BLOCK
