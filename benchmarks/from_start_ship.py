@@ -20,9 +20,7 @@ LITTLE = 0.5
 """dB; what gains less is hardly undone."""
 EARLIER = {
     "99e2beea204fd9dc01cb766d38a9c2ccdbebe4139a3be4f2625dfcdd12e70d33": "the mix of before (from "
-    "unet_start.safetensors, 8,000 steps for each task, coarse grain in 0.4 of the noisy pairs, no soft crops)",
-    "d97483d1115b35a085078edbf533b8a87ef0af301bdba3a57db02d622724cf9a": "the restorer of noise of before (from the mix "
-    "of before, 2,500 steps for each task)",
+    "unet_start.safetensors, 8,000 steps for each task, coarse grain in 0.4 of the noisy pairs, no soft crops)"
 }
 """What trainings started from that no longer ships, by checksum."""
 CARDS = "CARDS.md"
