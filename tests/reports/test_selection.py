@@ -13,8 +13,8 @@ from PIL import Image
 from grids.errors import GridsError
 from grids.reports.selection import advice, selection_text, selections_table, short_name
 from grids.reports.selection_map import paint_map
-from grids.reports.selection_words import verdict_text
-from grids.results import HIDDEN_CELL, Ranked, Selection
+from grids.reports.selection_words import outcome_text, promise_text, verdict_text
+from grids.results import HIDDEN_CELL, KNOWN, Ranked, Selection
 
 NAMES = ("C1 (jpeg, ringing)", "C2 (motion_blur, salt_pepper)")
 
@@ -216,3 +216,29 @@ def test_below_one_half_it_is_perhaps_that() -> None:
 def test_a_drawing_is_to_be_left() -> None:
     drawing = made(degradations={"inpainting": 0.97}, ranking=(Ranked("C1", ("inpainting",), 0, 1),), flat=True)
     assert "leave it as it is, if it is a drawing" in advice(drawing)
+
+
+@pytest.mark.parametrize(
+    ("groups", "why", "unchanged", "drawing", "says"),
+    [
+        ((), "unchanged", "D", False, "left as it is: the restorer of D changes nothing in it"),
+        ((), "uncertain", "D", False, "left as it is: the restorer of D changes nothing in it, and no other is chosen"),
+        (("C1",), "done", "D", False, "the restorer of D changes nothing in it; restored with C1"),
+        (("C1",), "unchanged", "D", False, "restored with C1, then the restorer of D changes nothing in it"),
+        ((), "uncertain", None, True, "uncertain, left as it is: it looks like a drawing (`grids restore --group ID`"),
+        ((), "uncertain", None, False, "uncertain, left as it is: a gain, or one degradation, is not likely enough ("),
+        ((), "clean", None, False, "left as it is"),
+    ],
+)
+def test_what_was_done_in_words(
+    groups: tuple[str, ...], why: str, unchanged: str | None, drawing: bool, says: str
+) -> None:
+    assert outcome_text(groups, why, unchanged, drawing=drawing).startswith(says)
+
+
+def test_the_gain_of_a_group_that_was_not_chosen_is_told_as_its_own() -> None:
+    ranking = (Ranked("C1", ("jpeg",), 0.1, 0.9, 1.5), Ranked("D", ("gaussian_blur",), 0.3, 0.1, -0.02))
+    found = Selection("", KNOWN, ranking, {"jpeg": 0.9}, 1.5)
+    assert promise_text(found) == promise_text(found, "C1") == "predicted gain +1.50 dB"
+    assert promise_text(found, "D") == "predicted gain of D -0.02 dB"
+    assert promise_text(found, "C9") == ""

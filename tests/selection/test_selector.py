@@ -100,6 +100,14 @@ def test_strange_images_are_judged_too(selector: Selector, image: Tensor) -> Non
     check(selector.select(image), selector)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (64, 80), (2, 300)])
+def test_an_image_of_one_colour_is_clean(selector: Selector, size: tuple[int, int]) -> None:
+    found = selector.select(torch.full((3, *size), 0.4))
+    assert (found.verdict, found.group, found.predicted_gain, found.distance) == (CLEAN, None, None, 0.0)
+    assert found.degradations[CLEAN] == 1 and sum(found.degradations.values()) == 1
+    assert selector.restore(torch.full((3, *size), 0.4)).action == "left"
+
+
 def test_an_image_unlike_anything_known(selector: Selector) -> None:
     found = selector.select(CHECKS)
     assert found.verdict == UNKNOWN
