@@ -95,8 +95,8 @@ def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameErr
 
     Args:
         what: the kind of thing, for the message: "degradation", "device".
-        name: what was given. The choice most similar to it is suggested, if any is similar enough; capital letters in
-            it do not matter.
+        name: what was given. The choice most similar to it is suggested, if any is similar enough; capital letters do
+            not matter.
         choices: the names that are known; the message lists them in alphabetical order.
 
     Returns:
@@ -106,8 +106,9 @@ def unknown_name(what: str, name: str, choices: Iterable[str]) -> UnknownNameErr
     unknown degradation 'jpg'; did you mean 'jpeg'? (known: haze, jpeg)
     """
     known = sorted(choices)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    by_lower = {choice.lower(): choice for choice in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    hint = f"; did you mean '{by_lower[near[0]]}'?" if near else ""
     return UnknownNameError(f"unknown {what} '{name}'{hint} (known: {', '.join(known) or 'none'})")
 
 

@@ -66,3 +66,8 @@ def test_words_in_backticks_that_are_not_ours_stay() -> None:
     for text in ("there is no '`head`.png'", "failed: ValueError: `sigma`, see `scipy`", "see `grids restore --head`"):
         assert to_flags(text) == text
     assert to_flags("`head` goes with `group`, `max_pixels` not") == "--head goes with --group, --max-pixels not"
+
+
+@pytest.mark.parametrize(("name", "suggested"), [("d", "D"), ("c2", "C2"), ("MIX", "mix")])
+def test_capital_letters_do_not_keep_a_name_from_being_suggested(name: str, suggested: str) -> None:
+    assert f"did you mean '{suggested}'?" in str(unknown_name("group", name, ["C1", "C2", "D", "N", "mix"]))

@@ -94,13 +94,14 @@ def _degrade_folder(
     reading: options.Reading,
 ) -> None:
     from grids.pipeline.degrade import degrade_folder
+    from grids.reports.text import counted
 
     if out is None:
         raise options.missing("--out", "a folder of images needs a folder for the results: --out FOLDER")
     sources = _sources(images, out)
     with reading.progress(len(sources)) as bar:
         rows = degrade_folder(sources, out, kinds, **settings, on_image=lambda _: bar.update())
-    reading.say(f"{len(rows)} pairs in {out}, parameters in {out / 'params.csv'}")
+    reading.say(f"{counted(len(rows), 'pair')} in {out}, parameters in {out / 'params.csv'}")
     reading.count_skipped()
 
 
@@ -109,13 +110,14 @@ def _replay(
 ) -> None:
     """`grids degrade --params`."""
     from grids.pipeline.replay import replay_folder
+    from grids.reports.text import counted
 
     if out is None:
         raise options.missing("--out", "--params needs a folder for the pairs: --out FOLDER")
     sources = _sources(images, out)
     with reading.progress() as bar:
         rows = replay_folder(sources, params, out, own, reading=reading.options, on_image=lambda _: bar.update())
-    reading.say(f"{len(rows)} pairs in {out}, as {params} has them")
+    reading.say(f"{counted(len(rows), 'pair')} in {out}, as {params} has them")
 
 
 def _sources(images: tuple[str, ...], out: Path) -> list[Path]:
