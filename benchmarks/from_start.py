@@ -8,8 +8,8 @@
 It goes on from its folder; what is done is never done again. The records of what ships are in benchmarks/from_start
 (`report --folder benchmarks/from_start`), but for the paper's groups: those that ship are older, of more steps, with
 their records in benchmarks/from_start/earlier; their files and records were put into the folder that `ship` read, in
-place of newer ones. In from_start/next lies one of noise that went on alone (`--only noise`), and does not ship yet.
-All begin with --start. The groups found are those of `grids group --delta
+place of newer ones. In from_start/longer lies one of noise that went on alone (`--only noise`); what ships is a mean
+of both (`blend.py`). All begin with --start. The groups found are those of `grids group --delta
 0.7`, from the drops of the study; where that puts all into one, those of delta 0.5, 0.3 or 0.1. Then a step is timed:
 all restorers get --steps for each task, or as many as let those that ship end within --hours (`steps.json`). Hours are
 hours of one core: the processor time of the process (on a GPU, time on the clock). A second worker begins once the
