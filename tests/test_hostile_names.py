@@ -61,7 +61,7 @@ def test_no_name_reaches_the_terminal_as_it_is(
     Path(EVIL).mkdir()
     assert run(["degrade", "in", "--kind", "jpeg", "-o", f"{EVIL}/out"]) == 0
     out, err = capsys.readouterr()
-    assert f"1 pairs in {WRITTEN}/out" in out and rf"skipped in/{WRITTEN}\n.png: " in err
+    assert f"1 pair in {WRITTEN}/out" in out and rf"skipped in/{WRITTEN}\n.png: " in err
     assert run(["degrade", f"in/{EVIL}\n.png", "--kind", "jpeg", "-o", "o.png"]) == 1
     err += capsys.readouterr().err
     assert run([EVIL]) == 1

@@ -147,7 +147,7 @@ def test_json_holds_the_verdict_and_the_steps(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["in/a.png", "--group", "C9"], "unknown group 'C9' (known: C1, C2)"),
+        (["in/a.png", "--group", "C9"], "unknown group 'C9'; did you mean 'C2'? (known: C1, C2)"),
         (["in/a.png", "--group", "C2"], "'C2' (ringing) has no restorer"),
         (["in/a.png", "--head", "jpeg"], "goes with"),
         (["in/a.png", "--group", "C1", "--head", "jpeg"], "'C1' has one head for all"),
