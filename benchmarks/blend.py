@@ -1,6 +1,6 @@
 """Means of the weights of two restorers, the second gone on from the first: between them both may be kept.
 
-    python benchmarks/blend.py FIRST SECOND [--shares 0 0.25 0.5 0.75 1] [--tasks jpeg] [--share 0.75 --out FILE]
+    python benchmarks/blend.py FIRST SECOND [--shares 0 0.25 0.5 0.75 1] [--tasks jpeg] [--out FILE [--share 0.75]]
 
 The table has the gains on crops of split val for every share of the second, for the tasks that they were trained for
 and those of --tasks; the largest share that loses nothing to the first is what shipped. (Wortsman et al., Robust
@@ -44,8 +44,8 @@ def main() -> None:
     options.add_argument("--shares", type=float, nargs="+", default=(0.0, 0.25, 0.5, 0.75, 1.0))
     options.add_argument("--tasks", nargs="+", default=(), help="further tasks to measure")
     options.add_argument("--count", type=int, default=COUNT, help="crops that are measured on")
-    options.add_argument("--share", type=float, help="of the second, of the restorer that is written")
-    options.add_argument("--out", type=Path)
+    options.add_argument("--share", type=float, default=0.75, help="of the second, of the restorer that is written")
+    options.add_argument("--out", type=Path, help="the file of that restorer; none is written by default")
     given = options.parse_args()
     first, second = load_restorer(given.first), load_restorer(given.second)
     if given.out is not None:
